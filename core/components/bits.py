@@ -1,0 +1,49 @@
+"""Bit-widths: what a spec may say, and the pair that a candidate has."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, PlainSerializer
+
+FLOAT_BITS = 32
+
+
+class Widths(NamedTuple):
+    """The bit-widths of a slot's weights and activations; 32 stands for float."""
+
+    weight: int
+    activation: int
+
+    @property
+    def label(self) -> str:
+        """``4`` where both are equal, else ``4/8`` (weights/activations)."""
+        return f"{self.weight}" if self.weight == self.activation else f"{self.weight}/{self.activation}"
+
+
+FLOAT = Widths(FLOAT_BITS, FLOAT_BITS)
+
+
+def _bits(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not (2 <= value <= 16 or value == FLOAT_BITS):
+        raise ValueError("must be a whole number of bits from 2 to 16, or 32 for float")
+    return value
+
+
+def _widths(value: Any) -> Widths:
+    """One number for both, or a pair: weights, activations."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return Widths(_bits(value), _bits(value))
+    if len(value) != 2:
+        raise ValueError("must be one bit-width, or a pair: [weights, activations]")
+    return Widths(_bits(value[0]), _bits(value[1]))
+
+
+def _shortest(widths: Widths) -> int | list[int]:
+    return widths.weight if widths.weight == widths.activation else list(widths)
+
+
+Bits = Annotated[
+    Widths,
+    BeforeValidator(_widths, json_schema_input_type=int | tuple[int, int]),
+    PlainSerializer(_shortest),
+]

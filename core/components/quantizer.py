@@ -1,0 +1,112 @@
+"""The interface of quantizers: fake quantization of one tensor, alone and as a mixture over bit-widths."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from qnas.core.components.bits import FLOAT_BITS
+from qnas.core.components.component import Component
+
+
+def integer_range(bits: int, signed: bool) -> tuple[int, int]:
+    """The smallest and largest integer of a grid: -8..7 for 4 bits signed, 0..15 unsigned."""
+    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+
+
+class Grid(NamedTuple):
+    """A uniform integer grid: the values ``step * k`` for ``q_min <= k <= q_max``.
+
+    ``step`` has one element, or (C_out, 1, 1, 1) for weights quantized per output channel.
+    """
+
+    step: Tensor
+    q_min: int
+    q_max: int
+
+
+class FakeQuantizer(nn.Module, ABC):
+    """Rounds a float tensor to a grid and passes gradients through. Its ``forward`` never waits for the device."""
+
+    @abstractmethod
+    def forward(self, tensor: Tensor) -> Tensor:
+        """``tensor`` with its values on the grid."""
+
+    @abstractmethod
+    def grid(self) -> Grid:
+        """The grid that :meth:`forward` rounds to."""
+
+    def observe(self, tensor: Tensor) -> None:
+        """Set the state up for tensors like this one; called once, before training."""
+
+
+class Unquantized(FakeQuantizer):
+    """Leaves the tensor as it is: what 32 bits stand for."""
+
+    def forward(self, tensor: Tensor) -> Tensor:
+        """``tensor`` itself."""
+        return tensor
+
+    def grid(self) -> Grid:
+        """Raises ``ValueError``: float values lie on no integer grid."""
+        raise ValueError("a float tensor has no integer grid")
+
+
+class Mixture(nn.Module, ABC):
+    """One tensor as it stands at several bit-widths at once, each with its probability."""
+
+    @abstractmethod
+    def forward(self, tensor: Tensor, probabilities: Tensor) -> Tensor:
+        """``sum_b p_b Q_b(tensor)``, or what stands for it.
+
+        Args:
+            tensor: Float values.
+            probabilities: (bit-widths,), each at least 0. They need not sum to 1: the result is linear in them.
+        """
+
+
+class WeightedSum(Mixture):
+    """The plain mixture ``sum_b p_b Q_b(t)``, which works for every quantizer."""
+
+    def __init__(self, quantizers: Sequence[FakeQuantizer]) -> None:
+        super().__init__()
+        self.quantizers = nn.ModuleList(quantizers)
+
+    def forward(self, tensor: Tensor, probabilities: Tensor) -> Tensor:
+        """See :meth:`Mixture.forward`."""
+        terms = [p * quantizer(tensor) for p, quantizer in zip(probabilities, self.quantizers, strict=True)]
+        return torch.stack(terms).sum(0) if len(terms) > 2 else sum(terms[1:], terms[0])
+
+
+class Quantizer(Component):
+    """Makes fake quantizers. An author writes :meth:`fake_quantizer`; searching with it comes for free.
+
+    Attributes:
+        stages: Where it can be used. Only a quantizer with an integer grid may train the found network, as
+            otherwise the network would not be what its bit-widths say.
+    """
+
+    kind = "quantizer"
+    stages: ClassVar[frozenset[Literal["search", "train"]]] = frozenset({"search", "train"})
+    is_float: ClassVar[bool] = False
+    """Whether it leaves everything in float, so that a layer counts as 32 bits whatever its width says."""
+
+    @abstractmethod
+    def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
+        """The fake quantizer of one tensor.
+
+        Args:
+            bits: 2 to 16.
+            signed: Whether the tensor has negative values.
+            channels: For weights (C_out, C_in / groups, k_h, k_w): their output channels. None for activations.
+        """
+
+    def mixture(self, bits: Sequence[int], *, signed: bool, channels: int | None = None) -> Mixture:
+        """The mixture over several bit-widths of one tensor; the arguments as for :meth:`fake_quantizer`."""
+        return WeightedSum([self.at(b, signed=signed, channels=channels) for b in bits])
+
+    def at(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
+        """:meth:`fake_quantizer`, with 32 bits meaning float."""
+        return Unquantized() if bits == FLOAT_BITS else self.fake_quantizer(bits, signed=signed, channels=channels)

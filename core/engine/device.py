@@ -1,0 +1,32 @@
+"""Where to compute, and in which precision."""
+
+import contextlib
+from typing import Literal
+
+import torch
+
+from qnas.core.errors import InputError, from_field
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["float32", "bfloat16"]
+
+
+def choose_device(name: Device) -> torch.device:
+    """The device of that name; ``auto`` takes the fastest that is there.
+
+    Raises:
+        InputError: The machine has no such device.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, available in there.items() if available))
+    if not there[name]:
+        valid = ", ".join(["auto", *(kind for kind, available in there.items() if available)])
+        with from_field("device"):
+            raise InputError(f"this machine has no {name} (it has: {valid})")
+    return torch.device(name)
+
+
+def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[object]:
+    """A context in which convolutions run in ``precision``."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")

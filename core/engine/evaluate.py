@@ -1,0 +1,53 @@
+"""Enlarging images with a network, and judging the result."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from qnas.core.components import FakeQuantizer, Pixels
+from qnas.core.engine.images import ImagePair, resize
+from qnas.core.engine.metrics import psnr_y, score
+from qnas.core.engine.patches import to_tensor
+
+Upscale = Callable[[Tensor], Tensor]
+
+
+@torch.inference_mode()
+def enlarge(upscale: Upscale, lr: Pixels, device: torch.device) -> Pixels:
+    """What a network makes of one image: (H, W, 3) uint8 to (H * scale, W * scale, 3) uint8."""
+    result = upscale(to_tensor(lr[None], device))[0]
+    image = result.float().mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
+    pixels: Pixels = image.cpu().numpy()
+    return pixels
+
+
+def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: torch.device) -> tuple[float, float]:
+    """Mean PSNR on Y in dB and mean absolute error (in 0..1) over whole images, in this order."""
+    enlarged = [(enlarge(upscale, p.lr, device), p.hr) for p in pairs]
+    psnr = float(np.mean([psnr_y(ours, hr, scale) for ours, hr in enlarged]))
+    error = float(np.mean([np.abs(ours.astype(np.float32) - hr).mean() / 255 for ours, hr in enlarged]))
+    return psnr, error
+
+
+def judge(upscale: Upscale, image: ImagePair, scale: int, device: torch.device) -> tuple[dict[str, object], Pixels]:
+    """Scores of one image beside bicubic's, and the enlarged image."""
+    ours = enlarge(upscale, image.lr, device)
+    bicubic = score(resize(image.lr, image.hr.shape[:2]), image.hr, scale)
+    return {**score(ours, image.hr, scale), "bicubic": bicubic}, ours
+
+
+@torch.no_grad()
+def calibrate(network: nn.Module, run: Callable[[], object]) -> None:
+    """Let every fake quantizer of ``network`` set itself up from the first tensor that ``run`` sends through it."""
+    handles = [
+        module.register_forward_pre_hook(lambda quantizer, inputs: quantizer.observe(inputs[0]))
+        for module in network.modules()
+        if isinstance(module, FakeQuantizer)
+    ]
+    try:
+        run()
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,133 @@
+"""The run folder: the one place that a run writes to, never half a file at a time."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from qnas.core.errors import InputError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing: aside first, then renamed into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(aside).chmod(0o644)
+        Path(aside).replace(path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+class RunFolder:
+    """A run's folder, as architecture, weights and results are written to and read from it.
+
+    Args:
+        path: It need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.name
+
+    def refuse_existing(self) -> None:
+        """Refuse a folder that is there already.
+
+        Raises:
+            InputError: It exists.
+        """
+        if self.path.exists():
+            raise InputError("the output folder exists; choose another with --out, or go on with --resume", str(self.path))
+
+    def refuse_missing(self) -> None:
+        """Refuse to go on with a run that never began.
+
+        Raises:
+            InputError: There is no run in the folder.
+        """
+        if not self.has("spec.yaml"):
+            raise InputError("there is no run to resume (no spec.yaml in it)", str(self.path))
+
+    def has(self, name: str) -> bool:
+        """Whether the file is there."""
+        return (self.path / name).is_file()
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file."""
+        self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file."""
+        write_atomically(self.path / name, content)
+
+    def write_json(self, name: str, data: Mapping[str, Any]) -> None:
+        """Write a JSON file."""
+        self.write_text(name, json.dumps(data, indent=2) + "\n")
+
+    def write_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+        """Write tensors as safetensors."""
+        flat = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        self.write_bytes(name, safetensors.torch.save(flat))
+
+    def read_text(self, name: str) -> str:
+        """Read a text file.
+
+        Raises:
+            InputError: It is not there or no text.
+        """
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError("can't be read: the run is incomplete or damaged", str(self.path / name)) from error
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read a JSON file.
+
+        Raises:
+            InputError: It is not there or broken.
+        """
+        try:
+            data: dict[str, Any] = json.loads(self.read_text(name))
+        except json.JSONDecodeError as error:
+            raise InputError(f"is damaged: {error}", str(self.path / name)) from error
+        return data
+
+    def read_tensors(self, name: str) -> dict[str, Tensor]:
+        """Read a safetensors file.
+
+        Raises:
+            InputError: It is not there or broken.
+        """
+        try:
+            return safetensors.torch.load_file(self.path / name)
+        except (OSError, safetensors.SafetensorError) as error:
+            raise InputError(f"can't be read: {error}", str(self.path / name)) from error
+
+    def begin_history(self, stage: str) -> None:
+        """Start the history of a stage anew."""
+        self.write_text(f"{stage}/history.jsonl", "")
+
+    def append_history(self, stage: str, record: Mapping[str, Any]) -> None:
+        """Add a line to the history of a stage."""
+        with (self.path / stage / "history.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(record) + "\n")
+
+    def history(self, stage: str) -> Iterator[dict[str, Any]]:
+        """The lines of a stage's history; empty where it has none."""
+        if self.has(f"{stage}/history.jsonl"):
+            yield from map(json.loads, self.read_text(f"{stage}/history.jsonl").splitlines())

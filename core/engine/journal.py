@@ -1,0 +1,38 @@
+"""The journal of a stage: what it reports as it goes, to the history and to whoever listens."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from qnas.core.engine.folder import RunFolder
+from qnas.core.registry import plugins
+
+
+class Journal:
+    """Reports the steps of one stage.
+
+    Args:
+        folder: The run's.
+        stage: The stage's name.
+    """
+
+    def __init__(self, folder: RunFolder, stage: str) -> None:
+        self.folder = folder
+        self.stage = stage
+        self._hook = plugins().manager.hook
+
+    def begin(self, steps: int = 0) -> None:
+        """The stage begins; ``steps`` is how many it will take."""
+        self._hook.qnas_stage_began(folder=self.folder, stage=self.stage, steps=steps)
+
+    def step(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """A step was taken (counted from 1)."""
+        self._hook.qnas_step(folder=self.folder, stage=self.stage, step=step, metrics=metrics)
+
+    def record(self, step: int, record: Mapping[str, Any]) -> None:
+        """Keep ``record`` in the stage's history, and report it."""
+        self.folder.append_history(self.stage, {"step": step, **record})
+        self.step(step, record)
+
+    def end(self, result: Mapping[str, Any]) -> None:
+        """The stage ended."""
+        self._hook.qnas_stage_ended(folder=self.folder, stage=self.stage, result=result)

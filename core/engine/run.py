@@ -1,0 +1,97 @@
+"""The engine: takes a spec through its stages, into a run folder."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from qnas.core.engine.device import choose_device
+from qnas.core.engine.environment import environment
+from qnas.core.engine.folder import RunFolder
+from qnas.core.engine.journal import Journal
+from qnas.core.engine.run_images import load_run_images
+from qnas.core.engine.stages import STAGES, Run, planned_steps
+from qnas.core.errors import InputError
+from qnas.core.spec import Spec, dump_spec
+
+
+def run_spec(
+    spec: Spec, folder: RunFolder, *, resume: bool = False, until: str = "report", command: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Run the stages of a spec and return what is in result.json.
+
+    Everything that can be wrong with the spec or the images is found before the folder is made.
+
+    Args:
+        spec: What to do.
+        folder: Where to keep it; it must not exist, unless ``resume``.
+        resume: Go on with a run: stages that ended are not done again.
+        until: The last stage to do.
+        command: The command line, for the record.
+
+    Raises:
+        InputError: The folder, the device or the images can't be used.
+    """
+    if resume:
+        folder.refuse_missing()
+        _refuse_other_spec(spec, folder)
+    else:
+        folder.refuse_existing()
+    device = choose_device(spec.device)
+    loading = Journal(folder, "data")
+    loading.begin()
+    images = load_run_images(
+        spec.data, spec.scale, spec.seed, lambda name, done, total: loading.step(done, {"set": name, "of": total})
+    )
+    loading.end({})
+    if not resume:
+        _make(folder, {"spec.yaml": dump_spec(spec)})
+    folder.write_json("environment.json", environment(spec.seed, device, command))
+    run = Run(spec, folder, device, images)
+    for name in list(STAGES)[: list(STAGES).index(until) + 1]:
+        if not folder.has(f"{name}/result.json"):
+            _do_stage(run, name)
+    return summarize(folder)
+
+
+def _do_stage(run: Run, name: str) -> None:
+    journal = Journal(run.folder, name)
+    journal.begin(planned_steps(run.spec, name))
+    if name == "report":
+        summarize(run.folder)  # which the report reads
+    began = time.perf_counter()
+    result = STAGES[name](run, journal)
+    result["seconds"] = round(time.perf_counter() - began, 3)
+    run.folder.write_json(f"{name}/result.json", result)
+    journal.end(result)
+
+
+def summarize(folder: RunFolder) -> dict[str, Any]:
+    """Put the results of the stages that ended together, into result.json once the network has been judged."""
+    done = {name: folder.read_json(f"{name}/result.json") for name in STAGES if folder.has(f"{name}/result.json")}
+    judged = done.get("evaluate", {})
+    summary = {
+        **{key: judged.get(key) for key in ("test", "bitops", "macs", "params", "size_bytes")},
+        "seconds": {name: result["seconds"] for name, result in done.items()},
+        "discretization_gap_db": done.get("derive", {}).get("discretization_gap_db"),
+        "ties": [tie["slot"] for tie in done.get("search", {}).get("ties", [])],
+    }
+    if judged:
+        folder.write_json("result.json", summary)
+    return summary
+
+
+def _make(folder: RunFolder, files: dict[str, str]) -> None:
+    """Make the folder with its first files, or nothing."""
+    folder.path.mkdir(parents=True)
+    try:
+        for name, text in files.items():
+            folder.write_text(name, text)
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+
+
+def _refuse_other_spec(spec: Spec, folder: RunFolder) -> None:
+    if folder.read_text("spec.yaml") != dump_spec(spec):
+        raise InputError("the spec is not the one that this run began with (its spec.yaml)", str(folder.path))

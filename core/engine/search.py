@@ -1,0 +1,181 @@
+"""What a searcher works with: the task it is given and the outcome that it returns."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from qnas.core.components import Cost, Quantizer, Regularizer, Space
+from qnas.core.engine.device import Precision, autocast
+from qnas.core.engine.evaluate import calibrate, validate
+from qnas.core.engine.images import ImagePair
+from qnas.core.engine.journal import Journal
+from qnas.core.engine.patches import Batch, PatchSampler
+from qnas.core.network import (
+    LR_SIZE,
+    Architecture,
+    Candidate,
+    CostTable,
+    SpaceCount,
+    Supernet,
+    Tie,
+    build_found,
+    count_space,
+    inherit_weights,
+)
+
+
+@dataclass(frozen=True)
+class SearchImages:
+    """The training images of a search: two halves to draw from, and some held out to validate on."""
+
+    weights: Sequence[ImagePair]
+    architecture: Sequence[ImagePair]
+    validation: Sequence[ImagePair]
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """All that a searcher needs.
+
+    Attributes:
+        space: Where to search.
+        scale: The factor of super-resolution.
+        search_quantizer: Stands for quantization while searching.
+        train_quantizer: Quantizes the found network.
+        regularizers: Penalties on the architecture.
+        images: To learn and to validate on.
+        patch: Size of an LR patch.
+        augment: Whether patches are flipped and turned.
+        device: Where to compute.
+        precision: Of convolutions.
+        seed: Decides every random number.
+        journal: Where to report.
+    """
+
+    space: Space
+    scale: int
+    search_quantizer: Quantizer
+    train_quantizer: Quantizer
+    regularizers: Mapping[str, Regularizer]
+    images: SearchImages
+    patch: int
+    augment: bool
+    device: torch.device
+    precision: Precision
+    seed: int
+    journal: Journal
+
+    @cached_property
+    def prices(self) -> "Prices":
+        """What the candidates cost."""
+        return Prices(count_space(self.space, self.scale, self.train_quantizer, LR_SIZE), self.device)
+
+    def sampler(self, pairs: Sequence[ImagePair], batch: int, seed_offset: int = 0) -> PatchSampler:
+        """Batches of patches of these images."""
+        return PatchSampler(
+            pairs,
+            self.scale,
+            self.patch,
+            batch,
+            augment=self.augment,
+            seed=self.seed + seed_offset,
+            device=self.device,
+        )
+
+    def expected_bitops(self, probabilities: Tensor) -> Tensor:
+        """The expected BitOps at (slots, candidates) probabilities, on an LR image of 32 x 32."""
+        return self.prices[Cost.of("bitops")].expected(probabilities)
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """The context that training runs in."""
+        return autocast(self.device, self.precision)
+
+    def derive(self, supernet: Supernet, chosen: Mapping[str, Candidate], batch: Batch) -> nn.Module:
+        """The found network with the supernet's weights, its quantizers set up by ``batch``, ready to be judged."""
+        return derive(self.space, self.scale, chosen, supernet, self.train_quantizer, batch)
+
+    def validate(self, network: nn.Module) -> tuple[float, float]:
+        """PSNR on Y in dB and absolute error of a network on the held-out images."""
+        return validate(network.eval(), self.images.validation, self.scale, self.device)
+
+    def architecture(self, chosen: Mapping[str, Candidate]) -> Architecture:
+        """The architecture that has these candidates."""
+        return Architecture.from_candidates(self.space, self.scale, chosen)
+
+
+def derive(
+    space: Space,
+    scale: int,
+    chosen: Mapping[str, Candidate],
+    supernet: Supernet,
+    quantizer: Quantizer,
+    batch: Batch,
+) -> nn.Module:
+    """The network of these candidates with the supernet's weights, calibrated on ``batch``, in evaluation mode."""
+    network = build_found(space, scale, chosen, quantizer).to(batch.lr.device)
+    inherit_weights(network, supernet.network, chosen)
+    network.eval()
+    calibrate(network, lambda: network(batch.lr))
+    return network
+
+
+class Prices:
+    """The cost tables of a space, made when they are first asked for."""
+
+    def __init__(self, count: SpaceCount, device: torch.device) -> None:
+        self._count = count
+        self._device = device
+        self._tables: dict[Cost, CostTable] = {}
+
+    def __getitem__(self, cost: Cost) -> CostTable:
+        if cost not in self._tables:
+            self._tables[cost] = self._count.table(cost).to(self._device)
+        return self._tables[cost]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a search as regularizers see it (see :class:`qnas.core.components.SearchState`)."""
+
+    alpha: Tensor
+    probabilities: Tensor
+    start: Tensor
+    epoch: int
+    epochs: int
+    prices: Prices
+
+    def relative_cost(self, cost: Cost) -> Tensor:
+        """The expected cost as a share of what it was at the start."""
+        table = self.prices[cost]
+        return table.expected(self.probabilities) / table.expected(self.start)
+
+
+def penalty(regularizers: Mapping[str, Regularizer], state: Progress) -> Tensor:
+    """The weighted sum of all penalties."""
+    terms = [r.weight * r.penalty(state) for r in regularizers.values() if r.weight]
+    return torch.stack([term.float() for term in terms]).sum() if terms else state.alpha.new_zeros(())
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """What a search found.
+
+    Attributes:
+        best: The architecture of the best objective that was measured.
+        last: The architecture at the end.
+        ties: Slots whose choice in ``best`` was close.
+        supernet: The weights that the supernet had when ``best`` was found, where there is a supernet.
+        supernet_psnr: Its PSNR on Y in dB on the held-out images, as the mixture it was.
+        details: What else is worth keeping in the search's result, such as entropies.
+    """
+
+    best: Architecture
+    last: Architecture
+    ties: Sequence[Tie] = ()
+    supernet: Mapping[str, Tensor] | None = None
+    supernet_psnr: float | None = None
+    details: Mapping[str, object] = field(default_factory=dict)

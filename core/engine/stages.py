@@ -1,0 +1,178 @@
+"""The stages of a run, each a function from the run to the result that it leaves in the folder."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from qnas.core.engine.evaluate import calibrate, validate
+from qnas.core.engine.examples import write_examples
+from qnas.core.engine.folder import RunFolder
+from qnas.core.engine.journal import Journal
+from qnas.core.engine.judging import judge_sets
+from qnas.core.engine.patches import PatchSampler
+from qnas.core.engine.run_images import RunImages
+from qnas.core.engine.search import SearchOutcome, SearchTask, derive
+from qnas.core.engine.sizes import found_sizes
+from qnas.core.engine.training import Schedule, train
+from qnas.core.network import Architecture, Supernet
+from qnas.core.spec import Spec
+
+SUPERNET = "search/supernet.safetensors"
+ARCHITECTURE = "architecture.json"
+MODEL = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run under way.
+
+    Attributes:
+        spec: What is to be done.
+        folder: Where it is kept.
+        device: Where to compute.
+        images: What to learn from and to be judged on.
+    """
+
+    spec: Spec
+    folder: RunFolder
+    device: torch.device
+    images: RunImages
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """The found architecture."""
+        return Architecture.from_json(self.folder.read_text(ARCHITECTURE), str(self.folder.path / ARCHITECTURE))
+
+    def found_network(self) -> nn.Module:
+        """The found network, freshly initialised."""
+        return self.architecture.build(self.spec.quantizer.train)
+
+    def sampler(self, seed_offset: int) -> PatchSampler:
+        """Batches for the training of the found network."""
+        data, spec = self.spec.data, self.spec
+        return PatchSampler(
+            self.images.train,
+            spec.scale,
+            data.patch,
+            spec.train.batch,
+            augment=data.augment,
+            seed=spec.seed + seed_offset,
+            device=self.device,
+        )
+
+
+def search(run: Run, journal: Journal) -> dict[str, Any]:
+    """Search, and keep the best architecture, the last one and the supernet."""
+    spec = run.spec
+    run.folder.begin_history("search")
+    outcome: SearchOutcome = spec.search.search(
+        SearchTask(
+            space=spec.space,
+            scale=spec.scale,
+            search_quantizer=spec.quantizer.search,
+            train_quantizer=spec.quantizer.train,
+            regularizers=spec.regularizers,
+            images=run.images.learn,
+            patch=spec.data.patch,
+            augment=spec.data.augment,
+            device=run.device,
+            precision=spec.precision,
+            seed=spec.seed,
+            journal=journal,
+        )
+    )
+    run.folder.write_text("search/best.json", outcome.best.to_json())
+    run.folder.write_text("search/last.json", outcome.last.to_json())
+    if outcome.supernet is not None:
+        run.folder.write_tensors(SUPERNET, outcome.supernet)
+    return {
+        "supernet_psnr_y": outcome.supernet_psnr,
+        "ties": [tie._asdict() for tie in outcome.ties],
+        **outcome.details,
+    }
+
+
+def derive_found(run: Run, journal: Journal) -> dict[str, Any]:
+    """Take the best architecture, and measure what is lost by taking one network out of the supernet."""
+    del journal
+    run.folder.write_text(ARCHITECTURE, run.folder.read_text("search/best.json"))
+    supernet_psnr = run.folder.read_json("search/result.json")["supernet_psnr_y"]
+    if supernet_psnr is None:
+        return {"discretization_gap_db": None}
+    network = _inherited(run)
+    found_psnr, _ = validate(network, run.images.learn.validation, run.spec.scale, run.device)
+    return {
+        "supernet_psnr_y": supernet_psnr,
+        "found_psnr_y": found_psnr,
+        "discretization_gap_db": supernet_psnr - found_psnr,
+    }
+
+
+def _inherited(run: Run) -> nn.Module:
+    """The found network with the weights of the supernet, calibrated."""
+    spec = run.spec
+    supernet = Supernet(spec.space, spec.scale, spec.quantizer.search)
+    supernet.load_state_dict(run.folder.read_tensors(SUPERNET))
+    supernet.to(run.device)
+    batch = run.sampler(seed_offset=10).draw()
+    return derive(spec.space, spec.scale, run.architecture.candidates(), supernet, spec.quantizer.train, batch)
+
+
+def train_found(run: Run, journal: Journal) -> dict[str, Any]:
+    """Train the found network with real fake quantization."""
+    training = run.spec.train
+    run.folder.begin_history("train")
+    torch.manual_seed(run.spec.seed)
+    network = _inherited(run) if training.init == "supernet" else run.found_network()
+    network = network.to(run.device, memory_format=torch.channels_last)
+    batches = run.sampler(seed_offset=20)
+    if training.init == "scratch":
+        first = batches.draw()
+        calibrate(network.train(), lambda: network(first.lr))
+    schedule = Schedule(
+        training.steps, training.learning_rate, training.validations, training.clip, run.spec.precision
+    )
+    trained = train(network, batches, run.images.learn.validation, schedule, journal.step, journal.record)
+    run.folder.write_tensors(MODEL, trained.best)
+    run.folder.write_tensors("train/last.safetensors", trained.last)
+    return {"best_step": trained.best_step, "best_psnr_y": trained.best_psnr, "last_psnr_y": trained.last_psnr}
+
+
+def evaluate(run: Run, journal: Journal) -> dict[str, Any]:
+    """Judge the trained network on the test sets beside bicubic, and keep example crops."""
+    network = run.found_network()
+    network.load_state_dict(run.folder.read_tensors(MODEL))
+    network.to(run.device).eval()
+    judged = judge_sets(network, run.images.test, run.spec.scale, run.device, journal)
+    write_examples(run.folder, judged.examples)
+    return {
+        "test": judged.means,
+        "images": judged.images,
+        **found_sizes(run.architecture, run.spec.quantizer.train, network),
+    }
+
+
+def report(run: Run, journal: Journal) -> dict[str, Any]:
+    """Write the page that explains the run."""
+    del journal
+    return {"file": run.spec.report.write(run.folder)}
+
+
+Stage = Callable[[Run, Journal], dict[str, Any]]
+STAGES: Mapping[str, Stage] = {
+    "search": search,
+    "derive": derive_found,
+    "train": train_found,
+    "evaluate": evaluate,
+    "report": report,
+}
+
+
+def planned_steps(spec: Spec, stage: str) -> int:
+    """How many steps a stage will report, 0 for those that report none."""
+    return {"search": spec.search.planned_steps(), "train": spec.train.steps}.get(stage, 0)
+

@@ -1,0 +1,43 @@
+"""Slots and what fills them: the quantized convolution, the mixed slot, the supernet, the architecture."""
+
+from qnas.core.network.architecture import Architecture, Choice
+from qnas.core.network.candidate import Candidate, candidates_of, grid
+from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d, QuantizedLayers
+from qnas.core.network.counting import LR_SIZE, CostTable, SpaceCount, convolutions, count_found, count_space
+from qnas.core.network.fill import Form, build_found, build_mixed, fill, inherit_weights, open_slots, slot_candidates
+from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
+from qnas.core.network.slot import FilledSlot, Slot
+from qnas.core.network.supernet import Supernet, Tie, one_hot, uniform
+
+__all__ = [
+    "LR_SIZE",
+    "Architecture",
+    "Candidate",
+    "Choice",
+    "CostTable",
+    "FilledSlot",
+    "Form",
+    "MergedSlot",
+    "MixedSlot",
+    "PlainSlot",
+    "QuantizedActivation",
+    "QuantizedConv2d",
+    "QuantizedLayers",
+    "Slot",
+    "SpaceCount",
+    "Supernet",
+    "Tie",
+    "build_found",
+    "build_mixed",
+    "candidates_of",
+    "convolutions",
+    "count_found",
+    "count_space",
+    "fill",
+    "grid",
+    "inherit_weights",
+    "one_hot",
+    "open_slots",
+    "slot_candidates",
+    "uniform",
+]

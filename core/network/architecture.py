@@ -1,0 +1,89 @@
+"""The architecture: which candidate each slot holds, as JSON."""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import ValidationError
+
+from qnas.core.components import Operation, Quantizer, Settings, Space, Widths
+from qnas.core.errors import InputError
+from qnas.core.network.candidate import Candidate
+from qnas.core.network.fill import build_found, slot_candidates
+
+from torch import nn
+
+
+class Choice(Settings):
+    """What one slot holds; the widths are null for an operation that has nothing to quantize."""
+
+    operation: Operation
+    weight_bits: int | None
+    activation_bits: int | None
+
+    def candidate(self) -> Candidate:
+        """The candidate that it names."""
+        if self.weight_bits is None or self.activation_bits is None:
+            return Candidate(self.operation, None)
+        return Candidate(self.operation, Widths(self.weight_bits, self.activation_bits))
+
+
+class Architecture(Settings):
+    """A found network without its weights.
+
+    Attributes:
+        version: Of this format.
+        scale: The factor that the network enlarges by.
+        space: The space that it belongs to.
+        slots: Slot path to what it holds.
+    """
+
+    version: Literal[1] = 1
+    scale: int
+    space: Space
+    slots: dict[str, Choice]
+
+    @classmethod
+    def from_candidates(cls, space: Space, scale: int, chosen: Mapping[str, Candidate]) -> Self:
+        """The architecture that has these candidates."""
+        slots = {
+            path: Choice(
+                operation=candidate.operation,
+                weight_bits=candidate.widths.weight if candidate.widths else None,
+                activation_bits=candidate.widths.activation if candidate.widths else None,
+            )
+            for path, candidate in chosen.items()
+        }
+        return cls(scale=scale, space=space, slots=slots)
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "architecture") -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            InputError: It is not valid, or does not fit its space.
+        """
+        try:
+            architecture = cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", where) from error
+        known = slot_candidates(architecture.space, architecture.scale)
+        if set(known) != set(architecture.slots):
+            odd = ", ".join(sorted(set(known) ^ set(architecture.slots)))
+            raise InputError(f"its slots are not those of its space (they differ in: {odd})", where)
+        for path, choice in architecture.slots.items():
+            if choice.candidate() not in known[path]:
+                raise InputError(f"slots.{path}: {choice.candidate().label} is no candidate of its space", where)
+        return architecture
+
+    def to_json(self) -> str:
+        """Canonical JSON: the same architecture always gives the same bytes."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    def candidates(self) -> dict[str, Candidate]:
+        """Slot path to candidate."""
+        return {path: choice.candidate() for path, choice in self.slots.items()}
+
+    def build(self, quantizer: Quantizer) -> nn.Module:
+        """The network, freshly initialised, quantized by ``quantizer``."""
+        return build_found(self.space, self.scale, self.candidates(), quantizer)

@@ -1,0 +1,47 @@
+"""What a slot may hold: an operation at a pair of bit-widths."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from qnas.core.components import FLOAT, Operation, Quantizer, SlotShape, Space, Widths
+from qnas.core.network.convolution import QuantizedLayers
+from qnas.core.network.slot import FilledSlot
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An operation and its widths; ``widths`` is None for one that has nothing to quantize."""
+
+    operation: Operation
+    widths: Widths | None
+
+    @property
+    def label(self) -> str:
+        """Such as ``conv3x3 @ 4``."""
+        return self.operation.label + (f" @ {self.widths.label}" if self.widths else "")
+
+    def fill(self, shape: SlotShape, quantizer: Quantizer) -> nn.Module:
+        """What stands in the slot once this candidate is chosen."""
+        layers = QuantizedLayers(quantizer, self.widths or FLOAT)
+        operation = self.operation.build(shape, layers)
+        activation = (
+            layers.input_activation(shape.activation, shape.signed) if self.operation.quantized else nn.Identity()
+        )
+        return FilledSlot(activation, operation)
+
+
+def grid(operations: Sequence[Operation], widths: Sequence[Widths]) -> list[Candidate]:
+    """All candidates, operation by operation; one without weights stands there once."""
+    per_operation = (
+        [Candidate(operation, w) for w in widths] if operation.quantized else [Candidate(operation, None)]
+        for operation in operations
+    )
+    return list(itertools.chain.from_iterable(per_operation))
+
+
+def candidates_of(space: Space, shape: SlotShape) -> list[Candidate]:
+    """What the space offers for a slot."""
+    return grid(space.candidates(shape), space.bits)

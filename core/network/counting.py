@@ -1,0 +1,154 @@
+"""Counting: the convolutions that a network runs on an image, and the cost of every choice of a space.
+
+There is one way to count, :func:`convolutions`: the cost tables of the search are made by it, candidate by
+candidate, and the found network is counted by it as a whole.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qnas.core.components import FLOAT, ConvolutionShape, Cost, Quantizer, SlotShape, Space
+from qnas.core.network.candidate import Candidate
+from qnas.core.network.convolution import QuantizedConv2d
+from qnas.core.network.fill import build_found, fill, slot_candidates
+
+LR_SIZE = (32, 32)
+
+
+def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> list[ConvolutionShape]:
+    """Every convolution that ``network`` runs on an input of (1, channels, *size), in running order.
+
+    The network must be on the meta device: shapes are computed, values are not.
+    """
+    found: list[ConvolutionShape] = []
+    paths = {module: path for path, module in network.named_modules()}
+
+    def note(module: nn.Module, _: Any, output: Tensor) -> None:
+        assert isinstance(module, nn.Conv2d)  # noqa: S101
+        widths = module.widths if isinstance(module, QuantizedConv2d) else FLOAT
+        found.append(
+            ConvolutionShape(
+                path=paths[module],
+                in_channels=module.in_channels,
+                out_channels=module.out_channels,
+                kernel_size=(module.kernel_size[0], module.kernel_size[1]),
+                groups=module.groups,
+                output_size=(output.shape[-2], output.shape[-1]),
+                bias=module.bias is not None,
+                weight_bits=widths.weight,
+                activation_bits=widths.activation,
+            )
+        )
+
+    handles = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, nn.Conv2d)]
+    try:
+        with torch.no_grad():
+            network.eval()(torch.empty(1, channels, *size, device="meta"))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def count_found(
+    space: Space, scale: int, choices: Mapping[str, Candidate], quantizer: Quantizer, size: tuple[int, int] = LR_SIZE
+) -> list[ConvolutionShape]:
+    """The convolutions of a found network, on an LR image of ``size``."""
+    with torch.device("meta"):
+        network = build_found(space, scale, choices, quantizer)
+    return convolutions(network, 3, size)
+
+
+class _Probe(nn.Module):
+    """Stands in a slot to learn the size of its input."""
+
+    def __init__(self, shape: SlotShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.size = (0, 0)
+
+    def forward(self, features: Tensor) -> Tensor:
+        n, _, height, width = features.shape
+        self.size = (height, width)
+        stride = self.shape.stride
+        out = (-(-height // stride), -(-width // stride))
+        return features.new_empty((n, self.shape.out_channels, *out))
+
+
+@dataclass(frozen=True)
+class SpaceCount:
+    """What every candidate of every slot would run, beside what is fixed.
+
+    Attributes:
+        fixed: The convolutions outside the slots.
+        slots: Slot path to the convolutions of each of its candidates.
+    """
+
+    fixed: list[ConvolutionShape]
+    slots: dict[str, list[list[ConvolutionShape]]]
+
+    def table(self, cost: Cost) -> "CostTable":
+        """The count priced by ``cost``."""
+        fixed = sum(map(cost.of_convolution, self.fixed))
+        rows = [[sum(map(cost.of_convolution, c)) for c in candidates] for candidates in self.slots.values()]
+        width = max(map(len, rows), default=0)
+        padded = [row + [0] * (width - len(row)) for row in rows]
+        lowest = fixed + sum(min(row) for row in rows)
+        highest = fixed + sum(max(row) for row in rows)
+        return CostTable(fixed, torch.tensor(padded, dtype=torch.float64), lowest, highest)
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Prices of a space.
+
+    Attributes:
+        fixed: Cost of what is outside the slots.
+        slots: (slots, candidates) cost of each candidate, 0 where a slot has fewer.
+        lowest: Cost of the cheapest network of the space.
+        highest: Cost of the dearest.
+    """
+
+    fixed: int
+    slots: Tensor
+    lowest: int
+    highest: int
+
+    def to(self, device: torch.device) -> "CostTable":
+        """The table on ``device``, in float32 on MPS, which has no float64."""
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        return replace(self, slots=self.slots.to(device, dtype))
+
+    def expected(self, probabilities: Tensor) -> Tensor:
+        """The expected cost, in float64 so that at one-hot probabilities it is exact.
+
+        Args:
+            probabilities: (slots, candidates).
+        """
+        return self.fixed + (probabilities.to(self.slots) * self.slots).sum()
+
+
+def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int, int] = LR_SIZE) -> SpaceCount:
+    """Count every candidate of every slot, quantized by ``quantizer``, on an LR image of ``size``."""
+    probes: dict[str, _Probe] = {}
+
+    def probe(path: str, shape: SlotShape) -> nn.Module:
+        probes[path] = _Probe(shape)
+        return probes[path]
+
+    with torch.device("meta"):
+        fixed = convolutions(fill(space.build(scale), probe), 3, size)
+        slots = {
+            path: [_of_candidate(c, probes[path], quantizer) for c in candidates]
+            for path, candidates in slot_candidates(space, scale).items()
+        }
+    return SpaceCount(fixed, slots)
+
+
+def _of_candidate(candidate: Candidate, probe: _Probe, quantizer: Quantizer) -> list[ConvolutionShape]:
+    module = candidate.fill(probe.shape, quantizer)
+    return convolutions(module, probe.shape.in_channels, probe.size)

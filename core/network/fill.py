@@ -1,0 +1,85 @@
+"""Filling the open slots of a network: the step that decides which life a definition leads."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import torch
+from torch import nn
+
+from qnas.core.components import Quantizer, SlotShape, Space
+from qnas.core.errors import InputError
+from qnas.core.network.candidate import Candidate, candidates_of
+from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
+from qnas.core.network.slot import Slot
+
+Chooser = Callable[[str, SlotShape], nn.Module]
+Form = Literal["merged", "plain"]
+
+
+def open_slots(network: nn.Module) -> dict[str, SlotShape]:
+    """The open slots of ``network`` by module path, in definition order."""
+    return {path: module.shape for path, module in network.named_modules() if isinstance(module, Slot)}
+
+
+def fill(network: nn.Module, chooser: Chooser) -> nn.Module:
+    """Put into each open slot what ``chooser(path, shape)`` returns for it; returns ``network``."""
+    for path, shape in open_slots(network).items():
+        network.set_submodule(path, chooser(path, shape))
+    return network
+
+
+def build_found(space: Space, scale: int, choices: Mapping[str, Candidate], quantizer: Quantizer) -> nn.Module:
+    """The network that has one candidate in each slot."""
+    return fill(space.build(scale), lambda path, shape: choices[path].fill(shape, quantizer))
+
+
+def build_mixed(space: Space, scale: int, quantizer: Quantizer, form: Form = "merged") -> nn.Module:
+    """The network that has all candidates in each slot."""
+    slot_class: type[MixedSlot] = MergedSlot if form == "merged" else PlainSlot
+    return fill(space.build(scale), lambda _, shape: slot_class(shape, candidates_of(space, shape), quantizer))
+
+
+def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:
+    """The candidates of every slot by its path.
+
+    Raises:
+        InputError: The space can't do the scale, or an operation can't live in one of its slots.
+    """
+    if scale not in space.scales:
+        can = ", ".join(map(str, sorted(space.scales)))
+        raise InputError(f"the space '{space.label}' can't do scale {scale} (it can do: {can})")
+    with torch.device("meta"):
+        slots = open_slots(space.build(scale))
+    for path, shape in slots.items():
+        for operation in space.candidates(shape):
+            reason = operation.unfit(shape)
+            if reason:
+                fitting = [o.label for o in space.candidates(shape) if not o.unfit(shape)]
+                others = f" (of its candidates these fit: {', '.join(fitting)})" if fitting else ""
+                raise InputError(f"'{operation.label}' can't live in slot '{path}': {reason}{others}")
+    return {path: candidates_of(space, shape) for path, shape in slots.items()}
+
+
+def inherit_weights(found: nn.Module, mixed: nn.Module, choices: Mapping[str, Candidate]) -> None:
+    """Copy into ``found`` the weights that its layers have in the supernet ``mixed``.
+
+    Quantizers keep their own state: the search may have used another quantizer.
+    """
+    source = mixed.state_dict()
+    wanted = found.state_dict()
+    prefixes = {f"{path}.operation.": _home(mixed, path, choices[path]) for path in choices}
+    copied = {}
+    for key, value in wanted.items():
+        path = next((old for old in prefixes if key.startswith(old)), "")
+        name = prefixes[path] + key.removeprefix(path) if path else key
+        if name in source and source[name].shape == value.shape and "quantizer" not in key:
+            copied[key] = source[name]
+    found.load_state_dict(copied, strict=False)
+
+
+def _home(mixed: nn.Module, path: str, candidate: Candidate) -> str:
+    slot = mixed.get_submodule(path)
+    if not isinstance(slot, MixedSlot):
+        raise TypeError(f"'{path}' holds no candidates")
+    operations = list(dict.fromkeys(c.operation for c in slot.candidates))
+    return f"{path}.operations.{operations.index(candidate.operation)}."

@@ -1,0 +1,95 @@
+"""Merging convolution kernels: many candidates of a slot become one kernel, exactly.
+
+A convolution is linear in its kernel, so ``sum_o p_o conv(x, W_o) = conv(x, sum_o p_o embed(W_o))`` where
+``embed`` pads a small kernel with zeros to the common size, spreads a dilated one, and writes a grouped one as
+blocks on the diagonal.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where one convolution's kernel lies in the merged one."""
+
+    groups: int
+    rows: slice
+    columns: slice
+
+    def view(self, merged: Tensor, common_groups: int) -> Tensor:
+        """The part of ``merged`` (C_out, C_in / common_groups, K_h, K_w) that the kernel fills.
+
+        Returns:
+            A view of shape (common_groups, blocks, C_out / groups, C_in / groups, k_h, k_w).
+        """
+        out_channels, per_group, height, width = merged.shape
+        g, m = common_groups, self.groups // common_groups
+        blocks = merged.view(g, m, out_channels // (g * m), m, per_group // m, height, width)
+        diagonal = blocks.diagonal(dim1=1, dim2=3).movedim(-1, 1)
+        return diagonal[..., self.rows, self.columns]
+
+
+class KernelMerger:
+    """Merges the kernels of convolutions that share input, channels and stride.
+
+    Args:
+        convolutions: Zero-padded "same" convolutions with odd kernels.
+    """
+
+    def __init__(self, convolutions: Sequence[nn.Conv2d]) -> None:
+        first = convolutions[0]
+        spans = [_span(convolution) for convolution in convolutions]
+        self.size = (max(s[0] for s in spans), max(s[1] for s in spans))
+        # What all are grouped by stays grouped: a slot of depthwise candidates costs one depthwise convolution.
+        self.groups = math.gcd(*(convolution.groups for convolution in convolutions))
+        self.shape = (first.out_channels, first.in_channels // self.groups, *self.size)
+        self.stride = first.stride
+        self.padding = (self.size[0] // 2, self.size[1] // 2)
+        self.placements = [
+            Placement(c.groups, _place(self.size[0], span[0], c.dilation[0]), _place(self.size[1], span[1], c.dilation[1]))
+            for c, span in zip(convolutions, spans, strict=True)
+        ]
+
+    def merge(self, kernels: Sequence[Tensor]) -> Tensor:
+        """The sum of the embedded kernels, (C_out, C_in / groups, K_h, K_w)."""
+        merged: Tensor = _Merge.apply(self, *kernels)  # type: ignore[no-untyped-call]
+        return merged
+
+
+def _span(convolution: nn.Conv2d) -> tuple[int, int]:
+    """Height and width that the kernel covers, gaps of its dilation included."""
+    (k_h, k_w), (d_h, d_w) = convolution.kernel_size, convolution.dilation
+    return d_h * (k_h - 1) + 1, d_w * (k_w - 1) + 1
+
+
+def _place(size: int, span: int, dilation: int) -> slice:
+    start = (size - span) // 2
+    return slice(start, start + span, dilation)
+
+
+class _Merge(torch.autograd.Function):
+    """The sum of embedded kernels; its gradient is read back from the places they were written to."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, merger: KernelMerger, *kernels: Tensor) -> Tensor:
+        merged = kernels[0].new_zeros(merger.shape)
+        for placement, kernel in zip(merger.placements, kernels, strict=True):
+            place = placement.view(merged, merger.groups)
+            place.add_(kernel.view(place.shape))
+        ctx.merger = merger  # type: ignore[attr-defined]
+        ctx.shapes = [kernel.shape for kernel in kernels]  # type: ignore[attr-defined]
+        return merged
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        merger: KernelMerger = ctx.merger
+        gradient = gradient.contiguous()
+        places = (placement.view(gradient, merger.groups) for placement in merger.placements)
+        return None, *(place.reshape(shape) for place, shape in zip(places, ctx.shapes, strict=True))

@@ -1,0 +1,211 @@
+"""The mixed slot: all candidates of a slot at once, each with its probability.
+
+:class:`MergedSlot` is the fast form that the search uses: all candidates that are one convolution share one
+convolution, whatever their number, and the slot's input is quantized once. :class:`PlainSlot` computes operation
+by operation and is the reference that tests and benchmarks hold the merged form against.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from qnas.core.components import Activation, Quantizer, Size, SlotShape, Widths
+from qnas.core.network.candidate import Candidate
+from qnas.core.network.convolution import SameConv2d, activate
+from qnas.core.network.kernel import KernelMerger
+
+_TINY = 1e-12
+
+
+class Given:
+    """A probability vector over widths that a slot hands to the layers inside an operation."""
+
+    value: Tensor
+
+
+class WidthMixture(nn.Module):
+    """A quantizer's mixture, addressed by pairs of widths of which several may share one bit-width."""
+
+    selector: Tensor | None
+
+    def __init__(self, quantizer: Quantizer, bits: Sequence[int], *, signed: bool, channels: int | None) -> None:
+        super().__init__()
+        distinct = sorted(set(bits))
+        self.mixture = quantizer.mixture(distinct, signed=signed, channels=channels)
+        selector = torch.tensor([[float(b == d) for d in distinct] for b in bits])
+        self.register_buffer("selector", None if list(bits) == distinct else selector, persistent=False)
+
+    def forward(self, tensor: Tensor, probabilities: Tensor) -> Tensor:
+        """``tensor`` mixed by ``probabilities`` (pairs of widths,)."""
+        if self.selector is not None:
+            probabilities = probabilities @ self.selector
+        result: Tensor = self.mixture(tensor, probabilities)
+        return result
+
+
+class MixedConv2d(SameConv2d):
+    """A convolution at all widths at once: one set of float weights, mixed over their widths."""
+
+    def __init__(self, quantizer: Quantizer, widths: Sequence[Widths], given: Given, *shape: int, size: Size) -> None:
+        in_channels, out_channels, stride, groups, dilation = shape
+        super().__init__(in_channels, out_channels, size, stride, groups, dilation)
+        self.weight_mixture = WidthMixture(
+            quantizer, [w.weight for w in widths], signed=True, channels=out_channels
+        )
+        self.given = given
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The convolution with its weights mixed by what the slot has given."""
+        return self.convolve(features, self.weight_mixture(self.weight, self.given.value))
+
+
+class MixedActivation(nn.Module):
+    """An activation whose output is mixed over widths by what the slot has given."""
+
+    def __init__(
+        self, activation: Activation, quantizer: Quantizer, widths: Sequence[Widths], given: Given, signed: bool
+    ) -> None:
+        super().__init__()
+        self.activation = activation
+        self.mixture = WidthMixture(quantizer, [w.activation for w in widths], signed=signed, channels=None)
+        self.given = given
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Same shape in and out."""
+        result: Tensor = self.mixture(activate(features, self.activation), self.given.value)
+        return result
+
+
+class MixedLayers:
+    """Makes the layers of an operation at all widths at once (see :class:`qnas.core.components.Layers`)."""
+
+    def __init__(self, quantizer: Quantizer, widths: Sequence[Widths], given: Given) -> None:
+        self.quantizer = quantizer
+        self.widths = widths
+        self.given = given
+
+    def conv(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        dilation: int = 1,
+    ) -> nn.Module:
+        """A convolution at all widths."""
+        shape = (in_channels, out_channels, stride, groups, dilation)
+        return MixedConv2d(self.quantizer, self.widths, self.given, *shape, size=kernel_size)
+
+    def activation(self, activation: Activation) -> nn.Module:
+        """A quantized activation at all widths, signed exactly where there is none."""
+        return self.input_activation(activation, signed=activation == "none")
+
+    def input_activation(self, activation: Activation, signed: bool) -> nn.Module:
+        """The quantized activation at a slot's entrance, whose sign the slot knows."""
+        return MixedActivation(activation, self.quantizer, self.widths, self.given, signed)
+
+
+class MixedSlot(nn.Module):
+    """A slot that holds all its candidates.
+
+    Attributes:
+        candidates: Operation by operation, each at all widths.
+        probabilities: (candidates,) to be set before the network runs; at the start all are equal.
+    """
+
+    probabilities: Tensor
+
+    def __init__(self, shape: SlotShape, candidates: Sequence[Candidate], quantizer: Quantizer) -> None:
+        super().__init__()
+        self.shape = shape
+        self.candidates = list(candidates)
+        self.given = Given()
+        widths = list(dict.fromkeys(c.widths for c in candidates if c.widths))
+        layers = MixedLayers(quantizer, widths, self.given)
+        operations = list(dict.fromkeys(c.operation for c in candidates))
+        self.operations = nn.ModuleList(operation.build(shape, layers) for operation in operations)
+        self.is_quantized = [operation.quantized for operation in operations]
+        self.sizes = [len(widths) if quantized else 1 for quantized in self.is_quantized]
+        self.activation = layers.input_activation(shape.activation, shape.signed) if widths else nn.Identity()
+        self.probabilities = torch.full((len(self.candidates),), 1 / len(self.candidates))
+
+    def rows(self) -> list[Tensor]:
+        """Per operation the probabilities of its widths (one number where it has none)."""
+        return list(self.probabilities.split(self.sizes))
+
+    def _conditional(self, row: Tensor) -> Tensor:
+        """``p_b|o``; equal shares where the operation's probability is zero."""
+        return (row + _TINY / len(row)) / (row.sum() + _TINY)
+
+    def _run_beside(self, index: int, row: Tensor, raw: Tensor, quantized: Tensor) -> Tensor:
+        """``p_o op_o(x)`` of one operation on its own."""
+        if not self.is_quantized[index]:
+            return row * self.operations[index](raw)
+        self.given.value = self._conditional(row)
+        result: Tensor = row.sum() * self.operations[index](quantized)
+        return result
+
+    @abstractmethod
+    def forward(self, features: Tensor) -> Tensor:
+        """``sum_o p_o op_o(x)``: (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride)."""
+
+
+class PlainSlot(MixedSlot):
+    """Operation by operation, each with its own widths on the activations: the reference."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """See :meth:`MixedSlot.forward`."""
+        total: Tensor | None = None
+        for index, row in enumerate(self.rows()):
+            self.given.value = self._conditional(row)
+            quantized = self.activation(features) if self.is_quantized[index] else features
+            term = self._run_beside(index, row, features, quantized)
+            total = term if total is None else total + term
+        assert total is not None  # noqa: S101
+        return total
+
+
+class MergedSlot(MixedSlot):
+    """One convolution for all candidates that are one, behind an input that is quantized once."""
+
+    def __init__(self, shape: SlotShape, candidates: Sequence[Candidate], quantizer: Quantizer) -> None:
+        super().__init__(shape, candidates, quantizer)
+        self.merged = [i for i, operation in enumerate(self.operations) if isinstance(operation, MixedConv2d)]
+        self.beside = [i for i in range(len(self.operations)) if i not in self.merged]
+        self.merger = KernelMerger(self._convolutions()) if self.merged else None
+
+    def _convolutions(self) -> list[MixedConv2d]:
+        chosen = (self.operations[i] for i in self.merged)
+        return [operation for operation in chosen if isinstance(operation, MixedConv2d)]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """See :meth:`MixedSlot.forward`."""
+        rows = self.rows()
+        quantized = self._quantized_input(features, rows)
+        terms = [self._run_beside(i, rows[i], features, quantized) for i in self.beside]
+        if self.merger is not None:
+            terms.append(self._run_merged(self.merger, [rows[i] for i in self.merged], quantized))
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
+
+    def _quantized_input(self, features: Tensor, rows: Sequence[Tensor]) -> Tensor:
+        chosen = [row for row, quantized in zip(rows, self.is_quantized, strict=True) if quantized]
+        if not chosen:
+            return features
+        self.given.value = self._conditional(torch.stack(chosen).sum(0))
+        result: Tensor = self.activation(features)
+        return result
+
+    def _run_merged(self, merger: KernelMerger, rows: Sequence[Tensor], quantized: Tensor) -> Tensor:
+        convolutions = self._convolutions()
+        mixed = [c.weight_mixture(c.weight, row) for c, row in zip(convolutions, rows, strict=True)]
+        biases = [row.sum() * c.bias for c, row in zip(convolutions, rows, strict=True) if c.bias is not None]
+        bias = torch.stack(biases).sum(0)
+        return F.conv2d(quantized, merger.merge(mixed), bias, merger.stride, merger.padding, groups=merger.groups)

@@ -1,0 +1,58 @@
+"""Slots: the open places of a network, and what stands in one once it is filled."""
+
+from torch import Tensor, nn
+
+from qnas.core.components import Activation, SlotShape
+
+
+class Slot(nn.Module):
+    """An open place that a search space leaves for an operation. It has no parameters.
+
+    Args:
+        role: The part of the network, which decides the candidates: ``"head"``, ``"body"``, ...
+        in_channels: Channels that come in.
+        out_channels: Channels that must come out.
+        stride: Height and width come out divided by it.
+        activation: What stands before the operation, as published; networks that activate elsewhere say
+            ``"none"``.
+        signed: Whether the input can be negative after the activation; by default exactly if there is none.
+            An image, for example, is unsigned without an activation.
+        native: The registered operation that the original architecture has here.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        in_channels: int,
+        out_channels: int,
+        stride: int = 1,
+        activation: Activation = "relu",
+        signed: bool | None = None,
+        native: str = "conv3x3",
+    ) -> None:
+        super().__init__()
+        if signed is None:
+            signed = activation == "none"
+        self.shape = SlotShape(role, in_channels, out_channels, stride, activation, signed, native)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Raises ``RuntimeError``: an open slot can't run."""
+        raise RuntimeError(f"the slot {self.shape} is open: fill the network first")
+
+    def extra_repr(self) -> str:
+        """The slot's shape."""
+        return repr(self.shape)
+
+
+class FilledSlot(nn.Module):
+    """A slot that holds one operation behind its quantized activation."""
+
+    def __init__(self, activation: nn.Module, operation: nn.Module) -> None:
+        super().__init__()
+        self.activation = activation
+        self.operation = operation
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride)."""
+        result: Tensor = self.operation(self.activation(features))
+        return result

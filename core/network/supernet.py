@@ -1,0 +1,107 @@
+"""The supernet: a network of mixed slots with its architecture parameters in one matrix."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from qnas.core.components import Quantizer, Space
+from qnas.core.network.candidate import Candidate
+from qnas.core.network.fill import Form, build_mixed
+from qnas.core.network.mixed import MixedSlot
+
+
+class Tie(NamedTuple):
+    """A slot whose best two candidates are (nearly) equally probable."""
+
+    slot: str
+    first: str
+    second: str
+    margin: float
+
+
+Candidates = Mapping[str, Sequence[Candidate]]
+
+
+def candidate_mask(candidates: Candidates) -> Tensor:
+    """(slots, candidates) True where a slot has a candidate; slots with fewer are padded."""
+    counts = [len(options) for options in candidates.values()]
+    return torch.arange(max(counts, default=0)) < torch.tensor(counts)[:, None]
+
+
+def uniform(candidates: Candidates) -> Tensor:
+    """(slots, candidates) probabilities at the start of a search: every candidate of a slot alike."""
+    mask = candidate_mask(candidates)
+    return mask / mask.sum(dim=1, keepdim=True)
+
+
+def one_hot(candidates: Candidates, chosen: Mapping[str, Candidate]) -> Tensor:
+    """(slots, candidates) probabilities that stand for one single network."""
+    rows = torch.zeros(candidate_mask(candidates).shape)
+    for index, (path, options) in enumerate(candidates.items()):
+        rows[index, options.index(chosen[path])] = 1.0
+    return rows
+
+
+class Supernet(nn.Module):
+    """All networks of a space at once.
+
+    Attributes:
+        alpha: (slots, candidates) one real number a candidate; a slot with fewer is padded.
+        mask: (slots, candidates) True where there is a candidate.
+    """
+
+    mask: Tensor
+
+    def __init__(self, space: Space, scale: int, quantizer: Quantizer, form: Form = "merged") -> None:
+        super().__init__()
+        self.network = build_mixed(space, scale, quantizer, form)
+        self.slots = {path: m for path, m in self.network.named_modules() if isinstance(m, MixedSlot)}
+        self.candidates = {path: slot.candidates for path, slot in self.slots.items()}
+        mask = candidate_mask(self.candidates)
+        self.register_buffer("mask", mask, persistent=False)
+        self.alpha = nn.Parameter(torch.zeros(mask.shape))
+
+    def forward(self, lr_image: Tensor, probabilities: Tensor) -> Tensor:
+        """The mixture of all networks.
+
+        Args:
+            lr_image: (N, 3, H, W) in 0..1.
+            probabilities: (slots, candidates) rows sum to 1.
+        """
+        for slot, row in zip(self.slots.values(), probabilities, strict=True):
+            slot.probabilities = row[: len(slot.candidates)]
+        result: Tensor = self.network(lr_image)
+        return result
+
+    def logits(self) -> Tensor:
+        """``alpha`` with minus infinity where a slot has no candidate."""
+        return self.alpha.masked_fill(~self.mask, float("-inf"))
+
+    def probabilities(self) -> Tensor:
+        """(slots, candidates) softmax of ``alpha`` over each slot's candidates."""
+        return self.logits().softmax(dim=1)
+
+    def one_hot(self, chosen: Mapping[str, Candidate]) -> Tensor:
+        """The probabilities that stand for one single network."""
+        return one_hot(self.candidates, chosen).to(self.alpha)
+
+    def best(self) -> dict[str, Candidate]:
+        """The most probable candidate of each slot; the first of equals."""
+        indices = self.logits().argmax(dim=1).tolist()
+        return {path: slot.candidates[i] for (path, slot), i in zip(self.slots.items(), indices, strict=True)}
+
+    def ties(self, margin: float) -> list[Tie]:
+        """The slots whose two most probable candidates differ by less than ``margin``."""
+        found = []
+        for (path, slot), row in zip(self.slots.items(), self.probabilities().detach(), strict=True):
+            if len(slot.candidates) > 1:
+                (p, q), (i, j) = (t.tolist() for t in row.topk(2))
+                if p - q < margin:
+                    found.append(Tie(path, slot.candidates[i].label, slot.candidates[j].label, p - q))
+        return found
+
+    def weights(self) -> list[nn.Parameter]:
+        """All parameters but ``alpha``."""
+        return [p for p in self.parameters() if p is not self.alpha]

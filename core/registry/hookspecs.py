@@ -1,0 +1,88 @@
+"""Every hook that a plugin can implement, on one page.
+
+A plugin is a module (or object) that an installed distribution names in its ``qnas`` entry points:
+
+    [project.entry-points.qnas]
+    ghost = "qnas_ghost.plugin"
+
+It implements any of these with ``@qnas.hookimpl``. Each ``qnas_register_*`` hook receives ``register``:
+
+    register("ghost", "qnas_ghost.space:GhostSpace", "Ghost modules for SR")
+
+with the component's name, where its class is (imported only when it is used), a summary in one line, and,
+as keyword arguments, field values that differ from the class's defaults (so one class can have several names).
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from qnas.core.registry.registry import Register
+
+if TYPE_CHECKING:
+    from qnas.core.engine.folder import RunFolder
+
+PROJECT = "qnas"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def qnas_register_spaces(register: Register) -> None:
+    """Register search spaces (``qnas.Space``)."""
+
+
+@hookspec
+def qnas_register_operations(register: Register) -> None:
+    """Register operations, the candidates of a slot (``qnas.Operation``)."""
+
+
+@hookspec
+def qnas_register_quantizers(register: Register) -> None:
+    """Register quantizers (``qnas.Quantizer``)."""
+
+
+@hookspec
+def qnas_register_residuals(register: Register) -> None:
+    """Register residual connections (``qnas.Residual``)."""
+
+
+@hookspec
+def qnas_register_regularizers(register: Register) -> None:
+    """Register regularizers of the search (``qnas.Regularizer``)."""
+
+
+@hookspec
+def qnas_register_costs(register: Register) -> None:
+    """Register costs (``qnas.Cost``)."""
+
+
+@hookspec
+def qnas_register_datasets(register: Register) -> None:
+    """Register data sets (``qnas.Dataset``)."""
+
+
+@hookspec
+def qnas_register_searchers(register: Register) -> None:
+    """Register searchers (``qnas.Searcher``)."""
+
+
+@hookspec
+def qnas_register_reports(register: Register) -> None:
+    """Register reports (``qnas.Report``)."""
+
+
+@hookspec
+def qnas_stage_began(folder: "RunFolder", stage: str, steps: int) -> None:
+    """A stage of a run begins; ``steps`` is how many it will take (0 where it does not count any)."""
+
+
+@hookspec
+def qnas_step(folder: "RunFolder", stage: str, step: int, metrics: Mapping[str, Any]) -> None:
+    """A step was taken; ``metrics`` holds what is known after it (``loss``, ``psnr``, ``bitops``, ...)."""
+
+
+@hookspec
+def qnas_stage_ended(folder: "RunFolder", stage: str, result: Mapping[str, Any]) -> None:
+    """A stage ended and its result is in the run's folder."""

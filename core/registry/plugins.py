@@ -1,0 +1,106 @@
+"""Finds the installed plugins through their entry points and lets them fill the registries."""
+
+import functools
+import importlib.metadata
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from qnas.core.errors import QnasError
+from qnas.core.registry import hookspecs
+from qnas.core.registry.registry import Entry, Register, Registry
+
+KINDS = ("space", "operation", "quantizer", "residual", "regularizer", "cost", "dataset", "searcher", "report")
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """What is known of one plugin; ``error`` is why it could not be loaded, or ``""``."""
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+    error: str = ""
+    registered: list[str] = field(default_factory=list)
+
+
+class Plugins:
+    """The plugin manager and one registry for each kind of component."""
+
+    def __init__(self) -> None:
+        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self.manager.add_hookspecs(hookspecs)
+        self.registries: dict[str, Registry[Any]] = {kind: Registry(kind) for kind in KINDS}
+        self.found: list[PluginInfo] = []
+
+    @property
+    def broken(self) -> list[PluginInfo]:
+        """The plugins that could not be loaded."""
+        return [info for info in self.found if info.error]
+
+    def load(self, entry_points: Iterable[tuple[importlib.metadata.EntryPoint, str, str]]) -> None:
+        """Load plugins, each given as (entry point, distribution, version).
+
+        One that fails to import is skipped with a warning: only a spec that needs it is stopped by it.
+
+        Raises:
+            QnasError: A plugin implements a hook that does not exist, or two components share a name.
+        """
+        for entry_point, distribution, version in entry_points:
+            info = PluginInfo(entry_point.name, distribution, version, entry_point.value)
+            try:
+                plugin = entry_point.load()
+            except Exception as error:  # a stranger's module may raise anything at import
+                reason = f"{type(error).__name__}: {error}"
+                self.found.append(PluginInfo(info.name, distribution, version, info.target, reason))
+                warnings.warn(f"plugin '{info.name}' of {distribution} is skipped: {reason}", stacklevel=2)
+            else:
+                self.found.append(info)
+                self.add(plugin, info)
+
+    def add(self, plugin: object, info: PluginInfo) -> None:
+        """Take in one plugin object and what it registers.
+
+        Raises:
+            QnasError: It implements a hook that does not exist, or registers a name that is taken.
+        """
+        self.manager.register(plugin, name=f"{info.distribution}:{info.name}")
+        try:
+            self.manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise QnasError(f"plugin '{info.name}' of {info.distribution}: {error}") from error
+        for kind in KINDS:
+            hook = f"qnas_register_{kind}s"
+            others = [p for p in self.manager.get_plugins() if p is not plugin]
+            caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
+            caller(register=self._register(kind, info))
+
+    def _register(self, kind: str, info: PluginInfo) -> Register:
+        def register(name: str, target: str, summary: str, /, **defaults: Any) -> None:
+            self.registries[kind].add(Entry(name, target, summary, info.distribution, defaults))
+            info.registered.append(f"{kind} {name}")
+
+        return register
+
+
+@functools.cache
+def plugins() -> Plugins:
+    """The process's plugins, loaded at the first call."""
+    loaded = Plugins()
+    loaded.load(_installed())
+    return loaded
+
+
+def _installed() -> list[tuple[importlib.metadata.EntryPoint, str, str]]:
+    found = {
+        (point.name, dist.name): (point, dist.name, dist.version)
+        for dist in importlib.metadata.distributions()
+        for point in dist.entry_points
+        if point.group == hookspecs.PROJECT
+    }
+    # Ours first, so that a clash names the newcomer second.
+    return sorted(found.values(), key=lambda item: (item[1] != hookspecs.PROJECT, item[1], item[0].name))

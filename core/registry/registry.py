@@ -1,0 +1,92 @@
+"""The typed, lazy registry: names of components, and the classes behind them once they are asked for."""
+
+import difflib
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from qnas.core.errors import InputError, QnasError
+
+T = TypeVar("T")
+
+
+class Register(Protocol):
+    """What a ``qnas_register_*`` hook is given to call."""
+
+    def __call__(self, name: str, target: str, summary: str, /, **defaults: Any) -> None:
+        """Register ``target`` (``"module:Class"``) as ``name``; ``defaults`` override its field defaults."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered component."""
+
+    name: str
+    target: str
+    summary: str
+    distribution: str
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+
+class Registry(Generic[T]):
+    """The components of one kind.
+
+    Args:
+        kind: The kind in the singular, such as ``"quantizer"``.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, Entry] = {}
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
+
+    def add(self, entry: Entry) -> None:
+        """Add ``entry``; a name that is taken leaves the registry as it was.
+
+        Raises:
+            QnasError: Another distribution, or the same one, registered the name already.
+        """
+        taken = self._entries.get(entry.name)
+        if taken is not None:
+            raise QnasError(
+                f"two {self.kind}s are named '{entry.name}': one of {taken.distribution} ({taken.target})"
+                f" and one of {entry.distribution} ({entry.target}); uninstall or rename one"
+            )
+        self._entries[entry.name] = entry
+
+    def entry(self, name: str) -> Entry:
+        """The entry of that name.
+
+        Raises:
+            InputError: There is none; the message names the nearest.
+        """
+        if name not in self._entries:
+            near = difflib.get_close_matches(name, self._entries, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise InputError(f"no {self.kind} is named '{name}'{hint} (see: qnas list {self.kind}s)")
+        return self._entries[name]
+
+    def load(self, name: str) -> type[T]:
+        """The class behind ``name``, imported now.
+
+        Raises:
+            InputError: No such name.
+            QnasError: Its module can't be imported or lacks the class.
+        """
+        entry = self.entry(name)
+        module_name, _, attribute = entry.target.partition(":")
+        try:
+            loaded: type[T] = getattr(importlib.import_module(module_name), attribute)
+        except (ImportError, AttributeError) as error:
+            raise QnasError(
+                f"the {self.kind} '{name}' of {entry.distribution} can't be loaded from {entry.target}: {error}"
+            ) from error
+        return loaded
+
+    def name_of(self, component: type[Any]) -> str:
+        """The name that a class is registered under with its own defaults, or ``""``."""
+        target = f"{component.__module__}:{component.__qualname__}"
+        return next((e.name for e in self if e.target == target and not e.defaults), "")

@@ -1,0 +1,146 @@
+"""The spec: what a run is, validated and immutable."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
+
+from qnas.core.components import (
+    Dataset,
+    Quantizer,
+    Regularizer,
+    Report,
+    Searcher,
+    Settings,
+    Space,
+    invalid,
+)
+from qnas.core.errors import QnasError
+from qnas.core.network import slot_candidates
+
+
+def _named_by_key(value: Any) -> Any:
+    """``{entropy: {weight: 1}}`` stands for ``{entropy: {name: entropy, weight: 1}}``."""
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: {"name": key, **(fields or {})} if isinstance(fields, Mapping | None) else fields
+        for key, fields in value.items()
+    }
+
+
+def _named(default: str) -> BeforeValidator:
+    """A mapping without a name means the default component."""
+
+    def name(value: Any) -> Any:
+        return {"name": default, **value} if isinstance(value, Mapping) else value
+
+    return BeforeValidator(name)
+
+
+class QuantizerChoice(Settings):
+    """Which quantizer is used when.
+
+    Attributes:
+        search: While searching.
+        train: In the found network; it must have an integer grid, or be ``none``.
+    """
+
+    search: Quantizer = "noise"  # type: ignore[assignment]
+    train: Quantizer = "lsq"  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _stages(self) -> Self:
+        for stage in ("search", "train"):
+            quantizer: Quantizer = getattr(self, stage)
+            if stage not in quantizer.stages:
+                why = "it leaves no integer grid, so the network would not be what its bit-widths say"
+                invalid("QuantizerChoice", f"'{quantizer.label}' can't {stage}: {why}", quantizer.label, stage)
+        return self
+
+
+class Data(Settings):
+    """The images.
+
+    Attributes:
+        train: What the search and the training learn from.
+        test: Sets to judge the found network on, by the name they have in the results.
+        validation: How many training images are held out to validate on.
+        patch: Height and width of the LR patches that training is fed with, in pixels.
+        augment: Whether patches are flipped and turned at random.
+    """
+
+    train: Dataset = "dead-leaves"  # type: ignore[assignment]
+    test: Annotated[dict[str, Dataset], Field(min_length=1)] = {"photos": "photos"}  # type: ignore[dict-item]
+    validation: PositiveInt = 8
+    patch: Annotated[int, Field(ge=8)] = 24
+    augment: bool = True
+
+
+class Training(Settings):
+    """The training of the found network.
+
+    Attributes:
+        steps: Optimizer steps.
+        batch: Patches in a batch.
+        learning_rate: Of Adam at the start; it falls to 0 along a cosine.
+        init: ``scratch`` as published, or from the weights of the ``supernet``.
+        validations: How many times the network is validated; the best is kept.
+        clip: Largest norm of the gradient.
+    """
+
+    steps: PositiveInt = 3000
+    batch: PositiveInt = 16
+    learning_rate: PositiveFloat = 1e-3
+    init: Literal["scratch", "supernet"] = "scratch"
+    validations: PositiveInt = 10
+    clip: PositiveFloat = 5.0
+
+
+class Spec(Settings):
+    """Everything that a run is: the same spec, seed and machine give the same result.
+
+    Attributes:
+        name: The run's folder is runs/<name> unless the command line says otherwise.
+        seed: Decides every random number.
+        scale: The factor of super-resolution.
+        device: ``auto`` takes cuda, then mps, then cpu.
+        precision: Of convolutions in training; ``bfloat16`` is faster where the processor has it.
+        space: Where to search.
+        data: The images.
+        quantizer: Which quantizer is used when.
+        search: How to search.
+        regularizers: Penalties on the architecture while searching, by name.
+        train: How the found network is trained.
+        report: The page that explains the run.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    scale: PositiveInt = 2
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    space: Space = "basic"  # type: ignore[assignment]
+    data: Data = Field(default_factory=Data)
+    quantizer: QuantizerChoice = Field(default_factory=QuantizerChoice)
+    search: Annotated[Searcher, _named("differentiable")] = "differentiable"  # type: ignore[assignment]
+    regularizers: Annotated[dict[str, Regularizer], BeforeValidator(_named_by_key)] = {
+        "entropy": {},  # type: ignore[dict-item]
+        "cost": {},  # type: ignore[dict-item]
+    }
+    train: Training = Field(default_factory=Training)
+    report: Report = "html"  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """The space can do the scale, and its candidates fit its slots."""
+        if self.scale not in self.space.scales:
+            can = ", ".join(map(str, sorted(self.space.scales)))
+            invalid("Spec", f"the space '{self.space.label}' can't do it (it can do: {can})", self.scale, "scale")
+        try:
+            slot_candidates(self.space, self.scale)
+        except QnasError as error:
+            invalid("Spec", str(error), self.space.label, "space")
+        if self.train.init == "supernet" and not self.search.leaves_supernet:
+            invalid("Spec", f"the search '{self.search.label}' leaves no supernet: use scratch", "supernet", "train", "init")
+        return self

@@ -1,0 +1,34 @@
+"""A data set that is generated: dead leaves."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from qnas.core.components import Dataset, SourceImage
+from qnas.plugins.datasets.dead_leaves import dead_leaves
+
+
+class DeadLeaves(Dataset):
+    """Generated occlusion images, which need no download (see ``qnas.plugins.datasets.dead_leaves``).
+
+    Attributes:
+        amount: How many images.
+        size: Height and width of each in pixels.
+        seed: Decides them.
+    """
+
+    amount: PositiveInt = 128
+    size: int = Field(default=128, ge=16)
+    seed: NonNegativeInt = 0
+
+    def images(self, scale: int) -> Iterator[SourceImage]:
+        """See :meth:`qnas.Dataset.images`."""
+        del scale
+        for index in range(self.amount):
+            generator = np.random.default_rng((self.seed, index))
+            yield SourceImage(f"leaves-{index:05d}", dead_leaves(self.size, generator))
+
+    def count(self) -> int:
+        """See :meth:`qnas.Dataset.count`."""
+        return self.amount

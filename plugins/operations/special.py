@@ -1,0 +1,38 @@
+"""Operations with no convolution of their own."""
+
+from typing import ClassVar
+
+from torch import nn
+
+from qnas.core.components import Layers, Operation, SlotShape
+
+
+class Identity(Operation):
+    """Passes the slot's input on: no activation, nothing to quantize, no cost."""
+
+    quantized: ClassVar[bool] = False
+
+    def unfit(self, slot: SlotShape) -> str:
+        """The slot changes the channels or the size."""
+        if slot.in_channels != slot.out_channels or slot.stride != 1:
+            return f"it keeps channels and size, the slot has {slot.in_channels} -> {slot.out_channels} channels" + (
+                f" and stride {slot.stride}" if slot.stride != 1 else ""
+            )
+        return ""
+
+    def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
+        """See :meth:`qnas.Operation.build`."""
+        del slot, layers
+        return nn.Identity()
+
+
+class Native(Operation):
+    """The operation that the original architecture has in the slot, so that a space has its own baselines."""
+
+    def unfit(self, slot: SlotShape) -> str:
+        """See :meth:`qnas.Operation.unfit`."""
+        return Operation.of(slot.native).unfit(slot)
+
+    def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
+        """See :meth:`qnas.Operation.build`."""
+        return Operation.of(slot.native).build(slot, layers)

@@ -1,0 +1,76 @@
+"""Registers the operations, residuals, regularizers, costs, data sets, searchers and reports that qnas ships."""
+
+from qnas.core.registry import Register, hookimpl
+
+_CONVOLUTION = "qnas.plugins.operations.convolution"
+_COMPOSITE = "qnas.plugins.operations.composite"
+_SPECIAL = "qnas.plugins.operations.special"
+
+
+@hookimpl
+def qnas_register_operations(register: Register) -> None:
+    """Register operations."""
+    register("conv", f"{_CONVOLUTION}:Convolution", "A convolution of any kernel, groups and dilation")
+    for k in (1, 3, 5, 7):
+        register(f"conv{k}x{k}", f"{_CONVOLUTION}:Convolution", f"{k} x {k} convolution", kernel=k)
+        for g in (2, 3):
+            summary = f"{k} x {k} convolution in {g} groups"
+            register(f"conv{k}x{k}g{g}", f"{_CONVOLUTION}:Convolution", summary, kernel=k, groups=g)
+    for k in (3, 5, 7):
+        name = f"conv{k}x1-1x{k}"
+        register(name, f"{_COMPOSITE}:Factorized", f"{k} x 1 convolution, then 1 x {k}", kernel=k)
+        register(f"depthwise{k}x{k}", f"{_CONVOLUTION}:Depthwise", f"{k} x {k} depthwise convolution", kernel=k)
+        register(f"separable{k}x{k}", f"{_COMPOSITE}:Separable", f"{k} x {k} depthwise, then 1 x 1", kernel=k)
+    for k in (1, 3, 5):
+        register(f"growth{k}x{k}", f"{_COMPOSITE}:Pair", f"Two {k} x {k}, twice as wide between", kernel=k, width=2)
+        register(f"narrow{k}x{k}", f"{_COMPOSITE}:Pair", f"Two {k} x {k}, half as wide between", kernel=k, width=0.5)
+    register("identity", f"{_SPECIAL}:Identity", "Passes the input on")
+    register("native", f"{_SPECIAL}:Native", "What the original architecture has in the slot")
+
+
+@hookimpl
+def qnas_register_residuals(register: Register) -> None:
+    """Register residual connections."""
+    register("plain", "qnas.plugins.residuals.plain:PlainResidual", "F(x) + x")
+    register("adq", "qnas.plugins.residuals.adaptive:ADQResidual", "(a s + c) F(BN(x)) + x (QuantNAS)")
+    register("adadm", "qnas.plugins.residuals.adaptive:AdaDMResidual", "exp(a log s + c) F(BN(x)) + x (AdaDM)")
+
+
+@hookimpl
+def qnas_register_regularizers(register: Register) -> None:
+    """Register regularizers."""
+    home = "qnas.plugins.regularizers.penalties"
+    register("entropy", f"{home}:Entropy", "Drives every slot to one candidate, with the published ramp")
+    register("l1", f"{home}:L1", "Absolute values of the architecture parameters")
+    register("cost", f"{home}:ExpectedCost", "Expected cost, relative to the start of the search")
+
+
+@hookimpl
+def qnas_register_costs(register: Register) -> None:
+    """Register costs."""
+    home = "qnas.plugins.costs.counts"
+    register("bitops", f"{home}:BitOps", "Bit operations: MACs x weight bits x activation bits")
+    register("macs", f"{home}:Macs", "Multiply-accumulates")
+    register("params", f"{home}:Params", "Weights and biases of the convolutions")
+
+
+@hookimpl
+def qnas_register_datasets(register: Register) -> None:
+    """Register data sets."""
+    register("dead-leaves", "qnas.plugins.datasets.generated:DeadLeaves", "Generated occlusion images")
+    register("photos", "qnas.plugins.datasets.photos:Photos", "Five photographs that come with scikit-image")
+    register("folder", "qnas.plugins.datasets.folder:Folder", "Your own images: HR alone, or HR and LR pairs")
+
+
+@hookimpl
+def qnas_register_searchers(register: Register) -> None:
+    """Register searchers."""
+    home = "qnas.plugins.searchers"
+    register("differentiable", f"{home}.differentiable:DifferentiableSearch", "By gradient (QuantNAS)")
+    register("random", f"{home}.random:RandomSearch", "Uniform random architectures, the honest baseline")
+
+
+@hookimpl
+def qnas_register_reports(register: Register) -> None:
+    """Register reports."""
+    register("html", "qnas.plugins.reports.html:HtmlReport", "One self-contained page")

@@ -1,0 +1,27 @@
+"""The plain residual connection."""
+
+from torch import Tensor, nn
+
+from qnas.core.components import Residual
+
+
+class PlainResidual(Residual):
+    """y = F(x) + x (He et al. 2016)."""
+
+    def wrap(self, body: nn.Module, channels: int) -> nn.Module:
+        """See :meth:`qnas.Residual.wrap`."""
+        del channels
+        return Plain(body)
+
+
+class Plain(nn.Module):
+    """``body(x) + x``."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        result: Tensor = self.body(features) + features
+        return result

@@ -1,0 +1,233 @@
+"""The differentiable search of QuantNAS: alternating gradient steps on the architecture and on the weights."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from qnas.core.components import Searcher, invalid
+from qnas.core.engine.evaluate import calibrate
+from qnas.core.engine.patches import Batch
+from qnas.core.engine.search import Progress, SearchOutcome, SearchTask, penalty
+from qnas.core.network import Architecture, Candidate, Form, Supernet, Tie
+from qnas.plugins.regularizers.penalties import entropy
+from qnas.plugins.searchers.relaxation import Relaxation, relax
+
+
+class DifferentiableSearch(Searcher):
+    """Bilevel, first order (QuantNAS, arXiv 2208.14839): each step moves alpha on one half of the training
+    images and the weights on the other.
+
+    Attributes:
+        steps: Iterations, each one step on alpha and one on the weights.
+        epochs: Equal parts that the steps are counted in: after each, the architecture is judged.
+        warmup: Epochs at the start in which alpha is frozen.
+        batch: Patches in a batch.
+        relaxation: How alpha becomes probabilities.
+        temperature: At the start of the search.
+        final_temperature: At its end; in between it falls geometrically.
+        learning_rate: Of Adam for the weights; it falls to 0 along a cosine.
+        weight_decay: Of the weights.
+        clip: Largest norm of the weights' gradient.
+        alpha_learning_rate: Of Adam (betas 0.5, 0.999) for alpha.
+        tie: Two candidates whose probabilities differ by less are reported as a tie.
+        form: ``merged`` computes all convolutions of a slot as one, ``plain`` one by one, for comparison.
+    """
+
+    leaves_supernet: ClassVar[bool] = True
+
+    steps: PositiveInt = 2000
+    epochs: PositiveInt = 20
+    warmup: NonNegativeInt = 0
+    batch: PositiveInt = 16
+    relaxation: Relaxation = "softmax"
+    temperature: PositiveFloat = 1.0
+    final_temperature: PositiveFloat = 1.0
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 3e-8
+    clip: PositiveFloat = 5.0
+    alpha_learning_rate: PositiveFloat = 3e-4
+    tie: Annotated[float, Field(ge=0, le=1)] = 0.05
+    form: Form = "merged"
+
+    @model_validator(mode="after")
+    def _whole_epochs(self) -> Self:
+        if self.epochs > self.steps:
+            invalid("search", f"must be at most the number of steps, {self.steps} (got {self.epochs})", self.epochs, "epochs")
+        if self.warmup >= self.epochs:
+            invalid("search", f"must leave an epoch to search in, of {self.epochs} (got {self.warmup})", self.warmup, "warmup")
+        return self
+
+    def planned_steps(self) -> int:
+        """See :meth:`qnas.Searcher.planned_steps`."""
+        return self.steps
+
+    def search(self, task: SearchTask) -> SearchOutcome:
+        """See :meth:`qnas.Searcher.search`."""
+        return _Search(self, task).run()
+
+
+@dataclass
+class _Best:
+    """What was found when the objective was lowest."""
+
+    objective: float
+    epoch: int
+    architecture: Architecture
+    ties: list[Tie]
+    supernet: dict[str, Tensor]
+    supernet_psnr: float
+
+
+class _Search:
+    """One search under way."""
+
+    def __init__(self, settings: DifferentiableSearch, task: SearchTask) -> None:
+        self.settings = settings
+        self.task = task
+        torch.manual_seed(task.seed)
+        supernet = Supernet(task.space, task.scale, task.search_quantizer, settings.form)
+        self.supernet = supernet.to(task.device, memory_format=torch.channels_last)
+        self.start = self.supernet.probabilities().detach()
+        self.weight_batches = task.sampler(task.images.weights, settings.batch, seed_offset=1)
+        self.alpha_batches = task.sampler(task.images.architecture, settings.batch, seed_offset=2)
+        self.sample = task.sampler(task.images.weights, settings.batch, seed_offset=3).draw()
+        calibrate(self.supernet.eval(), lambda: self.supernet(self.sample.lr, self.start))
+        self.weight_optimizer = torch.optim.Adam(
+            self.supernet.weights(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.weight_optimizer, settings.steps)
+        self.alpha_optimizer = torch.optim.Adam(
+            [self.supernet.alpha], lr=settings.alpha_learning_rate, betas=(0.5, 0.999)
+        )
+        self.best: _Best | None = None
+
+    def run(self) -> SearchOutcome:
+        step = 0
+        entropy_at_start = self._entropy()
+        for epoch in range(self.settings.epochs):
+            last_step = self.settings.steps * (epoch + 1) // self.settings.epochs
+            while step < last_step:
+                step += 1
+                self.task.journal.step(step, {"loss": self._iterate(step, epoch)})
+            self._judge(step, epoch)
+        best = self.best
+        if best is None:
+            raise RuntimeError("a search has at least one epoch")
+        return SearchOutcome(
+            best=best.architecture,
+            last=self.task.architecture(self.supernet.best()),
+            ties=best.ties,
+            supernet=best.supernet,
+            supernet_psnr=best.supernet_psnr,
+            details={
+                "best_epoch": best.epoch,
+                "entropy_at_start": entropy_at_start,
+                "entropy_at_end": self._entropy(),
+                "ties_at_end": [tie._asdict() for tie in self.supernet.ties(self.settings.tie)],
+            },
+        )
+
+    def _iterate(self, step: int, epoch: int) -> Tensor:
+        """One step on alpha, once the warm-up is over, and one on the weights; the loss of the weights."""
+        self.supernet.train()
+        temperature = self._temperature(step)
+        if epoch >= self.settings.warmup:
+            self._alpha_step(self.alpha_batches.draw(), epoch, temperature)
+        return self._weight_step(self.weight_batches.draw(), temperature)
+
+    def _probabilities(self, temperature: float) -> Tensor:
+        return relax(self.supernet.logits(), self.settings.relaxation, temperature)
+
+    def _alpha_step(self, batch: Batch, epoch: int, temperature: float) -> None:
+        probabilities = self._probabilities(temperature)
+        loss = self._loss(batch, probabilities) + penalty(self.task.regularizers, self._state(probabilities, epoch))
+        # Only the architecture's gradient is asked for, so none is computed for the weights.
+        (self.supernet.alpha.grad,) = torch.autograd.grad(loss, [self.supernet.alpha])
+        self.alpha_optimizer.step()
+
+    def _weight_step(self, batch: Batch, temperature: float) -> Tensor:
+        with torch.no_grad():
+            probabilities = self._probabilities(temperature)
+        loss = self._loss(batch, probabilities)
+        self.weight_optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.supernet.weights(), self.settings.clip)
+        self.weight_optimizer.step()
+        self.schedule.step()
+        return loss.detach()
+
+    def _loss(self, batch: Batch, probabilities: Tensor) -> Tensor:
+        with self.task.autocast():
+            enlarged = self.supernet(batch.lr, probabilities)
+        return F.l1_loss(enlarged.float(), batch.hr)
+
+    def _state(self, probabilities: Tensor, epoch: int) -> Progress:
+        warmup, epochs = self.settings.warmup, self.settings.epochs
+        return Progress(
+            self.supernet.alpha, probabilities, self.start, max(epoch - warmup, 0), epochs - warmup, self.task.prices
+        )
+
+    def _temperature(self, step: int) -> float:
+        start, end = self.settings.temperature, self.settings.final_temperature
+        return float(start * (end / start) ** (step / self.settings.steps))
+
+    @torch.no_grad()
+    def _entropy(self) -> float:
+        return float(entropy(self.supernet.probabilities()).mean())
+
+    @torch.no_grad()
+    def _judge(self, step: int, epoch: int) -> None:
+        """Judge the architecture that stands now, and keep it if its objective is the lowest so far."""
+        self.supernet.eval()
+        probabilities = self.supernet.probabilities()
+        supernet_psnr, _ = self.task.validate(self._as_mixture(probabilities))
+        chosen = self.supernet.best()
+        psnr, error = self.task.validate(self.task.derive(self.supernet, chosen, self.sample))
+        objective = error + self._price(chosen)
+        if self.best is None or objective < self.best.objective:
+            state = {name: value.clone() for name, value in self.supernet.state_dict().items()}
+            ties = self.supernet.ties(self.settings.tie)
+            self.best = _Best(objective, epoch, self.task.architecture(chosen), ties, state, supernet_psnr)
+        self.task.journal.record(step, self._record(epoch, probabilities, psnr, supernet_psnr, objective))
+
+    def _as_mixture(self, probabilities: Tensor) -> nn.Module:
+        return _Mixture(self.supernet, probabilities)
+
+    def _price(self, chosen: dict[str, Candidate]) -> float:
+        """The penalties of one single network, as at the end of the search (its entropy is zero)."""
+        state = self._state(self.supernet.one_hot(chosen), self.settings.epochs - 1)
+        return float(penalty(self.task.regularizers, state))
+
+    def _record(
+        self, epoch: int, probabilities: Tensor, psnr: float, supernet_psnr: float, objective: float
+    ) -> dict[str, object]:
+        rows = zip(self.supernet.slots.items(), probabilities.tolist(), strict=True)
+        return {
+            "epoch": epoch,
+            "psnr": psnr,
+            "supernet_psnr": supernet_psnr,
+            "objective": objective,
+            "bitops": float(self.task.expected_bitops(probabilities)),
+            "entropy": float(entropy(probabilities).mean()),
+            "probabilities": {
+                path: dict(zip([c.label for c in slot.candidates], row, strict=False)) for (path, slot), row in rows
+            },
+        }
+
+
+class _Mixture(nn.Module):
+    """The supernet at fixed probabilities, to be judged like a network."""
+
+    def __init__(self, supernet: Supernet, probabilities: Tensor) -> None:
+        super().__init__()
+        self.supernet = supernet
+        self.probabilities = probabilities
+
+    def forward(self, lr_image: Tensor) -> Tensor:
+        """See :class:`qnas.core.network.Supernet`."""
+        result: Tensor = self.supernet(lr_image, self.probabilities)
+        return result

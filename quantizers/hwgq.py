@@ -1,0 +1,99 @@
+"""Half-wave Gaussian quantization (Cai et al. 2017, "Deep Learning with Low Precision by Half-wave Gaussian
+Quantization", arXiv 1702.00953).
+"""
+
+import functools
+import math
+
+import torch
+from scipy.optimize import minimize_scalar
+from torch import Tensor
+
+from qnas.core.components import FakeQuantizer, Grid, Quantizer, integer_range
+
+_MOMENTUM = 0.1
+_SMALLEST_SCALE = 1e-8
+
+
+class HWGQ(Quantizer):
+    """Fixed steps, the best for a Gaussian input: nothing is learned.
+
+    Activations after a ReLU use the uniform grid of least squared error for a half-normal input, weights and
+    signed activations that for a normal one; each is scaled by the root mean square of its tensor (a running
+    mean for activations).
+
+    Note:
+        The paper gives unit-variance inputs to the quantizer by Batch Norm; SR networks have none, so the
+        scale is measured instead. The paper's weights are binary; ours have any width.
+    """
+
+    def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
+        """See :meth:`qnas.Quantizer.fake_quantizer`."""
+        return HWGQFakeQuantizer(bits, signed, channels)
+
+
+class HWGQFakeQuantizer(FakeQuantizer):
+    """One tensor's quantizer; ``scale`` is the root mean square that the fixed step is multiplied by."""
+
+    scale: Tensor
+
+    def __init__(self, bits: int, signed: bool, channels: int | None) -> None:
+        super().__init__()
+        self.signed = signed
+        self.of_weights = channels is not None
+        self.q_min, self.q_max = integer_range(bits, signed)
+        self.unit_step = optimal_step(bits, signed)
+        self.register_buffer("scale", torch.ones(() if channels is None else (channels, 1, 1, 1)))
+
+    @torch.no_grad()
+    def observe(self, tensor: Tensor) -> None:
+        """Take the scale from ``tensor``."""
+        self.scale.copy_(self._measure(tensor))
+
+    def forward(self, tensor: Tensor) -> Tensor:
+        """``tensor`` on the grid; the gradient passes inside the grid's range."""
+        if self.training:
+            with torch.no_grad():
+                self.scale.lerp_(self._measure(tensor), 1.0 if self.of_weights else _MOMENTUM)
+        step = self.grid().step.to(tensor.dtype)
+        inside = tensor.clamp(step * self.q_min, step * self.q_max)
+        rounded = (inside.detach() / step).round() * step
+        return inside + (rounded - inside).detach()
+
+    def grid(self) -> Grid:
+        """The grid as it stands now."""
+        return Grid(self.scale.clamp_min(_SMALLEST_SCALE) * self.unit_step, self.q_min, self.q_max)
+
+    def _measure(self, tensor: Tensor) -> Tensor:
+        """Root mean square; after a ReLU over the positive values only, as these are the half-normal ones."""
+        squares = tensor.detach().float().square()
+        if self.of_weights:
+            return squares.mean(dim=(1, 2, 3), keepdim=True).sqrt()
+        count = squares.numel() if self.signed else tensor.count_nonzero().clamp_min(1)
+        return (squares.sum() / count).sqrt()
+
+
+@functools.cache
+def optimal_step(bits: int, signed: bool) -> float:
+    """The step of the uniform grid of least squared error for a standard normal input.
+
+    Args:
+        bits: Any number from 2.
+        signed: False for the half-normal input that a ReLU leaves.
+    """
+    q_min, q_max = integer_range(bits, signed)
+    levels = torch.arange(q_min, q_max + 1, dtype=torch.float64)
+
+    def error(step: float) -> float:
+        """E[(x - Q(x))^2] up to the constant E[x^2], exactly: each level's cell has closed-form moments."""
+        edges = (levels[1:] - 0.5) * step
+        ends = torch.tensor([-math.inf if signed else 0.0, math.inf], dtype=torch.float64)
+        edges = torch.cat([ends[:1], edges, ends[1:]])
+        mass = torch.special.ndtr(edges).diff()
+        density = torch.exp(-edges.square() / 2) / math.sqrt(2 * math.pi)
+        first_moment = -density.diff()
+        return float(step**2 * (levels.square() * mass).sum() - 2 * step * (levels * first_moment).sum())
+
+    # A grid of b bits never has its best range beyond 12 standard deviations, even for 16 bits.
+    upper = 12 / q_max
+    return float(minimize_scalar(error, bounds=(0.05 * upper, upper), method="bounded", options={"xatol": 1e-9}).x)

@@ -1,0 +1,118 @@
+"""Quantization noise in place of quantization (Shvetsov et al. 2022, QuantNAS, arXiv 2208.14839, "SAN").
+
+Quantizing t at b bits with range r = max t - min t has the step ``Delta_b = r / (2^b - 1)``. The error is
+modelled by independent zero-mean noise of standard deviation ``c Delta_b``. A mixture of independently noisy
+copies is one draw:
+
+    sum_b p_b (t + n_b) = (sum_b p_b) t + sigma eps,    sigma^2 = sum_b p_b^2 c^2 Delta_b^2
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from qnas.core.components import FakeQuantizer, Grid, Mixture, Quantizer
+
+Distribution = Literal["gaussian", "uniform"]
+
+_POOL_SIZE = 2**22
+_POOL_SEED = 20220814
+_DEVIATIONS = {"half-step": 0.5, "rounding-error": 1 / math.sqrt(12)}
+
+
+class Noise(Quantizer):
+    """Noise that stands in for quantization while searching; it is left out in evaluation.
+
+    Attributes:
+        distribution: ``gaussian``, or ``uniform`` of the same standard deviation.
+        deviation: The standard deviation in steps: ``half-step`` (1/2, as in the published code) or
+            ``rounding-error`` (1/sqrt(12), that of rounding itself).
+    """
+
+    stages: ClassVar = frozenset({"search"})
+    distribution: Distribution = "gaussian"
+    deviation: Literal["half-step", "rounding-error"] = "half-step"
+
+    def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
+        """The noise of one bit-width."""
+        return NoisyTensor(self.mixture([bits], signed=signed, channels=channels))
+
+    def mixture(self, bits: Sequence[int], *, signed: bool, channels: int | None = None) -> Mixture:
+        """All bit-widths in one draw."""
+        del signed, channels  # the range is measured, whatever the sign, over the whole tensor
+        return NoiseMixture(bits, self.distribution, _DEVIATIONS[self.deviation])
+
+
+class NoiseMixture(Mixture):
+    """One draw that has the mean and variance of the mixture of independently noisy copies."""
+
+    steps: Tensor
+
+    def __init__(self, bits: Sequence[int], distribution: Distribution, deviation: float) -> None:
+        super().__init__()
+        self.distribution: Distribution = distribution
+        relative = torch.tensor([deviation / (2**b - 1) for b in bits])
+        self.register_buffer("steps", relative, persistent=False)
+
+    def forward(self, tensor: Tensor, probabilities: Tensor) -> Tensor:
+        """See :meth:`Mixture.forward`. Gradients reach the tensor and, through sigma, the probabilities.
+
+        Note:
+            The range is taken as a constant: the gradient does not reach the two extreme values through it.
+        """
+        mean = tensor * probabilities.sum()
+        if not self.training:
+            return mean
+        low, high = tensor.detach().aminmax()
+        # The norm's gradient at zero is zero, where that of a square root of a sum would not be a number.
+        sigma = torch.linalg.vector_norm(probabilities * self.steps) * (high - low)
+        return mean + sigma * noise_like(tensor, self.distribution)
+
+
+class NoisyTensor(FakeQuantizer):
+    """A noise mixture of a single bit-width."""
+
+    def __init__(self, mixture: Mixture) -> None:
+        super().__init__()
+        self.mixture = mixture
+
+    def forward(self, tensor: Tensor) -> Tensor:
+        """``tensor`` with noise in training, itself in evaluation."""
+        result: Tensor = self.mixture(tensor, tensor.new_ones(1))
+        return result
+
+    def grid(self) -> Grid:
+        """Raises ``ValueError``: noise leaves no grid."""
+        raise ValueError("noise only stands in for quantization: it has no integer grid")
+
+
+def noise_like(tensor: Tensor, distribution: Distribution) -> Tensor:
+    """Noise of mean 0 and variance 1 in the shape and memory layout of ``tensor``.
+
+    It is read from a pool at a random offset, which takes almost no time. The offset comes from torch's
+    generator, so ``torch.manual_seed`` decides it.
+    """
+    count = tensor.numel()
+    if count >= _POOL_SIZE:
+        return _draw(count, distribution, None).to(tensor).view(tensor.shape)
+    offset = int(torch.randint(_POOL_SIZE - count, ()))
+    values = _pool(distribution, tensor.device, tensor.dtype)[offset : offset + count]
+    dense = tensor.is_contiguous() or tensor.is_contiguous(memory_format=torch.channels_last)
+    return values.as_strided(tensor.shape, tensor.stride()) if dense else values.view(tensor.shape)
+
+
+@functools.cache
+def _pool(distribution: Distribution, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The same values in every process: what differs from run to run is where they are read."""
+    generator = torch.Generator().manual_seed(_POOL_SEED)
+    return _draw(_POOL_SIZE, distribution, generator).to(device, dtype)
+
+
+def _draw(count: int, distribution: Distribution, generator: torch.Generator | None) -> Tensor:
+    if distribution == "gaussian":
+        return torch.randn(count, generator=generator)
+    return (torch.rand(count, generator=generator) - 0.5) * math.sqrt(12)
