@@ -96,4 +96,6 @@ def optimal_step(bits: int, signed: bool) -> float:
 
     # A grid of b bits never has its best range beyond 12 standard deviations, even for 16 bits.
     upper = 12 / q_max
-    return float(minimize_scalar(error, bounds=(0.05 * upper, upper), method="bounded", options={"xatol": 1e-9}).x)
+    return float(
+        minimize_scalar(error, bounds=(0.05 * upper, upper), method="bounded", options={"xatol": 1e-9}).x
+    )

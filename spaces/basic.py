@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from qnas.core.components import Residual, Space
 from qnas.core.network import Slot
+from qnas.spaces.image_residual import Enlarge, ImageResidual
 
 RGB = 3
 _BRANCH_SCALE = 0.2
@@ -21,6 +22,7 @@ class BasicSpace(Space):
         cells: Number of body cells.
         variant: Of the body cell: ``B`` has a chain of two slots, ``A`` one of three, scaled by 0.2.
         residual: How a body cell's input is added to its output.
+        image_residual: How the input image is enlarged and added to the output; as published there is ``none``.
     """
 
     defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -35,6 +37,7 @@ class BasicSpace(Space):
     cells: PositiveInt = 3
     variant: Literal["A", "B"] = "B"
     residual: Residual = "adq"  # type: ignore[assignment]
+    image_residual: ImageResidual = "none"
 
     def build(self, scale: int) -> nn.Module:
         """See :meth:`qnas.Space.build`."""
@@ -52,16 +55,19 @@ class BasicNetwork(nn.Module):
             Slot("head", RGB, c, activation="none", signed=False),
             Slot("head", c, c),
         )
-        self.body = nn.Sequential(*(space.residual.wrap(Cell(c, space.variant), c) for _ in range(space.cells)))
+        self.body = nn.Sequential(
+            *(space.residual.wrap(Cell(c, space.variant), c) for _ in range(space.cells))
+        )
         self.upsample = Slot("upsample", c, RGB * scale**2)
         self.shuffle = nn.PixelShuffle(scale)
+        self.enlarge = Enlarge(space.image_residual, scale)
         self.tail = nn.Sequential(Slot("tail", RGB, RGB, activation="none"), Slot("tail", RGB, RGB))
 
     def forward(self, lr_image: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, 3, H * scale, W * scale), RGB in 0..1."""
         head = self.head(lr_image)
         enlarged = self.shuffle(self.upsample(self.body(head) + head))
-        result: Tensor = self.tail(enlarged) + enlarged
+        result: Tensor = self.tail(enlarged) + enlarged + self.enlarge(lr_image)
         return result
 
 

@@ -4,7 +4,14 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn, Self
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
@@ -33,7 +40,12 @@ class Settings(BaseModel):
                 if key not in cls.model_fields:
                     near = difflib.get_close_matches(str(key), valid, n=1)
                     hint = f"; did you mean '{near[0]}'?" if near else ""
-                    invalid(cls.__name__, f"unknown field{hint} (fields: {', '.join(valid) or 'none'})", value[key], key)
+                    invalid(
+                        cls.__name__,
+                        f"unknown field{hint} (fields: {', '.join(valid) or 'none'})",
+                        value[key],
+                        key,
+                    )
         return value
 
 
@@ -64,7 +76,9 @@ class Component(Settings):
         registry = plugins().registries[self.kind]
         name = self.name or registry.name_of(type(self))
         if not name:
-            raise QnasError(f"{type(self).__qualname__} is not registered as a {self.kind}: it has no name to save")
+            raise QnasError(
+                f"{type(self).__qualname__} is not registered as a {self.kind}: it has no name to save"
+            )
         default = type(self).model_validate({**registry.entry(name).defaults, "name": self.name})
         full = self.model_dump(mode="json", exclude={"name"})
         plain = default.model_dump(mode="json", exclude={"name"})
@@ -81,7 +95,9 @@ class Component(Settings):
         return f"{reference['name']}({fields})"
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         schema = handler(source)
         if "kind" not in vars(cls):
             return schema
@@ -99,7 +115,9 @@ class Component(Settings):
             return cls._named(value, {}, ())
         if isinstance(value, Mapping) and "name" in value:
             return cls._named(value["name"], {k: v for k, v in value.items() if k != "name"}, ("name",))
-        return invalid(cls.__name__, f"must be the name of a {cls.kind}, or a mapping with 'name' and its fields", value)
+        return invalid(
+            cls.__name__, f"must be the name of a {cls.kind}, or a mapping with 'name' and its fields", value
+        )
 
     @classmethod
     def _named(cls, name: Any, fields: Mapping[str, Any], where: tuple[str, ...]) -> "Component":
@@ -108,7 +126,9 @@ class Component(Settings):
             entry = registry.entry(str(name))
             component = registry.load(entry.name)
         except QnasError as error:
-            broken = "".join(f"; plugin '{p.name}' of {p.distribution} failed: {p.error}" for p in plugins().broken)
+            broken = "".join(
+                f"; plugin '{p.name}' of {p.distribution} failed: {p.error}" for p in plugins().broken
+            )
             return invalid(cls.__name__, f"{error}{broken}", name, *where)
         made: Component = component.model_validate({**entry.defaults, **fields, "name": entry.name})
         return made
@@ -121,7 +141,9 @@ class Component(Settings):
         mappings = []
         for entry in registry:
             schema = handler(registry.load(entry.name).__pydantic_core_schema__)
-            fields = {k: v for k, v in handler.resolve_ref_schema(schema)["properties"].items() if k != "name"}
+            fields = {
+                k: v for k, v in handler.resolve_ref_schema(schema)["properties"].items() if k != "name"
+            }
             mappings.append(
                 {
                     "type": "object",

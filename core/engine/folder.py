@@ -52,7 +52,9 @@ class RunFolder:
             InputError: It exists.
         """
         if self.path.exists():
-            raise InputError("the output folder exists; choose another with --out, or go on with --resume", str(self.path))
+            raise InputError(
+                "the output folder exists; choose another with --out, or go on with --resume", str(self.path)
+            )
 
     def refuse_missing(self) -> None:
         """Refuse to go on with a run that never began.
@@ -93,7 +95,9 @@ class RunFolder:
         try:
             return (self.path / name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError("can't be read: the run is incomplete or damaged", str(self.path / name)) from error
+            raise InputError(
+                "can't be read: the run is incomplete or damaged", str(self.path / name)
+            ) from error
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Read a JSON file.

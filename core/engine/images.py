@@ -105,4 +105,7 @@ def _write(path: Path, pairs: Sequence[ImagePair]) -> None:
 
 def _read(path: Path) -> list[ImagePair]:
     with h5py.File(path, "r") as file:
-        return [ImagePair(str(file[k].attrs["name"]), file[k]["hr"][...], file[k]["lr"][...]) for k in sorted(file)]
+        return [
+            ImagePair(str(file[k].attrs["name"]), file[k]["hr"][...], file[k]["lr"][...])
+            for k in sorted(file)
+        ]

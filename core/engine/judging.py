@@ -57,6 +57,8 @@ def judge_sets(
 def mean_scores(scores: Sequence[Scores]) -> Scores:
     """The mean of every figure, those of ``bicubic`` under that name again."""
     return {
-        key: mean_scores([s[key] for s in scores]) if isinstance(value, dict) else float(np.mean([s[key] for s in scores]))
+        key: mean_scores([s[key] for s in scores])
+        if isinstance(value, dict)
+        else float(np.mean([s[key] for s in scores]))
         for key, value in scores[0].items()
     }

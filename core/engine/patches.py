@@ -75,7 +75,7 @@ def _crop(image: Pixels, top: int, left: int, size: int, scale: int = 1) -> Pixe
 
 def to_tensor(images: Pixels, device: torch.device) -> Tensor:
     """(N, H, W, 3) uint8 to (N, 3, H, W) float in 0..1, channels last in memory."""
-    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div_(255)
+    return torch.tensor(images).to(device).permute(0, 3, 1, 2).float().div_(255)
 
 
 def check_size(pairs: Sequence[ImagePair], patch: int) -> None:

@@ -41,7 +41,10 @@ def run_spec(
     loading = Journal(folder, "data")
     loading.begin()
     images = load_run_images(
-        spec.data, spec.scale, spec.seed, lambda name, done, total: loading.step(done, {"set": name, "of": total})
+        spec.data,
+        spec.scale,
+        spec.seed,
+        lambda name, done, total: loading.step(done, {"set": name, "of": total}),
     )
     loading.end({})
     if not resume:
@@ -68,7 +71,9 @@ def _do_stage(run: Run, name: str) -> None:
 
 def summarize(folder: RunFolder) -> dict[str, Any]:
     """Put the results of the stages that ended together, into result.json once the network has been judged."""
-    done = {name: folder.read_json(f"{name}/result.json") for name in STAGES if folder.has(f"{name}/result.json")}
+    done = {
+        name: folder.read_json(f"{name}/result.json") for name in STAGES if folder.has(f"{name}/result.json")
+    }
     judged = done.get("evaluate", {})
     summary = {
         **{key: judged.get(key) for key in ("test", "bitops", "macs", "params", "size_bytes")},

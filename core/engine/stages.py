@@ -45,7 +45,9 @@ class Run:
     @cached_property
     def architecture(self) -> Architecture:
         """The found architecture."""
-        return Architecture.from_json(self.folder.read_text(ARCHITECTURE), str(self.folder.path / ARCHITECTURE))
+        return Architecture.from_json(
+            self.folder.read_text(ARCHITECTURE), str(self.folder.path / ARCHITECTURE)
+        )
 
     def found_network(self) -> nn.Module:
         """The found network, freshly initialised."""
@@ -119,7 +121,9 @@ def _inherited(run: Run) -> nn.Module:
     supernet.load_state_dict(run.folder.read_tensors(SUPERNET))
     supernet.to(run.device)
     batch = run.sampler(seed_offset=10).draw()
-    return derive(spec.space, spec.scale, run.architecture.candidates(), supernet, spec.quantizer.train, batch)
+    return derive(
+        spec.space, spec.scale, run.architecture.candidates(), supernet, spec.quantizer.train, batch
+    )
 
 
 def train_found(run: Run, journal: Journal) -> dict[str, Any]:
@@ -139,7 +143,11 @@ def train_found(run: Run, journal: Journal) -> dict[str, Any]:
     trained = train(network, batches, run.images.learn.validation, schedule, journal.step, journal.record)
     run.folder.write_tensors(MODEL, trained.best)
     run.folder.write_tensors("train/last.safetensors", trained.last)
-    return {"best_step": trained.best_step, "best_psnr_y": trained.best_psnr, "last_psnr_y": trained.last_psnr}
+    return {
+        "best_step": trained.best_step,
+        "best_psnr_y": trained.best_psnr,
+        "last_psnr_y": trained.last_psnr,
+    }
 
 
 def evaluate(run: Run, journal: Journal) -> dict[str, Any]:
@@ -175,4 +183,3 @@ STAGES: Mapping[str, Stage] = {
 def planned_steps(spec: Spec, stage: str) -> int:
     """How many steps a stage will report, 0 for those that report none."""
     return {"search": spec.search.planned_steps(), "train": spec.train.steps}.get(stage, 0)
-

@@ -4,7 +4,15 @@ from qnas.core.network.architecture import Architecture, Choice
 from qnas.core.network.candidate import Candidate, candidates_of, grid
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d, QuantizedLayers
 from qnas.core.network.counting import LR_SIZE, CostTable, SpaceCount, convolutions, count_found, count_space
-from qnas.core.network.fill import Form, build_found, build_mixed, fill, inherit_weights, open_slots, slot_candidates
+from qnas.core.network.fill import (
+    Form,
+    build_found,
+    build_mixed,
+    fill,
+    inherit_weights,
+    open_slots,
+    slot_candidates,
+)
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.slot import FilledSlot, Slot
 from qnas.core.network.supernet import Supernet, Tie, one_hot, uniform

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import ValidationError
+from torch import nn
 
 from qnas.core.components import Operation, Quantizer, Settings, Space, Widths
 from qnas.core.errors import InputError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import build_found, slot_candidates
-
-from torch import nn
 
 
 class Choice(Settings):
@@ -73,7 +72,9 @@ class Architecture(Settings):
             raise InputError(f"its slots are not those of its space (they differ in: {odd})", where)
         for path, choice in architecture.slots.items():
             if choice.candidate() not in known[path]:
-                raise InputError(f"slots.{path}: {choice.candidate().label} is no candidate of its space", where)
+                raise InputError(
+                    f"slots.{path}: {choice.candidate().label} is no candidate of its space", where
+                )
         return architecture
 
     def to_json(self) -> str:

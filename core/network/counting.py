@@ -28,7 +28,7 @@ def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> li
     paths = {module: path for path, module in network.named_modules()}
 
     def note(module: nn.Module, _: Any, output: Tensor) -> None:
-        assert isinstance(module, nn.Conv2d)  # noqa: S101
+        assert isinstance(module, nn.Conv2d)
         widths = module.widths if isinstance(module, QuantizedConv2d) else FLOAT
         found.append(
             ConvolutionShape(
@@ -55,7 +55,11 @@ def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> li
 
 
 def count_found(
-    space: Space, scale: int, choices: Mapping[str, Candidate], quantizer: Quantizer, size: tuple[int, int] = LR_SIZE
+    space: Space,
+    scale: int,
+    choices: Mapping[str, Candidate],
+    quantizer: Quantizer,
+    size: tuple[int, int] = LR_SIZE,
 ) -> list[ConvolutionShape]:
     """The convolutions of a found network, on an LR image of ``size``."""
     with torch.device("meta"):
@@ -132,7 +136,9 @@ class CostTable:
         return self.fixed + (probabilities.to(self.slots) * self.slots).sum()
 
 
-def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int, int] = LR_SIZE) -> SpaceCount:
+def count_space(
+    space: Space, scale: int, quantizer: Quantizer, size: tuple[int, int] = LR_SIZE
+) -> SpaceCount:
     """Count every candidate of every slot, quantized by ``quantizer``, on an LR image of ``size``."""
     probes: dict[str, _Probe] = {}
 

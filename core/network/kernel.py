@@ -53,7 +53,11 @@ class KernelMerger:
         self.stride = first.stride
         self.padding = (self.size[0] // 2, self.size[1] // 2)
         self.placements = [
-            Placement(c.groups, _place(self.size[0], span[0], c.dilation[0]), _place(self.size[1], span[1], c.dilation[1]))
+            Placement(
+                c.groups,
+                _place(self.size[0], span[0], c.dilation[0]),
+                _place(self.size[1], span[1], c.dilation[1]),
+            )
             for c, span in zip(convolutions, spans, strict=True)
         ]
 

@@ -31,7 +31,9 @@ class WidthMixture(nn.Module):
 
     selector: Tensor | None
 
-    def __init__(self, quantizer: Quantizer, bits: Sequence[int], *, signed: bool, channels: int | None) -> None:
+    def __init__(
+        self, quantizer: Quantizer, bits: Sequence[int], *, signed: bool, channels: int | None
+    ) -> None:
         super().__init__()
         distinct = sorted(set(bits))
         self.mixture = quantizer.mixture(distinct, signed=signed, channels=channels)
@@ -49,7 +51,9 @@ class WidthMixture(nn.Module):
 class MixedConv2d(SameConv2d):
     """A convolution at all widths at once: one set of float weights, mixed over their widths."""
 
-    def __init__(self, quantizer: Quantizer, widths: Sequence[Widths], given: Given, *shape: int, size: Size) -> None:
+    def __init__(
+        self, quantizer: Quantizer, widths: Sequence[Widths], given: Given, *shape: int, size: Size
+    ) -> None:
         in_channels, out_channels, stride, groups, dilation = shape
         super().__init__(in_channels, out_channels, size, stride, groups, dilation)
         self.weight_mixture = WidthMixture(
@@ -66,7 +70,12 @@ class MixedActivation(nn.Module):
     """An activation whose output is mixed over widths by what the slot has given."""
 
     def __init__(
-        self, activation: Activation, quantizer: Quantizer, widths: Sequence[Widths], given: Given, signed: bool
+        self,
+        activation: Activation,
+        quantizer: Quantizer,
+        widths: Sequence[Widths],
+        given: Given,
+        signed: bool,
     ) -> None:
         super().__init__()
         self.activation = activation
@@ -166,7 +175,7 @@ class PlainSlot(MixedSlot):
             quantized = self.activation(features) if self.is_quantized[index] else features
             term = self._run_beside(index, row, features, quantized)
             total = term if total is None else total + term
-        assert total is not None  # noqa: S101
+        assert total is not None
         return total
 
 
@@ -208,4 +217,6 @@ class MergedSlot(MixedSlot):
         mixed = [c.weight_mixture(c.weight, row) for c, row in zip(convolutions, rows, strict=True)]
         biases = [row.sum() * c.bias for c, row in zip(convolutions, rows, strict=True) if c.bias is not None]
         bias = torch.stack(biases).sum(0)
-        return F.conv2d(quantized, merger.merge(mixed), bias, merger.stride, merger.padding, groups=merger.groups)
+        return F.conv2d(
+            quantized, merger.merge(mixed), bias, merger.stride, merger.padding, groups=merger.groups
+        )

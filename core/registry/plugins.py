@@ -13,7 +13,17 @@ from qnas.core.errors import QnasError
 from qnas.core.registry import hookspecs
 from qnas.core.registry.registry import Entry, Register, Registry
 
-KINDS = ("space", "operation", "quantizer", "residual", "regularizer", "cost", "dataset", "searcher", "report")
+KINDS = (
+    "space",
+    "operation",
+    "quantizer",
+    "residual",
+    "regularizer",
+    "cost",
+    "dataset",
+    "searcher",
+    "report",
+)
 
 
 @dataclass(frozen=True)

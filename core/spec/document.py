@@ -50,7 +50,7 @@ class Document:
         if not equals or not all(path.split(".")):
             raise InputError("must be key=value, such as search.steps=50", f"--set {assignment}")
         try:
-            value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+            value = yaml.load(text, Loader=_Loader)
         except yaml.YAMLError as error:
             raise InputError(f"the value is no YAML: {_problem(error)}", where) from error
         self._assign(path.split("."), value, where)
@@ -136,7 +136,9 @@ def _note_places(node: yaml.Node, path: Where, document: Document, loader: "_Loa
                 raise InputError("a key must be a plain word", _place(document.source, key_node))
             if key in seen:
                 first = seen[key].start_mark.line + 1
-                raise InputError(f"duplicate key '{key}' (first on line {first})", _place(document.source, key_node))
+                raise InputError(
+                    f"duplicate key '{key}' (first on line {first})", _place(document.source, key_node)
+                )
             seen[key] = key_node
             inner = (*path, key)
             document.keys[inner] = _place(document.source, key_node)  # type: ignore[index]

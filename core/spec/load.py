@@ -59,9 +59,7 @@ def _real_path(loc: Where, data: Any) -> Where:
     path: list[str | int] = []
     for part in loc:
         inside = isinstance(data, dict | list)
-        if inside and isinstance(data, dict) and part in data:
-            data = data[part]
-        elif inside and isinstance(data, list) and isinstance(part, int) and part < len(data):
+        if (inside and isinstance(data, dict) and part in data) or (inside and isinstance(data, list) and isinstance(part, int) and part < len(data)):
             data = data[part]
         elif part in {"[key]", "all"}:
             continue
@@ -84,7 +82,9 @@ def _message(details: ErrorDetails) -> str:
         message = "must be a list"
     elif kind == "string_pattern_mismatch":
         message = "must start with a letter or digit and have only letters, digits, '.', '_' and '-'"
-    message = message.replace("Input should ", "must ").split(", unable to parse")[0].split(", got a number")[0]
+    message = (
+        message.replace("Input should ", "must ").split(", unable to parse")[0].split(", got a number")[0]
+    )
     message = message[0].lower() + message[1:]
     shown = repr(value)
     return f"{message} (got {shown if len(shown) <= 60 else shown[:57] + '...'})"

@@ -55,7 +55,9 @@ class QuantizerChoice(Settings):
             quantizer: Quantizer = getattr(self, stage)
             if stage not in quantizer.stages:
                 why = "it leaves no integer grid, so the network would not be what its bit-widths say"
-                invalid("QuantizerChoice", f"'{quantizer.label}' can't {stage}: {why}", quantizer.label, stage)
+                invalid(
+                    "QuantizerChoice", f"'{quantizer.label}' can't {stage}: {why}", quantizer.label, stage
+                )
         return self
 
 
@@ -136,11 +138,19 @@ class Spec(Settings):
         """The space can do the scale, and its candidates fit its slots."""
         if self.scale not in self.space.scales:
             can = ", ".join(map(str, sorted(self.space.scales)))
-            invalid("Spec", f"the space '{self.space.label}' can't do it (it can do: {can})", self.scale, "scale")
+            invalid(
+                "Spec", f"the space '{self.space.label}' can't do it (it can do: {can})", self.scale, "scale"
+            )
         try:
             slot_candidates(self.space, self.scale)
         except QnasError as error:
             invalid("Spec", str(error), self.space.label, "space")
         if self.train.init == "supernet" and not self.search.leaves_supernet:
-            invalid("Spec", f"the search '{self.search.label}' leaves no supernet: use scratch", "supernet", "train", "init")
+            invalid(
+                "Spec",
+                f"the search '{self.search.label}' leaves no supernet: use scratch",
+                "supernet",
+                "train",
+                "init",
+            )
         return self

@@ -210,22 +210,16 @@ def _leaves_on_canvas(size: int, generator: np.random.Generator) -> Iterator[Lea
         yield Leaf(*values)
 
 
-def _outlines(
-    size: int, generator: np.random.Generator
-) -> tuple[Field, Field, npt.NDArray[np.bool_]]:
+def _outlines(size: int, generator: np.random.Generator) -> tuple[Field, Field, npt.NDArray[np.bool_]]:
     """Draw half-lengths, half-widths and whether they are discs, for one chunk."""
-    radii = _power_law_radii(
-        RADIUS_MIN, max(RADIUS_MAX_SHARE * size, 2.0 * RADIUS_MIN), generator
-    )
+    radii = _power_law_radii(RADIUS_MIN, max(RADIUS_MAX_SHARE * size, 2.0 * RADIUS_MIN), generator)
     discs = generator.random(CHUNK) < DISC_SHARE
     # Stretching keeps the area, so that rectangles obey the law of sizes too.
     stretch = np.where(discs, 1.0, ASPECT_MAX ** (0.5 * generator.random(CHUNK)))
     return radii * stretch, np.maximum(radii / stretch, HALF_WIDTH_MIN), discs
 
 
-def _power_law_radii(
-    smallest: float, largest: float, generator: np.random.Generator
-) -> Field:
+def _power_law_radii(smallest: float, largest: float, generator: np.random.Generator) -> Field:
     """Draw a chunk of radii with density proportional to r^-3.
 
     It is the one power for which the images look alike at all scales (Lee, Mumford

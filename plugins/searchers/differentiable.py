@@ -56,9 +56,19 @@ class DifferentiableSearch(Searcher):
     @model_validator(mode="after")
     def _whole_epochs(self) -> Self:
         if self.epochs > self.steps:
-            invalid("search", f"must be at most the number of steps, {self.steps} (got {self.epochs})", self.epochs, "epochs")
+            invalid(
+                "search",
+                f"must be at most the number of steps, {self.steps} (got {self.epochs})",
+                self.epochs,
+                "epochs",
+            )
         if self.warmup >= self.epochs:
-            invalid("search", f"must leave an epoch to search in, of {self.epochs} (got {self.warmup})", self.warmup, "warmup")
+            invalid(
+                "search",
+                f"must leave an epoch to search in, of {self.epochs} (got {self.warmup})",
+                self.warmup,
+                "warmup",
+            )
         return self
 
     def planned_steps(self) -> int:
@@ -144,7 +154,9 @@ class _Search:
 
     def _alpha_step(self, batch: Batch, epoch: int, temperature: float) -> None:
         probabilities = self._probabilities(temperature)
-        loss = self._loss(batch, probabilities) + penalty(self.task.regularizers, self._state(probabilities, epoch))
+        loss = self._loss(batch, probabilities) + penalty(
+            self.task.regularizers, self._state(probabilities, epoch)
+        )
         # Only the architecture's gradient is asked for, so none is computed for the weights.
         (self.supernet.alpha.grad,) = torch.autograd.grad(loss, [self.supernet.alpha])
         self.alpha_optimizer.step()
@@ -168,7 +180,12 @@ class _Search:
     def _state(self, probabilities: Tensor, epoch: int) -> Progress:
         warmup, epochs = self.settings.warmup, self.settings.epochs
         return Progress(
-            self.supernet.alpha, probabilities, self.start, max(epoch - warmup, 0), epochs - warmup, self.task.prices
+            self.supernet.alpha,
+            probabilities,
+            self.start,
+            max(epoch - warmup, 0),
+            epochs - warmup,
+            self.task.prices,
         )
 
     def _temperature(self, step: int) -> float:
@@ -214,7 +231,8 @@ class _Search:
             "bitops": float(self.task.expected_bitops(probabilities)),
             "entropy": float(entropy(probabilities).mean()),
             "probabilities": {
-                path: dict(zip([c.label for c in slot.candidates], row, strict=False)) for (path, slot), row in rows
+                path: dict(zip([c.label for c in slot.candidates], row, strict=False))
+                for (path, slot), row in rows
             },
         }
 

@@ -46,7 +46,9 @@ class RandomSearch(Searcher):
             chosen = {path: options[random.integers(len(options))] for path, options in candidates.items()}
             trained = self._train(task, chosen, sample)
             rows = one_hot(candidates, chosen).to(task.device)
-            state = Progress(torch.zeros_like(rows), rows, uniform(candidates).to(task.device), 0, 1, task.prices)
+            state = Progress(
+                torch.zeros_like(rows), rows, uniform(candidates).to(task.device), 0, 1, task.prices
+            )
             objective = trained.last_error + float(penalty(task.regularizers, state))
             tried.append((objective, chosen))
             record = {"sample": sample, "psnr": trained.last_psnr, "objective": objective}

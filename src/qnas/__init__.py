@@ -26,7 +26,17 @@ __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(
-        ("Cost", "Dataset", "Operation", "Quantizer", "Regularizer", "Report", "Residual", "Searcher", "Space"),
+        (
+            "Cost",
+            "Dataset",
+            "Operation",
+            "Quantizer",
+            "Regularizer",
+            "Report",
+            "Residual",
+            "Searcher",
+            "Space",
+        ),
         "qnas.core.components",
     ),
     "Architecture": "qnas.core.network",

@@ -1,0 +1,28 @@
+"""The image-space residual: the enlarged input added to a network's output."""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ImageResidual = Literal["none", "nearest", "bilinear", "bicubic"]
+
+
+class Enlarge(nn.Module):
+    """The LR image at the size of the output, or 0 for ``none``; it has no parameters.
+
+    With it the network only adds detail, which spares low bit-widths the burden of carrying the image
+    (Du et al. 2021, "Anchor-based Plain Net for Mobile Image Super-Resolution", with ``nearest``).
+    """
+
+    def __init__(self, mode: ImageResidual, scale: int) -> None:
+        super().__init__()
+        self.mode = mode
+        self.scale = scale
+
+    def forward(self, lr_image: Tensor) -> Tensor | float:
+        """(N, 3, H, W) to (N, 3, H * scale, W * scale)."""
+        if self.mode == "none":
+            return 0.0
+        smooth = None if self.mode == "nearest" else False
+        return F.interpolate(lr_image, scale_factor=self.scale, mode=self.mode, align_corners=smooth)
