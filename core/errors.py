@@ -36,10 +36,3 @@ def from_field(*field: str | int) -> Iterator[None]:
     except InputError as error:
         error.field = error.field or field
         raise
-
-
-class InputErrors(InputError):
-    """Several wrong places at once, a line each."""
-
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__("\n".join(lines))

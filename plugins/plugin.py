@@ -19,14 +19,10 @@ def qnas_register_operations(register: Register) -> None:
     for k in (3, 5, 7):
         name = f"conv{k}x1-1x{k}"
         register(name, f"{_COMPOSITE}:Factorized", f"{k} x 1 convolution, then 1 x {k}", kernel=k)
-        register(
-            f"depthwise{k}x{k}", f"{_CONVOLUTION}:Depthwise", f"{k} x {k} depthwise convolution", kernel=k
-        )
+        register(f"depthwise{k}x{k}", f"{_CONVOLUTION}:Depthwise", f"{k} x {k} depthwise convolution", kernel=k)
         register(f"separable{k}x{k}", f"{_COMPOSITE}:Separable", f"{k} x {k} depthwise, then 1 x 1", kernel=k)
     for k in (1, 3, 5):
-        register(
-            f"growth{k}x{k}", f"{_COMPOSITE}:Pair", f"Two {k} x {k}, twice as wide between", kernel=k, width=2
-        )
+        register(f"growth{k}x{k}", f"{_COMPOSITE}:Pair", f"Two {k} x {k}, twice as wide between", kernel=k, width=2)
         register(
             f"narrow{k}x{k}",
             f"{_COMPOSITE}:Pair",
@@ -43,9 +39,7 @@ def qnas_register_residuals(register: Register) -> None:
     """Register residual connections."""
     register("plain", "qnas.plugins.residuals.plain:PlainResidual", "F(x) + x")
     register("adq", "qnas.plugins.residuals.adaptive:ADQResidual", "(a s + c) F(BN(x)) + x (QuantNAS)")
-    register(
-        "adadm", "qnas.plugins.residuals.adaptive:AdaDMResidual", "exp(a log s + c) F(BN(x)) + x (AdaDM)"
-    )
+    register("adadm", "qnas.plugins.residuals.adaptive:AdaDMResidual", "exp(a log s + c) F(BN(x)) + x (AdaDM)")
 
 
 @hookimpl

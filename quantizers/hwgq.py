@@ -1,5 +1,6 @@
-"""Half-wave Gaussian quantization (Cai et al. 2017, "Deep Learning with Low Precision by Half-wave Gaussian
-Quantization", arXiv 1702.00953).
+"""Half-wave Gaussian quantization.
+
+Cai et al. 2017, "Deep Learning with Low Precision by Half-wave Gaussian Quantization", arXiv 1702.00953.
 """
 
 import functools
@@ -96,6 +97,4 @@ def optimal_step(bits: int, signed: bool) -> float:
 
     # A grid of b bits never has its best range beyond 12 standard deviations, even for 16 bits.
     upper = 12 / q_max
-    return float(
-        minimize_scalar(error, bounds=(0.05 * upper, upper), method="bounded", options={"xatol": 1e-9}).x
-    )
+    return float(minimize_scalar(error, bounds=(0.05 * upper, upper), method="bounded", options={"xatol": 1e-9}).x)

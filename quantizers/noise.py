@@ -64,13 +64,14 @@ class NoiseMixture(Mixture):
         Note:
             The range is taken as a constant: the gradient does not reach the two extreme values through it.
         """
-        mean = tensor * probabilities.sum()
+        mean: Tensor = tensor * probabilities.sum()
         if not self.training:
             return mean
         low, high = tensor.detach().aminmax()
         # The norm's gradient at zero is zero, where that of a square root of a sum would not be a number.
         sigma = torch.linalg.vector_norm(probabilities * self.steps) * (high - low)
-        return mean + sigma * noise_like(tensor, self.distribution)
+        noisy: Tensor = mean + sigma * noise_like(tensor, self.distribution)
+        return noisy
 
 
 class NoisyTensor(FakeQuantizer):

@@ -55,9 +55,7 @@ class BasicNetwork(nn.Module):
             Slot("head", RGB, c, activation="none", signed=False),
             Slot("head", c, c),
         )
-        self.body = nn.Sequential(
-            *(space.residual.wrap(Cell(c, space.variant), c) for _ in range(space.cells))
-        )
+        self.body = nn.Sequential(*(space.residual.wrap(Cell(c, space.variant), c) for _ in range(space.cells)))
         self.upsample = Slot("upsample", c, RGB * scale**2)
         self.shuffle = nn.PixelShuffle(scale)
         self.enlarge = Enlarge(space.image_residual, scale)

@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
+from qnas.core.components.documentation import field_docs
 from qnas.core.errors import QnasError
 from qnas.core.registry import plugins
 
@@ -48,6 +49,16 @@ class Settings(BaseModel):
                     )
         return value
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The JSON Schema with what the docstring says of each field, which editors show."""
+        made = handler(schema)
+        docs = field_docs(cls)
+        for name, field in handler.resolve_ref_schema(made).get("properties", {}).items():
+            if name in docs:
+                field["description"] = docs[name]
+        return made
+
 
 class Component(Settings):
     """A plugin's building block: its fields are what the YAML may say, its methods build or compute.
@@ -76,9 +87,7 @@ class Component(Settings):
         registry = plugins().registries[self.kind]
         name = self.name or registry.name_of(type(self))
         if not name:
-            raise QnasError(
-                f"{type(self).__qualname__} is not registered as a {self.kind}: it has no name to save"
-            )
+            raise QnasError(f"{type(self).__qualname__} is not registered as a {self.kind}: it has no name to save")
         default = type(self).model_validate({**registry.entry(name).defaults, "name": self.name})
         full = self.model_dump(mode="json", exclude={"name"})
         plain = default.model_dump(mode="json", exclude={"name"})
@@ -95,9 +104,7 @@ class Component(Settings):
         return f"{reference['name']}({fields})"
 
     @classmethod
-    def __get_pydantic_core_schema__(
-        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler(source)
         if "kind" not in vars(cls):
             return schema
@@ -126,9 +133,7 @@ class Component(Settings):
             entry = registry.entry(str(name))
             component = registry.load(entry.name)
         except QnasError as error:
-            broken = "".join(
-                f"; plugin '{p.name}' of {p.distribution} failed: {p.error}" for p in plugins().broken
-            )
+            broken = "".join(f"; plugin '{p.name}' of {p.distribution} failed: {p.error}" for p in plugins().broken)
             return invalid(cls.__name__, f"{error}{broken}", name, *where)
         made: Component = component.model_validate({**entry.defaults, **fields, "name": entry.name})
         return made
@@ -141,9 +146,7 @@ class Component(Settings):
         mappings = []
         for entry in registry:
             schema = handler(registry.load(entry.name).__pydantic_core_schema__)
-            fields = {
-                k: v for k, v in handler.resolve_ref_schema(schema)["properties"].items() if k != "name"
-            }
+            fields = {k: v for k, v in handler.resolve_ref_schema(schema)["properties"].items() if k != "name"}
             mappings.append(
                 {
                     "type": "object",

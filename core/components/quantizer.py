@@ -109,8 +109,4 @@ class Quantizer(Component):
 
     def at(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
         """:meth:`fake_quantizer`, with 32 bits meaning float."""
-        return (
-            Unquantized()
-            if bits == FLOAT_BITS
-            else self.fake_quantizer(bits, signed=signed, channels=channels)
-        )
+        return Unquantized() if bits == FLOAT_BITS else self.fake_quantizer(bits, signed=signed, channels=channels)

@@ -57,7 +57,5 @@ class Space(Component):
         valid = [EVERY_ROLE, *self.defaults]
         for role in self.operations:
             if role not in valid:
-                invalid(
-                    type(self).__name__, f"no such role (roles: {', '.join(valid)})", role, "operations", role
-                )
+                invalid(type(self).__name__, f"no such role (roles: {', '.join(valid)})", role, "operations", role)
         return self

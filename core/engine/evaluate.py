@@ -23,9 +23,7 @@ def enlarge(upscale: Upscale, lr: Pixels, device: torch.device) -> Pixels:
     return pixels
 
 
-def validate(
-    upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: torch.device
-) -> tuple[float, float]:
+def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: torch.device) -> tuple[float, float]:
     """Mean PSNR on Y in dB and mean absolute error (in 0..1) over whole images, in this order."""
     enlarged = [(enlarge(upscale, p.lr, device), p.hr) for p in pairs]
     psnr = float(np.mean([psnr_y(ours, hr, scale) for ours, hr in enlarged]))
@@ -33,9 +31,7 @@ def validate(
     return psnr, error
 
 
-def judge(
-    upscale: Upscale, image: ImagePair, scale: int, device: torch.device
-) -> tuple[dict[str, object], Pixels]:
+def judge(upscale: Upscale, image: ImagePair, scale: int, device: torch.device) -> tuple[dict[str, object], Pixels]:
     """Scores of one image beside bicubic's, and the enlarged image."""
     ours = enlarge(upscale, image.lr, device)
     bicubic = score(resize(image.lr, image.hr.shape[:2]), image.hr, scale)

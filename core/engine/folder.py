@@ -95,9 +95,7 @@ class RunFolder:
         try:
             return (self.path / name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                "can't be read: the run is incomplete or damaged", str(self.path / name)
-            ) from error
+            raise InputError("can't be read: the run is incomplete or damaged", str(self.path / name)) from error
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Read a JSON file.

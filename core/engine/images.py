@@ -3,7 +3,7 @@
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import h5py
@@ -16,7 +16,7 @@ from qnas.core.engine.folder import write_atomically
 from qnas.core.errors import InputError
 
 _CACHE_FORMAT = 1
-Report = Callable[[int, int], None]
+OnImage = Callable[[int, int], None]
 
 
 class ImagePair(SourceImage):
@@ -30,7 +30,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("QNAS_CACHE") or platformdirs.user_cache_dir("qnas"))
 
 
-def load_images(dataset: Dataset, scale: int, report: Report = lambda done, total: None) -> list[ImagePair]:
+def load_images(dataset: Dataset, scale: int, report: OnImage | None = None) -> list[ImagePair]:
     """All images of a data set in both resolutions, from the cache where they are in it.
 
     Args:
@@ -52,7 +52,8 @@ def load_images(dataset: Dataset, scale: int, report: Report = lambda done, tota
     pairs = []
     for image in dataset.images(scale):
         pairs.append(pair(image, scale))
-        report(len(pairs), total)
+        if report is not None:
+            report(len(pairs), total)
     _write(path, pairs)
     return pairs
 
@@ -87,11 +88,6 @@ def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC))
 
 
-def split_names(pairs: Sequence[ImagePair]) -> Iterator[str]:
-    """The images' names."""
-    return (p.name for p in pairs)
-
-
 def _write(path: Path, pairs: Sequence[ImagePair]) -> None:
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", track_order=True) as file:
@@ -105,7 +101,4 @@ def _write(path: Path, pairs: Sequence[ImagePair]) -> None:
 
 def _read(path: Path) -> list[ImagePair]:
     with h5py.File(path, "r") as file:
-        return [
-            ImagePair(str(file[k].attrs["name"]), file[k]["hr"][...], file[k]["lr"][...])
-            for k in sorted(file)
-        ]
+        return [ImagePair(str(file[k].attrs["name"]), file[k]["hr"][...], file[k]["lr"][...]) for k in sorted(file)]

@@ -71,9 +71,7 @@ def _do_stage(run: Run, name: str) -> None:
 
 def summarize(folder: RunFolder) -> dict[str, Any]:
     """Put the results of the stages that ended together, into result.json once the network has been judged."""
-    done = {
-        name: folder.read_json(f"{name}/result.json") for name in STAGES if folder.has(f"{name}/result.json")
-    }
+    done = {name: folder.read_json(f"{name}/result.json") for name in STAGES if folder.has(f"{name}/result.json")}
     judged = done.get("evaluate", {})
     summary = {
         **{key: judged.get(key) for key in ("test", "bitops", "macs", "params", "size_bytes")},

@@ -37,6 +37,6 @@ def total(cost: str, convolutions: list[ConvolutionShape]) -> int:
 def size_bytes(convolutions: list[ConvolutionShape], network: nn.Module) -> int:
     """Bytes of all weights at their widths, of everything else in float32."""
     weights = sum(c.weights for c in convolutions)
-    everything = sum(value.numel() for value in network.state_dict().values())
+    everything: int = sum(value.numel() for value in network.state_dict().values())
     packed_bits = sum(c.weights * c.weight_bits for c in convolutions)
     return (packed_bits + 7) // 8 + 4 * (everything - weights)

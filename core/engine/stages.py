@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate, validate
 from qnas.core.engine.examples import write_examples
 from qnas.core.engine.folder import RunFolder
@@ -45,9 +46,7 @@ class Run:
     @cached_property
     def architecture(self) -> Architecture:
         """The found architecture."""
-        return Architecture.from_json(
-            self.folder.read_text(ARCHITECTURE), str(self.folder.path / ARCHITECTURE)
-        )
+        return Architecture.from_json(self.folder.read_text(ARCHITECTURE), str(self.folder.path / ARCHITECTURE))
 
     def found_network(self) -> nn.Module:
         """The found network, freshly initialised."""
@@ -121,9 +120,7 @@ def _inherited(run: Run) -> nn.Module:
     supernet.load_state_dict(run.folder.read_tensors(SUPERNET))
     supernet.to(run.device)
     batch = run.sampler(seed_offset=10).draw()
-    return derive(
-        spec.space, spec.scale, run.architecture.candidates(), supernet, spec.quantizer.train, batch
-    )
+    return derive(spec.space, spec.scale, run.architecture.candidates(), supernet, spec.quantizer.train, batch)
 
 
 def train_found(run: Run, journal: Journal) -> dict[str, Any]:
@@ -132,14 +129,12 @@ def train_found(run: Run, journal: Journal) -> dict[str, Any]:
     run.folder.begin_history("train")
     torch.manual_seed(run.spec.seed)
     network = _inherited(run) if training.init == "supernet" else run.found_network()
-    network = network.to(run.device, memory_format=torch.channels_last)
+    place(network, run.device)
     batches = run.sampler(seed_offset=20)
     if training.init == "scratch":
         first = batches.draw()
         calibrate(network.train(), lambda: network(first.lr))
-    schedule = Schedule(
-        training.steps, training.learning_rate, training.validations, training.clip, run.spec.precision
-    )
+    schedule = Schedule(training.steps, training.learning_rate, training.validations, training.clip, run.spec.precision)
     trained = train(network, batches, run.images.learn.validation, schedule, journal.step, journal.record)
     run.folder.write_tensors(MODEL, trained.best)
     run.folder.write_tensors("train/last.safetensors", trained.last)

@@ -91,9 +91,7 @@ def train(
     return Trained(best, best_psnr, best_step, _snapshot(network), psnr, error)
 
 
-def _step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, batches: PatchSampler, schedule: Schedule
-) -> Tensor:
+def _step(network: nn.Module, optimizer: torch.optim.Optimizer, batches: PatchSampler, schedule: Schedule) -> Tensor:
     network.train()
     batch = batches.draw()
     with autocast(batches.device, schedule.precision):

@@ -72,9 +72,7 @@ class Architecture(Settings):
             raise InputError(f"its slots are not those of its space (they differ in: {odd})", where)
         for path, choice in architecture.slots.items():
             if choice.candidate() not in known[path]:
-                raise InputError(
-                    f"slots.{path}: {choice.candidate().label} is no candidate of its space", where
-                )
+                raise InputError(f"slots.{path}: {choice.candidate().label} is no candidate of its space", where)
         return architecture
 
     def to_json(self) -> str:

@@ -28,9 +28,7 @@ class Candidate:
         layers = QuantizedLayers(quantizer, self.widths or FLOAT)
         operation = self.operation.build(shape, layers)
         activation = (
-            layers.input_activation(shape.activation, shape.signed)
-            if self.operation.quantized
-            else nn.Identity()
+            layers.input_activation(shape.activation, shape.signed) if self.operation.quantized else nn.Identity()
         )
         return FilledSlot(activation, operation)
 

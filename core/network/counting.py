@@ -136,9 +136,7 @@ class CostTable:
         return self.fixed + (probabilities.to(self.slots) * self.slots).sum()
 
 
-def count_space(
-    space: Space, scale: int, quantizer: Quantizer, size: tuple[int, int] = LR_SIZE
-) -> SpaceCount:
+def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int, int] = LR_SIZE) -> SpaceCount:
     """Count every candidate of every slot, quantized by ``quantizer``, on an LR image of ``size``."""
     probes: dict[str, _Probe] = {}
 

@@ -28,9 +28,7 @@ def fill(network: nn.Module, chooser: Chooser) -> nn.Module:
     return network
 
 
-def build_found(
-    space: Space, scale: int, choices: Mapping[str, Candidate], quantizer: Quantizer
-) -> nn.Module:
+def build_found(space: Space, scale: int, choices: Mapping[str, Candidate], quantizer: Quantizer) -> nn.Module:
     """The network that has one candidate in each slot."""
     return fill(space.build(scale), lambda path, shape: choices[path].fill(shape, quantizer))
 
@@ -38,9 +36,7 @@ def build_found(
 def build_mixed(space: Space, scale: int, quantizer: Quantizer, form: Form = "merged") -> nn.Module:
     """The network that has all candidates in each slot."""
     slot_class: type[MixedSlot] = MergedSlot if form == "merged" else PlainSlot
-    return fill(
-        space.build(scale), lambda _, shape: slot_class(shape, candidates_of(space, shape), quantizer)
-    )
+    return fill(space.build(scale), lambda _, shape: slot_class(shape, candidates_of(space, shape), quantizer))
 
 
 def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:

@@ -31,9 +31,7 @@ class WidthMixture(nn.Module):
 
     selector: Tensor | None
 
-    def __init__(
-        self, quantizer: Quantizer, bits: Sequence[int], *, signed: bool, channels: int | None
-    ) -> None:
+    def __init__(self, quantizer: Quantizer, bits: Sequence[int], *, signed: bool, channels: int | None) -> None:
         super().__init__()
         distinct = sorted(set(bits))
         self.mixture = quantizer.mixture(distinct, signed=signed, channels=channels)
@@ -51,14 +49,10 @@ class WidthMixture(nn.Module):
 class MixedConv2d(SameConv2d):
     """A convolution at all widths at once: one set of float weights, mixed over their widths."""
 
-    def __init__(
-        self, quantizer: Quantizer, widths: Sequence[Widths], given: Given, *shape: int, size: Size
-    ) -> None:
+    def __init__(self, quantizer: Quantizer, widths: Sequence[Widths], given: Given, *shape: int, size: Size) -> None:
         in_channels, out_channels, stride, groups, dilation = shape
         super().__init__(in_channels, out_channels, size, stride, groups, dilation)
-        self.weight_mixture = WidthMixture(
-            quantizer, [w.weight for w in widths], signed=True, channels=out_channels
-        )
+        self.weight_mixture = WidthMixture(quantizer, [w.weight for w in widths], signed=True, channels=out_channels)
         self.given = given
 
     def forward(self, features: Tensor) -> Tensor:
@@ -154,7 +148,8 @@ class MixedSlot(nn.Module):
     def _run_beside(self, index: int, row: Tensor, raw: Tensor, quantized: Tensor) -> Tensor:
         """``p_o op_o(x)`` of one operation on its own."""
         if not self.is_quantized[index]:
-            return row * self.operations[index](raw)
+            passed: Tensor = row * self.operations[index](raw)
+            return passed
         self.given.value = self._conditional(row)
         result: Tensor = row.sum() * self.operations[index](quantized)
         return result
@@ -217,6 +212,4 @@ class MergedSlot(MixedSlot):
         mixed = [c.weight_mixture(c.weight, row) for c, row in zip(convolutions, rows, strict=True)]
         biases = [row.sum() * c.bias for c, row in zip(convolutions, rows, strict=True) if c.bias is not None]
         bias = torch.stack(biases).sum(0)
-        return F.conv2d(
-            quantized, merger.merge(mixed), bias, merger.stride, merger.padding, groups=merger.groups
-        )
+        return F.conv2d(quantized, merger.merge(mixed), bias, merger.stride, merger.padding, groups=merger.groups)

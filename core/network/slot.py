@@ -35,7 +35,7 @@ class Slot(nn.Module):
             signed = activation == "none"
         self.shape = SlotShape(role, in_channels, out_channels, stride, activation, signed, native)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, _: Tensor) -> Tensor:
         """Raises ``RuntimeError``: an open slot can't run."""
         raise RuntimeError(f"the slot {self.shape} is open: fill the network first")
 

@@ -1,7 +1,7 @@
 """YAML with positions: plain data, and the line and column that each value came from."""
 
 import re
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,36 +58,38 @@ class Document:
     def _assign(self, keys: list[str], value: Any, where: str) -> None:
         target, path = self.data, Where()
         for key in keys[:-1]:
-            target, path = _descend(target, key, where), (*path, _index(target, key))
-        last = _index(target, keys[-1])
-        if isinstance(target, list):
-            if not isinstance(last, int) or not -len(target) <= last < len(target):
-                raise InputError(f"'{keys[-1]}' is no place in a list of {len(target)}", where)
-        elif not isinstance(target, dict):
-            raise InputError(f"'{'.'.join(map(str, path))}' is a single value, it has no fields", where)
+            place = _place_in(target, key, where)
+            target[place] = target = _container(target[place] if place in _places(target) else None)
+            path = (*path, place)
+        last = _place_in(target, keys[-1], where)
         target[last] = value
         self.values[*path, last] = self.keys[*path, last] = where
 
 
-def _index(target: Any, key: str) -> Key:
-    return int(key) if isinstance(target, list) and key.lstrip("-").isdigit() else key
+def _places(container: Any) -> Collection[Key]:
+    return range(len(container)) if isinstance(container, list) else container
 
 
-def _descend(target: Any, key: str, where: str) -> Any:
-    """The container behind ``key``, made if it is not there; a component's bare name becomes a mapping."""
-    index = _index(target, key)
-    if isinstance(target, list):
-        if not isinstance(index, int) or not -len(target) <= index < len(target):
-            raise InputError(f"'{key}' is no place in a list of {len(target)}", where)
-    elif not isinstance(target, dict):
-        raise InputError(f"'{key}' can't be looked up in a single value", where)
-    inner = target[index] if isinstance(target, list) else target.get(index)
+def _place_in(container: Any, key: str, where: str) -> Any:
+    """``key`` as what looks a place up in ``container``.
+
+    Raises:
+        InputError: There is no such place in a list, or it is no container.
+    """
+    if isinstance(container, dict):
+        return key
+    if not isinstance(container, list):
+        raise InputError(f"'{key}' can't be set: what stands there has no fields", where)
+    if not key.isdecimal() or int(key) >= len(container):
+        raise InputError(f"'{key}' is no place in a list of {len(container)}", where)
+    return int(key)
+
+
+def _container(inner: Any) -> Any:
+    """``inner`` to look further into: a component's bare name becomes a mapping, nothing an empty one."""
     if isinstance(inner, str):
-        inner = {"name": inner}
-    elif inner is None:
-        inner = {}
-    target[index] = inner
-    return inner
+        return {"name": inner}
+    return {} if inner is None else inner
 
 
 def read_document(path: Path) -> Document:
@@ -136,13 +138,11 @@ def _note_places(node: yaml.Node, path: Where, document: Document, loader: "_Loa
                 raise InputError("a key must be a plain word", _place(document.source, key_node))
             if key in seen:
                 first = seen[key].start_mark.line + 1
-                raise InputError(
-                    f"duplicate key '{key}' (first on line {first})", _place(document.source, key_node)
-                )
+                raise InputError(f"duplicate key '{key}' (first on line {first})", _place(document.source, key_node))
             seen[key] = key_node
             inner = (*path, key)
-            document.keys[inner] = _place(document.source, key_node)  # type: ignore[index]
-            _note_places(value_node, inner, document, loader)  # type: ignore[arg-type]
+            document.keys[inner] = _place(document.source, key_node)
+            _note_places(value_node, inner, document, loader)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             _note_places(item, (*path, index), document, loader)

@@ -1,6 +1,8 @@
 """From a YAML file to a Spec, with every mistake told as file:line:column."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,37 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from qnas.core.errors import InputError, InputErrors
+from qnas.core.components.space import EVERY_ROLE
+from qnas.core.errors import InputError
 from qnas.core.spec.document import Document, Where, read_document
 from qnas.core.spec.spec import Spec
 
 
+@dataclass(frozen=True)
+class SpecFile:
+    """A spec and the file that it was read from."""
+
+    spec: Spec
+    document: Document
+
+    @contextlib.contextmanager
+    def locate_errors(self) -> Iterator[None]:
+        """Say of errors that come from a field of the spec on which line it stands."""
+        try:
+            yield
+        except InputError as error:
+            if not error.field:
+                raise
+            field = ".".join(map(str, error.field))
+            raise InputError(f"{field}: {error}", self.document.place(error.field)) from error
+
+
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> Spec:
+    """Read and validate a spec, see :func:`read_spec`."""
+    return read_spec(path, overrides).spec
+
+
+def read_spec(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
     """Read and validate a spec.
 
     Args:
@@ -30,9 +57,9 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> Spec:
         document.override(assignment)
     document.data.setdefault("name", path.stem)
     try:
-        return Spec.model_validate(document.data)
+        return SpecFile(Spec.model_validate(document.data), document)
     except ValidationError as error:
-        raise InputErrors(describe(error, document)) from error
+        raise InputError("\n".join(describe(error, document))) from error
 
 
 def dump_spec(spec: Spec) -> str:
@@ -55,17 +82,16 @@ def _line(details: ErrorDetails, document: Document) -> str:
 
 
 def _real_path(loc: Where, data: Any) -> Where:
-    """``loc`` without the parts that pydantic adds to tell members of unions apart."""
+    """``loc`` without the parts that stand in no file: pydantic's, and ours for a list that means every role."""
     path: list[str | int] = []
     for part in loc:
-        inside = isinstance(data, dict | list)
-        if (inside and isinstance(data, dict) and part in data) or (inside and isinstance(data, list) and isinstance(part, int) and part < len(data)):
-            data = data[part]
-        elif part in {"[key]", "all"}:
+        if part in ("[key]", EVERY_ROLE) and not (isinstance(data, dict) and part in data):
             continue
-        else:
-            data = None
         path.append(part)
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            data = None
     return tuple(path)
 
 
@@ -82,9 +108,7 @@ def _message(details: ErrorDetails) -> str:
         message = "must be a list"
     elif kind == "string_pattern_mismatch":
         message = "must start with a letter or digit and have only letters, digits, '.', '_' and '-'"
-    message = (
-        message.replace("Input should ", "must ").split(", unable to parse")[0].split(", got a number")[0]
-    )
+    message = message.replace("Input should ", "must ").split(", unable to parse")[0].split(", got a number")[0]
     message = message[0].lower() + message[1:]
     shown = repr(value)
     return f"{message} (got {shown if len(shown) <= 60 else shown[:57] + '...'})"

@@ -55,9 +55,7 @@ class QuantizerChoice(Settings):
             quantizer: Quantizer = getattr(self, stage)
             if stage not in quantizer.stages:
                 why = "it leaves no integer grid, so the network would not be what its bit-widths say"
-                invalid(
-                    "QuantizerChoice", f"'{quantizer.label}' can't {stage}: {why}", quantizer.label, stage
-                )
+                invalid("QuantizerChoice", f"'{quantizer.label}' can't {stage}: {why}", quantizer.label, stage)
         return self
 
 
@@ -138,9 +136,7 @@ class Spec(Settings):
         """The space can do the scale, and its candidates fit its slots."""
         if self.scale not in self.space.scales:
             can = ", ".join(map(str, sorted(self.space.scales)))
-            invalid(
-                "Spec", f"the space '{self.space.label}' can't do it (it can do: {can})", self.scale, "scale"
-            )
+            invalid("Spec", f"the space '{self.space.label}' can't do it (it can do: {can})", self.scale, "scale")
         try:
             slot_candidates(self.space, self.scale)
         except QnasError as error:

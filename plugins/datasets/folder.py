@@ -52,9 +52,7 @@ class Folder(Dataset):
     def images(self, scale: int) -> Iterator[SourceImage]:
         """See :meth:`qnas.Dataset.images`."""
         files = list_images(self.path)
-        lr_files = (
-            pair_by_name(files, list_images(self.lr_path), scale) if self.lr_path else [None] * len(files)
-        )
+        lr_files = pair_by_name(files, list_images(self.lr_path), scale) if self.lr_path else [None] * len(files)
         for file, lr_file in zip(files, lr_files, strict=True):
             yield SourceImage(str(file), read_image(file), read_image(lr_file) if lr_file else None)
 
@@ -66,9 +64,7 @@ def list_images(folder: Path) -> list[Path]:
         InputError: The folder can't be read or has none.
     """
     try:
-        files = sorted(
-            f for f in folder.expanduser().iterdir() if f.suffix.lower() in SUFFIXES and f.is_file()
-        )
+        files = sorted(f for f in folder.expanduser().iterdir() if f.suffix.lower() in SUFFIXES and f.is_file())
     except OSError as error:
         raise InputError(f"can't read the folder: {error.strerror}", str(folder)) from error
     if not files:
@@ -86,17 +82,15 @@ def pair_by_name(hr_files: list[Path], lr_files: list[Path], scale: int) -> list
     for file in lr_files:
         name = file.stem.removesuffix(f"x{scale}")
         if name in by_name:
-            raise InputError(
-                f"two LR images for '{name}': {by_name[name].name} and {file.name}", str(file.parent)
-            )
+            raise InputError(f"two LR images for '{name}': {by_name[name].name} and {file.name}", str(file.parent))
         by_name[name] = file
     names = [file.stem if file.stem in by_name else file.stem.removesuffix(f"x{scale}") for file in hr_files]
     missing = [file.name for file, name in zip(hr_files, names, strict=True) if name not in by_name]
     left_over = sorted(by_name[name].name for name in set(by_name) - set(names))
     if missing or left_over:
-        lines = [f"no LR image for {_some(missing)}"] * bool(missing) + [
-            f"no HR image for {_some(left_over)}"
-        ] * bool(left_over)
+        lines = [f"no LR image for {_some(missing)}"] * bool(missing) + [f"no HR image for {_some(left_over)}"] * bool(
+            left_over
+        )
         raise InputError("; ".join(lines), str(lr_files[0].parent))
     return [by_name[name] for name in names]
 

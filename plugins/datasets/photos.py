@@ -17,11 +17,7 @@ class Photos(Dataset):
         del scale
         for name in _NAMES:
             # stereo_motorcycle would read the right view and the disparity map as well
-            photo = (
-                skimage.data.stereo_motorcycle()[0]
-                if name == "motorcycle_left"
-                else getattr(skimage.data, name)()
-            )
+            photo = skimage.data.stereo_motorcycle()[0] if name == "motorcycle_left" else getattr(skimage.data, name)()
             yield SourceImage(name, photo)
 
     def count(self) -> int:

@@ -15,9 +15,8 @@ class Identity(Operation):
     def unfit(self, slot: SlotShape) -> str:
         """The slot changes the channels or the size."""
         if slot.in_channels != slot.out_channels or slot.stride != 1:
-            return (
-                f"it keeps channels and size, the slot has {slot.in_channels} -> {slot.out_channels} channels"
-                + (f" and stride {slot.stride}" if slot.stride != 1 else "")
+            return f"it keeps channels and size, the slot has {slot.in_channels} -> {slot.out_channels} channels" + (
+                f" and stride {slot.stride}" if slot.stride != 1 else ""
             )
         return ""
 

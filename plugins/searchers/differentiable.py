@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from torch import Tensor, nn
 
 from qnas.core.components import Searcher, invalid
+from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.engine.patches import Batch
 from qnas.core.engine.search import Progress, SearchOutcome, SearchTask, penalty
@@ -18,14 +19,14 @@ from qnas.plugins.searchers.relaxation import Relaxation, relax
 
 
 class DifferentiableSearch(Searcher):
-    """Bilevel, first order (QuantNAS, arXiv 2208.14839): each step moves alpha on one half of the training
-    images and the weights on the other.
+    """Bilevel search by gradient, first order (QuantNAS, arXiv 2208.14839).
+
+    Each step moves alpha on one half of the training images and the weights on the other.
 
     Attributes:
         steps: Iterations, each one step on alpha and one on the weights.
         epochs: Equal parts that the steps are counted in: after each, the architecture is judged.
         warmup: Epochs at the start in which alpha is frozen.
-        batch: Patches in a batch.
         relaxation: How alpha becomes probabilities.
         temperature: At the start of the search.
         final_temperature: At its end; in between it falls geometrically.
@@ -42,7 +43,6 @@ class DifferentiableSearch(Searcher):
     steps: PositiveInt = 2000
     epochs: PositiveInt = 20
     warmup: NonNegativeInt = 0
-    batch: PositiveInt = 16
     relaxation: Relaxation = "softmax"
     temperature: PositiveFloat = 1.0
     final_temperature: PositiveFloat = 1.0
@@ -100,7 +100,7 @@ class _Search:
         self.task = task
         torch.manual_seed(task.seed)
         supernet = Supernet(task.space, task.scale, task.search_quantizer, settings.form)
-        self.supernet = supernet.to(task.device, memory_format=torch.channels_last)
+        self.supernet = place(supernet, task.device)
         self.start = self.supernet.probabilities().detach()
         self.weight_batches = task.sampler(task.images.weights, settings.batch, seed_offset=1)
         self.alpha_batches = task.sampler(task.images.architecture, settings.batch, seed_offset=2)
@@ -154,9 +154,7 @@ class _Search:
 
     def _alpha_step(self, batch: Batch, epoch: int, temperature: float) -> None:
         probabilities = self._probabilities(temperature)
-        loss = self._loss(batch, probabilities) + penalty(
-            self.task.regularizers, self._state(probabilities, epoch)
-        )
+        loss = self._loss(batch, probabilities) + penalty(self.task.regularizers, self._state(probabilities, epoch))
         # Only the architecture's gradient is asked for, so none is computed for the weights.
         (self.supernet.alpha.grad,) = torch.autograd.grad(loss, [self.supernet.alpha])
         self.alpha_optimizer.step()
@@ -231,8 +229,7 @@ class _Search:
             "bitops": float(self.task.expected_bitops(probabilities)),
             "entropy": float(entropy(probabilities).mean()),
             "probabilities": {
-                path: dict(zip([c.label for c in slot.candidates], row, strict=False))
-                for (path, slot), row in rows
+                path: dict(zip([c.label for c in slot.candidates], row, strict=False)) for (path, slot), row in rows
             },
         }
 

@@ -7,6 +7,7 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 
 from qnas.core.components import Searcher
+from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.engine.search import Progress, SearchOutcome, SearchTask, penalty
 from qnas.core.engine.training import Schedule, Trained, train
@@ -22,14 +23,12 @@ class RandomSearch(Searcher):
     Attributes:
         samples: Architectures to try.
         steps: Training steps of each.
-        batch: Patches in a batch.
         learning_rate: Of Adam at the start of each training.
         clip: Largest norm of the gradient.
     """
 
     samples: PositiveInt = 10
     steps: PositiveInt = 200
-    batch: PositiveInt = 16
     learning_rate: PositiveFloat = 1e-3
     clip: PositiveFloat = 5.0
 
@@ -46,9 +45,7 @@ class RandomSearch(Searcher):
             chosen = {path: options[random.integers(len(options))] for path, options in candidates.items()}
             trained = self._train(task, chosen, sample)
             rows = one_hot(candidates, chosen).to(task.device)
-            state = Progress(
-                torch.zeros_like(rows), rows, uniform(candidates).to(task.device), 0, 1, task.prices
-            )
+            state = Progress(torch.zeros_like(rows), rows, uniform(candidates).to(task.device), 0, 1, task.prices)
             objective = trained.last_error + float(penalty(task.regularizers, state))
             tried.append((objective, chosen))
             record = {"sample": sample, "psnr": trained.last_psnr, "objective": objective}
@@ -59,8 +56,7 @@ class RandomSearch(Searcher):
 
     def _train(self, task: SearchTask, chosen: dict[str, Candidate], sample: int) -> Trained:
         torch.manual_seed(task.seed + sample)
-        network = build_found(task.space, task.scale, chosen, task.train_quantizer)
-        network = network.to(task.device, memory_format=torch.channels_last)
+        network = place(build_found(task.space, task.scale, chosen, task.train_quantizer), task.device)
         images = [*task.images.weights, *task.images.architecture]
         batches = task.sampler(images, self.batch, seed_offset=sample)
         calibrate(network, functools.partial(network, batches.draw().lr))

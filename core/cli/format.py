@@ -1,0 +1,52 @@
+"""Numbers as people read them."""
+
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """Three digits and a prefix: ``1.23 G``.
+
+    >>> quantity(311_427_072, "BitOps")
+    '311 MBitOps'
+    >>> quantity(0.5, "BitOps")
+    '0.5 BitOps'
+    """
+    for size, prefix in _PREFIXES:
+        if value >= size:
+            return f"{_three_digits(value / size)} {prefix}{unit}".strip()
+    return f"{_three_digits(value)} {unit}".strip()
+
+
+def bitops(value: float) -> str:
+    """Bit operations with a prefix."""
+    return quantity(value, "BitOps")
+
+
+def duration(seconds: float) -> str:
+    """``12 s``, ``3 min 20 s``, ``2 h 5 min``.
+
+    >>> duration(200)
+    '3 min 20 s'
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def count(number: int) -> str:
+    """A whole number, in powers of ten once it is long.
+
+    >>> count(48_000)
+    '48,000'
+    >>> count(3 * 10**20)
+    '3.0e+20'
+    """
+    return f"{number:,}" if number < 10**9 else f"{number:.1e}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"

@@ -1,0 +1,69 @@
+"""The ``qnas`` command: its errors are one clear line each, its exit codes 0 (done), 1 (failed), 2 (wrong input)."""
+
+import errno
+import sys
+import warnings
+from typing import Any
+
+import click
+
+from qnas.core.cli.check import check
+from qnas.core.cli.doctor import doctor
+from qnas.core.cli.list import list_components
+from qnas.core.cli.run import run
+from qnas.core.cli.schema import schema
+from qnas.core.cli.show import show
+from qnas.core.errors import InputError, QnasError
+
+_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="qnas", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Search for quantized super-resolution networks: operations and bit-widths together."""
+
+
+for command in (run, check, list_components, show, doctor, schema):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    warnings.showwarning = _show_warning
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return _say("interrupted", _INTERRUPTED)
+    except KeyboardInterrupt:
+        return _say("interrupted; go on with the same command and --resume", _INTERRUPTED)
+    except QnasError as error:
+        return _say(str(error), error.exit_code)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        place = error.filename or "the output folder"
+        return _say(f"{place}: the disk is full; free some space, then go on with --resume", InputError.exit_code)
+    return code if isinstance(code, int) else 0
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether an operating system's or HDF5's error means that."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left on device" in str(error)
+
+
+def _say(message: str, code: int) -> int:
+    click.echo(click.style(message, fg="red") if sys.stderr.isatty() else message, err=True)
+    return code
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    if issubclass(category, UserWarning):
+        click.echo(f"warning: {message}", err=True)

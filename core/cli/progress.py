@@ -1,0 +1,138 @@
+"""Progress of a run in the terminal: a live bar, or plain lines where the output is no terminal."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from qnas.core.cli.format import bitops, duration
+from qnas.core.registry import hookimpl, plugins
+
+_REFRESH_SECONDS = 0.2
+_LINE_SECONDS = 10.0
+
+
+@contextlib.contextmanager
+def listening(listener: object) -> Iterator[None]:
+    """Let ``listener``, a plugin like any other, hear the run's events."""
+    manager = plugins().manager
+    manager.register(listener)
+    try:
+        yield
+    finally:
+        manager.unregister(listener)
+
+
+@contextlib.contextmanager
+def show_progress() -> Iterator[object]:
+    """A listener that shows progress in the way that suits the output."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield PlainProgress(console)
+        return
+    columns = (
+        TextColumn("[bold]{task.description:<8}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[metrics]}"),
+    )
+    with Progress(*columns, console=console) as bars:
+        yield LiveProgress(bars)
+
+
+class _Metrics:
+    """The latest value of each metric of a stage, as text."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, Any] = {}
+
+    def update(self, metrics: Mapping[str, Any]) -> None:
+        self._latest.update(metrics)
+
+    def __str__(self) -> str:
+        formats: dict[str, Callable[[Any], str]] = {
+            "set": str,
+            "loss": lambda v: f"loss {float(v):.4f}",
+            "psnr": lambda v: f"PSNR {float(v):.2f} dB",
+            "bitops": lambda v: bitops(float(v)),
+            "entropy": lambda v: f"entropy {float(v):.3f}",
+        }
+        return "  ".join(show(self._latest[key]) for key, show in formats.items() if key in self._latest)
+
+
+class LiveProgress:
+    """A bar for each stage."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+        self._metrics = _Metrics()
+        self._shown = 0.0
+
+    @hookimpl
+    def qnas_stage_began(self, stage: str, steps: int) -> None:
+        """A new bar."""
+        self._metrics = _Metrics()
+        self._task = self._bars.add_task(stage, total=steps or None, metrics="")
+
+    @hookimpl
+    def qnas_step(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """Move it, a few times a second: reading a metric may have to wait for the device."""
+        self._metrics.update(metrics)
+        now = time.monotonic()
+        if self._task is not None and (now - self._shown > _REFRESH_SECONDS or "psnr" in metrics):
+            self._shown = now
+            total = {"total": metrics["of"]} if "of" in metrics else {}
+            self._bars.update(self._task, completed=step, metrics=str(self._metrics), **total)
+
+    @hookimpl
+    def qnas_stage_ended(self, result: Mapping[str, Any]) -> None:
+        """Fill it up."""
+        if self._task is not None:
+            bar = self._bars.tasks[self._task]
+            total = bar.total or bar.completed or 1
+            seconds = f"  {duration(result['seconds'])}" if "seconds" in result else ""
+            text = f"{self._metrics}{seconds}".strip()
+            self._bars.update(self._task, completed=total, total=total, metrics=text)
+
+
+class PlainProgress:
+    """A line when a stage begins, at every validation, and now and then between."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._metrics = _Metrics()
+        self._steps = 0
+        self._began = self._said = time.monotonic()
+
+    @hookimpl
+    def qnas_stage_began(self, stage: str, steps: int) -> None:
+        """Say so."""
+        self._metrics, self._steps = _Metrics(), steps
+        self._began = self._said = time.monotonic()
+        self._say(f"{stage}: began" + (f", {steps} steps" if steps else ""))
+
+    @hookimpl
+    def qnas_step(self, stage: str, step: int, metrics: Mapping[str, Any]) -> None:
+        """Say how far it is."""
+        self._metrics.update(metrics)
+        now = time.monotonic()
+        if "psnr" in metrics or now - self._said > _LINE_SECONDS:
+            self._said = now
+            total = metrics.get("of", self._steps)
+            left = (now - self._began) / step * (total - step) if total else 0
+            eta = f"  ETA {duration(left)}" if left > 0 else ""
+            self._say(f"{stage} {step}{f'/{total}' if total else ''}  {self._metrics}{eta}")
+
+    @hookimpl
+    def qnas_stage_ended(self, stage: str, result: Mapping[str, Any]) -> None:
+        """Say so."""
+        seconds = f" in {duration(result['seconds'])}" if "seconds" in result else ""
+        self._say(f"{stage}: done{seconds}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)

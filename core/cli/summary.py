@@ -1,0 +1,40 @@
+"""The last lines of ``qnas run``: what was found, and where to look."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from qnas.core.cli.format import bitops, quantity
+from qnas.core.engine.folder import RunFolder
+
+
+def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
+    """Print the figures of result.json, as far as the run has come."""
+    console = Console()
+    if summary["test"]:
+        console.print(_scores(summary["test"]))
+        smallest, count = next(iter(summary["bitops"].items()))
+        gap = summary["discretization_gap_db"]
+        console.print(
+            f"{bitops(count)} at {smallest} LR, {quantity(summary['params'], 'parameters')},"
+            f" {quantity(summary['size_bytes'], 'B')}"
+            + (f", discretization gap {gap:.2f} dB" if gap is not None else ""),
+            highlight=False,
+        )
+    if summary["ties"]:
+        console.print(f"close choices in: {', '.join(summary['ties'])}", highlight=False)
+    report = folder.path / "report.html"
+    console.print(f"see {report if report.is_file() else folder.path}", highlight=False, soft_wrap=True)
+
+
+def _scores(test: Mapping[str, Any]) -> Table:
+    table = Table("set", "", box=None, pad_edge=False, header_style="bold")
+    for name in ("PSNR Y", "SSIM Y", "PSNR RGB"):
+        table.add_column(name, justify="right")
+    for name, scores in test.items():
+        for who, s in (("found", scores), ("bicubic", scores["bicubic"])):
+            figures = (f"{s['psnr_y']:.2f} dB", f"{s['ssim_y']:.4f}", f"{s['psnr_rgb']:.2f} dB")
+            table.add_row(name if who == "found" else "", who, *figures)
+    return table

@@ -1,0 +1,71 @@
+"""What a run will take: measured on a few steps with random images."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from qnas.core.engine.device import autocast, place
+from qnas.core.network import Supernet, build_found, slot_candidates
+from qnas.core.spec import Spec
+
+_ADAM_COPIES = 4  # weights, gradients and two moments
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected time and memory, by measuring a few steps; validation and evaluation come on top."""
+
+    device: str
+    search_seconds: float
+    train_seconds: float
+    memory_bytes: int
+
+
+def estimate(spec: Spec, device: torch.device) -> Estimate:
+    """Time a few steps of the search and of the training."""
+    chosen = {path: options[-1] for path, options in slot_candidates(spec.space, spec.scale).items()}
+    found = build_found(spec.space, spec.scale, chosen, spec.quantizer.train)
+    train_seconds, train_bytes = _measure(spec, device, found, found, spec.train.batch)
+    search_seconds, search_bytes = train_seconds * spec.search.batch / spec.train.batch, 0
+    if spec.search.leaves_supernet:
+        supernet = Supernet(spec.space, spec.scale, spec.quantizer.search)
+        probabilities = supernet.probabilities().detach()
+        one, search_bytes = _measure(spec, device, supernet, lambda x: supernet(x, probabilities), spec.search.batch)
+        search_seconds = 2 * one  # a step on the architecture and one on the weights
+    return Estimate(
+        str(device),
+        search_seconds * spec.search.planned_steps(),
+        train_seconds * spec.train.steps,
+        max(train_bytes, search_bytes),
+    )
+
+
+def _measure(
+    spec: Spec, device: torch.device, network: nn.Module, run: Callable[[Tensor], Tensor], batch: int
+) -> tuple[float, int]:
+    """Seconds of the quickest of a few steps, and the bytes that one holds."""
+    patch = spec.data.patch
+    images = torch.rand(batch, 3, patch, patch, device=device).contiguous(memory_format=torch.channels_last)
+    place(network, device).train()
+    held: dict[int, int] = {}
+
+    def hold(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        held[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    seconds = []
+    for _ in range(_ROUNDS):
+        began = time.perf_counter()
+        with torch.autograd.graph.saved_tensors_hooks(hold, lambda t: t), autocast(device, spec.precision):
+            loss = run(images).float().mean()
+        loss.backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds.append(time.perf_counter() - began)
+    parameters = sum(p.numel() * p.element_size() for p in network.parameters())
+    return min(seconds), sum(held.values()) // _ROUNDS + _ADAM_COPIES * parameters
