@@ -9,7 +9,7 @@ from torch.autograd.function import FunctionCtx
 
 from qnas.core.components import FakeQuantizer, Grid, Quantizer, integer_range
 
-SMALLEST_STEP = 1e-8
+SMALLEST_START = 1e-8  # of the step, for a tensor of zeros
 _MEAN_ABS_OF_NORMAL = math.sqrt(2 / math.pi)
 
 
@@ -18,6 +18,11 @@ class LSQ(Quantizer):
 
     Weights are signed with one step per output channel, activations unsigned after a ReLU and else signed,
     with one step. The step starts at ``2 E|x| / sqrt(q_max)``.
+
+    Note:
+        The parameter that is trained is the logarithm of the step, so that the step stays positive and an
+        optimizer with steps of a fixed size, such as Adam, changes it by a share of itself. With the step itself
+        as the parameter, Adam at the usual rates overshoots zero at 8 bits, where steps are as small as 0.001.
     """
 
     def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
@@ -26,7 +31,7 @@ class LSQ(Quantizer):
 
 
 class LSQFakeQuantizer(FakeQuantizer):
-    """One tensor's quantizer; ``step`` is a parameter, so it is trained, moved and saved."""
+    """One tensor's quantizer; the logarithm of its step is a parameter, so it is trained, moved and saved."""
 
     def __init__(self, bits: int, signed: bool, channels: int | None) -> None:
         super().__init__()
@@ -34,13 +39,18 @@ class LSQFakeQuantizer(FakeQuantizer):
         # Until a tensor is observed: the step for a normal input of variance 1.
         start = 2 * _MEAN_ABS_OF_NORMAL / math.sqrt(self.q_max)
         shape = () if channels is None else (channels, 1, 1, 1)
-        self.step = nn.Parameter(torch.full(shape, start))
+        self.log_step = nn.Parameter(torch.full(shape, math.log(start)))
+
+    @property
+    def step(self) -> Tensor:
+        """A scalar, or (C_out, 1, 1, 1) for weights; above 0."""
+        return self.log_step.exp()
 
     @torch.no_grad()
     def observe(self, tensor: Tensor) -> None:
         """Start at ``2 E|x| / sqrt(q_max)``."""
-        mean = tensor.abs().mean(dim=(1, 2, 3), keepdim=True) if self.step.dim() else tensor.abs().mean()
-        self.step.copy_((2 * mean / math.sqrt(self.q_max)).clamp_min(SMALLEST_STEP))
+        mean = tensor.abs().mean(dim=(1, 2, 3), keepdim=True) if self.log_step.dim() else tensor.abs().mean()
+        self.log_step.copy_((2 * mean / math.sqrt(self.q_max)).clamp_min(SMALLEST_START).log())
 
     def forward(self, tensor: Tensor) -> Tensor:
         """``tensor`` on the grid, differentiable in it and in the step."""
@@ -50,7 +60,7 @@ class LSQFakeQuantizer(FakeQuantizer):
 
     def grid(self) -> Grid:
         """The grid as it stands now."""
-        return Grid(self.step.detach().clamp_min(SMALLEST_STEP), self.q_min, self.q_max)
+        return Grid(self.step.detach(), self.q_min, self.q_max)
 
 
 def quantize(tensor: Tensor, step: Tensor, q_min: int, q_max: int, gradient_scale: float) -> Tensor:
@@ -58,7 +68,7 @@ def quantize(tensor: Tensor, step: Tensor, q_min: int, q_max: int, gradient_scal
 
     Args:
         tensor: Any shape.
-        step: A scalar, or (C_out, 1, 1, 1). It is read as at least ``SMALLEST_STEP``, so that it stays positive.
+        step: A scalar, or (C_out, 1, 1, 1); above 0.
         q_min: Smallest integer.
         q_max: Largest integer.
         gradient_scale: What the gradient of the step is multiplied by.
@@ -72,7 +82,6 @@ class _Quantize(torch.autograd.Function):
     def forward(
         ctx: FunctionCtx, tensor: Tensor, step: Tensor, q_min: int, q_max: int, gradient_scale: float
     ) -> Tensor:
-        step = step.clamp_min(SMALLEST_STEP)
         ctx.save_for_backward(tensor, step)
         ctx.constants = q_min, q_max, gradient_scale  # type: ignore[attr-defined]
         size = step.to(tensor.dtype)

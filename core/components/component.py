@@ -82,16 +82,25 @@ class Component(Settings):
         """
         return cls.model_validate(reference)
 
-    def reference(self) -> str | dict[str, Any]:
-        """The shortest YAML or JSON that :meth:`of` turns into this component again."""
-        registry = plugins().registries[self.kind]
-        name = self.name or registry.name_of(type(self))
+    def registered_name(self) -> str:
+        """The name that it was made by, or that its class is registered under.
+
+        Raises:
+            QnasError: It has none.
+        """
+        name = self.name or plugins().registries[self.kind].name_of(type(self))
         if not name:
             raise QnasError(f"{type(self).__qualname__} is not registered as a {self.kind}: it has no name to save")
-        default = type(self).model_validate({**registry.entry(name).defaults, "name": self.name})
-        full = self.model_dump(mode="json", exclude={"name"})
-        plain = default.model_dump(mode="json", exclude={"name"})
-        changed = {key: value for key, value in full.items() if value != plain[key]}
+        return name
+
+    def reference(self) -> str | dict[str, Any]:
+        """The shortest YAML or JSON that :meth:`of` turns into this component again."""
+        name = self.registered_name()
+        required = {key: getattr(self, key) for key, info in type(self).model_fields.items() if info.is_required()}
+        presets = plugins().registries[self.kind].entry(name).defaults
+        default = type(self).model_validate({**required, **presets, "name": name}).model_dump(mode="json")
+        given = self.model_dump(mode="json")
+        changed = {k: v for k, v in given.items() if k != "name" and (k in required.keys() - presets or v != default[k])}
         return {"name": name, **changed} if changed else name
 
     @property
@@ -160,6 +169,4 @@ class Component(Settings):
 
 
 def _dump(component: Component) -> dict[str, Any]:
-    reference = component.reference()
-    name = reference if isinstance(reference, str) else reference["name"]
-    return {**component.model_dump(mode="json"), "name": name}
+    return {**component.model_dump(mode="json"), "name": component.registered_name()}

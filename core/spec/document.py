@@ -1,7 +1,7 @@
 """YAML with positions: plain data, and the line and column that each value came from."""
 
 import re
-from collections.abc import Collection, Hashable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,11 +131,11 @@ def _problem(error: Exception) -> str:
 def _note_places(node: yaml.Node, path: Where, document: Document, loader: "_Loader") -> None:
     document.values.setdefault(path, _place(document.source, node))
     if isinstance(node, yaml.MappingNode):
-        seen: dict[Hashable, yaml.Node] = {}
+        seen: dict[Key, yaml.Node] = {}
         for key_node, value_node in node.value:
             key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
-            if not isinstance(key, Hashable):
-                raise InputError("a key must be a plain word", _place(document.source, key_node))
+            if not isinstance(key, str | int):
+                raise InputError(f"a key must be a word (got {key!r})", _place(document.source, key_node))
             if key in seen:
                 first = seen[key].start_mark.line + 1
                 raise InputError(f"duplicate key '{key}' (first on line {first})", _place(document.source, key_node))
