@@ -6,8 +6,10 @@ Cai et al. 2017, "Deep Learning with Low Precision by Half-wave Gaussian Quantiz
 import functools
 import math
 
+import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
+from scipy.special import ndtr
 from torch import Tensor
 
 from qnas.core.components import FakeQuantizer, Grid, Quantizer, integer_range
@@ -83,17 +85,15 @@ def optimal_step(bits: int, signed: bool) -> float:
         signed: False for the half-normal input that a ReLU leaves.
     """
     q_min, q_max = integer_range(bits, signed)
-    levels = torch.arange(q_min, q_max + 1, dtype=torch.float64)
+    levels = np.arange(q_min, q_max + 1, dtype=np.float64)
+    ends = (-np.inf if signed else 0.0, np.inf)
 
     def error(step: float) -> float:
         """E[(x - Q(x))^2] up to the constant E[x^2], exactly: each level's cell has closed-form moments."""
-        edges = (levels[1:] - 0.5) * step
-        ends = torch.tensor([-math.inf if signed else 0.0, math.inf], dtype=torch.float64)
-        edges = torch.cat([ends[:1], edges, ends[1:]])
-        mass = torch.special.ndtr(edges).diff()
-        density = torch.exp(-edges.square() / 2) / math.sqrt(2 * math.pi)
-        first_moment = -density.diff()
-        return float(step**2 * (levels.square() * mass).sum() - 2 * step * (levels * first_moment).sum())
+        edges = np.array([ends[0], *(levels[1:] - 0.5) * step, ends[1]])
+        mass = np.diff(ndtr(edges))
+        first_moment = -np.diff(np.exp(-np.square(edges) / 2)) / math.sqrt(2 * math.pi)
+        return float(step**2 * (levels**2 * mass).sum() - 2 * step * (levels * first_moment).sum())
 
     # A grid of b bits never has its best range beyond 12 standard deviations, even for 16 bits.
     upper = 12 / q_max

@@ -3,6 +3,7 @@
 import errno
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -31,12 +32,13 @@ for command in (run, check, list_components, show, doctor, schema):
 def main() -> None:
     """Run the command line and exit."""
     warnings.showwarning = _show_warning
-    sys.exit(_run())
+    sys.exit(invoke(sys.argv[1:]))
 
 
-def _run() -> int:
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; what went wrong is told on standard error."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(list(arguments), prog_name="qnas", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -47,10 +49,9 @@ def _run() -> int:
     except QnasError as error:
         return _say(str(error), error.exit_code)
     except OSError as error:
-        if not is_disk_full(error):
-            raise
         place = error.filename or "the output folder"
-        return _say(f"{place}: the disk is full; free some space, then go on with --resume", InputError.exit_code)
+        full = "the disk is full; free some space, then go on with --resume"
+        return _say(f"{place}: {full if is_disk_full(error) else error.strerror or error}", InputError.exit_code)
     return code if isinstance(code, int) else 0
 
 

@@ -100,7 +100,9 @@ class Component(Settings):
         presets = plugins().registries[self.kind].entry(name).defaults
         default = type(self).model_validate({**required, **presets, "name": name}).model_dump(mode="json")
         given = self.model_dump(mode="json")
-        changed = {k: v for k, v in given.items() if k != "name" and (k in required.keys() - presets or v != default[k])}
+        changed = {
+            k: v for k, v in given.items() if k != "name" and (k in required.keys() - presets or v != default[k])
+        }
         return {"name": name, **changed} if changed else name
 
     @property

@@ -7,7 +7,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from qnas.core.components import Pixels
 
 _Y_OF_RGB = np.array([65.481, 128.553, 24.966]) / 255
-_SSIM_WINDOW = 11
+SMALLEST = 11  # height and width of SSIM's window
 
 
 def luma(image: Pixels) -> npt.NDArray[np.float64]:
@@ -23,7 +23,7 @@ def score(result: Pixels, truth: Pixels, border: int) -> dict[str, float]:
         truth: The original.
         border: Pixels left out at each side; by custom the scale. It shrinks for images too small for it.
     """
-    border = max(0, min(border, (min(truth.shape[:2]) - _SSIM_WINDOW) // 2))
+    border = max(0, min(border, (min(truth.shape[:2]) - SMALLEST) // 2))
     inner = slice(border, -border or None)
     result, truth = result[inner, inner], truth[inner, inner]
     result_y, truth_y = luma(result), luma(truth)

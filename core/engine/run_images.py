@@ -7,6 +7,7 @@ import numpy as np
 
 from qnas.core.components import Dataset
 from qnas.core.engine.images import ImagePair, load_images
+from qnas.core.engine.metrics import SMALLEST
 from qnas.core.engine.patches import check_size
 from qnas.core.engine.search import SearchImages
 from qnas.core.errors import InputError, from_field
@@ -56,8 +57,15 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report) -> RunIma
     test = {}
     for name, dataset in data.test.items():
         with from_field("data", "test", name):
-            test[name] = load_images(dataset, scale, lambda done, total, n=name: report(n, done, total))  # type: ignore[misc]
+            test[name] = images = load_images(dataset, scale, lambda done, total, n=name: report(n, done, total))  # type: ignore[misc]
+            _judgeable(images)
     return RunImages(learn, test)
+
+
+def _judgeable(pairs: list[ImagePair]) -> None:
+    for image in pairs:
+        if min(image.hr.shape[:2]) < SMALLEST:
+            raise InputError(f"is too small to be judged: SSIM needs {SMALLEST} pixels a side", image.name)
 
 
 def check_sets(data: Data) -> dict[str, int]:

@@ -19,7 +19,7 @@ from qnas.core.engine.run_images import RunImages
 from qnas.core.engine.search import SearchOutcome, SearchTask, derive
 from qnas.core.engine.sizes import found_sizes
 from qnas.core.engine.training import Schedule, train
-from qnas.core.network import Architecture, Supernet
+from qnas.core.network import Architecture, Supernet, slot_candidates
 from qnas.core.spec import Spec
 
 SUPERNET = "search/supernet.safetensors"
@@ -70,22 +70,7 @@ def search(run: Run, journal: Journal) -> dict[str, Any]:
     """Search, and keep the best architecture, the last one and the supernet."""
     spec = run.spec
     run.folder.begin_history("search")
-    outcome: SearchOutcome = spec.search.search(
-        SearchTask(
-            space=spec.space,
-            scale=spec.scale,
-            search_quantizer=spec.quantizer.search,
-            train_quantizer=spec.quantizer.train,
-            regularizers=spec.regularizers,
-            images=run.images.learn,
-            patch=spec.data.patch,
-            augment=spec.data.augment,
-            device=run.device,
-            precision=spec.precision,
-            seed=spec.seed,
-            journal=journal,
-        )
-    )
+    outcome = only_architecture(spec) or spec.search.search(_task(run, journal))
     run.folder.write_text("search/best.json", outcome.best.to_json())
     run.folder.write_text("search/last.json", outcome.last.to_json())
     if outcome.supernet is not None:
@@ -95,6 +80,34 @@ def search(run: Run, journal: Journal) -> dict[str, Any]:
         "ties": [tie._asdict() for tie in outcome.ties],
         **outcome.details,
     }
+
+
+def _task(run: Run, journal: Journal) -> SearchTask:
+    spec = run.spec
+    return SearchTask(
+        space=spec.space,
+        scale=spec.scale,
+        search_quantizer=spec.quantizer.search,
+        train_quantizer=spec.quantizer.train,
+        regularizers=spec.regularizers,
+        images=run.images.learn,
+        patch=spec.data.patch,
+        augment=spec.data.augment,
+        device=run.device,
+        precision=spec.precision,
+        seed=spec.seed,
+        journal=journal,
+    )
+
+
+def only_architecture(spec: Spec) -> SearchOutcome | None:
+    """The outcome of a search that has nothing to choose, as of a fixed network at uniform bits; else None."""
+    options = slot_candidates(spec.space, spec.scale)
+    if spec.train.init == "supernet" or any(len(candidates) > 1 for candidates in options.values()):
+        return None
+    chosen = {path: candidates[0] for path, candidates in options.items()}
+    only = Architecture.from_candidates(spec.space, spec.scale, chosen)
+    return SearchOutcome(best=only, last=only)
 
 
 def derive_found(run: Run, journal: Journal) -> dict[str, Any]:
@@ -177,4 +190,6 @@ STAGES: Mapping[str, Stage] = {
 
 def planned_steps(spec: Spec, stage: str) -> int:
     """How many steps a stage will report, 0 for those that report none."""
-    return {"search": spec.search.planned_steps(), "train": spec.train.steps}.get(stage, 0)
+    if stage == "search" and only_architecture(spec) is None:
+        return spec.search.planned_steps()
+    return spec.train.steps if stage == "train" else 0

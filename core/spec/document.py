@@ -111,7 +111,7 @@ def read_document(path: Path) -> Document:
         if node is None:
             raise InputError("the spec is empty", f"{source}:1:1")
         _note_places(node, (), document, loader)
-        document.data = loader.construct_document(node)  # type: ignore[no-untyped-call]
+        document.data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
@@ -133,7 +133,7 @@ def _note_places(node: yaml.Node, path: Where, document: Document, loader: "_Loa
     if isinstance(node, yaml.MappingNode):
         seen: dict[Key, yaml.Node] = {}
         for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = loader.construct_object(key_node, deep=True)
             if not isinstance(key, str | int):
                 raise InputError(f"a key must be a word (got {key!r})", _place(document.source, key_node))
             if key in seen:

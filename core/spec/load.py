@@ -1,6 +1,7 @@
 """From a YAML file to a Spec, with every mistake told as file:line:column."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def read_spec(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
         raise InputError("a spec is a mapping of fields", document.place(()))
     for assignment in overrides:
         document.override(assignment)
-    document.data.setdefault("name", path.stem)
+    document.data.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip(".-_") or "run")
     try:
         return SpecFile(Spec.model_validate(document.data), document)
     except ValidationError as error:

@@ -1,0 +1,70 @@
+"""The curves of a run: which of its figures are drawn over the steps of its search and of its training."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qnas.plugins.reports.chart import Chart, Line
+from qnas.plugins.reports.record import RunRecord
+from qnas.plugins.reports.wording import is_finite
+
+History = Sequence[Mapping[str, Any]]
+
+
+def search_charts(record: RunRecord) -> list[Chart]:
+    """PSNR, expected BitOps and entropy while searching, each where the search has it."""
+    history = record.history["search"]
+    taken = taken_step(record)
+    # The samples of a random search are not steps of one network.
+    sampled = any("sample" in line for line in history)
+    ours = "sampled network" if sampled else "network taken out"
+    charts = [
+        Chart(
+            "PSNR Y on held-out images, dB",
+            [_line(history, "psnr", ours), _line(history, "supernet_psnr", "supernet", "other")],
+            taken,
+            not sampled,
+        ),
+        Chart(
+            "BitOps, G" if sampled else "Expected BitOps, G",
+            [_line(history, "bitops", "BitOps", unit=1e9)],
+            taken,
+            not sampled,
+        ),
+        Chart("Mean entropy of a slot, nats", [_line(history, "entropy", "entropy")], taken),
+    ]
+    return _drawable(charts)
+
+
+def train_charts(record: RunRecord) -> list[Chart]:
+    """Loss and PSNR while training the found network."""
+    history = record.history["train"]
+    best = record.stages["train"].get("best_step")
+    charts = [
+        Chart("Loss (mean absolute error)", [_line(history, "loss", "loss")], best),
+        Chart("PSNR Y on held-out images, dB", [_line(history, "psnr", "found network")], best),
+    ]
+    return _drawable(charts)
+
+
+def taken_step(record: RunRecord) -> float | None:
+    """The step of the search at which the found network was taken, None if it can't be told."""
+    history = record.history["search"]
+    epoch = record.stages["search"].get("best_epoch")
+    if epoch is not None:
+        return next((line["step"] for line in history if line.get("epoch") == epoch), None)
+    judged = [line for line in history if is_finite(line.get("objective"))]
+    return min(judged, key=lambda line: line["objective"])["step"] if judged else None
+
+
+def _line(history: History, key: str, name: str, colour: str = "ours", unit: float = 1.0) -> Line:
+    values = [line[key] / unit if is_finite(line.get(key)) else float("nan") for line in history]
+    return Line(name, [line["step"] for line in history], values, colour)
+
+
+def _drawable(charts: Sequence[Chart]) -> list[Chart]:
+    """The charts that have anything to show, without curves that have not."""
+    kept = [
+        Chart(chart.title, [line for line in chart.lines if line.points()], chart.marked_step, chart.joined)
+        for chart in charts
+    ]
+    return [chart for chart in kept if chart.lines]

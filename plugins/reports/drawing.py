@@ -1,0 +1,135 @@
+"""The drawing of the found network: a panel for each part, its slots in running order and the lines between."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from qnas.plugins.reports.anatomy import Anatomy, FoundSlot
+from qnas.plugins.reports.lanes import Edge, assign
+from qnas.plugins.reports.parts import Parts
+
+LANE = 20
+MARGIN = 15
+PORT = 24
+ROW = 48
+COMPACT_ROW = 30
+COMPACT_FROM = 80
+"""So many slots are drawn in compact rows."""
+WIDEST_ALIGNED = 2 * MARGIN + 2 * LANE
+
+
+@dataclass(frozen=True)
+class Node:
+    """A slot, and where in which panel it is drawn, in pixels."""
+
+    slot: FoundSlot
+    x: int
+    y: float
+    panel: str
+
+    @property
+    def prefix(self) -> str:
+        """What of the slot's path its panel's name says already; a bare number would say too little."""
+        prefix = f"{self.panel}."
+        told = self.slot.path.startswith(prefix) and not self.slot.path.removeprefix(prefix).isdigit()
+        return prefix if told else ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A connection, as SVG path data; a bypass leads around all slots of its panel."""
+
+    path: str
+    bypass: bool
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One part of the network.
+
+    Attributes:
+        name: The part's.
+        sources: The parts that feed it.
+        share: Of the network's cost, None where costs are unknown.
+        nodes: Its slots.
+        lines: Their connections.
+        ports: (x, y) of where data comes in, and of where it goes out.
+        width: Of the lanes, in pixels.
+        height: Of the lanes, in pixels.
+    """
+
+    name: str
+    sources: Sequence[str]
+    share: float | None
+    nodes: Sequence[Node]
+    lines: Sequence[Line]
+    ports: Sequence[tuple[int, float]]
+    width: int
+    height: float
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The whole network.
+
+    Attributes:
+        panels: Its parts, in running order.
+        row: Height of a slot, in pixels.
+        beside: Connections between parts that the panels don't show, as (from, to).
+    """
+
+    panels: Sequence[Panel]
+    row: int
+    beside: Sequence[tuple[str, str]]
+
+    @property
+    def compact(self) -> bool:
+        """Whether the rows are low."""
+        return self.row == COMPACT_ROW
+
+
+def draw(anatomy: Anatomy) -> Drawing:
+    """Lay the found network out."""
+    parts = Parts(anatomy.flow)
+    row = COMPACT_ROW if len(anatomy.slots) >= COMPACT_FROM else ROW
+    panels = [_panel(anatomy, parts, part, row) for part in parts.members]
+    # Names stand in line from panel to panel, but for those that need uncommonly many lanes.
+    aligned = min(max((panel.width for panel in panels), default=0), WIDEST_ALIGNED)
+    panels = [replace(panel, width=max(panel.width, aligned)) for panel in panels]
+    return Drawing(panels, row, parts.beside())
+
+
+def _panel(anatomy: Anatomy, parts: Parts, part: str, row: int) -> Panel:
+    slots = [anatomy.slots[anatomy.flow.slots[node - 1]] for node in parts.members[part]]
+    lines = parts.lines(part)
+    node_lanes, edge_lanes = assign(len(slots) + 2, lines)
+    xs = [MARGIN + LANE * lane for lane in node_lanes]
+    ys = [PORT / 2, *(PORT + row * (i + 0.5) for i in range(len(slots))), PORT * 1.5 + row * len(slots)]
+    shares = [slot.share for slot in slots if slot.share is not None]
+    return Panel(
+        name=part,
+        sources=parts.sources(part),
+        share=sum(shares) if shares else None,
+        nodes=[Node(slot, x, y, part) for slot, x, y in zip(slots, xs[1:-1], ys[1:-1], strict=True)],
+        lines=[
+            Line(_path(edge, MARGIN + LANE * edge_lanes[edge], xs, ys), edge == (0, len(slots) + 1))
+            for edge in sorted(lines)
+        ],
+        ports=[(xs[0], ys[0]), (xs[-1], ys[-1])],
+        width=2 * MARGIN + LANE * max([*node_lanes, *edge_lanes.values()]),
+        height=2 * PORT + row * len(slots),
+    )
+
+
+def _path(edge: Edge, x: int, xs: Sequence[int], ys: Sequence[float]) -> str:
+    """From a node into the edge's lane ``x``, down the lane, and into the other node."""
+    start, end = edge
+    path = f"M{xs[start]} {ys[start]:g}"
+    if end - start == 1:
+        return path + _bend(xs[start], ys[start], xs[end], ys[end])
+    path += _bend(xs[start], ys[start], x, ys[start + 1])
+    return path + f"V{ys[end - 1]:g}" + _bend(x, ys[end - 1], xs[end], ys[end])
+
+
+def _bend(x: int, y: float, to_x: int, to_y: float) -> str:
+    middle = (y + to_y) / 2
+    return f"V{to_y:g}" if x == to_x else f"C{x} {middle:g} {to_x} {middle:g} {to_x} {to_y:g}"

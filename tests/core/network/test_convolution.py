@@ -1,0 +1,58 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from qnas.core.components import FLOAT, Quantizer, Widths
+from qnas.core.network import QuantizedActivation, QuantizedConv2d, QuantizedLayers
+from qnas.core.network.convolution import SameConv2d
+
+LSQ = Quantizer.of("lsq")
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5, (3, 1), (1, 7)])
+@pytest.mark.parametrize("dilation", [1, 2, 3])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_same_convolution_divides_the_size_by_the_stride_rounding_up(kernel, dilation, stride):
+    output = SameConv2d(2, 4, kernel, stride, 2, dilation)(torch.rand(1, 2, 13, 10))
+    assert output.shape == (1, 4, -(-13 // stride), -(-10 // stride))
+
+
+def test_even_kernels_are_refused():
+    with pytest.raises(ValueError, match=r"odd kernel sizes \(got \(3, 4\)\)"):
+        SameConv2d(2, 4, (3, 4), 1, 1, 1)
+
+
+def test_quantized_convolution_convolves_with_quantized_weights_and_float_bias():
+    torch.manual_seed(0)
+    layer = QuantizedConv2d(LSQ, Widths(3, 8), 4, 6, 2, 2, 3, kernel_size=3)
+    features = torch.randn(2, 4, 9, 9)
+    mean = layer.weight.detach().abs().mean(dim=(1, 2, 3), keepdim=True)
+    step = 2 * mean / 3**0.5  # set up from its own weights when it is made
+    weights = step * (layer.weight / step).round().clamp(-4, 3)
+    expected = F.conv2d(features, weights, layer.bias, stride=2, padding=3, dilation=3, groups=2)
+    torch.testing.assert_close(layer(features), expected)
+    assert layer.widths == (3, 8)
+
+
+def test_float_width_leaves_weights_and_activations_as_they_are():
+    torch.manual_seed(0)
+    layers = QuantizedLayers(LSQ, FLOAT)
+    convolution = layers.conv(3, 5, 3)
+    features = torch.randn(1, 3, 6, 6)
+    expected = F.conv2d(features, convolution.weight, convolution.bias, padding=1)
+    assert torch.equal(convolution(features), expected)
+    assert torch.equal(layers.activation("relu")(features), features.relu())
+
+
+def test_activation_is_applied_before_quantization():
+    layer = QuantizedActivation("relu", LSQ, 2, signed=False)
+    layer.quantizer.observe(torch.full((1,), 3**0.5 / 2))  # makes the step 1
+    features = torch.tensor([-5.0, 0.4, 1.6, 2.7, 9.0]).view(1, 1, 1, 5)
+    assert layer(features).flatten().tolist() == pytest.approx([0, 0, 2, 3, 3])
+
+
+def test_activations_are_signed_exactly_where_there_is_none():
+    layers = QuantizedLayers(LSQ, Widths(8, 4))
+    assert layers.activation("relu").quantizer.grid()[1:] == (0, 15)
+    assert layers.activation("none").quantizer.grid()[1:] == (-8, 7)
+    assert layers.input_activation("none", signed=False).quantizer.grid()[1:] == (0, 15)

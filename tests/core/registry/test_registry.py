@@ -1,0 +1,130 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from qnas.core.errors import InputError, QnasError
+from qnas.core.registry import Entry, Registry
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Makes an importable module of some source, and forgets it afterwards."""
+    monkeypatch.syspath_prepend(tmp_path)
+    made = []
+
+    def make(name: str, source: str) -> str:
+        (tmp_path / f"{name}.py").write_text(source)
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        sys.modules.pop(name, None)
+
+
+def entry(name: str, target: str = "nowhere:Thing", distribution: str = "dist-a", **defaults: object) -> Entry:
+    return Entry(name, target, "A thing", distribution, defaults)
+
+
+def test_a_component_is_imported_only_when_it_is_loaded(module):
+    name = module("lazy_thing", "class Thing: pass")
+    registry: Registry[object] = Registry("cost")
+    registry.add(entry("thing", f"{name}:Thing"))
+    assert [e.name for e in registry] == ["thing"]
+    assert name not in sys.modules
+    assert registry.load("thing").__name__ == "Thing"
+    assert name in sys.modules
+
+
+def test_entries_are_listed_by_name():
+    registry: Registry[object] = Registry("cost")
+    for name in ("b", "c", "a"):
+        registry.add(entry(name))
+    assert [e.name for e in registry] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("ask", ["entry", "load"])
+def test_an_unknown_name_is_told_with_the_nearest(ask):
+    registry: Registry[object] = Registry("quantizer")
+    for name in ("lsq", "noise"):
+        registry.add(entry(name))
+    with pytest.raises(InputError) as caught:
+        getattr(registry, ask)("lqs")
+    assert str(caught.value) == ("no quantizer is named 'lqs'; did you mean 'lsq'? (see: qnas list quantizers)")
+    assert caught.value.exit_code == 2
+
+
+def test_no_name_is_guessed_where_none_is_near():
+    registry: Registry[object] = Registry("quantizer")
+    registry.add(entry("lsq"))
+    with pytest.raises(InputError) as caught:
+        registry.entry("wavelets")
+    assert str(caught.value) == "no quantizer is named 'wavelets' (see: qnas list quantizers)"
+
+
+def test_a_name_registered_twice_names_both_distributions_and_changes_nothing():
+    registry: Registry[object] = Registry("cost")
+    first, other = entry("bits", "a:A", "dist-a"), entry("other", "a:B", "dist-a")
+    registry.add(first)
+    registry.add(other)
+    with pytest.raises(QnasError) as caught:
+        registry.add(entry("bits", "b:B", "dist-b"))
+    for part in ("'bits'", "dist-a", "a:A", "dist-b", "b:B"):
+        assert part in str(caught.value)
+    assert list(registry) == [first, other]
+
+
+def test_one_distribution_can_not_register_a_name_twice_either():
+    registry: Registry[object] = Registry("cost")
+    registry.add(entry("bits"))
+    with pytest.raises(QnasError, match="two costs are named 'bits'"):
+        registry.add(entry("bits"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("import no_such_module_anywhere", id="missing dependency"),
+        pytest.param("class Other: pass", id="missing class"),
+        pytest.param(
+            "raise RuntimeError('no driver')",
+            id="any exception at import",
+            marks=pytest.mark.xfail(strict=True, reason="Registry.load lets other exceptions through"),
+        ),
+        pytest.param(
+            "class Thing(:",
+            id="syntax error",
+            marks=pytest.mark.xfail(strict=True, reason="Registry.load lets other exceptions through"),
+        ),
+    ],
+)
+def test_a_component_that_can_not_be_imported_is_named_with_its_distribution(module, source):
+    name = module("broken_thing", source)
+    registry: Registry[object] = Registry("cost")
+    registry.add(entry("thing", f"{name}:Thing", "dist-broken"))
+    with pytest.raises(QnasError) as caught:
+        registry.load("thing")
+    for part in ("cost 'thing'", "dist-broken", "broken_thing:Thing"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.xfail(strict=True, reason="import_module('')'s ValueError is let through")
+@pytest.mark.parametrize("target", [":Thing", ""])
+def test_a_target_without_a_module_is_an_error_of_the_plugin(target):
+    registry: Registry[object] = Registry("cost")
+    registry.add(entry("thing", target))
+    with pytest.raises(QnasError):
+        registry.load("thing")
+
+
+def test_a_class_is_named_by_the_entry_that_changes_none_of_its_defaults():
+    class Thing:
+        pass
+
+    target = f"{Thing.__module__}:{Thing.__qualname__}"
+    registry: Registry[object] = Registry("cost")
+    registry.add(entry("a-preset", target, size=3))
+    assert registry.name_of(Thing) == ""
+    registry.add(entry("thing", target))
+    assert registry.name_of(Thing) == "thing"

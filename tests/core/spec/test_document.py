@@ -1,0 +1,168 @@
+"""The YAML layer: what is no spec at all, positions, numbers, anchors."""
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from qnas.core.errors import InputError
+from qnas.core.spec import load_spec
+from qnas.core.spec.document import read_document
+
+BROKEN = {
+    "unclosed list": ("scale: [2\nspace: basic\n", "spec.yaml:2:6: this is no valid YAML: "),
+    "mapping inside a value": ("scale: 2\n  space: basic\n", "spec.yaml:2:8: this is no valid YAML: "),
+    "tab as indent": ("data:\n\tpatch: 32\n", "spec.yaml:2:1: this is no valid YAML: "),
+    "unknown alias": ("name: a\nseed: *nope\n", "spec.yaml:2:7: this is no valid YAML: "),
+    "a tag that would run code": (
+        "name: !!python/object/apply:os.system [ls]\n",
+        "spec.yaml:1:7: this is no valid YAML: ",
+    ),
+    "empty file": ("", "spec.yaml:1:1: the spec is empty"),
+    "comments only": ("# nothing\n\n", "spec.yaml:1:1: the spec is empty"),
+    "a list": ("- scale: 2\n", "spec.yaml:1:1: a spec is a mapping of fields"),
+    "a word": ("\n\nhello\n", "spec.yaml:3:1: a spec is a mapping of fields"),
+    "null": ("null\n", "spec.yaml:1:1: a spec is a mapping of fields"),
+    "duplicate key": ("scale: 2\nseed: 1\nscale: 3\n", "spec.yaml:3:1: duplicate key 'scale' (first on line 1)"),
+    "duplicate key in a mapping": (
+        "data:\n  patch: 24\n  validation: 1\n  patch: 24\n",
+        "spec.yaml:4:3: duplicate key 'patch' (first on line 2)",
+    ),
+    "duplicate key in a list": (
+        "space:\n  name: basic\n  operations:\n  - {name: conv, kernel: 3, kernel: 5}\n",
+        "spec.yaml:4:29: duplicate key 'kernel' (first on line 4)",
+    ),
+    "a list as a key": ("scale: 2\n[a, b]: 3\n", "spec.yaml:2:1: a key must be a"),
+    "two documents": ("scale: 2\n---\nscale: 3\n", "spec.yaml:2:1: this is no valid YAML: "),
+    "not UTF-8": ("name: é".encode("latin-1"), "spec.yaml: can't read the spec: it is no UTF-8 text"),
+    "UTF-16": ("name: a".encode("utf-16"), "spec.yaml: can't read the spec: it is no UTF-8 text"),
+}
+
+
+@pytest.mark.parametrize(("text", "line"), BROKEN.values(), ids=BROKEN)
+def test_what_is_no_spec_is_told_with_its_place(mistakes, text, line):
+    (told,) = mistakes(text)
+    assert told.startswith(line)
+
+
+CRASHES = {
+    "control character": ("name: a\nseed: \x07\n", "spec.yaml:", "the reader is made outside of the try"),
+    "anchor inside itself": ("data: &a\n  test: *a\n", "spec.yaml:2:9", "endless recursion"),
+    "very deep nesting": ("name: " + "[" * 2000 + "]" * 2000, "spec.yaml:", "RecursionError of PyYAML"),
+    "no such day": ("name: a\nseed: 2024-13-45\n", "spec.yaml:2:7", "ValueError of PyYAML has no place"),
+    "no such number": ("name: a\nseed: !!int x\n", "spec.yaml:2:7", "ValueError of PyYAML has no place"),
+    "no such time": ("name: a\nseed: !!timestamp x\n", "spec.yaml:2:7", "AttributeError of PyYAML"),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        pytest.param(text, place, id=name, marks=pytest.mark.xfail(strict=True, reason=why))
+        for name, (text, place, why) in CRASHES.items()
+    ],
+)
+def test_strange_yaml_is_told_with_its_place_too(mistakes, text, place):
+    (told,) = mistakes(text)
+    assert told.startswith(place)
+
+
+@pytest.mark.xfail(strict=True, reason="only PyYAML's 'problem' is shown, which needs its 'context'")
+def test_a_second_document_is_told_as_such(mistakes):
+    (told,) = mistakes("scale: 2\n---\nscale: 3\n")
+    assert "single document" in told or "one document" in told
+
+
+@pytest.mark.parametrize(("path", "reason"), [("none.yaml", "No such file or directory"), (".", "Is a directory")])
+def test_a_file_that_can_not_be_read_is_named(tmp_path, monkeypatch, path, reason):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as caught:
+        load_spec(Path(path))
+    assert str(caught.value) == f"{path}: can't read the spec: {reason}"
+
+
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbfseed: 3\nscale: x\n", b"seed: 3\r\nscale: x\r\n"])
+def test_byte_order_marks_and_windows_line_ends_do_not_shift_places(mistakes, text):
+    (told,) = mistakes(text)
+    assert told.startswith("spec.yaml:2:8: scale: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 0.001),
+        ("-1e3", -1000.0),
+        ("1E+2", 100.0),
+        (".5e1", 5.0),
+        ("2.e0", 2.0),
+        ("1.5e-3", 0.0015),
+        ("1e", "1e"),
+        ("e5", "e5"),
+        ("'1e-3'", "1e-3"),
+        ("12", 12),
+        ("2024-01-31", datetime.date(2024, 1, 31)),
+    ],
+)
+def test_numbers_with_an_exponent_are_numbers(tmp_path, text, value):
+    path = tmp_path / "numbers.yaml"
+    path.write_text(f"value: {text}\n")
+    read = read_document(path).data["value"]
+    assert read == value
+    assert type(read) is type(value)
+
+
+def test_a_learning_rate_may_be_written_as_1e_3(load):
+    assert load("train: {learning_rate: 1e-3}\n").train.learning_rate == 0.001
+
+
+ANCHORED = """
+data:
+  test:
+    a: &leaves {name: dead-leaves, amount: 3, size: 32}
+    b: *leaves
+"""
+
+
+def test_an_anchor_can_be_used_again(load):
+    test = load(ANCHORED).data.test
+    assert test["a"] == test["b"]
+    assert test["b"].amount == 3
+
+
+def test_a_mistake_behind_an_anchor_is_told_where_it_is_written(mistakes):
+    told = mistakes(ANCHORED.replace("amount: 3", "amount: x"))
+    assert [line.split(": ")[:2] for line in told] == [
+        ["spec.yaml:4:44", "data.test.a.amount"],
+        ["spec.yaml:4:44", "data.test.b.amount"],
+    ]
+
+
+@pytest.mark.xfail(strict=True, reason="an alias is the same object, so the other use changes as well")
+def test_setting_a_field_of_one_use_of_an_anchor_leaves_the_other_alone(load):
+    test = load(ANCHORED, "data.test.b.amount=7").data.test
+    assert (test["a"].amount, test["b"].amount) == (3, 7)
+
+
+MERGED = """
+data:
+  test:
+    a: &leaves {name: dead-leaves, amount: 3, size: 32}
+    b: {<<: *leaves, amount: 4}
+"""
+MERGE_KEYS = pytest.mark.xfail(
+    strict=True, reason="keys are constructed before flatten_mapping: '<<' has no constructor"
+)
+
+
+@MERGE_KEYS
+def test_merge_keys_take_over_the_fields_of_an_anchor(load):
+    test = load(MERGED).data.test
+    assert (test["b"].amount, test["b"].size) == (4, 32)
+
+
+@MERGE_KEYS
+def test_a_mistake_that_was_merged_in_is_told_on_a_line_that_has_it(mistakes):
+    told = mistakes(MERGED.replace("size: 32", "size: x"))
+    assert len(told) == 2
+    assert told[0].startswith("spec.yaml:4:53: data.test.a.size: ")
+    assert told[1].startswith(("spec.yaml:4:53: data.test.b.size: ", "spec.yaml:5:8: data.test.b.size: "))

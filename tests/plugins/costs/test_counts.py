@@ -1,0 +1,47 @@
+import pytest
+
+from qnas.core.components import ConvolutionShape, Cost
+
+
+def shape(**changed):
+    fields = {
+        "path": "body.0",
+        "in_channels": 12,
+        "out_channels": 24,
+        "kernel_size": (5, 3),
+        "groups": 3,
+        "output_size": (32, 20),
+        "bias": True,
+        "weight_bits": 4,
+        "activation_bits": 8,
+    }
+    return ConvolutionShape(**{**fields, **changed})
+
+
+WEIGHTS = 5 * 3 * (12 // 3) * 24
+
+
+@pytest.mark.parametrize(
+    ("cost", "changed", "expected"),
+    [
+        ("macs", {}, WEIGHTS * 32 * 20),
+        ("macs", {"weight_bits": 2}, WEIGHTS * 32 * 20),
+        ("bitops", {}, WEIGHTS * 32 * 20 * 4 * 8),
+        ("bitops", {"weight_bits": 32, "activation_bits": 32}, WEIGHTS * 32 * 20 * 1024),
+        ("bitops", {"groups": 1}, 3 * WEIGHTS * 32 * 20 * 4 * 8),
+        ("params", {}, WEIGHTS + 24),
+        ("params", {"bias": False}, WEIGHTS),
+        ("params", {"output_size": (1, 1)}, WEIGHTS + 24),
+    ],
+)
+def test_counts_are_those_of_their_definition(cost, changed, expected):
+    assert Cost.of(cost).of_convolution(shape(**changed)) == expected
+
+
+def test_bitops_grow_with_both_widths():
+    bitops = Cost.of("bitops").of_convolution
+    assert bitops(shape(weight_bits=8, activation_bits=8)) == 4 * bitops(shape(weight_bits=4, activation_bits=4))
+
+
+def test_every_cost_names_its_unit():
+    assert [Cost.of(name).unit for name in ("bitops", "macs", "params")] == ["BitOps", "MACs", "parameters"]

@@ -1,0 +1,100 @@
+"""ADQ and AdaDM against their equations, image by image in numpy."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from qnas.core.components import Residual
+
+GAINS = {"adq": lambda a, s, c: a * s + c, "adadm": lambda a, s, c: np.exp(a * np.log(s) + c)}
+every_form = pytest.mark.parametrize("name", GAINS)
+
+
+class Square(nn.Module):
+    def forward(self, features):
+        return features**2
+
+
+def written_out(name, x, a, c, mean, variance, scale, shift):
+    """y = gain(s) F(BN(x)) + x with F(z) = z^2, statistics given per channel."""
+    channel = lambda values: np.asarray(values)[:, None, None]  # noqa: E731
+    result = np.empty_like(x)
+    for n, image in enumerate(x):
+        normalised = (image - channel(mean)) / np.sqrt(channel(variance) + 1e-5)
+        body = (normalised * channel(scale) + channel(shift)) ** 2
+        result[n] = GAINS[name](a, image.std(), c) * body + image
+    return result
+
+
+@every_form
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(
+    a=st.floats(-2, 2), c=st.floats(-1, 1), size=st.floats(0.05, 20), seed=st.integers(0, 2**16), train=st.booleans()
+)
+def test_output_is_its_equation(name, a, c, size, seed, train):
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(3, 4, 5, 6)) * size * np.array([1.0, 3.0, 0.5]).reshape(3, 1, 1, 1) + 0.3
+    mean, variance, scale, shift = random.normal(size=4), random.uniform(0.5, 2, 4), *random.normal(size=(2, 4))
+    wrapped = Residual.of(name).wrap(Square(), 4).double().train(train)
+    with torch.no_grad():
+        wrapped.slope.fill_(a)
+        wrapped.offset.fill_(c)
+        for tensor, values in [
+            (wrapped.norm.running_mean, mean),
+            (wrapped.norm.running_var, variance),
+            (wrapped.norm.weight, scale),
+            (wrapped.norm.bias, shift),
+        ]:
+            tensor.copy_(torch.tensor(values))
+    if train:
+        mean, variance = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))
+    expected = written_out(name, x, a, c, mean, variance, scale, shift)
+    # The deviation is measured in float32, and of a flat image it is 1e-4 rather than 0.
+    np.testing.assert_allclose(
+        wrapped(torch.tensor(x)).detach(), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max()
+    )
+
+
+@every_form
+def test_starts_at_slope_1_5_and_offset_0_both_learned(name):
+    parameters = dict(Residual.of(name).wrap(nn.Identity(), 4).named_parameters())
+    assert parameters["slope"].item() == 1.5
+    assert parameters["offset"].item() == 0.0
+
+
+@every_form
+def test_gradients_of_a_flat_image_are_finite(name):
+    wrapped = Residual.of(name).wrap(nn.Conv2d(4, 4, 3, padding=1), 4)
+    flat = torch.full((2, 4, 6, 6), 0.5, requires_grad=True)
+    wrapped(flat).square().sum().backward()
+    for tensor in (flat, *wrapped.parameters()):
+        assert tensor.grad.isfinite().all()
+
+
+@every_form
+def test_images_of_a_batch_do_not_influence_each_others_gain(name):
+    torch.manual_seed(0)
+    wrapped = Residual.of(name).wrap(nn.Conv2d(4, 4, 3, padding=1), 4).eval()
+    for image in (batch := torch.randn(3, 4, 6, 6) * torch.tensor([1.0, 10.0, 0.1]).view(3, 1, 1, 1)):
+        alone = wrapped(image[None])
+        in_batch = wrapped(batch)[(batch == image).all(dim=(1, 2, 3))]
+        torch.testing.assert_close(in_batch, alone, rtol=1e-5, atol=1e-5 * alone.abs().max().item())
+
+
+@every_form
+def test_slope_and_offset_get_the_gradient_of_the_gain(name):
+    torch.manual_seed(0)
+    wrapped = Residual.of(name).wrap(nn.Identity(), 4).double().eval()
+    x = torch.randn(2, 4, 6, 6, dtype=torch.float64)
+    wrapped(x).sum().backward()
+    for parameter in (wrapped.slope, wrapped.offset):
+        at = []
+        for delta in (1e-5, -1e-5):
+            with torch.no_grad():
+                parameter.add_(delta)
+                at.append(wrapped(x).sum().item())
+                parameter.sub_(delta)
+        assert parameter.grad.item() == pytest.approx((at[0] - at[1]) / 2e-5, rel=1e-6, abs=1e-6)

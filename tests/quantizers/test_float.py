@@ -1,0 +1,16 @@
+import torch
+
+from qnas.core.components import FLOAT, Quantizer, Widths
+from qnas.core.network import QuantizedConv2d
+
+NONE = Quantizer.of("none")
+
+
+def test_leaves_every_tensor_as_it_is():
+    tensor = torch.randn(2, 3, 4, 4)
+    assert NONE.fake_quantizer(2, signed=False)(tensor) is tensor
+
+
+def test_its_layers_count_as_float_whatever_their_width_says():
+    convolution = QuantizedConv2d(NONE, Widths(4, 8), 3, 5, 1, 1, 1, kernel_size=3)
+    assert convolution.widths == FLOAT
