@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -17,9 +18,9 @@ KINDS = ("lr", "bicubic", "ours", "hr")
 
 
 def write_examples(folder: RunFolder, examples: Iterable[tuple[str, ImagePair, Pixels]]) -> None:
-    """Write ``examples/SET-IMAGE-KIND.png`` for each, and ``examples/index.json`` that lists them."""
+    """Write ``examples/NUMBER-SET-IMAGE-KIND.png`` for each, and ``examples/index.json`` that lists them."""
     index = []
-    for set_name, image, ours in examples:
+    for number, (set_name, image, ours) in enumerate(examples):
         scale = image.hr.shape[0] // image.lr.shape[0]
         top, left, size = detailed_place(image.hr, CROP // scale * scale, scale)
         views = {
@@ -28,7 +29,7 @@ def write_examples(folder: RunFolder, examples: Iterable[tuple[str, ImagePair, P
             "ours": _crop(ours, top, left, size),
             "hr": _crop(image.hr, top, left, size),
         }
-        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{set_name}-{image.name}")
+        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{number:02d}-{set_name}-{Path(image.name).stem}")
         for kind in KINDS:
             folder.write_bytes(f"examples/{stem}-{kind}.png", _png(views[kind]))
         index.append({"set": set_name, "image": image.name, "stem": stem, "crop": [top, left, size]})

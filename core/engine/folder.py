@@ -103,11 +103,7 @@ class RunFolder:
         Raises:
             InputError: It is not there or broken.
         """
-        try:
-            data: dict[str, Any] = json.loads(self.read_text(name))
-        except json.JSONDecodeError as error:
-            raise InputError(f"is damaged: {error}", str(self.path / name)) from error
-        return data
+        return self._parse(self.read_text(name), name)
 
     def read_tensors(self, name: str) -> dict[str, Tensor]:
         """Read a safetensors file.
@@ -130,6 +126,18 @@ class RunFolder:
             stream.write(json.dumps(record) + "\n")
 
     def history(self, stage: str) -> Iterator[dict[str, Any]]:
-        """The lines of a stage's history; empty where it has none."""
+        """The lines of a stage's history; empty where it has none.
+
+        Raises:
+            InputError: A line is broken.
+        """
         if self.has(f"{stage}/history.jsonl"):
-            yield from map(json.loads, self.read_text(f"{stage}/history.jsonl").splitlines())
+            for line in self.read_text(f"{stage}/history.jsonl").splitlines():
+                yield self._parse(line, f"{stage}/history.jsonl")
+
+    def _parse(self, text: str, name: str) -> dict[str, Any]:
+        try:
+            data: dict[str, Any] = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InputError(f"is damaged: {error}", str(self.path / name)) from error
+        return data

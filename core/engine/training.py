@@ -1,5 +1,6 @@
 """Training one network: L1 loss, Adam, cosine; the best and the last weights are kept."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from qnas.core.engine.device import Precision, autocast
 from qnas.core.engine.evaluate import validate
 from qnas.core.engine.images import ImagePair
 from qnas.core.engine.patches import PatchSampler
+from qnas.core.errors import QnasError
 
 OnStep = Callable[[int, dict[str, object]], None]
 
@@ -71,24 +73,42 @@ def train(
         validation: Images to validate on, whole.
         schedule: How to train.
         on_step: Told of every step: its number from 1, ``loss``.
-        on_validation: Told of every validation: the step, ``loss``, ``psnr``.
+        on_validation: Told of every validation: the step, the mean ``loss`` since the last one, ``psnr``.
+
+    Raises:
+        QnasError: The loss is no longer a finite number.
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=schedule.learning_rate)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
     due = {schedule.steps * (i + 1) // schedule.validations for i in range(schedule.validations)} - {0}
     best, best_psnr, best_step, psnr, error = {}, float("-inf"), 0, float("nan"), float("nan")
+    losses: list[Tensor] = []
     for step in range(1, schedule.steps + 1):
         loss = _step(network, optimizer, batches, schedule)
         cosine.step()
+        losses.append(loss)
         if step not in due:
             on_step(step, {"loss": loss})
             continue
         psnr, error = validate(network.eval(), validation, batches.scale, batches.device)
-        on_validation(step, {"loss": float(loss), "psnr": psnr})
+        on_validation(step, {"loss": mean_loss(losses, step), "psnr": psnr})
+        losses.clear()
         if psnr > best_psnr:
             best, best_psnr, best_step = _snapshot(network), psnr, step
     network.eval()
     return Trained(best, best_psnr, best_step, _snapshot(network), psnr, error)
+
+
+def mean_loss(losses: Sequence[Tensor], step: int) -> float:
+    """The mean of some losses, read from the device all at once.
+
+    Raises:
+        QnasError: One was no finite number: nothing that is learned from then on means anything.
+    """
+    mean = float(torch.stack(list(losses)).mean())
+    if not math.isfinite(mean):
+        raise QnasError(f"the loss is {mean} by step {step}: lower the learning rate and run again")
+    return mean
 
 
 def _step(network: nn.Module, optimizer: torch.optim.Optimizer, batches: PatchSampler, schedule: Schedule) -> Tensor:

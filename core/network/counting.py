@@ -4,6 +4,7 @@ There is one way to count, :func:`convolutions`: the cost tables of the search a
 candidate, and the found network is counted by it as a whole.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -144,15 +145,15 @@ def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int,
         probes[path] = _Probe(shape)
         return probes[path]
 
+    # Many slots are alike, so each candidate is counted once for all of them.
+    @functools.cache
+    def count(candidate: Candidate, shape: SlotShape, size: tuple[int, int]) -> list[ConvolutionShape]:
+        return convolutions(candidate.fill(shape, quantizer), shape.in_channels, size)
+
     with torch.device("meta"):
         fixed = convolutions(fill(space.build(scale), probe), 3, size)
         slots = {
-            path: [_of_candidate(c, probes[path], quantizer) for c in candidates]
+            path: [count(candidate, probes[path].shape, probes[path].size) for candidate in candidates]
             for path, candidates in slot_candidates(space, scale).items()
         }
     return SpaceCount(fixed, slots)
-
-
-def _of_candidate(candidate: Candidate, probe: _Probe, quantizer: Quantizer) -> list[ConvolutionShape]:
-    module = candidate.fill(probe.shape, quantizer)
-    return convolutions(module, probe.shape.in_channels, probe.size)

@@ -72,7 +72,7 @@ def inherit_weights(found: nn.Module, mixed: nn.Module, choices: Mapping[str, Ca
     for key, value in wanted.items():
         path = next((old for old in prefixes if key.startswith(old)), "")
         name = prefixes[path] + key.removeprefix(path) if path else key
-        if name in source and source[name].shape == value.shape and "quantizer" not in key:
+        if name in source and source[name].shape == value.shape:
             copied[key] = source[name]
     found.load_state_dict(copied, strict=False)
 

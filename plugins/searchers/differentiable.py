@@ -13,6 +13,7 @@ from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.engine.patches import Batch
 from qnas.core.engine.search import Progress, SearchOutcome, SearchTask, penalty
+from qnas.core.engine.training import mean_loss
 from qnas.core.network import Architecture, Candidate, Form, Supernet, Tie
 from qnas.plugins.regularizers.penalties import entropy
 from qnas.plugins.searchers.relaxation import Relaxation, relax
@@ -120,10 +121,12 @@ class _Search:
         entropy_at_start = self._entropy()
         for epoch in range(self.settings.epochs):
             last_step = self.settings.steps * (epoch + 1) // self.settings.epochs
+            losses = []
             while step < last_step:
                 step += 1
-                self.task.journal.step(step, {"loss": self._iterate(step, epoch)})
-            self._judge(step, epoch)
+                losses.append(self._iterate(step, epoch))
+                self.task.journal.step(step, {"loss": losses[-1]})
+            self._judge(step, epoch, mean_loss(losses, step))
         best = self.best
         if best is None:
             raise RuntimeError("a search has at least one epoch")
@@ -195,11 +198,11 @@ class _Search:
         return float(entropy(self.supernet.probabilities()).mean())
 
     @torch.no_grad()
-    def _judge(self, step: int, epoch: int) -> None:
+    def _judge(self, step: int, epoch: int, loss: float) -> None:
         """Judge the architecture that stands now, and keep it if its objective is the lowest so far."""
         self.supernet.eval()
         probabilities = self.supernet.probabilities()
-        supernet_psnr, _ = self.task.validate(self._as_mixture(probabilities))
+        supernet_psnr, _ = self.task.validate(_Mixture(self.supernet, probabilities))
         chosen = self.supernet.best()
         psnr, error = self.task.validate(self.task.derive(self.supernet, chosen, self.sample))
         objective = error + self._price(chosen)
@@ -207,29 +210,22 @@ class _Search:
             state = {name: value.clone() for name, value in self.supernet.state_dict().items()}
             ties = self.supernet.ties(self.settings.tie)
             self.best = _Best(objective, epoch, self.task.architecture(chosen), ties, state, supernet_psnr)
-        self.task.journal.record(step, self._record(epoch, probabilities, psnr, supernet_psnr, objective))
-
-    def _as_mixture(self, probabilities: Tensor) -> nn.Module:
-        return _Mixture(self.supernet, probabilities)
+        measured = {"loss": loss, "psnr": psnr, "supernet_psnr": supernet_psnr, "objective": objective}
+        self.task.journal.record(step, {"epoch": epoch, **measured, **self._choices(probabilities)})
 
     def _price(self, chosen: dict[str, Candidate]) -> float:
         """The penalties of one single network, as at the end of the search (its entropy is zero)."""
         state = self._state(self.supernet.one_hot(chosen), self.settings.epochs - 1)
         return float(penalty(self.task.regularizers, state))
 
-    def _record(
-        self, epoch: int, probabilities: Tensor, psnr: float, supernet_psnr: float, objective: float
-    ) -> dict[str, object]:
-        rows = zip(self.supernet.slots.items(), probabilities.tolist(), strict=True)
+    def _choices(self, probabilities: Tensor) -> dict[str, object]:
+        """What the probabilities say: the expected cost, how undecided they are, and themselves."""
+        rows = zip(self.supernet.candidates.items(), probabilities.tolist(), strict=True)
         return {
-            "epoch": epoch,
-            "psnr": psnr,
-            "supernet_psnr": supernet_psnr,
-            "objective": objective,
             "bitops": float(self.task.expected_bitops(probabilities)),
             "entropy": float(entropy(probabilities).mean()),
             "probabilities": {
-                path: dict(zip([c.label for c in slot.candidates], row, strict=False)) for (path, slot), row in rows
+                path: dict(zip([c.label for c in candidates], row, strict=False)) for (path, candidates), row in rows
             },
         }
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from qnas.core import components
-from qnas.core.components import Component, Cost, Operation
+from qnas.core.components import Component, Cost, Dataset, Operation
 from qnas.core.errors import InputError, QnasError
 from qnas.core.registry import KINDS, PluginInfo, Plugins, hookimpl, plugins
 from qnas.core.spec import Spec, load_spec
@@ -142,6 +142,13 @@ def test_a_preset_changes_defaults_and_the_spec_changes_presets(third_party, fre
     assert Cost.of({"name": "tenfold", "factor": 3}).factor == 3
     assert Cost.of("tenfold").reference() == "tenfold"
     assert Cost.of({"name": "tenfold", "factor": 2}).reference() == {"name": "tenfold", "factor": 2}
+
+
+def test_a_preset_may_fill_in_a_field_that_has_no_default(fresh):
+    fresh.add(registering("mine", target="qnas.plugins.datasets.folder:Folder", kind="dataset", path="a"), info("p"))
+    assert Dataset.of("mine").reference() == "mine"
+    for fields in ({"path": "b"}, {"lr_path": "c"}):
+        assert Dataset.of({"name": "mine", **fields}).reference() == {"name": "mine", **fields}
 
 
 @pytest.mark.parametrize(("name", "kernel", "groups"), [("conv5x5", 5, 1), ("conv3x3g2", 3, 2)])

@@ -1,0 +1,90 @@
+"""Every command and every piece of code in the documents works."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+from qnas.core import components
+from qnas.core.network import QuantizedLayers
+
+from .conftest import ROOT, blocks, commands, shell
+
+README = commands("README.md")
+QNAS = [command for command in README if command.startswith("qnas ")]
+MADE = [command for command in {*README, *commands("CONTRIBUTING.md")} if command.startswith("make ")]
+BY_HAND = [command for command in README if command not in {*QNAS, *MADE}]
+
+
+def test_no_command_is_left_out() -> None:
+    assert len(QNAS) >= 8
+    assert sorted(MADE) == ["make demo", "make lint", "make test"]
+    assert len(BY_HAND) == 3
+
+
+@pytest.mark.parametrize("command", QNAS)
+def test_a_command_of_the_readme(command: str, checkout: Path) -> None:
+    done = shell(command, checkout)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize("command", sorted(MADE))
+def test_make_knows_the_target(command: str) -> None:
+    assert shell(f"{command} --dry-run", ROOT).returncode == 0
+
+
+def test_make_demo_does_what_the_readme_does_by_hand(quickstart: Path) -> None:
+    plan = shell("make demo --dry-run --always-make", ROOT).stdout.replace(" --quiet", "")
+    for command in BY_HAND:
+        assert command in plan
+    assert BY_HAND[-1] == ".venv/bin/qnas run specs/quickstart.yaml"  # which the fixture has run
+    assert (quickstart / "report.html").stat().st_size > 100_000
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    """README's plugin as if it were installed: its module and its entry points on the path."""
+    (tmp_path / "qnas_chain.py").write_text(blocks("README.md", "python")[0])
+    project = tomllib.loads(blocks("README.md", "toml")[0])["project"]
+    points = "".join(f"{name} = {target}\n" for name, target in project["entry-points"]["qnas"].items())
+    information = tmp_path / "qnas_chain-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: qnas-chain\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[qnas]\n{points}")
+    return tmp_path
+
+
+def test_the_plugin_of_the_readme_is_found_and_runs(plugin: Path, checkout: Path) -> None:
+    listed = shell("qnas list spaces", checkout, PYTHONPATH=str(plugin))
+    assert "chain" in listed.stdout
+    assert "qnas-chain" in listed.stdout
+    space = "--set 'space={name: chain, depth: 5}'"
+    done = shell(f"qnas run small.yaml --out {plugin}/out {space}", checkout, PYTHONPATH=str(plugin))
+    assert done.returncode == 0, done.stderr
+    assert "conv3x3" in (plugin / "out/architecture.json").read_text()
+
+
+def test_the_operation_of_contributing_works() -> None:
+    names = {**vars(components), "nn": torch.nn, "PositiveInt": __import__("pydantic").PositiveInt}
+    exec(blocks("CONTRIBUTING.md", "python")[0], names)
+    operation = names["ShuffledConvolution"](groups=2)
+    slot = components.SlotShape("body", 4, 6)
+    layers = QuantizedLayers(components.Quantizer.of("lsq"), components.Widths(4, 4))
+    assert operation.build(slot, layers)(torch.rand(1, 4, 5, 5)).shape == (1, 6, 5, 5)
+    assert "don't divide" in operation.unfit(components.SlotShape("body", 4, 5))
+
+
+def test_help_does_not_import_torch() -> None:
+    code = "import sys; sys.modules['torch'] = None; from qnas.core.cli.main import main; main()"
+    for arguments in (["--help"], ["run", "--help"], ["list", "spaces"]):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_folder_of_a_run_is_as_the_readme_says(quickstart: Path) -> None:
+    for name in ("spec.yaml", "environment.json", "architecture.json", "model.safetensors", "result.json"):
+        assert f"`{name}`" in (ROOT / "README.md").read_text()
+        assert (quickstart / name).is_file()

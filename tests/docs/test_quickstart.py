@@ -1,0 +1,39 @@
+"""What the quickstart must show."""
+
+import json
+from pathlib import Path
+
+
+def test_the_found_network_beats_bicubic_on_the_photographs(quickstart: Path) -> None:
+    photos = json.loads((quickstart / "result.json").read_text())["test"]["photos"]
+    assert photos["psnr_y"] - photos["bicubic"]["psnr_y"] >= 0.7
+    images = json.loads((quickstart / "evaluate/result.json").read_text())["images"]["photos"]
+    assert set(images) == {"astronaut", "chelsea", "coffee", "rocket", "motorcycle_left"}
+
+
+def test_entropy_falls_under_a_tenth_of_its_start(quickstart: Path) -> None:
+    found = json.loads((quickstart / "search/result.json").read_text())
+    assert found["entropy_at_end"] < 0.1 * found["entropy_at_start"]
+
+
+def test_each_slot_has_one_operation_at_one_width(quickstart: Path) -> None:
+    slots = json.loads((quickstart / "architecture.json").read_text())["slots"]
+    assert len(slots) == 11
+    for choice in slots.values():
+        assert choice["operation"]["name"]
+        assert choice["weight_bits"] == choice["activation_bits"] in {4, 8}
+
+
+def test_its_network_has_no_more_values_than_its_bits_allow(quickstart: Path) -> None:
+    from qnas.core.components import Quantizer
+    from qnas.core.engine import RunFolder
+    from qnas.core.network import Architecture, QuantizedConv2d
+
+    folder = RunFolder(quickstart)
+    network = Architecture.from_json(folder.read_text("architecture.json")).build(Quantizer.of("lsq"))
+    network.load_state_dict(folder.read_tensors("model.safetensors"))
+    convolutions = [m for m in network.modules() if isinstance(m, QuantizedConv2d)]
+    assert convolutions
+    for convolution in convolutions:
+        for kernel in convolution.weight_quantizer(convolution.weight):  # each output channel has its own step
+            assert len(kernel.unique()) <= 2**convolution.widths.weight
