@@ -1,7 +1,7 @@
 """What can be plugged in: one interface a file."""
 
 from qnas.core.components.bits import FLOAT, FLOAT_BITS, Bits, Widths
-from qnas.core.components.component import Component, Settings, invalid
+from qnas.core.components.component import Component
 from qnas.core.components.cost import ConvolutionShape, Cost
 from qnas.core.components.dataset import Dataset, Pixels, SourceImage
 from qnas.core.components.operation import Activation, Layers, Operation, Size, SlotShape
@@ -18,6 +18,7 @@ from qnas.core.components.regularizer import Regularizer, SearchState
 from qnas.core.components.report import Report
 from qnas.core.components.residual import Residual
 from qnas.core.components.searcher import Searcher
+from qnas.core.components.settings import Frozen, Settings, invalid
 from qnas.core.components.space import Space
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Cost",
     "Dataset",
     "FakeQuantizer",
+    "Frozen",
     "Grid",
     "Layers",
     "Mixture",

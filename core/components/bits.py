@@ -1,9 +1,9 @@
 """Bit-widths: what a spec may say, and the pair that a candidate has."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 FLOAT_BITS = 32
 
@@ -18,6 +18,10 @@ class Widths(NamedTuple):
     def label(self) -> str:
         """``4`` where both are equal, else ``4/8`` (weights/activations)."""
         return f"{self.weight}" if self.weight == self.activation else f"{self.weight}/{self.activation}"
+
+    def shortest(self) -> int | list[int]:
+        """As a spec says it: one number where both are equal, else a pair."""
+        return self.weight if self.weight == self.activation else list(self)
 
 
 FLOAT = Widths(FLOAT_BITS, FLOAT_BITS)
@@ -38,12 +42,10 @@ def _widths(value: Any) -> Widths:
     return Widths(_bits(value[0]), _bits(value[1]))
 
 
-def _shortest(widths: Widths) -> int | list[int]:
-    return widths.weight if widths.weight == widths.activation else list(widths)
-
+_OneNumber = Annotated[int, Field(ge=2, le=16)] | Literal[32]
 
 Bits = Annotated[
     Widths,
-    BeforeValidator(_widths, json_schema_input_type=int | tuple[int, int]),
-    PlainSerializer(_shortest),
+    BeforeValidator(_widths, json_schema_input_type=_OneNumber | tuple[_OneNumber, _OneNumber]),
+    PlainSerializer(Widths.shortest),
 ]

@@ -1,63 +1,16 @@
 """The base of everything that can be plugged in: a frozen model that is its own configuration."""
 
-import difflib
 from collections.abc import Mapping
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
-from qnas.core.components.documentation import field_docs
+from qnas.core.components.bits import Widths
+from qnas.core.components.settings import Settings, invalid
 from qnas.core.errors import QnasError
-from qnas.core.registry import plugins
-
-
-def invalid(title: str, message: str, value: object, *path: str | int) -> NoReturn:
-    """Raise a validation error that names the place ``path`` inside what is being validated."""
-    error = PydanticCustomError("qnas", "{message}", {"message": message})
-    details = InitErrorDetails(type=error, loc=path, input=value)
-    raise ValidationError.from_exception_data(title, [details])
-
-
-class Settings(BaseModel):
-    """A frozen group of fields that refuses unknown ones, naming the nearest that exists."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown_fields(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            valid = [name for name in cls.model_fields if name != "name" or "name" in cls.__annotations__]
-            for key in value:
-                if key not in cls.model_fields:
-                    near = difflib.get_close_matches(str(key), valid, n=1)
-                    hint = f"; did you mean '{near[0]}'?" if near else ""
-                    invalid(
-                        cls.__name__,
-                        f"unknown field{hint} (fields: {', '.join(valid) or 'none'})",
-                        value[key],
-                        key,
-                    )
-        return value
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The JSON Schema with what the docstring says of each field, which editors show."""
-        made = handler(schema)
-        docs = field_docs(cls)
-        for name, field in handler.resolve_ref_schema(made).get("properties", {}).items():
-            if name in docs:
-                field["description"] = docs[name]
-        return made
+from qnas.core.registry import Entry, plugins
 
 
 class Component(Settings):
@@ -96,12 +49,14 @@ class Component(Settings):
     def reference(self) -> str | dict[str, Any]:
         """The shortest YAML or JSON that :meth:`of` turns into this component again."""
         name = self.registered_name()
-        required = {key: getattr(self, key) for key, info in type(self).model_fields.items() if info.is_required()}
+        fields = type(self).model_fields
         presets = plugins().registries[self.kind].entry(name).defaults
-        default = type(self).model_validate({**required, **presets, "name": name}).model_dump(mode="json")
-        given = self.model_dump(mode="json")
+        required = {key: getattr(self, key) for key, info in fields.items() if info.is_required()}
+        default = type(self).model_validate({**required, **presets, "name": name})
         changed = {
-            k: v for k, v in given.items() if k != "name" and (k in required.keys() - presets or v != default[k])
+            key: _shortest(getattr(self, key))
+            for key in fields
+            if key != "name" and (key in required.keys() - presets or getattr(self, key) != getattr(default, key))
         }
         return {"name": name, **changed} if changed else name
 
@@ -111,8 +66,12 @@ class Component(Settings):
         reference = self.reference()
         if isinstance(reference, str):
             return reference
-        fields = ", ".join(f"{key}={value}" for key, value in reference.items() if key != "name")
-        return f"{reference['name']}({fields})"
+        return _label(reference)
+
+    @classmethod
+    def field_names(cls) -> list[str]:
+        """The fields that a user may set beside the name."""
+        return [name for name in cls.model_fields if name != "name"]
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -131,17 +90,17 @@ class Component(Settings):
             return value
         if isinstance(value, str):
             return cls._named(value, {}, ())
-        if isinstance(value, Mapping) and "name" in value:
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
             return cls._named(value["name"], {k: v for k, v in value.items() if k != "name"}, ("name",))
         return invalid(
-            cls.__name__, f"must be the name of a {cls.kind}, or a mapping with 'name' and its fields", value
+            cls.__name__, f"must be the name of {a(cls.kind)}, or a mapping with 'name' and its fields", value
         )
 
     @classmethod
-    def _named(cls, name: Any, fields: Mapping[str, Any], where: tuple[str, ...]) -> "Component":
+    def _named(cls, name: str, fields: Mapping[str, Any], where: tuple[str, ...]) -> "Component":
         registry = plugins().registries[cls.kind]
         try:
-            entry = registry.entry(str(name))
+            entry = registry.entry(name)
             component = registry.load(entry.name)
         except QnasError as error:
             broken = "".join(f"; plugin '{p.name}' of {p.distribution} failed: {p.error}" for p in plugins().broken)
@@ -154,20 +113,50 @@ class Component(Settings):
         """JSON Schema of a reference to this kind: any registered name, or a mapping with its fields."""
         registry = plugins().registries[cls.kind]
         names: dict[str, Any] = {"enum": [entry.name for entry in registry], "type": "string"}
-        mappings = []
-        for entry in registry:
-            schema = handler(registry.load(entry.name).__pydantic_core_schema__)
-            fields = {k: v for k, v in handler.resolve_ref_schema(schema)["properties"].items() if k != "name"}
-            mappings.append(
-                {
-                    "type": "object",
-                    "description": entry.summary,
-                    "properties": {"name": {"const": entry.name}, **fields},
-                    "required": ["name"],
-                    "additionalProperties": False,
-                }
-            )
-        return {"anyOf": [names, *mappings]}
+        return {"anyOf": [names, *(cls._mapping_schema(entry, handler) for entry in registry)]}
+
+    @classmethod
+    def _mapping_schema(cls, entry: Entry, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        component: type[Component] = plugins().registries[cls.kind].load(entry.name)
+        made = handler.resolve_ref_schema(handler(component.__pydantic_core_schema__))
+        fields = {key: field for key, field in made["properties"].items() if key != "name"}
+        return {
+            "type": "object",
+            "description": entry.summary,
+            "properties": {"name": {"const": entry.name}, **fields},
+            "required": ["name", *(key for key in made.get("required", []) if key not in entry.defaults)],
+            "additionalProperties": False,
+        }
+
+
+def a(noun: str) -> str:
+    """The noun with its article."""
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def _shortest(value: Any) -> Any:
+    """A field's value as YAML or JSON, components in it by their shortest references."""
+    if isinstance(value, Component):
+        return value.reference()
+    if isinstance(value, Settings):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return {key: _shortest(inner) for key, inner in value.items()}
+    if isinstance(value, Widths):
+        return value.shortest()
+    if isinstance(value, tuple | list):
+        return [_shortest(inner) for inner in value]
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def _label(reference: Any) -> str:
+    """A reference as people read it: ``conv``, ``conv(dilation=2)``."""
+    if isinstance(reference, dict) and "name" in reference:
+        fields = ", ".join(f"{key}={_label(value)}" for key, value in reference.items() if key != "name")
+        return f"{reference['name']}({fields})"
+    if isinstance(reference, list):
+        return f"[{', '.join(map(_label, reference))}]"
+    return str(reference)
 
 
 def _dump(component: Component) -> dict[str, Any]:

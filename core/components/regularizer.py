@@ -35,10 +35,14 @@ class SearchState(Protocol):
 
 
 class Regularizer(Component):
-    """A term ``weight * penalty(state)`` of the loss that the architecture parameters follow."""
+    """A term ``weight * penalty(state)`` of the loss that the architecture parameters follow.
+
+    Attributes:
+        weight: At least 0; 0 leaves the penalty out.
+    """
 
     kind = "regularizer"
-    weight: NonNegativeFloat
+    weight: NonNegativeFloat = 1e-3
 
     @abstractmethod
     def penalty(self, state: SearchState) -> Tensor:

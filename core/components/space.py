@@ -2,16 +2,18 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from torch import nn
 
 from qnas.core.components.bits import Bits
-from qnas.core.components.component import Component, invalid
+from qnas.core.components.component import Component
 from qnas.core.components.operation import Operation, SlotShape
+from qnas.core.components.settings import Frozen, invalid
 
 EVERY_ROLE = "all"
+T = TypeVar("T")
 
 
 def _by_role(value: Any) -> Any:
@@ -19,9 +21,16 @@ def _by_role(value: Any) -> Any:
     return {EVERY_ROLE: value} if isinstance(value, list | tuple) else value
 
 
-Candidates = Annotated[tuple[Operation, ...], Field(min_length=1)]
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    twice = [value for index, value in enumerate(values) if value in values[:index]]
+    if twice:
+        raise ValueError(f"must not list {getattr(twice[0], 'label', twice[0])} twice")
+    return values
+
+
+Candidates = Annotated[tuple[Operation, ...], Field(min_length=1), AfterValidator(_distinct)]
 CandidateTable = Annotated[
-    dict[str, Candidates],
+    Frozen[Candidates],
     BeforeValidator(_by_role, json_schema_input_type=dict[str, Candidates] | Candidates),
 ]
 
@@ -39,7 +48,7 @@ class Space(Component):
     defaults: ClassVar[Mapping[str, tuple[str, ...]]]
     """The candidates of each role that :meth:`build` uses, by registered name."""
 
-    bits: Annotated[tuple[Bits, ...], Field(min_length=1)] = (4, 8)  # type: ignore[assignment]
+    bits: Annotated[tuple[Bits, ...], Field(min_length=1), AfterValidator(_distinct)] = (4, 8)  # type: ignore[assignment]
     operations: CandidateTable = {}
 
     @abstractmethod

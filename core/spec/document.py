@@ -1,6 +1,5 @@
 """YAML with positions: plain data, and the line and column that each value came from."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +8,7 @@ from typing import Any
 import yaml
 
 from qnas.core.errors import InputError
-
-Key = str | int
-Where = tuple[Key, ...]
+from qnas.core.spec.yaml_nodes import Key, Loader, Reader, Where
 
 
 @dataclass
@@ -49,21 +46,26 @@ class Document:
         where = f"--set {path}"
         if not equals or not all(path.split(".")):
             raise InputError("must be key=value, such as search.steps=50", f"--set {assignment}")
-        try:
-            value = yaml.load(text, Loader=_Loader)
-        except yaml.YAMLError as error:
-            raise InputError(f"the value is no YAML: {_problem(error)}", where) from error
-        self._assign(path.split("."), value, where)
+        self._assign(path.split("."), _value(text, where), where)
 
     def _assign(self, keys: list[str], value: Any, where: str) -> None:
         target, path = self.data, Where()
         for key in keys[:-1]:
             place = _place_in(target, key, where)
-            target[place] = target = _container(target[place] if place in _places(target) else None)
             path = (*path, place)
+            if place not in _places(target):
+                self.values[path] = self.keys[path] = where
+            target[place] = target = _container(target[place] if place in _places(target) else None)
         last = _place_in(target, keys[-1], where)
+        self._forget((*path, last))
         target[last] = value
         self.values[*path, last] = self.keys[*path, last] = where
+
+    def _forget(self, path: Where) -> None:
+        """Forget where everything stood that is replaced."""
+        for places in (self.values, self.keys):
+            for old in [old for old in places if old[: len(path)] == path]:
+                del places[old]
 
 
 def _places(container: Any) -> Collection[Key]:
@@ -92,72 +94,53 @@ def _container(inner: Any) -> Any:
     return {} if inner is None else inner
 
 
+def _value(text: str, where: str) -> Any:
+    """What is given to ``--set``; nothing at all is null, as in a file."""
+    if not text.strip():
+        return None
+    try:
+        return parse(text, where).data
+    except InputError as error:
+        raise InputError(str(error).rsplit(": ", 1)[-1], where) from error
+
+
 def read_document(path: Path) -> Document:
     """Read a YAML file.
 
     Raises:
         InputError: It can't be read, is no YAML, or has a key twice.
     """
-    source = str(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise InputError(f"can't read the spec: {reason}", source) from error
-    loader = _Loader(text)
-    document = Document({}, source)
+        raise InputError(f"can't read the spec: {reason}", str(path)) from error
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> Document:
+    """Read YAML from a text that came from ``source``.
+
+    Raises:
+        InputError: It is no YAML, has a key twice, or goes beyond plain mappings, lists and scalars.
+    """
     try:
+        loader = Loader(text)
         node = loader.get_single_node()
         if node is None:
             raise InputError("the spec is empty", f"{source}:1:1")
-        _note_places(node, (), document, loader)
-        document.data = loader.construct_document(node)
+        reader = Reader(source, loader)
+        return Document(reader.read(node, ()), source, reader.values, reader.keys)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
         raise InputError(f"this is no valid YAML: {_problem(error)}", place) from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"this is no valid YAML: {_problem(error)}", source) from error
-    finally:
-        loader.dispose()
-    return document
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise InputError(f"this is no valid YAML: {error.reason}", f"{source}:{line}:1") from error
+    except RecursionError as error:
+        raise InputError("this is no valid YAML: it is nested too deeply", f"{source}:1:1") from error
 
 
-def _problem(error: Exception) -> str:
-    text = (getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)).strip()
-    return " ".join(text.split())
-
-
-def _note_places(node: yaml.Node, path: Where, document: Document, loader: "_Loader") -> None:
-    document.values.setdefault(path, _place(document.source, node))
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[Key, yaml.Node] = {}
-        for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)
-            if not isinstance(key, str | int):
-                raise InputError(f"a key must be a word (got {key!r})", _place(document.source, key_node))
-            if key in seen:
-                first = seen[key].start_mark.line + 1
-                raise InputError(f"duplicate key '{key}' (first on line {first})", _place(document.source, key_node))
-            seen[key] = key_node
-            inner = (*path, key)
-            document.keys[inner] = _place(document.source, key_node)
-            _note_places(value_node, inner, document, loader)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _note_places(item, (*path, index), document, loader)
-
-
-def _place(source: str, node: yaml.Node) -> str:
-    return f"{source}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which ``1e-3`` is a number, as in YAML 1.2 (PyYAML takes it for text)."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
-    list("-+0123456789."),
-)
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    return " ".join(" ".join(part for part in (error.context, error.problem) if part).split())

@@ -13,8 +13,10 @@ from pydantic_core import ErrorDetails
 
 from qnas.core.components.space import EVERY_ROLE
 from qnas.core.errors import InputError
-from qnas.core.spec.document import Document, Where, read_document
+from qnas.core.spec.document import Document, read_document
+from qnas.core.spec.messages import message
 from qnas.core.spec.spec import Spec
+from qnas.core.spec.yaml_nodes import Where
 
 
 @dataclass(frozen=True)
@@ -71,22 +73,30 @@ def dump_spec(spec: Spec) -> str:
 
 def describe(error: ValidationError, document: Document) -> list[str]:
     """One line for each mistake: where, which field, what would be valid."""
-    lines = [_line(details, document) for details in error.errors(include_url=False)]
+    mistakes = error.errors(include_url=False)
+    lines = [_line(details, document) for details in mistakes if not _follows(details, mistakes)]
     return list(dict.fromkeys(lines))
 
 
+def _follows(details: ErrorDetails, mistakes: Sequence[ErrorDetails]) -> bool:
+    """Whether it only follows from another: a list that lacks just the members that are wrong."""
+    loc = details["loc"]
+    inside = (other["loc"] for other in mistakes if len(other["loc"]) > len(loc))
+    return details["type"] == "too_short" and any(other[: len(loc)] == loc for other in inside)
+
+
 def _line(details: ErrorDetails, document: Document) -> str:
-    path = _real_path(details["loc"], document.data)
-    message = _message(details)
-    place = document.place(path, of_key="unknown field" in message)
-    return f"{place}: {'.'.join(map(str, path)) or 'spec'}: {message}"
+    path = _written_path(details["loc"], document.data)
+    text = message(details)
+    place = document.place(path, of_key=text.startswith(("unknown field", "no such role")))
+    return f"{place}: {'.'.join(map(str, path)) or 'spec'}: {text}"
 
 
-def _real_path(loc: Where, data: Any) -> Where:
-    """``loc`` without the parts that stand in no file: pydantic's, and ours for a list that means every role."""
+def _written_path(loc: Where, data: Any) -> Where:
+    """``loc`` without what nobody wrote: pydantic's marks, the role of a bare list, the name that a key stands for."""
     path: list[str | int] = []
     for part in loc:
-        if part in ("[key]", EVERY_ROLE) and not (isinstance(data, dict) and part in data):
+        if part in ("[key]", EVERY_ROLE, "name") and path and not (isinstance(data, dict) and part in data):
             continue
         path.append(part)
         try:
@@ -94,22 +104,3 @@ def _real_path(loc: Where, data: Any) -> Where:
         except (KeyError, IndexError, TypeError):
             data = None
     return tuple(path)
-
-
-def _message(details: ErrorDetails) -> str:
-    message, kind, value = details["msg"], details["type"], details["input"]
-    if kind == "missing":
-        return "is required"
-    if kind == "qnas":
-        return message
-    message = message.removeprefix("Value error, ")
-    if kind in {"model_type", "dict_type", "model_attributes_type"}:
-        message = "must be a mapping of fields"
-    elif kind == "tuple_type":
-        message = "must be a list"
-    elif kind == "string_pattern_mismatch":
-        message = "must start with a letter or digit and have only letters, digits, '.', '_' and '-'"
-    message = message.replace("Input should ", "must ").split(", unable to parse")[0].split(", got a number")[0]
-    message = message[0].lower() + message[1:]
-    shown = repr(value)
-    return f"{message} (got {shown if len(shown) <= 60 else shown[:57] + '...'})"

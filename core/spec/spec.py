@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PositiveFloat, PositiveInt, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from qnas.core.components import (
     Dataset,
+    Frozen,
     Quantizer,
     Regularizer,
     Report,
@@ -27,15 +30,6 @@ def _named_by_key(value: Any) -> Any:
         key: {"name": key, **(fields or {})} if isinstance(fields, Mapping | None) else fields
         for key, fields in value.items()
     }
-
-
-def _named(default: str) -> BeforeValidator:
-    """A mapping without a name means the default component."""
-
-    def name(value: Any) -> Any:
-        return {"name": default, **value} if isinstance(value, Mapping) else value
-
-    return BeforeValidator(name)
 
 
 class QuantizerChoice(Settings):
@@ -71,7 +65,7 @@ class Data(Settings):
     """
 
     train: Dataset = "dead-leaves"  # type: ignore[assignment]
-    test: Annotated[dict[str, Dataset], Field(min_length=1)] = {"photos": "photos"}  # type: ignore[dict-item]
+    test: Annotated[Frozen[Dataset], Field(min_length=1)] = {"photos": "photos"}  # type: ignore[dict-item]
     validation: PositiveInt = 8
     patch: Annotated[int, Field(ge=8)] = 24
     augment: bool = True
@@ -123,8 +117,8 @@ class Spec(Settings):
     space: Space = "basic"  # type: ignore[assignment]
     data: Data = Field(default_factory=Data)
     quantizer: QuantizerChoice = Field(default_factory=QuantizerChoice)
-    search: Annotated[Searcher, _named("differentiable")] = "differentiable"  # type: ignore[assignment]
-    regularizers: Annotated[dict[str, Regularizer], BeforeValidator(_named_by_key)] = {
+    search: Searcher = "differentiable"  # type: ignore[assignment]
+    regularizers: Annotated[Frozen[Regularizer], BeforeValidator(_named_by_key)] = {
         "entropy": {},  # type: ignore[dict-item]
         "cost": {},  # type: ignore[dict-item]
     }
@@ -150,3 +144,17 @@ class Spec(Settings):
                 "init",
             )
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The JSON Schema of a spec as it is written: the file's name and a regularizer's key stand for names."""
+        made = super().__get_pydantic_json_schema__(schema, handler)
+        properties = handler.resolve_ref_schema(made)
+        properties["required"] = [key for key in properties.get("required", []) if key != "name"]
+        regularizers = properties["properties"]["regularizers"]
+        regularizers["properties"] = {
+            member["properties"]["name"]["const"]: {**member, "type": ["object", "null"], "required": []}
+            for member in regularizers["additionalProperties"]["anyOf"]
+            if "properties" in member
+        }
+        return made

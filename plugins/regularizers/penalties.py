@@ -30,8 +30,6 @@ def published_ramp(epoch: int, epochs: int) -> float:
 class Entropy(Regularizer):
     """Drives every slot to one single candidate: the sum of the slots' entropies, with the published ramp."""
 
-    weight: float = 1e-3
-
     def penalty(self, state: SearchState) -> Tensor:
         """See :meth:`qnas.Regularizer.penalty`."""
         return published_ramp(state.epoch, state.epochs) * entropy(state.probabilities).sum()
@@ -39,8 +37,6 @@ class Entropy(Regularizer):
 
 class L1(Regularizer):
     """The sum of the absolute values of the architecture parameters."""
-
-    weight: float = 1e-3
 
     def penalty(self, state: SearchState) -> Tensor:
         """See :meth:`qnas.Regularizer.penalty`."""
@@ -54,7 +50,6 @@ class ExpectedCost(Regularizer):
         cost: Which.
     """
 
-    weight: float = 1e-3
     cost: Cost = "bitops"  # type: ignore[assignment]
 
     def penalty(self, state: SearchState) -> Tensor:

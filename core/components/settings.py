@@ -1,0 +1,119 @@
+"""Frozen groups of fields whose mistakes are told with what would be valid."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, NoReturn, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from qnas.core.components.documentation import field_docs
+
+T = TypeVar("T")
+
+
+class FrozenDict(dict[str, T]):
+    """A dictionary that can't be changed, and so can be hashed."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self.items()))
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("this mapping is part of a frozen model: it can't be changed")
+
+    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse
+
+
+Frozen = Annotated[dict[str, T], AfterValidator(FrozenDict)]
+"""A field that is a mapping from names."""
+
+
+def invalid(title: str, message: str, value: object, *path: str | int) -> NoReturn:
+    """Raise a validation error that names the place ``path`` inside what is being validated."""
+    raise ValidationError.from_exception_data(title, [_details(message, path, value)])
+
+
+def _details(message: str, path: tuple[str | int, ...], value: object) -> InitErrorDetails:
+    return InitErrorDetails(type=_custom(message), loc=path, input=value)
+
+
+def _custom(message: str) -> PydanticCustomError:
+    return PydanticCustomError("qnas", "{message}", {"message": message})
+
+
+class Settings(BaseModel):
+    """A frozen group of fields.
+
+    It refuses unknown fields, naming the nearest that exists. A mapping given for a field whose default is a
+    component's name may leave the name out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_what_is_valid(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(value, Mapping):
+            value = {key: _prepare(cls.model_fields.get(key), given) for key, given in value.items()}
+        try:
+            return handler(value)
+        except ValidationError as error:
+            details = [cls._explain(details) for details in error.errors()]
+        raise ValidationError.from_exception_data(cls.__name__, details)
+
+    @classmethod
+    def _explain(cls, details: ErrorDetails) -> InitErrorDetails:
+        loc, value = details["loc"], details["input"]
+        if details["type"] == "extra_forbidden" and len(loc) == 1:
+            valid = cls.field_names()
+            near = difflib.get_close_matches(str(loc[0]), valid, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            return _details(f"unknown field{hint} (fields: {', '.join(valid) or 'none'})", loc, value)
+        if details["type"] == "qnas":
+            return _details(details["msg"], loc, value)
+        return InitErrorDetails(type=details["type"], loc=loc, input=value, ctx=details.get("ctx", {}))
+
+    @classmethod
+    def field_names(cls) -> list[str]:
+        """The fields that a user may set."""
+        return list(cls.model_fields)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The JSON Schema with what the docstring says of each field, which editors show."""
+        made = handler(schema)
+        docs = field_docs(cls)
+        for name, field in handler.resolve_ref_schema(made).get("properties", {}).items():
+            if name in docs:
+                field["description"] = docs[name]
+            default = _default_name(cls.model_fields.get(name))
+            for member in field.get("anyOf", []) if default else []:
+                if member.get("properties", {}).get("name") == {"const": default}:
+                    member["required"].remove("name")
+        return made
+
+
+def _prepare(info: FieldInfo | None, value: Any) -> Any:
+    """``value`` with the default component's name, and with ``true`` not taken for the number 1."""
+    default = _default_name(info)
+    if default and isinstance(value, Mapping) and "name" not in value:
+        return {"name": default, **value}
+    if info and info.annotation in {int, float} and isinstance(value, bool):
+        return str(value).lower()
+    return value
+
+
+def _default_name(info: FieldInfo | None) -> str:
+    """The name of the component that a field has by default, or ``""``."""
+    is_component = info is not None and hasattr(info.annotation, "kind")
+    return info.default if info is not None and is_component and isinstance(info.default, str) else ""

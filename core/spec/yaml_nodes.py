@@ -1,0 +1,110 @@
+"""From YAML's nodes to plain data, noting where each value stands."""
+
+import re
+from typing import Any
+
+import yaml
+
+from qnas.core.errors import InputError
+
+Key = str | int
+Where = tuple[Key, ...]
+
+_TAG = "tag:yaml.org,2002:"
+_MERGE = _TAG + "merge"
+_TAGS = {_TAG + kind for kind in ("map", "seq", "str", "int", "float", "bool", "null")}
+
+
+class Loader(yaml.SafeLoader):
+    """Safe YAML in which ``1e-3`` is a number, as in YAML 1.2 (PyYAML takes it for text), and a date is text."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TAG + "timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver(
+    _TAG + "float", re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"), list("-+0123456789.")
+)
+
+
+class Reader:
+    """Reads nodes, each alias as a copy of its own.
+
+    Attributes:
+        values: Path of each value to its place, such as ``"spec.yaml:12:7"``.
+        keys: The same for the key that stands before the value.
+    """
+
+    def __init__(self, source: str, loader: Loader) -> None:
+        self.values: dict[Where, str] = {}
+        self.keys: dict[Where, str] = {}
+        self._source = source
+        self._loader = loader
+        self._open: list[yaml.Node] = []
+
+    def read(self, node: yaml.Node, path: Where) -> Any:
+        """The data of ``node``, which stands at ``path``.
+
+        Raises:
+            InputError: A key stands twice, a node contains itself, or has a type that no spec needs.
+        """
+        if node in self._open:
+            raise self._unreadable("it refers to itself", node)
+        self._open.append(node)
+        data = self._contents(node, path)
+        self._open.pop()
+        self.values[path] = self._place(node)
+        return data
+
+    def _contents(self, node: yaml.Node, path: Where) -> Any:
+        if node.tag not in _TAGS:
+            raise self._unreadable(f"'{node.tag.removeprefix(_TAG)}' is no type that a spec has", node)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Where) -> dict[Key, Any]:
+        data = self._merged(node, path)
+        own: dict[Key, yaml.Node] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                continue
+            key = self._scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
+            if not isinstance(key, str | int) or isinstance(key, bool):
+                raise InputError(f"a key must be a word (got {key_node.value!r})", self._place(key_node))
+            if key in own:
+                first = own[key].start_mark.line + 1
+                raise InputError(f"duplicate key '{key}' (first on line {first})", self._place(key_node))
+            own[key] = key_node
+            self.keys[*path, key] = self._place(key_node)
+            data[key] = self.read(value_node, (*path, key))
+        return data
+
+    def _merged(self, node: yaml.MappingNode, path: Where) -> dict[Key, Any]:
+        """What ``<<`` brings in; of several, the first that has a key wins."""
+        data: dict[Key, Any] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                many = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                for merged in reversed(many):
+                    inner = self.read(merged, path)
+                    if not isinstance(inner, dict):
+                        raise InputError("<< must be given a mapping", self._place(merged))
+                    data.update(inner)
+        return data
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        try:
+            return self._loader.construct_object(node)
+        except (yaml.YAMLError, ValueError, KeyError, IndexError) as error:
+            kind = node.tag.removeprefix(_TAG)
+            raise self._unreadable(f"'{node.value}' can't be read as {kind}", node) from error
+
+    def _unreadable(self, why: str, node: yaml.Node) -> InputError:
+        return InputError(f"this is no valid YAML: {why}", self._place(node))
+
+    def _place(self, node: yaml.Node) -> str:
+        return f"{self._source}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
