@@ -45,7 +45,7 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
     expected = estimate(spec, choose_device(spec.device))
     console.print(f"{spec.name}: {len(slots)} slots, {networks} architectures, scale {spec.scale}")
     console.print(f"BitOps at 32 x 32 LR: {bitops(table.lowest)} to {bitops(table.highest)}")
-    console.print(f"images: {', '.join(f'{number} {name}' for name, number in counts.items())}")
+    console.print(f"images: {', '.join(f'{name} {number}' for name, number in counts.items())}")
     console.print(
         f"on {expected.device}: search about {duration(expected.search_seconds)}, training about"
         f" {duration(expected.train_seconds)}, memory about {quantity(expected.memory_bytes, 'B')}"

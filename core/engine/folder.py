@@ -137,7 +137,9 @@ class RunFolder:
 
     def _parse(self, text: str, name: str) -> dict[str, Any]:
         try:
-            data: dict[str, Any] = json.loads(text)
+            data = json.loads(text)
         except json.JSONDecodeError as error:
             raise InputError(f"is damaged: {error}", str(self.path / name)) from error
+        if not isinstance(data, dict):
+            raise InputError("is damaged: it holds no JSON object", str(self.path / name))
         return data

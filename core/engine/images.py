@@ -15,7 +15,7 @@ from qnas.core.components import Dataset, Pixels, SourceImage
 from qnas.core.engine.folder import write_atomically
 from qnas.core.errors import InputError
 
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
 OnImage = Callable[[int, int], None]
 
 
@@ -27,7 +27,7 @@ class ImagePair(SourceImage):
 
 def cache_folder() -> Path:
     """Where decoded and generated images are kept: ``$QNAS_CACHE``, or the user's cache folder."""
-    return Path(os.environ.get("QNAS_CACHE") or platformdirs.user_cache_dir("qnas"))
+    return Path(os.environ.get("QNAS_CACHE") or platformdirs.user_cache_dir("qnas")).expanduser()
 
 
 def load_images(dataset: Dataset, scale: int, report: OnImage | None = None) -> list[ImagePair]:
@@ -91,14 +91,18 @@ def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
 def _write(path: Path, pairs: Sequence[ImagePair]) -> None:
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", track_order=True) as file:
+        file.attrs["images"] = len(pairs)
         for index, image in enumerate(pairs):
             group = file.create_group(f"{index:08d}")
             group.attrs["name"] = image.name
-            group["hr"] = image.hr
-            group["lr"] = image.lr
+            # The checksum has HDF5 notice a pixel that changed on the disk.
+            group.create_dataset("hr", data=image.hr, fletcher32=True)
+            group.create_dataset("lr", data=image.lr, fletcher32=True)
     write_atomically(path, buffer.getvalue())
 
 
 def _read(path: Path) -> list[ImagePair]:
     with h5py.File(path, "r") as file:
+        if file.attrs["images"] != len(file):
+            raise OSError(f"{path} lacks images")
         return [ImagePair(str(file[k].attrs["name"]), file[k]["hr"][...], file[k]["lr"][...]) for k in sorted(file)]

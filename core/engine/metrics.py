@@ -1,12 +1,15 @@
 """PSNR and SSIM as the SR literature computes them: 8-bit images, Y of BT.601 or RGB, a border left out."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import structural_similarity
 
 from qnas.core.components import Pixels
 
 _Y_OF_RGB = np.array([65.481, 128.553, 24.966]) / 255
+LARGEST_PSNR = 100.0  # dB; an infinite one could be neither averaged nor kept as JSON
 SMALLEST = 11  # height and width of SSIM's window
 
 
@@ -23,22 +26,29 @@ def score(result: Pixels, truth: Pixels, border: int) -> dict[str, float]:
         truth: The original.
         border: Pixels left out at each side; by custom the scale. It shrinks for images too small for it.
     """
-    border = max(0, min(border, (min(truth.shape[:2]) - SMALLEST) // 2))
-    inner = slice(border, -border or None)
-    result, truth = result[inner, inner], truth[inner, inner]
+    result, truth = _inner(result, border), _inner(truth, border)
     result_y, truth_y = luma(result), luma(truth)
     return {
-        "psnr_y": float(peak_signal_noise_ratio(truth_y, result_y, data_range=255)),
+        "psnr_y": psnr(result_y, truth_y),
         "ssim_y": ssim(result_y, truth_y),
-        "psnr_rgb": float(peak_signal_noise_ratio(truth, result, data_range=255)),
+        "psnr_rgb": psnr(result.astype(np.float64), truth.astype(np.float64)),
     }
 
 
 def psnr_y(result: Pixels, truth: Pixels, border: int) -> float:
     """PSNR on Y in dB alone, see :func:`score`."""
-    inner = slice(border, -border or None)
-    result_y, truth_y = luma(result[inner, inner]), luma(truth[inner, inner])
-    return float(peak_signal_noise_ratio(truth_y, result_y, data_range=255))
+    return psnr(luma(_inner(result, border)), luma(_inner(truth, border)))
+
+
+def _inner(image: Pixels, border: int) -> Pixels:
+    border = max(0, min(border, (min(image.shape[:2]) - SMALLEST) // 2))
+    return image[border : image.shape[0] - border, border : image.shape[1] - border]
+
+
+def psnr(result: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> float:
+    """PSNR in dB of two images in 0..255, at most ``LARGEST_PSNR``, which identical images have."""
+    error = float(np.square(result - truth).mean())
+    return min(LARGEST_PSNR, 10 * math.log10(255**2 / error)) if error else LARGEST_PSNR
 
 
 def ssim(result: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> float:

@@ -1,6 +1,6 @@
 """The images of a run: loaded, checked and split."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,13 +47,12 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report) -> RunIma
         InputError: They can't be used; its ``field`` says which field of the spec is meant.
     """
     # Everything is counted before anything is decoded: a wrong path shows at once.
-    for field, dataset in _datasets(data):
-        with from_field("data", *field):
-            dataset.count()
+    check_sets(data)
     with from_field("data", "train"):
         train = load_images(data.train, scale, lambda done, total: report("train", done, total))
         learn = split(train, data.validation, seed)
         check_size([*learn.weights, *learn.architecture], data.patch)
+        _judgeable(learn.validation)
     test = {}
     for name, dataset in data.test.items():
         with from_field("data", "test", name):
@@ -62,14 +61,14 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report) -> RunIma
     return RunImages(learn, test)
 
 
-def _judgeable(pairs: list[ImagePair]) -> None:
+def _judgeable(pairs: Sequence[ImagePair]) -> None:
     for image in pairs:
         if min(image.hr.shape[:2]) < SMALLEST:
             raise InputError(f"is too small to be judged: SSIM needs {SMALLEST} pixels a side", image.name)
 
 
 def check_sets(data: Data) -> dict[str, int]:
-    """How many images each set has, by ``train`` and the names of the test sets, without decoding any.
+    """How many images each set has, by ``train`` and ``test.NAME``, without decoding any.
 
     Raises:
         InputError: A set can't be found or is empty.
@@ -77,7 +76,7 @@ def check_sets(data: Data) -> dict[str, int]:
     counts = {}
     for field, dataset in _datasets(data):
         with from_field("data", *field):
-            counts[field[-1]] = dataset.count()
+            counts[".".join(field)] = dataset.count()
     with from_field("data", "train"):
         _enough(counts["train"], data.validation)
     return counts

@@ -73,26 +73,37 @@ class Plugins:
                 self.add(plugin, info)
 
     def add(self, plugin: object, info: PluginInfo) -> None:
-        """Take in one plugin object and what it registers.
+        """Take in one plugin object and what it registers; nothing of it if something is wrong.
 
         Raises:
-            QnasError: It implements a hook that does not exist, or registers a name that is taken.
+            QnasError: It implements a hook that does not exist, its hook fails, or a name is taken.
         """
-        self.manager.register(plugin, name=f"{info.distribution}:{info.name}")
+        added: list[tuple[str, Entry]] = []
         try:
+            self.manager.register(plugin, name=f"{info.distribution}:{info.name}")
             self.manager.check_pending()
-        except pluggy.PluginValidationError as error:
+            for kind in KINDS:
+                self._caller(kind, plugin)(register=self._register(kind, info, added))
+        except Exception as error:  # a stranger's hook may raise anything
+            for kind, entry in added:
+                self.registries[kind].remove(entry)
+            if self.manager.is_registered(plugin):
+                self.manager.unregister(plugin)
+            if isinstance(error, QnasError):
+                raise
             raise QnasError(f"plugin '{info.name}' of {info.distribution}: {error}") from error
-        for kind in KINDS:
-            hook = f"qnas_register_{kind}s"
-            others = [p for p in self.manager.get_plugins() if p is not plugin]
-            caller = self.manager.subset_hook_caller(hook, remove_plugins=others)
-            caller(register=self._register(kind, info))
+        info.registered.extend(f"{kind} {entry.name}" for kind, entry in added)
 
-    def _register(self, kind: str, info: PluginInfo) -> Register:
+    def _caller(self, kind: str, plugin: object) -> pluggy.HookCaller:
+        """The registering hook of one kind, for this plugin alone."""
+        others = [other for other in self.manager.get_plugins() if other is not plugin]
+        return self.manager.subset_hook_caller(f"qnas_register_{kind}s", remove_plugins=others)
+
+    def _register(self, kind: str, info: PluginInfo, added: list[tuple[str, Entry]]) -> Register:
         def register(name: str, target: str, summary: str, /, **defaults: Any) -> None:
-            self.registries[kind].add(Entry(name, target, summary, info.distribution, defaults))
-            info.registered.append(f"{kind} {name}")
+            entry = Entry(name, target, summary, info.distribution, defaults)
+            self.registries[kind].add(entry)
+            added.append((kind, entry))
 
         return register
 

@@ -57,6 +57,10 @@ class Registry(Generic[T]):
             )
         self._entries[entry.name] = entry
 
+    def remove(self, entry: Entry) -> None:
+        """Take out what :meth:`add` added."""
+        del self._entries[entry.name]
+
     def entry(self, name: str) -> Entry:
         """The entry of that name.
 
@@ -78,12 +82,13 @@ class Registry(Generic[T]):
         """
         entry = self.entry(name)
         module_name, _, attribute = entry.target.partition(":")
+        who = f"the {self.kind} '{name}' of {entry.distribution}"
         try:
             loaded: type[T] = getattr(importlib.import_module(module_name), attribute)
-        except (ImportError, AttributeError) as error:
-            raise QnasError(
-                f"the {self.kind} '{name}' of {entry.distribution} can't be loaded from {entry.target}: {error}"
-            ) from error
+        except Exception as error:  # a stranger's module may raise anything at import
+            raise QnasError(f"{who} can't be loaded from {entry.target}: {error}") from error
+        if getattr(loaded, "kind", None) != self.kind:
+            raise QnasError(f"{who} is no class of that kind: {entry.target}")
         return loaded
 
     def name_of(self, component: type[Any]) -> str:

@@ -41,6 +41,8 @@ class Folder(Dataset):
 
     def count(self) -> int:
         """See :meth:`qnas.Dataset.count`."""
+        if self.lr_path is not None:
+            list_images(self.lr_path)
         return len(list_images(self.path))
 
     def fingerprint(self) -> str:
@@ -65,8 +67,10 @@ def list_images(folder: Path) -> list[Path]:
     """
     try:
         files = sorted(f for f in folder.expanduser().iterdir() if f.suffix.lower() in SUFFIXES and f.is_file())
-    except OSError as error:
-        raise InputError(f"can't read the folder: {error.strerror}", str(folder)) from error
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"can't read the folder: {reason}", str(folder)) from error
+    files = [file for file in files if not file.name.startswith(".")]  # what file managers leave beside images
     if not files:
         raise InputError(f"no images in the folder (looked for {', '.join(SUFFIXES)})", str(folder))
     return files
@@ -78,20 +82,24 @@ def pair_by_name(hr_files: list[Path], lr_files: list[Path], scale: int) -> list
     Raises:
         InputError: One is missing, stands there twice, or is left over.
     """
+    where = str(lr_files[0].parent)
     by_name: dict[str, Path] = {}
     for file in lr_files:
         name = file.stem.removesuffix(f"x{scale}")
         if name in by_name:
-            raise InputError(f"two LR images for '{name}': {by_name[name].name} and {file.name}", str(file.parent))
+            raise InputError(f"two LR images for '{name}': {by_name[name].name} and {file.name}", where)
         by_name[name] = file
     names = [file.stem if file.stem in by_name else file.stem.removesuffix(f"x{scale}") for file in hr_files]
+    shared = sorted({name for name in names if names.count(name) > 1 and name in by_name})
+    if shared:
+        raise InputError(f"several HR images for the LR image {_some([by_name[n].name for n in shared])}", where)
     missing = [file.name for file, name in zip(hr_files, names, strict=True) if name not in by_name]
     left_over = sorted(by_name[name].name for name in set(by_name) - set(names))
     if missing or left_over:
         lines = [f"no LR image for {_some(missing)}"] * bool(missing) + [f"no HR image for {_some(left_over)}"] * bool(
             left_over
         )
-        raise InputError("; ".join(lines), str(lr_files[0].parent))
+        raise InputError("; ".join(lines), where)
     return [by_name[name] for name in names]
 
 
@@ -107,8 +115,11 @@ def read_image(file: Path) -> Pixels:
     """
     try:
         with Image.open(file) as image:
-            if image.mode not in _EIGHT_BIT_MODES:
-                raise InputError(f"has pixels of mode '{image.mode}'; use 8 bits a channel", str(file))
+            # Pillow opens 16-bit colour as 8-bit and drops the low byte; only the raw mode tells.
+            raw = ";16" in str([tile[3] for tile in image.tile])
+            if raw or image.mode not in _EIGHT_BIT_MODES:
+                depth = "16 bits a channel" if raw else f"pixels of mode '{image.mode}'"
+                raise InputError(f"has {depth}: use 8 bits a channel", str(file))
             return np.asarray(image.convert("RGB"))
     except UnidentifiedImageError as error:
         raise InputError("is no image (or of no known format)", str(file)) from error
