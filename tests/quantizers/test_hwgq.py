@@ -81,7 +81,6 @@ def test_nothing_is_learned_but_the_scale_is_saved():
     assert list(quantizer.state_dict()) == ["scale"]
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="optimal_step makes its levels on the meta device")
 def test_a_space_quantized_by_hwgq_can_be_counted():
     optimal_step.cache_clear()  # as in a fresh process
     count_space(Space.of({"name": "basic", "channels": 6, "cells": 1}), 2, HWGQ)

@@ -213,7 +213,6 @@ def test_two_plugins_with_one_name_are_an_error_and_the_first_stays():
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="what a plugin registered before the clash stays registered")
 def test_a_plugin_that_clashes_leaves_nothing_behind():
     own = Plugins()
     own.add(registering("bits"), info("first"))
@@ -230,7 +229,6 @@ def test_components_of_different_kinds_may_share_a_name():
     assert own.registries["space"].entry("same").distribution == "dist-b"
 
 
-@pytest.mark.xfail(strict=True, reason="pluggy's PluginValidationError of register() is let through")
 def test_a_hook_with_an_unknown_argument_is_an_error_of_the_plugin():
     def qnas_register_costs(register, extra):
         pass
@@ -239,22 +237,29 @@ def test_a_hook_with_an_unknown_argument_is_an_error_of_the_plugin():
         Plugins().add(plugin(qnas_register_costs=qnas_register_costs), info("odd"))
 
 
-@pytest.mark.xfail(strict=True, reason="an exception raised by a register hook is let through")
 def test_a_hook_that_fails_is_an_error_of_the_plugin():
     def qnas_register_costs(register):
         raise RuntimeError("no driver")
 
-    with pytest.raises(QnasError, match="dist-odd"):
+    with pytest.raises(QnasError, match="dist-odd: no driver"):
         Plugins().add(plugin(qnas_register_costs=qnas_register_costs), info("odd"))
 
 
-@pytest.mark.xfail(strict=True, reason="what a target points at is not checked")
 @pytest.mark.parametrize(
-    "target", ["json:dumps", "qnas.core.components:Component", "qnas.plugins.residuals.plain:PlainResidual"]
+    "target",
+    [
+        "json:dumps",
+        "qnas.core.components:Component",
+        "qnas.plugins.residuals.plain:PlainResidual",
+        pytest.param(
+            "qnas.core.components:Cost",
+            marks=pytest.mark.xfail(strict=True, reason="RecursionError: an interface resolves itself by name"),
+        ),
+    ],
 )
 def test_a_target_that_is_no_component_of_the_kind_is_refused(target, fresh):
     fresh.add(registering("odd", target=target), info("odd"))
-    with pytest.raises((ValidationError, QnasError), match="dist-odd"):
+    with pytest.raises(ValidationError, match="the cost 'odd' of dist-odd is no class of that kind"):
         Cost.of("odd")
 
 

@@ -1,6 +1,5 @@
 """The YAML layer: what is no spec at all, positions, numbers, anchors."""
 
-import datetime
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,24 @@ BROKEN = {
         "spec.yaml:4:29: duplicate key 'kernel' (first on line 4)",
     ),
     "a list as a key": ("scale: 2\n[a, b]: 3\n", "spec.yaml:2:1: a key must be a"),
-    "two documents": ("scale: 2\n---\nscale: 3\n", "spec.yaml:2:1: this is no valid YAML: "),
+    "a second document": (
+        "scale: 2\n---\nscale: 3\n",
+        "spec.yaml:2:1: this is no valid YAML: expected a single document in the stream but found another document",
+    ),
+    "a control character": ("name: a\nseed: \x07\n", "spec.yaml:2:1: this is no valid YAML: "),
+    "an anchor inside itself": ("data: &a\n  test: *a\n", "spec.yaml:1:7: this is no valid YAML: it refers to itself"),
+    "very deep nesting": (
+        "name: " + "[" * 2000 + "]" * 2000,
+        "spec.yaml:1:1: this is no valid YAML: it is nested too deeply",
+    ),
+    "no such number": (
+        "name: a\nseed: !!int x\n",
+        "spec.yaml:2:7: this is no valid YAML: 'x' can't be read as int",
+    ),
+    "a type of no use": (
+        "name: a\nseed: !!timestamp 2024-01-31\n",
+        "spec.yaml:2:7: this is no valid YAML: 'timestamp' is no type that a spec has",
+    ),
     "not UTF-8": ("name: é".encode("latin-1"), "spec.yaml: can't read the spec: it is no UTF-8 text"),
     "UTF-16": ("name: a".encode("utf-16"), "spec.yaml: can't read the spec: it is no UTF-8 text"),
 }
@@ -43,34 +59,6 @@ BROKEN = {
 def test_what_is_no_spec_is_told_with_its_place(mistakes, text, line):
     (told,) = mistakes(text)
     assert told.startswith(line)
-
-
-CRASHES = {
-    "control character": ("name: a\nseed: \x07\n", "spec.yaml:", "the reader is made outside of the try"),
-    "anchor inside itself": ("data: &a\n  test: *a\n", "spec.yaml:2:9", "endless recursion"),
-    "very deep nesting": ("name: " + "[" * 2000 + "]" * 2000, "spec.yaml:", "RecursionError of PyYAML"),
-    "no such day": ("name: a\nseed: 2024-13-45\n", "spec.yaml:2:7", "ValueError of PyYAML has no place"),
-    "no such number": ("name: a\nseed: !!int x\n", "spec.yaml:2:7", "ValueError of PyYAML has no place"),
-    "no such time": ("name: a\nseed: !!timestamp x\n", "spec.yaml:2:7", "AttributeError of PyYAML"),
-}
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        pytest.param(text, place, id=name, marks=pytest.mark.xfail(strict=True, reason=why))
-        for name, (text, place, why) in CRASHES.items()
-    ],
-)
-def test_strange_yaml_is_told_with_its_place_too(mistakes, text, place):
-    (told,) = mistakes(text)
-    assert told.startswith(place)
-
-
-@pytest.mark.xfail(strict=True, reason="only PyYAML's 'problem' is shown, which needs its 'context'")
-def test_a_second_document_is_told_as_such(mistakes):
-    (told,) = mistakes("scale: 2\n---\nscale: 3\n")
-    assert "single document" in told or "one document" in told
 
 
 @pytest.mark.parametrize(("path", "reason"), [("none.yaml", "No such file or directory"), (".", "Is a directory")])
@@ -100,10 +88,11 @@ def test_byte_order_marks_and_windows_line_ends_do_not_shift_places(mistakes, te
         ("e5", "e5"),
         ("'1e-3'", "1e-3"),
         ("12", 12),
-        ("2024-01-31", datetime.date(2024, 1, 31)),
+        ("2024-01-31", "2024-01-31"),
+        ("2024-13-45", "2024-13-45"),
     ],
 )
-def test_numbers_with_an_exponent_are_numbers(tmp_path, text, value):
+def test_numbers_may_have_an_exponent_and_dates_are_text(tmp_path, text, value):
     path = tmp_path / "numbers.yaml"
     path.write_text(f"value: {text}\n")
     read = read_document(path).data["value"]
@@ -137,7 +126,6 @@ def test_a_mistake_behind_an_anchor_is_told_where_it_is_written(mistakes):
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="an alias is the same object, so the other use changes as well")
 def test_setting_a_field_of_one_use_of_an_anchor_leaves_the_other_alone(load):
     test = load(ANCHORED, "data.test.b.amount=7").data.test
     assert (test["a"].amount, test["b"].amount) == (3, 7)
@@ -149,20 +137,16 @@ data:
     a: &leaves {name: dead-leaves, amount: 3, size: 32}
     b: {<<: *leaves, amount: 4}
 """
-MERGE_KEYS = pytest.mark.xfail(
-    strict=True, reason="keys are constructed before flatten_mapping: '<<' has no constructor"
-)
 
 
-@MERGE_KEYS
 def test_merge_keys_take_over_the_fields_of_an_anchor(load):
     test = load(MERGED).data.test
     assert (test["b"].amount, test["b"].size) == (4, 32)
 
 
-@MERGE_KEYS
 def test_a_mistake_that_was_merged_in_is_told_on_a_line_that_has_it(mistakes):
     told = mistakes(MERGED.replace("size: 32", "size: x"))
-    assert len(told) == 2
-    assert told[0].startswith("spec.yaml:4:53: data.test.a.size: ")
-    assert told[1].startswith(("spec.yaml:4:53: data.test.b.size: ", "spec.yaml:5:8: data.test.b.size: "))
+    assert [line.split(": ")[:2] for line in told] == [
+        ["spec.yaml:4:53", "data.test.a.size"],
+        ["spec.yaml:4:53", "data.test.b.size"],
+    ]

@@ -128,7 +128,6 @@ def test_penalties_add_up(progress):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.xfail(strict=True, reason="the subclasses' `weight: float` drops the NonNegativeFloat of Regularizer")
 def test_negative_weights_are_refused(name):
     with pytest.raises(ValidationError, match="greater than or equal to 0"):
         Regularizer.of({"name": name, "weight": -1.0})
