@@ -9,7 +9,7 @@ from torch.autograd.function import FunctionCtx
 
 from qnas.core.components import FakeQuantizer, Grid, Quantizer, integer_range
 
-SMALLEST_START = 1e-8  # of the step, for a tensor of zeros
+SMALLEST_STEP = 1e-12  # far below any that is trained: keeps the division finite
 _MEAN_ABS_OF_NORMAL = math.sqrt(2 / math.pi)
 
 
@@ -44,13 +44,14 @@ class LSQFakeQuantizer(FakeQuantizer):
     @property
     def step(self) -> Tensor:
         """A scalar, or (C_out, 1, 1, 1) for weights; above 0."""
-        return self.log_step.exp()
+        return self.log_step.exp().clamp_min(SMALLEST_STEP)
 
     @torch.no_grad()
     def observe(self, tensor: Tensor) -> None:
         """Start at ``2 E|x| / sqrt(q_max)``."""
         mean = tensor.abs().mean(dim=(1, 2, 3), keepdim=True) if self.log_step.dim() else tensor.abs().mean()
-        self.log_step.copy_((2 * mean / math.sqrt(self.q_max)).clamp_min(SMALLEST_START).log())
+        start = (2 * mean / math.sqrt(self.q_max)).log()
+        self.log_step.copy_(torch.where(mean > 0, start, self.log_step))  # zeros say nothing of what will come
 
     def forward(self, tensor: Tensor) -> Tensor:
         """``tensor`` on the grid, differentiable in it and in the step."""

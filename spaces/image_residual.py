@@ -25,4 +25,6 @@ class Enlarge(nn.Module):
         if self.mode == "none":
             return 0.0
         smooth = None if self.mode == "nearest" else False
-        return F.interpolate(lr_image, scale_factor=self.scale, mode=self.mode, align_corners=smooth)
+        # With antialiasing, which does nothing else when enlarging, the cubic has a = -0.5, as Pillow's and MATLAB's.
+        cubic = self.mode == "bicubic"
+        return F.interpolate(lr_image, scale_factor=self.scale, mode=self.mode, align_corners=smooth, antialias=cubic)

@@ -18,7 +18,7 @@ from qnas.core.components.regularizer import Regularizer, SearchState
 from qnas.core.components.report import Report
 from qnas.core.components.residual import Residual
 from qnas.core.components.searcher import Searcher
-from qnas.core.components.settings import Frozen, Settings, invalid
+from qnas.core.components.settings import Frozen, FrozenDict, Settings, invalid
 from qnas.core.components.space import Space
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Dataset",
     "FakeQuantizer",
     "Frozen",
+    "FrozenDict",
     "Grid",
     "Layers",
     "Mixture",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -15,6 +15,8 @@ from qnas.core.registry import Entry, plugins
 
 class Component(Settings):
     """A plugin's building block: its fields are what the YAML may say, its methods build or compute.
+
+    Its fields must be hashable (tuples, not lists).
 
     A class that states a ``kind`` is an interface. Wherever a model has a field of an interface's type, the
     YAML may give the name of a registered component, or a mapping of ``name`` and that component's fields.
@@ -35,16 +37,22 @@ class Component(Settings):
         """
         return cls.model_validate(reference)
 
+    @model_validator(mode="after")
+    def _note_name(self) -> Self:
+        """One that is made by its class is the same as one that is made by the name of the class."""
+        if not self.name:
+            object.__setattr__(self, "name", plugins().registries[self.kind].name_of(type(self)))
+        return self
+
     def registered_name(self) -> str:
         """The name that it was made by, or that its class is registered under.
 
         Raises:
             QnasError: It has none.
         """
-        name = self.name or plugins().registries[self.kind].name_of(type(self))
-        if not name:
-            raise QnasError(f"{type(self).__qualname__} is not registered as a {self.kind}: it has no name to save")
-        return name
+        if not self.name:
+            raise QnasError(f"{type(self).__qualname__} is not registered as {a(self.kind)}: it has no name to save")
+        return self.name
 
     def reference(self) -> str | dict[str, Any]:
         """The shortest YAML or JSON that :meth:`of` turns into this component again."""

@@ -17,7 +17,7 @@ class ConvolutionShape:
         out_channels: Channels out.
         kernel_size: Height and width.
         groups: Groups.
-        output_size: Height and width of its output in pixels.
+        output_size: Height and width of its output in pixels; of its input for a transposed convolution.
         bias: Whether it adds a bias.
         weight_bits: Bits of a weight, 32 for float.
         activation_bits: Bits of an input value, 32 for float.

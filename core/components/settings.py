@@ -26,7 +26,10 @@ class FrozenDict(dict[str, T]):
     """A dictionary that can't be changed, and so can be hashed."""
 
     def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(self.items()))
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("this mapping is part of a frozen model: it can't be changed")
@@ -79,9 +82,9 @@ class Settings(BaseModel):
             near = difflib.get_close_matches(str(loc[0]), valid, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             return _details(f"unknown field{hint} (fields: {', '.join(valid) or 'none'})", loc, value)
-        if details["type"] == "qnas":
-            return _details(details["msg"], loc, value)
-        return InitErrorDetails(type=details["type"], loc=loc, input=value, ctx=details.get("ctx", {}))
+        # Rebuilt as it was: pydantic takes few of its own kinds of error back, and rounds the limits in them.
+        context = {**details.get("ctx", {}), "message": details["msg"]}
+        return InitErrorDetails(type=PydanticCustomError(details["type"], "{message}", context), loc=loc, input=value)
 
     @classmethod
     def field_names(cls) -> list[str]:
@@ -103,13 +106,20 @@ class Settings(BaseModel):
         return made
 
 
+class _Word(str):
+    """A word of YAML, to be told without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def _prepare(info: FieldInfo | None, value: Any) -> Any:
     """``value`` with the default component's name, and with ``true`` not taken for the number 1."""
     default = _default_name(info)
     if default and isinstance(value, Mapping) and "name" not in value:
         return {"name": default, **value}
     if info and info.annotation in {int, float} and isinstance(value, bool):
-        return str(value).lower()
+        return _Word(str(value).lower())
     return value
 
 

@@ -11,6 +11,7 @@ from qnas.core.components.bits import Bits
 from qnas.core.components.component import Component
 from qnas.core.components.operation import Operation, SlotShape
 from qnas.core.components.settings import Frozen, invalid
+from qnas.core.errors import QnasError
 
 EVERY_ROLE = "all"
 T = TypeVar("T")
@@ -58,6 +59,8 @@ class Space(Component):
     def candidates(self, slot: SlotShape) -> tuple[Operation, ...]:
         """The operations that may fill ``slot``."""
         chosen = self.operations.get(slot.role) or self.operations.get(EVERY_ROLE)
+        if not chosen and slot.role not in self.defaults:
+            raise QnasError(f"the space '{self.label}' states no candidates for the role '{slot.role}' of its slots")
         return chosen or tuple(Operation.of(name) for name in self.defaults[slot.role])
 
     @model_validator(mode="after")

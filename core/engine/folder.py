@@ -1,6 +1,7 @@
 """The run folder: the one place that a run writes to, never half a file at a time."""
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,15 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
+
+
+def _finite(data: Any) -> Any:
+    """``data`` with null for numbers that JSON does not have."""
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    return [_finite(value) for value in data] if isinstance(data, list | tuple) else data
 
 
 class RunFolder:
@@ -79,7 +89,7 @@ class RunFolder:
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
         """Write a JSON file."""
-        self.write_text(name, json.dumps(data, indent=2) + "\n")
+        self.write_text(name, json.dumps(_finite(data), indent=2, allow_nan=False) + "\n")
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """Write tensors as safetensors."""
@@ -123,7 +133,7 @@ class RunFolder:
     def append_history(self, stage: str, record: Mapping[str, Any]) -> None:
         """Add a line to the history of a stage."""
         with (self.path / stage / "history.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(record) + "\n")
+            stream.write(json.dumps(_finite(record), allow_nan=False) + "\n")
 
     def history(self, stage: str) -> Iterator[dict[str, Any]]:
         """The lines of a stage's history; empty where it has none.

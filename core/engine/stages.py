@@ -103,7 +103,8 @@ def _task(run: Run, journal: Journal) -> SearchTask:
 def only_architecture(spec: Spec) -> SearchOutcome | None:
     """The outcome of a search that has nothing to choose, as of a fixed network at uniform bits; else None."""
     options = slot_candidates(spec.space, spec.scale)
-    if spec.train.init == "supernet" or any(len(candidates) > 1 for candidates in options.values()):
+    is_wanted = bool(options) and spec.train.init == "supernet"  # for its weights
+    if is_wanted or any(len(candidates) > 1 for candidates in options.values()):
         return None
     chosen = {path: candidates[0] for path, candidates in options.items()}
     only = Architecture.from_candidates(spec.space, spec.scale, chosen)

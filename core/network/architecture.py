@@ -63,10 +63,13 @@ class Architecture(Settings):
         """
         try:
             architecture = cls.model_validate_json(text)
+            known = slot_candidates(architecture.space, architecture.scale)
         except ValidationError as error:
             first = error.errors()[0]
-            raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", where) from error
-        known = slot_candidates(architecture.space, architecture.scale)
+            field = ".".join(map(str, first["loc"]))
+            raise InputError(": ".join(filter(None, (field, first["msg"]))), where) from error
+        except InputError as error:
+            raise InputError(str(error), where) from error
         if set(known) != set(architecture.slots):
             odd = ", ".join(sorted(set(known) ^ set(architecture.slots)))
             raise InputError(f"its slots are not those of its space (they differ in: {odd})", where)

@@ -7,7 +7,6 @@ candidate, and the found network is counted by it as a whole.
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from qnas.core.network.convolution import QuantizedConv2d
 from qnas.core.network.fill import build_found, fill, slot_candidates
 
 LR_SIZE = (32, 32)
+Convolution = nn.Conv2d | nn.ConvTranspose2d
 
 
 def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> list[ConvolutionShape]:
@@ -28,8 +28,9 @@ def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> li
     found: list[ConvolutionShape] = []
     paths = {module: path for path, module in network.named_modules()}
 
-    def note(module: nn.Module, _: Any, output: Tensor) -> None:
-        assert isinstance(module, nn.Conv2d)
+    def note(module: Convolution, inputs: tuple[Tensor], output: Tensor) -> None:
+        # A transposed convolution applies its kernel at every pixel of its input.
+        applied = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
         widths = module.widths if isinstance(module, QuantizedConv2d) else FLOAT
         found.append(
             ConvolutionShape(
@@ -38,14 +39,14 @@ def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> li
                 out_channels=module.out_channels,
                 kernel_size=(module.kernel_size[0], module.kernel_size[1]),
                 groups=module.groups,
-                output_size=(output.shape[-2], output.shape[-1]),
+                output_size=(applied.shape[-2], applied.shape[-1]),
                 bias=module.bias is not None,
                 weight_bits=widths.weight,
                 activation_bits=widths.activation,
             )
         )
 
-    handles = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, nn.Conv2d)]
+    handles = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, Convolution)]
     try:
         with torch.no_grad():
             network.eval()(torch.empty(1, channels, *size, device="meta"))
@@ -74,11 +75,11 @@ class _Probe(nn.Module):
     def __init__(self, shape: SlotShape) -> None:
         super().__init__()
         self.shape = shape
-        self.size = (0, 0)
+        self.sizes: list[tuple[int, int]] = []  # one for each time that it runs
 
     def forward(self, features: Tensor) -> Tensor:
         n, _, height, width = features.shape
-        self.size = (height, width)
+        self.sizes.append((height, width))
         stride = self.shape.stride
         out = (-(-height // stride), -(-width // stride))
         return features.new_empty((n, self.shape.out_channels, *out))
@@ -153,7 +154,7 @@ def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int,
     with torch.device("meta"):
         fixed = convolutions(fill(space.build(scale), probe), 3, size)
         slots = {
-            path: [count(candidate, probes[path].shape, probes[path].size) for candidate in candidates]
+            path: [[c for size in probes[path].sizes for c in count(o, probes[path].shape, size)] for o in candidates]
             for path, candidates in slot_candidates(space, scale).items()
         }
     return SpaceCount(fixed, slots)

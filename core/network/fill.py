@@ -22,9 +22,16 @@ def open_slots(network: nn.Module) -> dict[str, SlotShape]:
 
 
 def fill(network: nn.Module, chooser: Chooser) -> nn.Module:
-    """Put into each open slot what ``chooser(path, shape)`` returns for it; returns ``network``."""
-    for path, shape in open_slots(network).items():
-        network.set_submodule(path, chooser(path, shape))
+    """Put into each open slot what ``chooser(path, shape)`` returns for it; returns ``network``.
+
+    A slot that stands at several paths is chosen for once, by its first, and stays shared.
+    """
+    chosen: dict[Slot, nn.Module] = {}
+    for path, module in list(network.named_modules(remove_duplicate=False)):
+        if isinstance(module, Slot):
+            if module not in chosen:
+                chosen[module] = chooser(path, module.shape)
+            network.set_submodule(path, chosen[module])
     return network
 
 

@@ -41,7 +41,8 @@ class WidthMixture(nn.Module):
     def forward(self, tensor: Tensor, probabilities: Tensor) -> Tensor:
         """``tensor`` mixed by ``probabilities`` (pairs of widths,)."""
         if self.selector is not None:
-            probabilities = probabilities @ self.selector
+            # No matrix product: autocast would round the probabilities.
+            probabilities = (probabilities[:, None] * self.selector).sum(0)
         result: Tensor = self.mixture(tensor, probabilities)
         return result
 

@@ -87,7 +87,8 @@ class Registry(Generic[T]):
             loaded: type[T] = getattr(importlib.import_module(module_name), attribute)
         except Exception as error:  # a stranger's module may raise anything at import
             raise QnasError(f"{who} can't be loaded from {entry.target}: {error}") from error
-        if getattr(loaded, "kind", None) != self.kind:
+        is_kind = isinstance(loaded, type) and getattr(loaded, "kind", None) == self.kind
+        if not is_kind or "kind" in vars(loaded):  # the interface itself is none
             raise QnasError(f"{who} is no class of that kind: {entry.target}")
         return loaded
 

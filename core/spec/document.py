@@ -1,5 +1,6 @@
 """YAML with positions: plain data, and the line and column that each value came from."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,13 +96,10 @@ def _container(inner: Any) -> Any:
 
 
 def _value(text: str, where: str) -> Any:
-    """What is given to ``--set``; nothing at all is null, as in a file."""
-    if not text.strip():
-        return None
     try:
         return parse(text, where).data
-    except InputError as error:
-        raise InputError(str(error).rsplit(": ", 1)[-1], where) from error
+    except InputError as error:  # a line and column within the option would only confuse
+        raise InputError(re.sub(r"^:\d+:\d+: ", "", str(error).removeprefix(where)), where) from error
 
 
 def read_document(path: Path) -> Document:
@@ -115,7 +113,10 @@ def read_document(path: Path) -> Document:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise InputError(f"can't read the spec: {reason}", str(path)) from error
-    return parse(text, str(path))
+    document = parse(text, str(path))
+    if document.data is None:
+        raise InputError("the spec is empty", f"{path}:1:1")
+    return document
 
 
 def parse(text: str, source: str) -> Document:
@@ -128,7 +129,7 @@ def parse(text: str, source: str) -> Document:
         loader = Loader(text)
         node = loader.get_single_node()
         if node is None:
-            raise InputError("the spec is empty", f"{source}:1:1")
+            return Document(None, source)
         reader = Reader(source, loader)
         return Document(reader.read(node, ()), source, reader.values, reader.keys)
     except yaml.MarkedYAMLError as error:

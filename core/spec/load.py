@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +75,13 @@ def dump_spec(spec: Spec) -> str:
 def describe(error: ValidationError, document: Document) -> list[str]:
     """One line for each mistake: where, which field, what would be valid."""
     mistakes = error.errors(include_url=False)
-    lines = [_line(details, document) for details in mistakes if not _follows(details, mistakes)]
-    return list(dict.fromkeys(lines))
+    lines = {_line(details, document) for details in mistakes if not _follows(details, mistakes)}
+    return sorted(lines, key=_line_and_column)
+
+
+def _line_and_column(line: str) -> tuple[list[int], str]:
+    place = re.match(r".*?:(\d+):(\d+): ", line)
+    return [int(number) for number in place.groups()] if place else [sys.maxsize], line
 
 
 def _follows(details: ErrorDetails, mistakes: Sequence[ErrorDetails]) -> bool:
@@ -88,7 +94,8 @@ def _follows(details: ErrorDetails, mistakes: Sequence[ErrorDetails]) -> bool:
 def _line(details: ErrorDetails, document: Document) -> str:
     path = _written_path(details["loc"], document.data)
     text = message(details)
-    place = document.place(path, of_key=text.startswith(("unknown field", "no such role")))
+    by_key = details["loc"][-1:] == ("name",) and path[-1:] != ("name",)  # the key is the name
+    place = document.place(path, of_key=by_key or text.startswith(("unknown field", "no such role")))
     return f"{place}: {'.'.join(map(str, path)) or 'spec'}: {text}"
 
 

@@ -3,13 +3,22 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from qnas.core.components import (
     Dataset,
     Frozen,
+    FrozenDict,
     Quantizer,
     Regularizer,
     Report,
@@ -65,7 +74,7 @@ class Data(Settings):
     """
 
     train: Dataset = "dead-leaves"  # type: ignore[assignment]
-    test: Annotated[Frozen[Dataset], Field(min_length=1)] = {"photos": "photos"}  # type: ignore[dict-item]
+    test: Annotated[dict[str, Dataset], Field(min_length=1), AfterValidator(FrozenDict)] = {"photos": "photos"}  # type: ignore[dict-item]
     validation: PositiveInt = 8
     patch: Annotated[int, Field(ge=8)] = 24
     augment: bool = True

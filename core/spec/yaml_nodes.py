@@ -66,15 +66,16 @@ class Reader:
             return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
         return self._scalar(node)
 
-    def _mapping(self, node: yaml.MappingNode, path: Where) -> dict[Key, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: Where) -> dict[str, Any]:
         data = self._merged(node, path)
-        own: dict[Key, yaml.Node] = {}
+        own: dict[str, yaml.Node] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 continue
             key = self._scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
-            if not isinstance(key, str | int) or isinstance(key, bool):
-                raise InputError(f"a key must be a word (got {key_node.value!r})", self._place(key_node))
+            if not isinstance(key, str):
+                got = f" (got {key_node.value})" if isinstance(key_node, yaml.ScalarNode) else ""
+                raise InputError(f"a key must be a word{got}", self._place(key_node))
             if key in own:
                 first = own[key].start_mark.line + 1
                 raise InputError(f"duplicate key '{key}' (first on line {first})", self._place(key_node))
@@ -83,9 +84,9 @@ class Reader:
             data[key] = self.read(value_node, (*path, key))
         return data
 
-    def _merged(self, node: yaml.MappingNode, path: Where) -> dict[Key, Any]:
+    def _merged(self, node: yaml.MappingNode, path: Where) -> dict[str, Any]:
         """What ``<<`` brings in; of several, the first that has a key wins."""
-        data: dict[Key, Any] = {}
+        data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 many = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]

@@ -116,7 +116,8 @@ def read_image(file: Path) -> Pixels:
     try:
         with Image.open(file) as image:
             # Pillow opens 16-bit colour as 8-bit and drops the low byte; only the raw mode tells.
-            raw = ";16" in str([tile[3] for tile in image.tile])
+            raw_modes = [str(tile[3]) for tile in image.tile]
+            raw = any(";16" in mode and "BGR;16" not in mode for mode in raw_modes)
             if raw or image.mode not in _EIGHT_BIT_MODES:
                 depth = "16 bits a channel" if raw else f"pixels of mode '{image.mode}'"
                 raise InputError(f"has {depth}: use 8 bits a channel", str(file))

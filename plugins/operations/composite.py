@@ -1,9 +1,10 @@
 """Operations of several convolutions, each reading a quantized input."""
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 from torch import nn
 
 from qnas.core.components import Layers, Operation, SlotShape
+from qnas.plugins.operations.odd import OddInt
 
 
 class Factorized(Operation):
@@ -13,7 +14,7 @@ class Factorized(Operation):
         kernel: Length of both, odd.
     """
 
-    kernel: PositiveInt = 3
+    kernel: OddInt = 3
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
         """See :meth:`qnas.Operation.build`."""
@@ -31,7 +32,7 @@ class Separable(Operation):
         kernel: Height and width of the depthwise convolution, odd.
     """
 
-    kernel: PositiveInt = 3
+    kernel: OddInt = 3
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
         """See :meth:`qnas.Operation.build`."""
@@ -51,7 +52,7 @@ class Pair(Operation):
         width: Channels in the middle, as a multiple of those that come in.
     """
 
-    kernel: PositiveInt = 3
+    kernel: OddInt = 3
     width: PositiveFloat = 2
 
     def unfit(self, slot: SlotShape) -> str:

@@ -1,15 +1,10 @@
 """Operations that are one convolution; in the supernet they are merged."""
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import PositiveInt
 from torch import nn
 
 from qnas.core.components import Layers, Operation, SlotShape
-
-
-def _odd(kernel: int) -> int:
-    if kernel % 2 == 0:
-        raise ValueError("must be an odd number")
-    return kernel
+from qnas.plugins.operations.odd import OddInt
 
 
 class Convolution(Operation):
@@ -21,11 +16,9 @@ class Convolution(Operation):
         dilation: Distance of the kernel's taps.
     """
 
-    kernel: PositiveInt = 3
+    kernel: OddInt = 3
     groups: PositiveInt = 1
     dilation: PositiveInt = 1
-
-    _odd_kernel = field_validator("kernel")(_odd)
 
     def unfit(self, slot: SlotShape) -> str:
         """Its groups don't divide the slot's channels."""
@@ -52,9 +45,7 @@ class Depthwise(Operation):
         kernel: Height and width, odd.
     """
 
-    kernel: int = Field(default=3, gt=0)
-
-    _odd_kernel = field_validator("kernel")(_odd)
+    kernel: OddInt = 3
 
     def unfit(self, slot: SlotShape) -> str:
         """The channels that come out are no multiple of those that come in."""

@@ -1,7 +1,7 @@
 """The differentiable search of QuantNAS: alternating gradient steps on the architecture and on the weights."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -107,9 +107,12 @@ class _Search:
         self.alpha_batches = task.sampler(task.images.architecture, settings.batch, seed_offset=2)
         self.sample = task.sampler(task.images.weights, settings.batch, seed_offset=3).draw()
         calibrate(self.supernet.eval(), lambda: self.supernet(self.sample.lr, self.start))
-        self.weight_optimizer = torch.optim.Adam(
-            self.supernet.weights(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        self.learned = [*self.supernet.weights(), *self.supernet.quantizer_parameters()]
+        groups: list[dict[str, Any]] = [
+            {"params": self.supernet.weights(), "weight_decay": settings.weight_decay},
+            {"params": self.supernet.quantizer_parameters()},
+        ]
+        self.weight_optimizer = torch.optim.Adam(groups, lr=settings.learning_rate)
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.weight_optimizer, settings.steps)
         self.alpha_optimizer = torch.optim.Adam(
             [self.supernet.alpha], lr=settings.alpha_learning_rate, betas=(0.5, 0.999)
@@ -168,7 +171,7 @@ class _Search:
         loss = self._loss(batch, probabilities)
         self.weight_optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.supernet.weights(), self.settings.clip)
+        nn.utils.clip_grad_norm_(self.learned, self.settings.clip)
         self.weight_optimizer.step()
         self.schedule.step()
         return loss.detach()

@@ -25,13 +25,7 @@ def test_nearest_repeats_pixels(scale):
     "mode",
     [
         "bilinear",
-        pytest.param(
-            "bicubic",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="F.interpolate's cubic has a = -0.75; bicubic as the baseline's (Keys, a = -0.5) keeps planes",
-            ),
-        ),
+        "bicubic",
     ],
 )
 @pytest.mark.parametrize("scale", [2, 3, 4])

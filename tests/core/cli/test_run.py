@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from qnas.core.cli.main import invoke
 from qnas.core.spec import load_spec
 
@@ -137,7 +138,7 @@ def test_resume_refuses_another_spec_and_a_folder_without_a_run(
         ["space.residual=plain", "scale=4"],
         ["regularizers={l1: {weight: 0.1}, macs: {name: cost, cost: macs}, params: {name: cost, cost: params}}"],
     ],
-    ids=lambda overrides: " ".join(overrides),
+    ids=" ".join,
 )
 def test_every_way_to_run_comes_to_an_end(tiny: Path, overrides: list[str]) -> None:
     arguments = [part for override in overrides for part in ("--set", override)]

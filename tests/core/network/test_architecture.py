@@ -111,14 +111,12 @@ def test_malformed_json_is_an_input_error_that_names_the_file(text):
         Architecture.from_json(text, "found.json")
 
 
-@pytest.mark.xfail(strict=True, reason="the error of slot_candidates passes through from_json without the file's name")
 def test_an_impossible_scale_names_the_file_too(choose):
     data = json.loads(architecture(0, choose).to_json())
     with pytest.raises(InputError, match=r"^found\.json: "):
         Architecture.from_json(json.dumps({**data, "scale": 5}), "found.json")
 
 
-@pytest.mark.xfail(strict=True, reason="a component made from its class has name '', which its JSON fills in")
 def test_an_architecture_of_a_space_made_in_python_survives_json(choose):
     space = BasicSpace(channels=6, cells=1)
     before = Architecture.from_candidates(space, 2, choose(slot_candidates(space, 2), 0))

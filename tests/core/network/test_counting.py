@@ -208,7 +208,6 @@ class RecursiveSpace(Space):
         return RecursiveNetwork(scale)
 
 
-@pytest.mark.xfail(strict=True, reason="a slot that runs twice is priced once while searching, twice when found")
 def test_a_slot_that_runs_twice_is_counted_alike_while_searching_and_when_found():
     space = RecursiveSpace()
     candidates = slot_candidates(space, 2)

@@ -27,7 +27,7 @@ def supernet(quantizer="lsq", form="merged"):
 
 def trained(made, steps=2):
     """A few steps on all parameters, as a search takes them."""
-    optimizer = torch.optim.Adam([*made.weights(), made.alpha], lr=1e-2)
+    optimizer = torch.optim.Adam([*made.weights(), *made.quantizer_parameters(), made.alpha], lr=1e-2)
     for _ in range(steps):
         loss = (made.train()(IMAGE, made.probabilities()) - 0.3).abs().mean()
         optimizer.zero_grad()
@@ -93,7 +93,7 @@ def test_every_quantizers_step_is_among_the_weights_and_is_trained_and_saved():
     quantizers = [m for m in made.modules() if isinstance(m, FakeQuantizer)]
     parameters = {id(p) for q in quantizers for p in q.parameters()}
     assert len(parameters) == len(quantizers) > 50
-    assert parameters <= {id(p) for p in made.weights()}
+    assert parameters == {id(p) for p in made.quantizer_parameters()}
     saved = {value.data_ptr() for value in made.state_dict().values()}
     assert all(p.data_ptr() in saved for q in quantizers for p in q.parameters())
     before = [q.grid().step.clone() for q in quantizers]
@@ -101,10 +101,12 @@ def test_every_quantizers_step_is_among_the_weights_and_is_trained_and_saved():
     assert all((q.grid().step != old).any() for q, old in zip(quantizers, before, strict=True))
 
 
-def test_weights_are_all_parameters_but_alpha():
-    made = supernet()
-    assert all(weight is not made.alpha for weight in made.weights())
-    assert len(made.weights()) == len(list(made.parameters())) - 1
+@pytest.mark.parametrize("quantizer", ["noise", "lsq"])
+def test_weights_and_what_quantizers_learn_are_all_parameters_but_alpha(quantizer):
+    made = supernet(quantizer)
+    learned = [*made.weights(), *made.quantizer_parameters()]
+    assert all(parameter is not made.alpha for parameter in learned)
+    assert len({id(p) for p in learned}) == len(learned) == len(list(made.parameters())) - 1
 
 
 @pytest.mark.parametrize("quantizer", ["lsq", "noise", "hwgq"])

@@ -251,10 +251,7 @@ def test_a_hook_that_fails_is_an_error_of_the_plugin():
         "json:dumps",
         "qnas.core.components:Component",
         "qnas.plugins.residuals.plain:PlainResidual",
-        pytest.param(
-            "qnas.core.components:Cost",
-            marks=pytest.mark.xfail(strict=True, reason="RecursionError: an interface resolves itself by name"),
-        ),
+        "qnas.core.components:Cost",
     ],
 )
 def test_a_target_that_is_no_component_of_the_kind_is_refused(target, fresh):

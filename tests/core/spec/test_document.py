@@ -21,7 +21,7 @@ BROKEN = {
     "comments only": ("# nothing\n\n", "spec.yaml:1:1: the spec is empty"),
     "a list": ("- scale: 2\n", "spec.yaml:1:1: a spec is a mapping of fields"),
     "a word": ("\n\nhello\n", "spec.yaml:3:1: a spec is a mapping of fields"),
-    "null": ("null\n", "spec.yaml:1:1: a spec is a mapping of fields"),
+    "null": ("null\n", "spec.yaml:1:1: the spec is empty"),
     "duplicate key": ("scale: 2\nseed: 1\nscale: 3\n", "spec.yaml:3:1: duplicate key 'scale' (first on line 1)"),
     "duplicate key in a mapping": (
         "data:\n  patch: 24\n  validation: 1\n  patch: 24\n",

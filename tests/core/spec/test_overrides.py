@@ -78,27 +78,23 @@ def test_later_ones_win(load):
     assert load(BASE, "scale=3", "data.patch=32", "scale=4").scale == 4
 
 
-CUT = pytest.mark.xfail(strict=True, reason="only what follows the last ': ' of the message is told")
 FORM = "must be key=value, such as search.steps=50"
 REFUSED = {
     "no value": ("scale", "--set scale", FORM),
     "no key": ("=3", "--set =3", FORM),
     "empty part": ("data..patch=3", "--set data..patch=3", FORM),
-    "broken YAML": pytest.param("scale=[1", "--set scale", "this is no valid YAML: ", marks=CUT),
-    "only a comment": pytest.param(
+    "broken YAML": ("scale=[1", "--set scale", "this is no valid YAML: "),
+    "only a comment": (
         "scale=# 3",
         "--set scale: scale",
         "must be a whole number (got nothing)",
-        marks=pytest.mark.xfail(strict=True, reason="told as 'the spec is empty'"),
     ),
     "duplicate key": (
         "data={patch: 9, patch: 10}",
         "--set data",
         "duplicate key 'patch' (first on line 1)",
     ),
-    "duplicate key with a colon": pytest.param(
-        "data={'a: b': 1, 'a: b': 2}", "--set data", "duplicate key 'a: b'", marks=CUT
-    ),
+    "duplicate key with a colon": ("data={'a: b': 1, 'a: b': 2}", "--set data", "duplicate key 'a: b'"),
     "past the end": ("space.bits.2=2", "--set space.bits.2", "'2' is no place in a list of 2"),
     "before the start": ("space.bits.-3=2", "--set space.bits.-3", "'-3' is no place in a list of 2"),
     "not a number": ("space.bits.--1=4", "--set space.bits.--1", "'--1' is no place in a list of 2"),

@@ -50,7 +50,6 @@ def test_narrow_pair_does_not_fit_odd_channels():
 
 
 @pytest.mark.parametrize("name", ["conv3x1-1x3", "separable3x3", "growth3x3"])
-@pytest.mark.xfail(strict=True, reason="only single convolutions refuse even kernels; these crash when built")
 def test_kernels_are_odd(name):
     with pytest.raises(ValidationError, match="kernel"):
         Operation.of({"name": name, "kernel": 4})

@@ -1,0 +1,14 @@
+"""Odd numbers: a zero-padded kernel keeps the size of an image only if it has a middle."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, PositiveInt
+
+
+def _odd(number: int) -> int:
+    if number % 2 == 0:
+        raise ValueError("must be an odd number")
+    return number
+
+
+OddInt = Annotated[PositiveInt, AfterValidator(_odd)]
