@@ -29,7 +29,7 @@ MISTAKES = {
         r":7:13: space\.residual: no residual is named 'adk'; did you mean 'adq'",
     ),
     "unknown space": (replace("name: basic", "name: basik"), r":4:9: space\.name: .*did you mean 'basic'"),
-    "wrong type": (replace("channels: 6", "channels: wide"), r":5:13: space\.channels: must be a whole number .got 'wide'."),
+    "wrong type": (replace("channels: 6", "channels: wide"), r":5:13: space\.channels: must be a whole number"),
     "out of range": (replace("channels: 6", "channels: -4"), r":5:13: space\.channels: must be greater than 0"),
     "unknown field": (replace("channels: 6", "chanels: 6"), r":5:3: space\.chanels: .*did you mean 'channels'"),
     "no bits": (replace("[4, 8]", "[0, 8]"), r":7:10: space\.bits\.0: must be a whole number of bits"),
