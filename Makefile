@@ -7,7 +7,7 @@ RUN ?= runs/quickstart
 .PHONY: demo test lint format clean
 
 demo: $(VENV)/installed
-	$(BIN)/qnas run specs/quickstart.yaml --out $(RUN)
+	$(BIN)/qnas run specs/quickstart.yaml --out $(RUN) $(if $(wildcard $(RUN)/spec.yaml),--resume)
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest

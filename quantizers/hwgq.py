@@ -22,8 +22,8 @@ class HWGQ(Quantizer):
     """Fixed steps, the best for a Gaussian input: nothing is learned.
 
     Activations after a ReLU use the uniform grid of least squared error for a half-normal input, weights and
-    signed activations that for a normal one; each is scaled by the root mean square of its tensor (a running
-    mean for activations).
+    signed activations that for a normal one; each is scaled by the root mean square that its tensor has in
+    training (a running mean for activations, that of the last step for weights).
 
     Note:
         The paper gives unit-variance inputs to the quantizer by Batch Norm; SR networks have none, so the

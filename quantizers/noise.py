@@ -99,7 +99,7 @@ def noise_like(tensor: Tensor, distribution: Distribution) -> Tensor:
     """
     count = tensor.numel()
     if count >= _POOL_SIZE:
-        return _draw(count, distribution, None).to(tensor).view(tensor.shape)
+        return _draw(count, distribution, device=tensor.device).to(tensor).view(tensor.shape)
     offset = int(torch.randint(_POOL_SIZE - count, ()))
     values = _pool(distribution, tensor.device, tensor.dtype)[offset : offset + count]
     dense = tensor.is_contiguous() or tensor.is_contiguous(memory_format=torch.channels_last)
@@ -113,7 +113,12 @@ def _pool(distribution: Distribution, device: torch.device, dtype: torch.dtype) 
     return _draw(_POOL_SIZE, distribution, generator).to(device, dtype)
 
 
-def _draw(count: int, distribution: Distribution, generator: torch.Generator | None) -> Tensor:
+def _draw(
+    count: int,
+    distribution: Distribution,
+    generator: torch.Generator | None = None,
+    device: torch.device | None = None,
+) -> Tensor:
     if distribution == "gaussian":
-        return torch.randn(count, generator=generator)
-    return (torch.rand(count, generator=generator) - 0.5) * math.sqrt(12)
+        return torch.randn(count, generator=generator, device=device)
+    return (torch.rand(count, generator=generator, device=device) - 0.5) * math.sqrt(12)

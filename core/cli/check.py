@@ -36,19 +36,21 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
     from qnas.core.engine.estimate import estimate
     from qnas.core.network import count_space, slot_candidates
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     slots = slot_candidates(spec.space, spec.scale)
     table = count_space(spec.space, spec.scale, spec.quantizer.train).table(Cost.of("bitops"))
     for line in _slot_lines({path: [c.label for c in options] for path, options in slots.items()}):
         console.print(line, markup=False)
-    networks = count(math.prod(len(options) for options in slots.values()))
+    number = math.prod(len(options) for options in slots.values())
+    networks = f"{count(number)} architecture{'s' * (number > 1)}"
     expected = estimate(spec, choose_device(spec.device))
-    console.print(f"{spec.name}: {len(slots)} slots, {networks} architectures, scale {spec.scale}")
+    console.print(f"{spec.name}: {len(slots)} slots, {networks}, scale {spec.scale}")
     console.print(f"BitOps at 32 x 32 LR: {bitops(table.lowest)} to {bitops(table.highest)}")
     console.print(f"images: {', '.join(f'{name} {number}' for name, number in counts.items())}")
     console.print(
         f"on {expected.device}: search about {duration(expected.search_seconds)}, training about"
-        f" {duration(expected.train_seconds)}, memory about {quantity(expected.memory_bytes, 'B')}"
+        f" {duration(expected.train_seconds)}, memory about {quantity(expected.memory_bytes, 'B')};"
+        " validation and evaluation come on top"
     )
 
 

@@ -14,15 +14,15 @@ def doctor() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from qnas.core.registry import plugins
+    from qnas.core.registry import find_plugins
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is broken stands in the table
-        loaded = plugins()
+        loaded = find_plugins()
     table = Table("plugin", "distribution", "entry point", "state", box=None, pad_edge=False, header_style="bold")
     for info in loaded.found:
         state = f"broken: {info.error}" if info.error else f"registered {len(info.registered)} components"
         table.add_row(info.name, f"{info.distribution} {info.version}", info.target, state)
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
     if loaded.broken:
         raise SystemExit(1)

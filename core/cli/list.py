@@ -1,13 +1,24 @@
 """``qnas list``: what is registered, and by whom."""
 
+import difflib
+
 import click
 
+from qnas.core.errors import InputError
 from qnas.core.registry import KINDS
 
 
 def singular(kind: str) -> str:
-    """The kind in the singular: both ``space`` and ``spaces`` are understood."""
-    return kind.removesuffix("s") if kind.removesuffix("s") in KINDS else kind
+    """The kind in the singular: both ``space`` and ``spaces`` are understood.
+
+    Raises:
+        InputError: There is no such kind; the message names the nearest.
+    """
+    if kind.removesuffix("s") in KINDS:
+        return kind.removesuffix("s")
+    near = difflib.get_close_matches(kind, KINDS, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    raise InputError(f"no kind is named '{kind}'{hint} (kinds: {', '.join(KINDS)})")
 
 
 @click.command("list")
@@ -17,14 +28,12 @@ def list_components(kind: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from qnas.core.errors import InputError
     from qnas.core.registry import plugins
 
-    if kind is not None and singular(kind) not in KINDS:
-        raise InputError(f"no kind is named '{kind}' (kinds: {', '.join(k + 's' for k in KINDS)})")
+    wanted = singular(kind) if kind else None
     table = Table("kind", "name", "what it is", "distribution", box=None, pad_edge=False, header_style="bold")
     for name, registry in plugins().registries.items():
-        if kind is None or name == singular(kind):
+        if wanted in {None, name}:
             for index, entry in enumerate(registry):
                 table.add_row(name if index == 0 else "", entry.name, entry.summary, entry.distribution)
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)

@@ -32,8 +32,8 @@ for command in (run, check, list_components, show, doctor, schema):
 
 def main() -> None:
     """Run the command line and exit."""
-    # Threads of GNU OpenMP, which PyTorch uses, spin while they wait for each other. On a machine that does anything
-    # else, a small network then trains 20 times slower and more; with a short spin 4 times. An idle machine loses 15 %.
+    # Threads of GNU OpenMP, which PyTorch uses, spin while they wait for each other. Beside another busy process, a
+    # small network then trains more than 20 times slower; with a short spin 4 times slower. An idle machine loses 15 %.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     warnings.showwarning = _show_warning
     sys.exit(invoke(sys.argv[1:]))
@@ -46,17 +46,29 @@ def invoke(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except click.Abort:
-        return _say("interrupted", _INTERRUPTED)
-    except KeyboardInterrupt:
-        return _say("interrupted; go on with the same command and --resume", _INTERRUPTED)
+    except click.Abort:  # also what click makes of Ctrl-C
+        return _say("interrupted (a run goes on with the same command and --resume)", _INTERRUPTED)
     except QnasError as error:
         return _say(str(error), error.exit_code)
     except OSError as error:
-        place = error.filename or "the output folder"
-        full = "the disk is full; free some space, then go on with --resume"
-        return _say(f"{place}: {full if is_disk_full(error) else error.strerror or error}", InputError.exit_code)
+        return _say(_told(error), InputError.exit_code)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return _say("out of memory: lower the batch, data.patch or the space's channels", QnasError.exit_code)
     return code if isinstance(code, int) else 0
+
+
+def _told(error: OSError) -> str:
+    what = error.strerror or str(error)
+    if is_disk_full(error):
+        what = "the disk is full; free some space and run again, with --resume if the folder of the run is there"
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python's or PyTorch's error, on any device, means that."""
+    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
 
 
 def is_disk_full(error: OSError) -> bool:

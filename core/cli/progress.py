@@ -38,7 +38,7 @@ def show_progress() -> Iterator[object]:
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[metrics]}"),
+        TextColumn("{task.fields[metrics]}", markup=False),
     )
     with Progress(*columns, console=console) as bars:
         yield LiveProgress(bars)
@@ -121,7 +121,8 @@ class PlainProgress:
         """Say how far it is."""
         self._metrics.update(metrics)
         now = time.monotonic()
-        if "psnr" in metrics or now - self._said > _LINE_SECONDS:
+        is_validation = bool(self._steps) and "psnr" in metrics
+        if is_validation or now - self._said > _LINE_SECONDS:
             self._said = now
             total = metrics.get("of", self._steps)
             left = (now - self._began) / step * (total - step) if total else 0

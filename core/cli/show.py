@@ -3,7 +3,6 @@
 import click
 
 from qnas.core.cli.list import singular
-from qnas.core.registry import KINDS
 
 
 @click.command()
@@ -15,16 +14,14 @@ def show(kind: str, name: str) -> None:
     from rich.table import Table
 
     from qnas.core.components.documentation import describe_field, field_docs, prose
-    from qnas.core.errors import InputError
     from qnas.core.registry import plugins
 
-    if singular(kind) not in KINDS:
-        raise InputError(f"no kind is named '{kind}' (kinds: {', '.join(KINDS)})")
     registry = plugins().registries[singular(kind)]
     entry, component = registry.entry(name), registry.load(name)
-    console = Console(highlight=False)
-    console.print(f"[bold]{entry.name}[/bold] ({singular(kind)} of {entry.distribution}, {entry.target})")
-    console.print(prose(component).replace("``", ""), markup=False)
+    console = Console(highlight=False, markup=False)
+    console.print(entry.name, style="bold", end=" ")
+    console.print(f"({singular(kind)} of {entry.distribution}, {entry.target})")
+    console.print(prose(component).replace("``", ""))
     table = Table("field", "type", "default", "what it is", box=None, pad_edge=False, header_style="bold")
     docs = field_docs(component)
     for field, info in component.model_fields.items():

@@ -12,21 +12,21 @@ from qnas.core.engine.folder import RunFolder
 
 def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
     """Print the figures of result.json, as far as the run has come."""
-    console = Console()
+    console = Console(highlight=False, markup=False)
     if summary["test"]:
         console.print(_scores(summary["test"]))
         smallest, count = next(iter(summary["bitops"].items()))
         gap = summary["discretization_gap_db"]
         console.print(
-            f"{bitops(count)} at {smallest} LR, {quantity(summary['params'], 'parameters')},"
+            f"{bitops(count)} at {smallest} LR, {summary['params']:,} parameters,"
             f" {quantity(summary['size_bytes'], 'B')}"
             + (f", discretization gap {gap:.2f} dB" if gap is not None else ""),
-            highlight=False,
+            soft_wrap=True,
         )
     if summary["ties"]:
-        console.print(f"close choices in: {', '.join(summary['ties'])}", highlight=False)
+        console.print(f"close choices in: {', '.join(summary['ties'])}", soft_wrap=True)
     report = folder.path / "report.html"
-    console.print(f"see {report if report.is_file() else folder.path}", highlight=False, soft_wrap=True)
+    console.print(f"see {report if report.is_file() else folder.path}", soft_wrap=True)
 
 
 def _scores(test: Mapping[str, Any]) -> Table:

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 from qnas.core.components.component import Component
 
@@ -21,6 +20,7 @@ class ConvolutionShape:
         bias: Whether it adds a bias.
         weight_bits: Bits of a weight, 32 for float.
         activation_bits: Bits of an input value, 32 for float.
+        repeated: Whether it ran before, on the same weights.
     """
 
     path: str
@@ -32,6 +32,7 @@ class ConvolutionShape:
     bias: bool
     weight_bits: int
     activation_bits: int
+    repeated: bool = False
 
     @property
     def weights(self) -> int:
@@ -48,7 +49,6 @@ class Cost(Component):
     """Counts one convolution. The penalty of the search, the found network and the report all use this count."""
 
     kind = "cost"
-    unit: ClassVar[str] = ""
 
     @abstractmethod
     def of_convolution(self, convolution: ConvolutionShape) -> int:

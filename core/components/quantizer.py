@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Literal, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from qnas.core.components.bits import FLOAT_BITS
@@ -77,7 +76,8 @@ class WeightedSum(Mixture):
     def forward(self, tensor: Tensor, probabilities: Tensor) -> Tensor:
         """See :meth:`Mixture.forward`."""
         terms = [p * quantizer(tensor) for p, quantizer in zip(probabilities, self.quantizers, strict=True)]
-        return torch.stack(terms).sum(0) if len(terms) > 2 else sum(terms[1:], terms[0])
+        total: Tensor = sum(terms[1:], terms[0])
+        return total
 
 
 class Quantizer(Component):

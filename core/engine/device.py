@@ -1,15 +1,14 @@
 """Where to compute, and in which precision."""
 
 import contextlib
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from qnas.core.errors import InputError, from_field
+from qnas.core.spec.spec import Device, Precision
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["float32", "bfloat16"]
 N = TypeVar("N", bound=nn.Module)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.engine.device import autocast, place
+from qnas.core.engine.stages import planned_steps
 from qnas.core.network import Supernet, build_found, slot_candidates
 from qnas.core.spec import Spec
 
@@ -38,7 +39,7 @@ def estimate(spec: Spec, device: torch.device) -> Estimate:
         search_seconds = 2 * one  # a step on the architecture and one on the weights
     return Estimate(
         str(device),
-        search_seconds * spec.search.planned_steps(),
+        search_seconds * planned_steps(spec, "search"),
         train_seconds * spec.train.steps,
         max(train_bytes, search_bytes),
     )
@@ -60,6 +61,7 @@ def _measure(
 
     seconds = []
     for _ in range(_ROUNDS):
+        held.clear()
         began = time.perf_counter()
         with torch.autograd.graph.saved_tensors_hooks(hold, lambda t: t), autocast(device, spec.precision):
             loss = run(images).float().mean()
@@ -68,4 +70,4 @@ def _measure(
             torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - began)
     parameters = sum(p.numel() * p.element_size() for p in network.parameters())
-    return min(seconds), sum(held.values()) // _ROUNDS + _ADAM_COPIES * parameters
+    return min(seconds), sum(held.values()) + _ADAM_COPIES * parameters

@@ -1,9 +1,9 @@
 """The run folder: the one place that a run writes to, never half a file at a time."""
 
+import contextlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,24 @@ from qnas.core.errors import InputError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing: aside first, then renamed into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write a whole file or nothing: aside first, then renamed into place.
+
+    Raises:
+        OSError: It can't be written; it names ``path``.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(aside).chmod(0o644)
-        Path(aside).replace(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        aside.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)
         raise
 
 
@@ -50,21 +56,20 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @property
-    def name(self) -> str:
-        """The folder's own name."""
-        return self.path.name
-
     def refuse_existing(self) -> None:
-        """Refuse a folder that is there already.
+        """Refuse a folder that is there already, or can't be made.
 
         Raises:
-            InputError: It exists.
+            InputError: It exists, or the folder that it would be in can't be written to.
         """
         if self.path.exists():
             raise InputError(
                 "the output folder exists; choose another with --out, or go on with --resume", str(self.path)
             )
+        parent = next(folder for folder in self.path.absolute().parents if folder.exists())
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            why = f"the output folder can't be made: {parent} is no folder that can be written to"
+            raise InputError(why, str(self.path))
 
     def refuse_missing(self) -> None:
         """Refuse to go on with a run that never began.
@@ -132,8 +137,13 @@ class RunFolder:
 
     def append_history(self, stage: str, record: Mapping[str, Any]) -> None:
         """Add a line to the history of a stage."""
-        with (self.path / stage / "history.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(_finite(record), allow_nan=False) + "\n")
+        path = self.path / stage / "history.jsonl"
+        try:
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(_finite(record), allow_nan=False) + "\n")
+        except OSError as error:
+            error.filename = str(path)
+            raise
 
     def history(self, stage: str) -> Iterator[dict[str, Any]]:
         """The lines of a stage's history; empty where it has none.

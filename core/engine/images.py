@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -47,14 +48,18 @@ def load_images(dataset: Dataset, scale: int, report: OnImage | None = None) -> 
     if path.is_file():
         try:
             return _read(path)
-        except (OSError, KeyError, RuntimeError):  # damaged: made anew
-            path.unlink(missing_ok=True)
+        except (OSError, KeyError, RuntimeError):
+            pass  # damaged: made anew
     pairs = []
     for image in dataset.images(scale):
         pairs.append(pair(image, scale))
         if report is not None:
             report(len(pairs), total)
-    _write(path, pairs)
+    try:
+        _write(path, pairs)
+    except OSError as error:
+        where = "another place can be named by QNAS_CACHE"
+        warnings.warn(f"images are not cached in {path.parent}: {error.strerror or error} ({where})", stacklevel=2)
     return pairs
 
 

@@ -28,7 +28,7 @@ class PatchSampler:
         patch: Height and width of an LR patch.
         batch: Patches in a batch.
         augment: Whether to flip and turn.
-        seed: Decides every draw.
+        seed: Decides every draw; numbers that are independent of each other, such as the run's seed and a purpose.
         device: Where the batches go.
     """
 
@@ -40,7 +40,7 @@ class PatchSampler:
         batch: int,
         *,
         augment: bool,
-        seed: int,
+        seed: int | tuple[int, ...],
         device: torch.device,
     ) -> None:
         self.pairs = list(pairs)

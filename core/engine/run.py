@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qnas.core.engine.device import choose_device
@@ -20,7 +20,7 @@ def run_spec(
 ) -> dict[str, Any]:
     """Run the stages of a spec and return what is in result.json.
 
-    Everything that can be wrong with the spec or the images is found before the folder is made.
+    The spec, the images and the place of the folder are checked before the folder is made.
 
     Args:
         spec: What to do.
@@ -48,8 +48,7 @@ def run_spec(
     )
     loading.end({})
     if not resume:
-        _make(folder, {"spec.yaml": dump_spec(spec)})
-    folder.write_json("environment.json", environment(spec.seed, device, command))
+        _make(folder, spec, environment(spec.seed, device, command))
     run = Run(spec, folder, device, images)
     for name in list(STAGES)[: list(STAGES).index(until) + 1]:
         if not folder.has(f"{name}/result.json"):
@@ -84,12 +83,12 @@ def summarize(folder: RunFolder) -> dict[str, Any]:
     return summary
 
 
-def _make(folder: RunFolder, files: dict[str, str]) -> None:
+def _make(folder: RunFolder, spec: Spec, facts: Mapping[str, Any]) -> None:
     """Make the folder with its first files, or nothing."""
     folder.path.mkdir(parents=True)
     try:
-        for name, text in files.items():
-            folder.write_text(name, text)
+        folder.write_json("environment.json", facts)
+        folder.write_text("spec.yaml", dump_spec(spec))
     except BaseException:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise

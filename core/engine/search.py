@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import Cost, Quantizer, Regularizer, Space
-from qnas.core.engine.device import Precision, autocast
+from qnas.core.engine.device import autocast
 from qnas.core.engine.evaluate import calibrate, validate
 from qnas.core.engine.images import ImagePair
 from qnas.core.engine.journal import Journal
@@ -26,6 +26,7 @@ from qnas.core.network import (
     count_space,
     inherit_weights,
 )
+from qnas.core.spec.spec import Precision
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,15 @@ class SearchTask:
         """What the candidates cost."""
         return Prices(count_space(self.space, self.scale, self.train_quantizer, LR_SIZE), self.device)
 
-    def sampler(self, pairs: Sequence[ImagePair], batch: int, seed_offset: int = 0) -> PatchSampler:
-        """Batches of patches of these images."""
+    def sampler(self, pairs: Sequence[ImagePair], batch: int, purpose: int) -> PatchSampler:
+        """Batches of patches of these images; ``purpose`` tells streams of random numbers apart."""
         return PatchSampler(
             pairs,
             self.scale,
             self.patch,
             batch,
             augment=self.augment,
-            seed=self.seed + seed_offset,
+            seed=(self.seed, purpose),
             device=self.device,
         )
 
@@ -138,7 +139,7 @@ class Prices:
 
 
 @dataclass(frozen=True)
-class Progress:
+class SearchProgress:
     """The state of a search as regularizers see it (see :class:`qnas.core.components.SearchState`)."""
 
     alpha: Tensor
@@ -154,7 +155,7 @@ class Progress:
         return table.expected(self.probabilities) / table.expected(self.start)
 
 
-def penalty(regularizers: Mapping[str, Regularizer], state: Progress) -> Tensor:
+def penalty(regularizers: Mapping[str, Regularizer], state: SearchProgress) -> Tensor:
     """The weighted sum of all penalties."""
     terms = [r.weight * r.penalty(state) for r in regularizers.values() if r.weight]
     return torch.stack([term.float() for term in terms]).sum() if terms else state.alpha.new_zeros(())

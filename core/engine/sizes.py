@@ -36,6 +36,7 @@ def total(cost: str, convolutions: list[ConvolutionShape]) -> int:
 
 def size_bytes(convolutions: list[ConvolutionShape], network: nn.Module) -> int:
     """Bytes of all weights at their widths, of everything else in float32."""
+    convolutions = [c for c in convolutions if not c.repeated]
     weights = sum(c.weights for c in convolutions)
     everything: int = sum(value.numel() for value in network.state_dict().values())
     packed_bits = sum(c.weights * c.weight_bits for c in convolutions)

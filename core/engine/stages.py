@@ -52,7 +52,7 @@ class Run:
         """The found network, freshly initialised."""
         return self.architecture.build(self.spec.quantizer.train)
 
-    def sampler(self, seed_offset: int) -> PatchSampler:
+    def sampler(self, purpose: int) -> PatchSampler:
         """Batches for the training of the found network."""
         data, spec = self.spec.data, self.spec
         return PatchSampler(
@@ -61,7 +61,7 @@ class Run:
             data.patch,
             spec.train.batch,
             augment=data.augment,
-            seed=spec.seed + seed_offset,
+            seed=(spec.seed, purpose),
             device=self.device,
         )
 
@@ -133,7 +133,7 @@ def _inherited(run: Run) -> nn.Module:
     supernet = Supernet(spec.space, spec.scale, spec.quantizer.search)
     supernet.load_state_dict(run.folder.read_tensors(SUPERNET))
     supernet.to(run.device)
-    batch = run.sampler(seed_offset=10).draw()
+    batch = run.sampler(purpose=10).draw()
     return derive(spec.space, spec.scale, run.architecture.candidates(), supernet, spec.quantizer.train, batch)
 
 
@@ -144,7 +144,7 @@ def train_found(run: Run, journal: Journal) -> dict[str, Any]:
     torch.manual_seed(run.spec.seed)
     network = _inherited(run) if training.init == "supernet" else run.found_network()
     place(network, run.device)
-    batches = run.sampler(seed_offset=20)
+    batches = run.sampler(purpose=20)
     if training.init == "scratch":
         first = batches.draw()
         calibrate(network.train(), lambda: network(first.lr))

@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qnas.core.engine.device import Precision, autocast
+from qnas.core.engine.device import autocast
 from qnas.core.engine.evaluate import validate
 from qnas.core.engine.images import ImagePair
 from qnas.core.engine.patches import PatchSampler
 from qnas.core.errors import QnasError
+from qnas.core.spec.spec import Precision
 
 OnStep = Callable[[int, dict[str, object]], None]
 

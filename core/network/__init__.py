@@ -9,8 +9,9 @@ from qnas.core.network.fill import (
     build_found,
     build_mixed,
     fill,
+    find_slots,
     inherit_weights,
-    open_slots,
+    refuse_scale,
     slot_candidates,
 )
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
@@ -42,10 +43,11 @@ __all__ = [
     "count_found",
     "count_space",
     "fill",
+    "find_slots",
     "grid",
     "inherit_weights",
     "one_hot",
-    "open_slots",
+    "refuse_scale",
     "slot_candidates",
     "uniform",
 ]

@@ -36,8 +36,17 @@ class QuantizedConv2d(SameConv2d):
         widths: Bits of its weights and of the values that it reads, 32 for float.
     """
 
-    def __init__(self, quantizer: Quantizer, widths: Widths, *shape: int, kernel_size: Size) -> None:
-        in_channels, out_channels, stride, groups, dilation = shape
+    def __init__(
+        self,
+        quantizer: Quantizer,
+        widths: Widths,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: int = 1,
+        groups: int = 1,
+        dilation: int = 1,
+    ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, groups, dilation)
         self.widths = Widths(FLOAT_BITS, FLOAT_BITS) if quantizer.is_float else widths
         self.weight_quantizer = quantizer.at(widths.weight, signed=True, channels=out_channels)
@@ -85,8 +94,8 @@ class QuantizedLayers:
         dilation: int = 1,
     ) -> nn.Module:
         """A quantized convolution."""
-        shape = (in_channels, out_channels, stride, groups, dilation)
-        return QuantizedConv2d(self.quantizer, self.widths, *shape, kernel_size=kernel_size)
+        shape = (in_channels, out_channels, kernel_size, stride, groups, dilation)
+        return QuantizedConv2d(self.quantizer, self.widths, *shape)
 
     def activation(self, activation: Activation) -> nn.Module:
         """A quantized activation, signed exactly where there is none."""

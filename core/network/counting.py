@@ -43,6 +43,7 @@ def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> li
                 bias=module.bias is not None,
                 weight_bits=widths.weight,
                 activation_bits=widths.activation,
+                repeated=paths[module] in {earlier.path for earlier in found},
             )
         )
 
@@ -142,7 +143,7 @@ def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int,
     """Count every candidate of every slot, quantized by ``quantizer``, on an LR image of ``size``."""
     probes: dict[str, _Probe] = {}
 
-    def probe(path: str, shape: SlotShape) -> nn.Module:
+    def probe_for(path: str, shape: SlotShape) -> nn.Module:
         probes[path] = _Probe(shape)
         return probes[path]
 
@@ -151,10 +152,14 @@ def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int,
     def count(candidate: Candidate, shape: SlotShape, size: tuple[int, int]) -> list[ConvolutionShape]:
         return convolutions(candidate.fill(shape, quantizer), shape.in_channels, size)
 
+    def count_runs(candidate: Candidate, probe: _Probe) -> list[ConvolutionShape]:
+        first, *others = [count(candidate, probe.shape, run) for run in probe.sizes]
+        return first + [replace(c, repeated=True) for run in others for c in run]
+
     with torch.device("meta"):
-        fixed = convolutions(fill(space.build(scale), probe), 3, size)
+        fixed = convolutions(fill(space.build(scale), probe_for), 3, size)
         slots = {
-            path: [[c for size in probes[path].sizes for c in count(o, probes[path].shape, size)] for o in candidates]
+            path: [count_runs(candidate, probes[path]) for candidate in candidates]
             for path, candidates in slot_candidates(space, scale).items()
         }
     return SpaceCount(fixed, slots)

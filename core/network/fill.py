@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from qnas.core.components import Quantizer, SlotShape, Space
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, QnasError
 from qnas.core.network.candidate import Candidate, candidates_of
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.slot import Slot
@@ -16,7 +16,7 @@ Chooser = Callable[[str, SlotShape], nn.Module]
 Form = Literal["merged", "plain"]
 
 
-def open_slots(network: nn.Module) -> dict[str, SlotShape]:
+def find_slots(network: nn.Module) -> dict[str, SlotShape]:
     """The open slots of ``network`` by module path, in definition order."""
     return {path: module.shape for path, module in network.named_modules() if isinstance(module, Slot)}
 
@@ -46,17 +46,26 @@ def build_mixed(space: Space, scale: int, quantizer: Quantizer, form: Form = "me
     return fill(space.build(scale), lambda _, shape: slot_class(shape, candidates_of(space, shape), quantizer))
 
 
+def refuse_scale(space: Space, scale: int) -> None:
+    """Refuse a scale that the space can't do.
+
+    Raises:
+        InputError: It says which it can do.
+    """
+    if scale not in space.scales:
+        can = ", ".join(map(str, sorted(space.scales)))
+        raise InputError(f"the space '{space.label}' can't do scale {scale} (it can do: {can})")
+
+
 def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:
     """The candidates of every slot by its path.
 
     Raises:
         InputError: The space can't do the scale, or an operation can't live in one of its slots.
     """
-    if scale not in space.scales:
-        can = ", ".join(map(str, sorted(space.scales)))
-        raise InputError(f"the space '{space.label}' can't do scale {scale} (it can do: {can})")
+    refuse_scale(space, scale)
     with torch.device("meta"):
-        slots = open_slots(space.build(scale))
+        slots = find_slots(space.build(scale))
     for path, shape in slots.items():
         for operation in space.candidates(shape):
             reason = operation.unfit(shape)
@@ -71,6 +80,9 @@ def inherit_weights(found: nn.Module, mixed: nn.Module, choices: Mapping[str, Ca
     """Copy into ``found`` the weights that its layers have in the supernet ``mixed``.
 
     Quantizers keep their own state: the search may have used another quantizer.
+
+    Raises:
+        QnasError: The supernet lacks the weights of a convolution.
     """
     source = mixed.state_dict()
     wanted = found.state_dict()
@@ -81,6 +93,15 @@ def inherit_weights(found: nn.Module, mixed: nn.Module, choices: Mapping[str, Ca
         name = prefixes[path] + key.removeprefix(path) if path else key
         if name in source and source[name].shape == value.shape:
             copied[key] = source[name]
+    lacking = [
+        f"{path}.{name}"
+        for path, module in found.named_modules()
+        if isinstance(module, nn.Conv2d)
+        for name, _ in module.named_parameters(recurse=False)
+        if f"{path}.{name}" not in copied
+    ]
+    if lacking:
+        raise QnasError(f"the supernet has no weights for {', '.join(lacking)}")
     found.load_state_dict(copied, strict=False)
 
 

@@ -50,9 +50,19 @@ class WidthMixture(nn.Module):
 class MixedConv2d(SameConv2d):
     """A convolution at all widths at once: one set of float weights, mixed over their widths."""
 
-    def __init__(self, quantizer: Quantizer, widths: Sequence[Widths], given: Given, *shape: int, size: Size) -> None:
-        in_channels, out_channels, stride, groups, dilation = shape
-        super().__init__(in_channels, out_channels, size, stride, groups, dilation)
+    def __init__(
+        self,
+        quantizer: Quantizer,
+        widths: Sequence[Widths],
+        given: Given,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: int = 1,
+        groups: int = 1,
+        dilation: int = 1,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, groups, dilation)
         self.weight_mixture = WidthMixture(quantizer, [w.weight for w in widths], signed=True, channels=out_channels)
         self.given = given
 
@@ -102,8 +112,8 @@ class MixedLayers:
         dilation: int = 1,
     ) -> nn.Module:
         """A convolution at all widths."""
-        shape = (in_channels, out_channels, stride, groups, dilation)
-        return MixedConv2d(self.quantizer, self.widths, self.given, *shape, size=kernel_size)
+        shape = (in_channels, out_channels, kernel_size, stride, groups, dilation)
+        return MixedConv2d(self.quantizer, self.widths, self.given, *shape)
 
     def activation(self, activation: Activation) -> nn.Module:
         """A quantized activation at all widths, signed exactly where there is none."""

@@ -79,9 +79,9 @@ class Supernet(nn.Module):
         """``alpha`` with minus infinity where a slot has no candidate."""
         return self.alpha.masked_fill(~self.mask, float("-inf"))
 
-    def probabilities(self) -> Tensor:
-        """(slots, candidates) softmax of ``alpha`` over each slot's candidates."""
-        return self.logits().softmax(dim=1)
+    def probabilities(self, temperature: float = 1.0) -> Tensor:
+        """(slots, candidates) softmax of ``alpha / temperature`` over each slot's candidates."""
+        return (self.logits() / temperature).softmax(dim=1)
 
     def one_hot(self, chosen: Mapping[str, Candidate]) -> Tensor:
         """The probabilities that stand for one single network."""
@@ -92,10 +92,10 @@ class Supernet(nn.Module):
         indices = self.logits().argmax(dim=1).tolist()
         return {path: slot.candidates[i] for (path, slot), i in zip(self.slots.items(), indices, strict=True)}
 
-    def ties(self, margin: float) -> list[Tie]:
+    def ties(self, margin: float, temperature: float = 1.0) -> list[Tie]:
         """The slots whose two most probable candidates differ by less than ``margin``."""
         found = []
-        for (path, slot), row in zip(self.slots.items(), self.probabilities().detach(), strict=True):
+        for (path, slot), row in zip(self.slots.items(), self.probabilities(temperature).detach(), strict=True):
             if len(slot.candidates) > 1:
                 (p, q), (i, j) = (t.tolist() for t in row.topk(2))
                 if p - q < margin:

@@ -80,9 +80,12 @@ def qnas_stage_began(folder: "RunFolder", stage: str, steps: int) -> None:
 
 @hookspec
 def qnas_step(folder: "RunFolder", stage: str, step: int, metrics: Mapping[str, Any]) -> None:
-    """A step was taken; ``metrics`` holds what is known after it (``loss``, ``psnr``, ``bitops``, ...)."""
+    """A step was taken; ``metrics`` holds what is known after it (``loss``, ``psnr``, ``bitops``, ...).
+
+    ``loss`` may be a tensor: turn it into a number only when you need it, as that waits for the device.
+    """
 
 
 @hookspec
 def qnas_stage_ended(folder: "RunFolder", stage: str, result: Mapping[str, Any]) -> None:
-    """A stage ended and its result is in the run's folder."""
+    """A stage ended; its result (of ``data`` there is none) is in the run's folder."""

@@ -1,5 +1,6 @@
 """Finds the installed plugins through their entry points and lets them fill the registries."""
 
+import dataclasses
 import functools
 import importlib.metadata
 import warnings
@@ -46,6 +47,7 @@ class Plugins:
         self.manager.add_hookspecs(hookspecs)
         self.registries: dict[str, Registry[Any]] = {kind: Registry(kind) for kind in KINDS}
         self.found: list[PluginInfo] = []
+        self.conflicts: list[QnasError] = []
 
     @property
     def broken(self) -> list[PluginInfo]:
@@ -55,10 +57,8 @@ class Plugins:
     def load(self, entry_points: Iterable[tuple[importlib.metadata.EntryPoint, str, str]]) -> None:
         """Load plugins, each given as (entry point, distribution, version).
 
-        One that fails to import is skipped with a warning: only a spec that needs it is stopped by it.
-
-        Raises:
-            QnasError: A plugin implements a hook that does not exist, or two components share a name.
+        One that fails to import is skipped with a warning: only a spec that needs it is stopped by it. What is
+        wrong with one that imports (see :meth:`add`) is kept in ``conflicts``.
         """
         for entry_point, distribution, version in entry_points:
             info = PluginInfo(entry_point.name, distribution, version, entry_point.value)
@@ -69,8 +69,15 @@ class Plugins:
                 self.found.append(PluginInfo(info.name, distribution, version, info.target, reason))
                 warnings.warn(f"plugin '{info.name}' of {distribution} is skipped: {reason}", stacklevel=2)
             else:
-                self.found.append(info)
-                self.add(plugin, info)
+                self._take_in(plugin, info)
+
+    def _take_in(self, plugin: object, info: PluginInfo) -> None:
+        try:
+            self.add(plugin, info)
+        except QnasError as error:
+            self.conflicts.append(error)
+            info = dataclasses.replace(info, error=str(error))
+        self.found.append(info)
 
     def add(self, plugin: object, info: PluginInfo) -> None:
         """Take in one plugin object and what it registers; nothing of it if something is wrong.
@@ -110,10 +117,22 @@ class Plugins:
 
 @functools.cache
 def plugins() -> Plugins:
-    """The process's plugins, loaded at the first call."""
-    loaded = Plugins()
-    loaded.load(_installed())
+    """The process's plugins, loaded at the first call.
+
+    Raises:
+        QnasError: A plugin implements a hook that does not exist, or two components share a name.
+    """
+    loaded = find_plugins()
+    if loaded.conflicts:
+        raise loaded.conflicts[0]
     return loaded
+
+
+def find_plugins() -> Plugins:
+    """The installed plugins, whatever is wrong with them."""
+    found = Plugins()
+    found.load(_installed())
+    return found
 
 
 def _installed() -> list[tuple[importlib.metadata.EntryPoint, str, str]]:

@@ -20,10 +20,11 @@ _MESSAGES = {
     "model_attributes_type": "must be a mapping of fields",
     "dict_type": "must be a mapping",
     "tuple_type": "must be a list",
-    "too_short": "must have at least {min_length}",
+    "too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must start with a letter or digit and have only letters, digits, '.', '_' and '-'",
 }
+_BARE = {"missing", "too_short"}  # what was given says nothing
 _LONGEST = 60
 
 
@@ -37,7 +38,7 @@ def message(details: ErrorDetails) -> str:
     else:
         text = details["msg"].removeprefix("Value error, ").replace("Input should ", "must ")
         text = text[0].lower() + text[1:]
-    return text if kind in {"missing", "too_short"} else f"{text} (got {_shown(details['input'])})"
+    return text if kind in _BARE else f"{text} (got {_shown(details['input'])})"
 
 
 def _shown(value: Any) -> str:

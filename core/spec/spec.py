@@ -28,7 +28,10 @@ from qnas.core.components import (
     invalid,
 )
 from qnas.core.errors import QnasError
-from qnas.core.network import slot_candidates
+from qnas.core.network import refuse_scale, slot_candidates
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["float32", "bfloat16"]
 
 
 def _named_by_key(value: Any) -> Any:
@@ -101,7 +104,7 @@ class Training(Settings):
 
 
 class Spec(Settings):
-    """Everything that a run is: the same spec, seed and machine give the same result.
+    """Everything that a run is: on a CPU the same spec, seed and machine give the same result.
 
     Attributes:
         name: The run's folder is runs/<name> unless the command line says otherwise.
@@ -121,8 +124,8 @@ class Spec(Settings):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     scale: PositiveInt = 2
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    device: Device = "auto"
+    precision: Precision = "float32"
     space: Space = "basic"  # type: ignore[assignment]
     data: Data = Field(default_factory=Data)
     quantizer: QuantizerChoice = Field(default_factory=QuantizerChoice)
@@ -137,13 +140,11 @@ class Spec(Settings):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         """The space can do the scale, and its candidates fit its slots."""
-        if self.scale not in self.space.scales:
-            can = ", ".join(map(str, sorted(self.space.scales)))
-            invalid("Spec", f"the space '{self.space.label}' can't do it (it can do: {can})", self.scale, "scale")
-        try:
-            slot_candidates(self.space, self.scale)
-        except QnasError as error:
-            invalid("Spec", str(error), self.space.label, "space")
+        for check, field in ((refuse_scale, "scale"), (slot_candidates, "space")):
+            try:
+                check(self.space, self.scale)
+            except QnasError as error:
+                invalid("Spec", str(error), getattr(self, field), field)
         if self.train.init == "supernet" and not self.search.leaves_supernet:
             invalid(
                 "Spec",

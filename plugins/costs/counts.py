@@ -1,14 +1,10 @@
 """Costs that count: bit operations, multiply-accumulates, parameters."""
 
-from typing import ClassVar
-
 from qnas.core.components import ConvolutionShape, Cost
 
 
 class BitOps(Cost):
     """Bit operations: MACs x weight bits x activation bits; a float layer counts 32 x 32."""
-
-    unit: ClassVar[str] = "BitOps"
 
     def of_convolution(self, convolution: ConvolutionShape) -> int:
         """See :meth:`qnas.Cost.of_convolution`."""
@@ -18,18 +14,15 @@ class BitOps(Cost):
 class Macs(Cost):
     """Multiply-accumulates, whatever their width."""
 
-    unit: ClassVar[str] = "MACs"
-
     def of_convolution(self, convolution: ConvolutionShape) -> int:
         """See :meth:`qnas.Cost.of_convolution`."""
         return convolution.macs
 
 
 class Params(Cost):
-    """Weights and biases of all convolutions."""
-
-    unit: ClassVar[str] = "parameters"
+    """Weights and biases of all convolutions, each counted once however often it runs."""
 
     def of_convolution(self, convolution: ConvolutionShape) -> int:
         """See :meth:`qnas.Cost.of_convolution`."""
-        return convolution.weights + convolution.bias * convolution.out_channels
+        own = convolution.weights + convolution.bias * convolution.out_channels
+        return 0 if convolution.repeated else own

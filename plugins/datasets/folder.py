@@ -32,7 +32,7 @@ class Folder(Dataset):
     """The images of a folder (PNG, JPEG, WebP, BMP, TIFF), sorted by name. Transparency is left out.
 
     Attributes:
-        path: HR images.
+        path: HR images. A relative path starts where the command is given.
         lr_path: LR images, if they exist already. The LR image of ``NAME.png`` is ``NAME.*`` or ``NAMExSCALE.*``.
     """
 
@@ -56,7 +56,7 @@ class Folder(Dataset):
         files = list_images(self.path)
         lr_files = pair_by_name(files, list_images(self.lr_path), scale) if self.lr_path else [None] * len(files)
         for file, lr_file in zip(files, lr_files, strict=True):
-            yield SourceImage(str(file), read_image(file), read_image(lr_file) if lr_file else None)
+            yield SourceImage(file.name, read_image(file), read_image(lr_file) if lr_file else None)
 
 
 def list_images(folder: Path) -> list[Path]:

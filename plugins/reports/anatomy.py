@@ -8,11 +8,9 @@ import torch
 
 from qnas.core.components import ConvolutionShape, Cost, Quantizer
 from qnas.core.errors import QnasError
-from qnas.core.network import Architecture, convolutions, count_space
+from qnas.core.network import LR_SIZE, Architecture, convolutions, count_space
 from qnas.plugins.reports.flow import Flow, trace
 from qnas.plugins.reports.record import RunRecord
-
-LR_SIZE = (32, 32)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qnas.core.components import FLOAT_BITS
+
 # Few bits are light and warm, many are dark and violet; each line: log2(bits), on light paper, on dark paper.
 _RAMP = (
     (1.0, (245, 190, 65), (255, 209, 102)),
@@ -14,7 +16,6 @@ _RAMP = (
     (4.0, (58, 38, 118), (134, 124, 232)),
 )
 _FLOAT = ("#5c6470", "#a4abb8")
-FLOAT_BITS = 32
 
 
 class BitsColour(NamedTuple):

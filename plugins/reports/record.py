@@ -8,10 +8,9 @@ from typing import Any
 
 import yaml
 
+from qnas.core.engine.examples import KINDS
 from qnas.core.engine.folder import RunFolder
 from qnas.core.errors import InputError
-
-KINDS = ("lr", "bicubic", "ours", "hr")
 
 
 @dataclass(frozen=True)

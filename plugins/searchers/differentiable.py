@@ -12,7 +12,7 @@ from qnas.core.components import Searcher, invalid
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.engine.patches import Batch
-from qnas.core.engine.search import Progress, SearchOutcome, SearchTask, penalty
+from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
 from qnas.core.engine.training import mean_loss
 from qnas.core.network import Architecture, Candidate, Form, Supernet, Tie
 from qnas.plugins.regularizers.penalties import entropy
@@ -103,9 +103,9 @@ class _Search:
         supernet = Supernet(task.space, task.scale, task.search_quantizer, settings.form)
         self.supernet = place(supernet, task.device)
         self.start = self.supernet.probabilities().detach()
-        self.weight_batches = task.sampler(task.images.weights, settings.batch, seed_offset=1)
-        self.alpha_batches = task.sampler(task.images.architecture, settings.batch, seed_offset=2)
-        self.sample = task.sampler(task.images.weights, settings.batch, seed_offset=3).draw()
+        self.weight_batches = task.sampler(task.images.weights, settings.batch, purpose=1)
+        self.alpha_batches = task.sampler(task.images.architecture, settings.batch, purpose=2)
+        self.sample = task.sampler(task.images.weights, settings.batch, purpose=3).draw()
         calibrate(self.supernet.eval(), lambda: self.supernet(self.sample.lr, self.start))
         self.learned = [*self.supernet.weights(), *self.supernet.quantizer_parameters()]
         groups: list[dict[str, Any]] = [
@@ -121,7 +121,6 @@ class _Search:
 
     def run(self) -> SearchOutcome:
         step = 0
-        entropy_at_start = self._entropy()
         for epoch in range(self.settings.epochs):
             last_step = self.settings.steps * (epoch + 1) // self.settings.epochs
             losses = []
@@ -130,9 +129,13 @@ class _Search:
                 losses.append(self._iterate(step, epoch))
                 self.task.journal.step(step, {"loss": losses[-1]})
             self._judge(step, epoch, mean_loss(losses, step))
-        best = self.best
-        if best is None:
-            raise RuntimeError("a search has at least one epoch")
+        if self.best is None:
+            raise RuntimeError("an epoch is always left to search in")
+        return self._outcome(self.best)
+
+    def _outcome(self, best: _Best) -> SearchOutcome:
+        end = self.settings.final_temperature
+        ties_at_end = self.supernet.ties(self.settings.tie, end)
         return SearchOutcome(
             best=best.architecture,
             last=self.task.architecture(self.supernet.best()),
@@ -141,9 +144,9 @@ class _Search:
             supernet_psnr=best.supernet_psnr,
             details={
                 "best_epoch": best.epoch,
-                "entropy_at_start": entropy_at_start,
-                "entropy_at_end": self._entropy(),
-                "ties_at_end": [tie._asdict() for tie in self.supernet.ties(self.settings.tie)],
+                "entropy_at_start": float(entropy(self.start).mean()),
+                "entropy_at_end": self._entropy(end),
+                "ties_at_end": [tie._asdict() for tie in ties_at_end],
             },
         )
 
@@ -155,19 +158,21 @@ class _Search:
             self._alpha_step(self.alpha_batches.draw(), epoch, temperature)
         return self._weight_step(self.weight_batches.draw(), temperature)
 
-    def _probabilities(self, temperature: float) -> Tensor:
+    def _sample(self, temperature: float) -> Tensor:
+        """What the supernet runs with: drawn at random, but for ``softmax``."""
         return relax(self.supernet.logits(), self.settings.relaxation, temperature)
 
     def _alpha_step(self, batch: Batch, epoch: int, temperature: float) -> None:
-        probabilities = self._probabilities(temperature)
-        loss = self._loss(batch, probabilities) + penalty(self.task.regularizers, self._state(probabilities, epoch))
+        # The penalties are on the distribution: those of a random draw would only push away what was drawn.
+        state = self._state(self.supernet.alpha, self.supernet.probabilities(temperature), epoch)
+        loss = self._loss(batch, self._sample(temperature)) + penalty(self.task.regularizers, state)
         # Only the architecture's gradient is asked for, so none is computed for the weights.
         (self.supernet.alpha.grad,) = torch.autograd.grad(loss, [self.supernet.alpha])
         self.alpha_optimizer.step()
 
     def _weight_step(self, batch: Batch, temperature: float) -> Tensor:
         with torch.no_grad():
-            probabilities = self._probabilities(temperature)
+            probabilities = self._sample(temperature)
         loss = self._loss(batch, probabilities)
         self.weight_optimizer.zero_grad()
         loss.backward()
@@ -181,44 +186,42 @@ class _Search:
             enlarged = self.supernet(batch.lr, probabilities)
         return F.l1_loss(enlarged.float(), batch.hr)
 
-    def _state(self, probabilities: Tensor, epoch: int) -> Progress:
+    def _state(self, alpha: Tensor, probabilities: Tensor, epoch: int) -> SearchProgress:
         warmup, epochs = self.settings.warmup, self.settings.epochs
-        return Progress(
-            self.supernet.alpha,
-            probabilities,
-            self.start,
-            max(epoch - warmup, 0),
-            epochs - warmup,
-            self.task.prices,
-        )
+        since = max(epoch - warmup, 0)
+        return SearchProgress(alpha, probabilities, self.start, since, epochs - warmup, self.task.prices)
 
     def _temperature(self, step: int) -> float:
         start, end = self.settings.temperature, self.settings.final_temperature
         return float(start * (end / start) ** (step / self.settings.steps))
 
     @torch.no_grad()
-    def _entropy(self) -> float:
-        return float(entropy(self.supernet.probabilities()).mean())
+    def _entropy(self, temperature: float) -> float:
+        return float(entropy(self.supernet.probabilities(temperature)).mean())
 
     @torch.no_grad()
     def _judge(self, step: int, epoch: int, loss: float) -> None:
         """Judge the architecture that stands now, and keep it if its objective is the lowest so far."""
         self.supernet.eval()
-        probabilities = self.supernet.probabilities()
+        temperature = self._temperature(step)
+        probabilities = self.supernet.probabilities(temperature)
         supernet_psnr, _ = self.task.validate(_Mixture(self.supernet, probabilities))
         chosen = self.supernet.best()
         psnr, error = self.task.validate(self.task.derive(self.supernet, chosen, self.sample))
         objective = error + self._price(chosen)
-        if self.best is None or objective < self.best.objective:
+        # While alpha is frozen every slot is a tie: its first candidate was not chosen by anything.
+        was_searched = epoch >= self.settings.warmup
+        if was_searched and (self.best is None or objective < self.best.objective):
             state = {name: value.clone() for name, value in self.supernet.state_dict().items()}
-            ties = self.supernet.ties(self.settings.tie)
+            ties = self.supernet.ties(self.settings.tie, temperature)
             self.best = _Best(objective, epoch, self.task.architecture(chosen), ties, state, supernet_psnr)
         measured = {"loss": loss, "psnr": psnr, "supernet_psnr": supernet_psnr, "objective": objective}
         self.task.journal.record(step, {"epoch": epoch, **measured, **self._choices(probabilities)})
 
     def _price(self, chosen: dict[str, Candidate]) -> float:
-        """The penalties of one single network, as at the end of the search (its entropy is zero)."""
-        state = self._state(self.supernet.one_hot(chosen), self.settings.epochs - 1)
+        """The penalties of one single network: its entropy is zero, and it has no alpha."""
+        rows = self.supernet.one_hot(chosen)
+        state = self._state(torch.zeros_like(rows), rows, self.settings.epochs - 1)
         return float(penalty(self.task.regularizers, state))
 
     def _choices(self, probabilities: Tensor) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pydantic import PositiveFloat, PositiveInt
 from qnas.core.components import Searcher
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
-from qnas.core.engine.search import Progress, SearchOutcome, SearchTask, penalty
+from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
 from qnas.core.engine.training import Schedule, Trained, train
 from qnas.core.network import Candidate, build_found, one_hot, slot_candidates, uniform
 
@@ -45,7 +45,7 @@ class RandomSearch(Searcher):
             chosen = {path: options[random.integers(len(options))] for path, options in candidates.items()}
             trained = self._train(task, chosen, sample)
             rows = one_hot(candidates, chosen).to(task.device)
-            state = Progress(torch.zeros_like(rows), rows, uniform(candidates).to(task.device), 0, 1, task.prices)
+            state = SearchProgress(torch.zeros_like(rows), rows, uniform(candidates).to(task.device), 0, 1, task.prices)
             objective = trained.last_error + float(penalty(task.regularizers, state))
             tried.append((objective, chosen))
             record = {"sample": sample, "psnr": trained.last_psnr, "objective": objective}
@@ -58,11 +58,14 @@ class RandomSearch(Searcher):
         torch.manual_seed(task.seed + sample)
         network = place(build_found(task.space, task.scale, chosen, task.train_quantizer), task.device)
         images = [*task.images.weights, *task.images.architecture]
-        batches = task.sampler(images, self.batch, seed_offset=sample)
+        batches = task.sampler(images, self.batch, purpose=sample)
         calibrate(network, functools.partial(network, batches.draw().lr))
         schedule = Schedule(self.steps, self.learning_rate, 1, self.clip, task.precision)
 
         def report(step: int, metrics: dict[str, object]) -> None:
             task.journal.step(sample * self.steps + step, metrics)
 
-        return train(network, batches, task.images.validation, schedule, report, report)
+        def report_nothing(step: int, metrics: dict[str, object]) -> None:
+            """The whole sample is recorded once its objective is known."""
+
+        return train(network, batches, task.images.validation, schedule, report, report_nothing)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -69,7 +70,7 @@ def test_the_plugin_of_the_readme_is_found_and_runs(plugin: Path, checkout: Path
 
 
 def test_the_operation_of_contributing_works() -> None:
-    names = {**vars(components), "nn": torch.nn, "PositiveInt": __import__("pydantic").PositiveInt}
+    names: dict[str, Any] = {"__name__": "shuffled"}
     exec(blocks("CONTRIBUTING.md", "python")[0], names)
     operation = names["ShuffledConvolution"](groups=2)
     slot = components.SlotShape("body", 4, 6)

@@ -19,6 +19,13 @@ def test_entropy_falls_under_a_tenth_of_its_start(quickstart: Path) -> None:
 def test_each_slot_has_one_operation_at_one_width(quickstart: Path) -> None:
     slots = json.loads((quickstart / "architecture.json").read_text())["slots"]
     assert len(slots) == 11
+    assert json.loads((quickstart / "result.json").read_text())["ties"] == []
+    epoch = json.loads((quickstart / "search/result.json").read_text())["best_epoch"]
+    history = [json.loads(line) for line in (quickstart / "search/history.jsonl").read_text().splitlines()]
+    for path, probabilities in history[epoch]["probabilities"].items():
+        best = max(probabilities, key=probabilities.get)
+        assert probabilities[best] > 0.9
+        assert best == f"{slots[path]['operation']['name']} @ {slots[path]['weight_bits']}"
     for choice in slots.values():
         assert choice["operation"]["name"]
         assert choice["weight_bits"] == choice["activation_bits"] in {4, 8}

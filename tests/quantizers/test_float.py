@@ -12,5 +12,5 @@ def test_leaves_every_tensor_as_it_is():
 
 
 def test_its_layers_count_as_float_whatever_their_width_says():
-    convolution = QuantizedConv2d(NONE, Widths(4, 8), 3, 5, 1, 1, 1, kernel_size=3)
+    convolution = QuantizedConv2d(NONE, Widths(4, 8), 3, 5, 3, 1, 1, 1)
     assert convolution.widths == FLOAT

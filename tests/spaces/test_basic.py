@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from qnas.core.components import Quantizer, Space
-from qnas.core.network import build_found, fill, open_slots, slot_candidates
+from qnas.core.network import build_found, fill, find_slots, slot_candidates
 
 WIDE = ["conv1x1", "conv3x3", "conv5x5", "conv3x3g3", "conv5x5g3"]
 
@@ -27,7 +27,7 @@ def test_output_is_the_enlarged_image(variant, scale, image_residual):
 
 @pytest.mark.parametrize(("variant", "chain"), [("A", 3), ("B", 2)])
 def test_slots_are_those_of_the_method(variant, chain):
-    slots = open_slots(basic(variant=variant).build(4))
+    slots = find_slots(basic(variant=variant).build(4))
     cell = [*(f"chain.{i}" for i in range(chain)), "skip"]
     assert list(slots) == [
         "head.0",
@@ -48,7 +48,7 @@ def test_slots_are_those_of_the_method(variant, chain):
 
 
 def test_a_relu_stands_before_every_slot_but_those_that_read_an_image():
-    slots = open_slots(basic().build(2))
+    slots = find_slots(basic().build(2))
     without = {path: shape.signed for path, shape in slots.items() if shape.activation == "none"}
     # The input image is never negative; the enlarged one may be.
     assert without == {"head.0": False, "tail.0": True}
@@ -65,7 +65,7 @@ def test_default_candidates_are_those_of_the_method():
     }
     space = basic()
     candidates = slot_candidates(space, 4)
-    for path, shape in open_slots(space.build(4)).items():
+    for path, shape in find_slots(space.build(4)).items():
         labels = [f"{name} @ {bits}" for name in expected[shape.role] for bits in (4, 8)]
         assert [candidate.label for candidate in candidates[path]] == labels
 

@@ -24,7 +24,7 @@ def test_even_kernels_are_refused():
 
 def test_quantized_convolution_convolves_with_quantized_weights_and_float_bias():
     torch.manual_seed(0)
-    layer = QuantizedConv2d(LSQ, Widths(3, 8), 4, 6, 2, 2, 3, kernel_size=3)
+    layer = QuantizedConv2d(LSQ, Widths(3, 8), 4, 6, 3, 2, 2, 3)
     features = torch.randn(2, 4, 9, 9)
     mean = layer.weight.detach().abs().mean(dim=(1, 2, 3), keepdim=True)
     step = 2 * mean / 3**0.5  # set up from its own weights when it is made

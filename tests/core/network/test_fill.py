@@ -13,8 +13,8 @@ from qnas.core.network import (
     Supernet,
     build_found,
     fill,
+    find_slots,
     inherit_weights,
-    open_slots,
     slot_candidates,
 )
 
@@ -46,12 +46,12 @@ def tail_space(*names, **slot):
 
 def test_fill_puts_into_each_slot_what_was_chosen_for_its_path():
     network = nn.Sequential(Slot("head", 3, 4), nn.ReLU(), nn.ModuleDict({"deep": Slot("body", 4, 4)}))
-    assert list(open_slots(network)) == ["0", "2.deep"]
+    assert list(find_slots(network)) == ["0", "2.deep"]
     asked = []
     filled = fill(network, lambda path, shape: asked.append((path, shape.role)) or nn.Identity())
     assert filled is network
     assert asked == [("0", "head"), ("2.deep", "body")]
-    assert not open_slots(network)
+    assert not find_slots(network)
 
 
 def test_found_network_has_one_filled_slot_for_each_choice():
@@ -59,7 +59,7 @@ def test_found_network_has_one_filled_slot_for_each_choice():
     chosen = {path: options[0] for path, options in slot_candidates(space, 2).items()}
     network = build_found(space, 2, chosen, NONE)
     assert [p for p, m in network.named_modules() if isinstance(m, FilledSlot)] == list(chosen)
-    assert not open_slots(network)
+    assert not find_slots(network)
 
 
 def test_a_scale_that_the_space_cannot_do_is_an_input_error():

@@ -158,7 +158,7 @@ MISTAKES = {
         "must be one bit-width, or a pair: [weights, activations] (got [4, 4, 8])",
     ),
     "bits that are no list": ("space: {name: basic, bits: 4}\n", "spec.yaml:1:28: space.bits", "must be a list"),
-    "no bits": ("space: {name: basic, bits: []}\n", "spec.yaml:1:28: space.bits", "must have at least 1"),
+    "no bits": ("space: {name: basic, bits: []}\n", "spec.yaml:1:28: space.bits", "must not be empty"),
     "an operation that stands there twice": (
         "space: {name: basic, operations: [conv3x3, conv3x3]}\n",
         "spec.yaml:1:34: space.operations",
@@ -173,7 +173,7 @@ MISTAKES = {
     "a scale that the space can't do": (
         "seed: 1\nscale: 5\n",
         "spec.yaml:2:8: scale",
-        "the space 'basic' can't do it (it can do: 2, 3, 4)",
+        "the space 'basic' can't do scale 5 (it can do: 2, 3, 4)",
     ),
     "an operation that can't live in a slot": (
         "space:\n  name: basic\n  operations: {head: [conv3x3, identity]}\n",
@@ -214,7 +214,7 @@ MISTAKES = {
     "a name that is a path": ("name: a/b\n", "spec.yaml:1:7: name", f"{LETTERS} (got 'a/b')"),
     "a name that climbs": ("name: ..\n", "spec.yaml:1:7: name", LETTERS),
     "an empty name": ("name: ''\n", "spec.yaml:1:7: name", LETTERS),
-    "no test set": ("data: {test: {}}\n", "spec.yaml:1:14: data.test", "must have at least 1"),
+    "no test set": ("data: {test: {}}\n", "spec.yaml:1:14: data.test", "must not be empty"),
     "a regularizer that is a number": (
         "regularizers:\n  entropy: 0.1\n",
         "spec.yaml:2:12: regularizers.entropy",

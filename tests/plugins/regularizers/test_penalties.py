@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from qnas.core.components import Cost, Quantizer, Regularizer, Space
-from qnas.core.engine.search import Prices, Progress, penalty
+from qnas.core.engine.search import Prices, SearchProgress, penalty
 from qnas.core.network import Supernet, count_found, count_space
 from qnas.plugins.regularizers.penalties import entropy, published_ramp
 
@@ -25,7 +25,7 @@ def progress():
     start = supernet.probabilities().detach()
     torch.nn.init.normal_(supernet.alpha, generator=torch.Generator().manual_seed(0))
     prices = Prices(count_space(SPACE, 2, lsq), torch.device("cpu"))
-    return supernet, lambda rows: Progress(supernet.alpha, rows, start, 7, 10, prices)
+    return supernet, lambda rows: SearchProgress(supernet.alpha, rows, start, 7, 10, prices)
 
 
 @settings(deadline=None, max_examples=40, derandomize=True)

@@ -1,0 +1,104 @@
+"""What a run shows as it goes: to people, and to plugins."""
+
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from qnas.core.cli.main import invoke
+from qnas.core.cli.progress import LiveProgress, PlainProgress, listening
+from qnas.core.cli.run import STAGES as CHOICES
+from qnas.core.engine import RunFolder, run_spec
+from qnas.core.engine.stages import STAGES
+from qnas.core.registry import hookimpl
+from qnas.core.spec import load_spec
+
+
+class Ears:
+    """A plugin that logs elsewhere."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+        self.steps: dict[str, list[int]] = {}
+        self.metrics: dict[str, set[str]] = {}
+
+    @hookimpl
+    def qnas_stage_began(self, folder: RunFolder, stage: str, steps: int) -> None:
+        self.heard.append(("began", stage))
+        self.steps[stage] = [steps]
+
+    @hookimpl
+    def qnas_step(self, folder: RunFolder, stage: str, step: int, metrics: Mapping[str, Any]) -> None:
+        self.steps[stage].append(step)
+        self.metrics.setdefault(stage, set()).update(metrics)
+
+    @hookimpl
+    def qnas_stage_ended(self, folder: RunFolder, stage: str, result: Mapping[str, Any]) -> None:
+        self.heard.append(("ended", stage))
+        assert stage == "data" or folder.has(f"{stage}/result.json")
+
+
+def test_plugins_hear_every_stage_and_step(tiny: Path) -> None:
+    ears = Ears()
+    with listening(ears):
+        run_spec(load_spec(tiny), RunFolder(tiny.parent / "out"))
+    stages = ["data", *STAGES]
+    assert ears.heard == [(event, stage) for stage in stages for event in ("began", "ended")]
+    assert ears.steps["search"][0] == ears.steps["train"][0] == 6
+    assert sorted(set(ears.steps["train"][1:])) == [1, 2, 3, 4, 5, 6]
+    assert {"loss", "psnr", "bitops", "entropy"} <= ears.metrics["search"]
+
+
+def test_plain_lines_say_stage_step_loss_psnr_bitops_entropy_and_eta(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke(["run", str(tiny), "--out", str(tiny.parent / "out")]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "search: began, 6 steps" in lines
+    number = r"[0-9.]+"
+    pattern = rf"search 2/6  loss {number}  PSNR {number} dB  {number} [kMG]BitOps  entropy {number}  ETA {number} s"
+    assert sum(bool(re.fullmatch(pattern, line)) for line in lines) == 1
+    assert not any("\x1b" in line for line in lines)
+    assert any(re.fullmatch(rf"train: done in {number} s", line) for line in lines)
+
+
+def test_long_work_is_told_between_validations(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 3.0, 11.0, 12.0])
+    monkeypatch.setattr("qnas.core.cli.progress.time.monotonic", lambda: next(now))
+    console = Console(file=io.StringIO(), width=200)
+    plain = PlainProgress(console)
+    plain._began = plain._said = 0.0
+    plain._steps = 10
+    plain.qnas_step("train", 1, {"loss": torch.tensor(0.5)})
+    plain.qnas_step("train", 2, {"loss": torch.tensor(0.25)})
+    assert console.file.getvalue() == "train 2/10  loss 0.2500  ETA 44 s\n"  # type: ignore[attr-defined]
+
+
+def test_the_live_bar_shows_the_latest_metrics() -> None:
+    console = Console(file=io.StringIO(), width=120, force_terminal=True)
+    with Progress(TextColumn("{task.description} {task.fields[metrics]}", markup=False), console=console) as bars:
+        live = LiveProgress(bars)
+        live.qnas_stage_began("search", 10)
+        live.qnas_step(4, {"loss": torch.tensor(0.125), "psnr": 31.5, "bitops": 2.5e8, "entropy": 0.5})
+        assert bars.tasks[0].completed == 4
+        assert bars.tasks[0].fields["metrics"] == "loss 0.1250  PSNR 31.50 dB  250 MBitOps  entropy 0.500"
+        live.qnas_stage_ended({"seconds": 61})
+        assert bars.tasks[0].finished
+        assert "1 min 1 s" in bars.tasks[0].fields["metrics"]
+
+
+def test_names_are_never_taken_for_markup(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny.write_text(tiny.read_text().replace("test: {leaves:", "test: {'[/x] [red]':"))
+    assert invoke(["check", str(tiny)]) == 0
+    assert invoke(["run", str(tiny), "--out", str(tiny.parent / "out")]) == 0
+    assert "[/x] [red]" in capsys.readouterr().out
+
+
+def test_the_stages_to_choose_from_are_those_of_the_engine() -> None:
+    assert tuple(STAGES) == CHOICES
