@@ -1,5 +1,6 @@
 """Every command and every piece of code in the documents works."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -90,3 +91,9 @@ def test_the_folder_of_a_run_is_as_the_readme_says(quickstart: Path) -> None:
     for name in ("spec.yaml", "environment.json", "architecture.json", "model.safetensors", "result.json"):
         assert f"`{name}`" in (ROOT / "README.md").read_text()
         assert (quickstart / name).is_file()
+
+
+def test_what_the_documents_point_to_is_there() -> None:
+    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\(([^)]+)\)", (ROOT / document).read_text()):
+            assert target.startswith("https://") or (ROOT / target).exists(), target
