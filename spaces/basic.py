@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
@@ -12,6 +13,9 @@ from qnas.spaces.image_residual import Enlarge, ImageResidual
 
 RGB = 3
 _BRANCH_SCALE = 0.2
+# Beside an image-space residual the network starts with next to nothing to add. With more, training first turns it
+# off, and as often as not the ReLU before the upsampling slot never opens again.
+_START_GAIN = 0.1
 
 
 class BasicSpace(Space):
@@ -45,7 +49,7 @@ class BasicSpace(Space):
 
 
 class BasicNetwork(nn.Module):
-    """The network of the basic space."""
+    """The network of the basic space. ``gain`` is one number, which folds into the upsampling convolution."""
 
     def __init__(self, space: BasicSpace, scale: int) -> None:
         super().__init__()
@@ -59,12 +63,13 @@ class BasicNetwork(nn.Module):
         self.upsample = Slot("upsample", c, RGB * scale**2)
         self.shuffle = nn.PixelShuffle(scale)
         self.enlarge = Enlarge(space.image_residual, scale)
+        self.gain = nn.Parameter(torch.tensor(_START_GAIN if space.image_residual != "none" else 1.0))
         self.tail = nn.Sequential(Slot("tail", RGB, RGB, activation="none"), Slot("tail", RGB, RGB))
 
     def forward(self, lr_image: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, 3, H * scale, W * scale), RGB in 0..1."""
         head = self.head(lr_image)
-        enlarged = self.shuffle(self.upsample(self.body(head) + head))
+        enlarged = self.gain * self.shuffle(self.upsample(self.body(head) + head))
         result: Tensor = self.tail(enlarged) + enlarged + self.enlarge(lr_image)
         return result
 

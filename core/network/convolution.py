@@ -13,7 +13,7 @@ def same_padding(kernel_size: tuple[int, int], dilation: int) -> tuple[int, int]
 
 
 class SameConv2d(nn.Conv2d):
-    """A zero-padded convolution that keeps the size; odd kernels only."""
+    """A zero-padded convolution that keeps the size; odd kernels only. Its bias starts at zero."""
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Size, stride: int, groups: int, dilation: int
@@ -23,6 +23,12 @@ class SameConv2d(nn.Conv2d):
             raise ValueError(f"a 'same' convolution needs odd kernel sizes (got {size})")
         padding = same_padding(size, dilation)
         super().__init__(in_channels, out_channels, size, stride, padding, dilation=dilation, groups=groups)
+
+    def reset_parameters(self) -> None:
+        """Start as PyTorch does, but with no bias: random biases are most of what an SR network first unlearns."""
+        super().reset_parameters()
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
         """The convolution with ``weight`` in place of its own."""

@@ -123,8 +123,10 @@ class DoubleTheMean(nn.Module):
 def test_parts_are_connected_as_the_method_says(variant, cells, expected, image_residual, added):
     space = basic(channels=4, cells=cells, variant=variant, residual="plain", image_residual=image_residual)
     network = fill(space.build(2), lambda _, shape: DoubleTheMean(shape.out_channels))
+    assert network.gain.item() == pytest.approx(0.1 if added else 1.0)  # beside the image it starts with little to add
     output = network(torch.ones(1, 3, 4, 4))
-    torch.testing.assert_close(output, torch.full((1, 3, 8, 8), float(expected + added)))
+    grown = expected * network.gain.item() + added
+    torch.testing.assert_close(output, torch.full((1, 3, 8, 8), grown))
 
 
 def test_upsampling_is_a_pixel_shuffle():

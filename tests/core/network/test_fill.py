@@ -103,6 +103,9 @@ def test_inherited_weights_leave_the_quantizers_their_own_state(searched_with, c
     torch.manual_seed(0)
     space, lsq = Space.of(RICH), Quantizer.of("lsq")
     supernet = Supernet(space, 2, Quantizer.of(searched_with))
+    with torch.no_grad():
+        for weight in supernet.weights():
+            weight.add_(0.1)  # as if trained: biases start at zero in both
     chosen = choose(supernet.candidates, 1)
     found = build_found(space, 2, chosen, lsq)
     before = {name: p.clone() for name, p in found.named_parameters()}

@@ -97,7 +97,7 @@ def test_every_quantizers_step_is_among_the_weights_and_is_trained_and_saved():
     saved = {value.data_ptr() for value in made.state_dict().values()}
     assert all(p.data_ptr() in saved for q in quantizers for p in q.parameters())
     before = [q.grid().step.clone() for q in quantizers]
-    trained(made)
+    trained(made, steps=10)
     assert all((q.grid().step != old).any() for q, old in zip(quantizers, before, strict=True))
 
 
