@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from qnas.core.engine.device import autocast
 from qnas.core.engine.evaluate import validate
 from qnas.core.engine.images import ImagePair
+from qnas.core.engine.optimizer import adam
 from qnas.core.engine.patches import PatchSampler
 from qnas.core.errors import QnasError
 from qnas.core.spec.spec import Precision
@@ -79,7 +80,7 @@ def train(
     Raises:
         QnasError: The loss is no longer a finite number.
     """
-    optimizer = torch.optim.Adam(network.parameters(), lr=schedule.learning_rate)
+    optimizer = adam(network, schedule.learning_rate)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
     due = {schedule.steps * (i + 1) // schedule.validations for i in range(schedule.validations)} - {0}
     best, best_psnr, best_step, psnr, error = {}, float("-inf"), 0, float("nan"), float("nan")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import FakeQuantizer, Quantizer, Space
+from qnas.core.components import Quantizer, Space
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import Form, build_mixed
 from qnas.core.network.mixed import MixedSlot
@@ -103,10 +103,5 @@ class Supernet(nn.Module):
         return found
 
     def weights(self) -> list[nn.Parameter]:
-        """All parameters but ``alpha`` and those of quantizers."""
-        others = {self.alpha, *self.quantizer_parameters()}
-        return [p for p in self.parameters() if p not in others]
-
-    def quantizer_parameters(self) -> list[nn.Parameter]:
-        """What quantizers learn, such as steps; weight decay would pull them to a meaningless place."""
-        return [p for m in self.modules() if isinstance(m, FakeQuantizer) for p in m.parameters()]
+        """All parameters but ``alpha``."""
+        return [p for p in self.parameters() if p is not self.alpha]

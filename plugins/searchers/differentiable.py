@@ -1,7 +1,7 @@
 """The differentiable search of QuantNAS: alternating gradient steps on the architecture and on the weights."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from qnas.core.components import Searcher, invalid
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
+from qnas.core.engine.optimizer import adam
 from qnas.core.engine.patches import Batch
 from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
 from qnas.core.engine.training import mean_loss
@@ -107,12 +108,9 @@ class _Search:
         self.alpha_batches = task.sampler(task.images.architecture, settings.batch, purpose=2)
         self.sample = task.sampler(task.images.weights, settings.batch, purpose=3).draw()
         calibrate(self.supernet.eval(), lambda: self.supernet(self.sample.lr, self.start))
-        self.learned = [*self.supernet.weights(), *self.supernet.quantizer_parameters()]
-        groups: list[dict[str, Any]] = [
-            {"params": self.supernet.weights(), "weight_decay": settings.weight_decay},
-            {"params": self.supernet.quantizer_parameters()},
-        ]
-        self.weight_optimizer = torch.optim.Adam(groups, lr=settings.learning_rate)
+        self.weight_optimizer = adam(
+            self.supernet, settings.learning_rate, settings.weight_decay, but=self.supernet.alpha
+        )
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.weight_optimizer, settings.steps)
         self.alpha_optimizer = torch.optim.Adam(
             [self.supernet.alpha], lr=settings.alpha_learning_rate, betas=(0.5, 0.999)
@@ -176,7 +174,7 @@ class _Search:
         loss = self._loss(batch, probabilities)
         self.weight_optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.learned, self.settings.clip)
+        nn.utils.clip_grad_norm_(self.supernet.weights(), self.settings.clip)
         self.weight_optimizer.step()
         self.schedule.step()
         return loss.detach()

@@ -128,10 +128,11 @@ def test_a_loss_that_is_no_number_stops_the_search(make_task):
 
 
 def test_weight_decay_spares_what_quantizers_learn(make_task):
-    from qnas.core.components import Quantizer
+    from qnas.core.components import FakeQuantizer, Quantizer
 
     search = _Search(settings(weight_decay=0.1), make_task(search_quantizer=Quantizer.of("lsq")))
     decay = {id(p): group["weight_decay"] for group in search.weight_optimizer.param_groups for p in group["params"]}
-    assert {decay[id(p)] for p in search.supernet.weights()} == {0.1}
-    assert {decay[id(p)] for p in search.supernet.quantizer_parameters()} == {0}
+    steps = {id(p) for m in search.supernet.modules() if isinstance(m, FakeQuantizer) for p in m.parameters()}
+    assert {decay[i] for i in steps} == {0}
+    assert {decay[id(p)] for p in search.supernet.weights() if id(p) not in steps} == {0.1}
     assert id(search.supernet.alpha) not in decay
