@@ -30,6 +30,7 @@ def qnas_register_operations(register: Register) -> None:
             kernel=k,
             width=0.5,
         )
+    register("conv2d", f"{_CONVOLUTION}:Conv2d", "A convolution with all of PyTorch's arguments")
     register("identity", f"{_SPECIAL}:Identity", "Passes the input on")
     register("native", f"{_SPECIAL}:Native", "What the original architecture has in the slot")
 
@@ -37,6 +38,7 @@ def qnas_register_operations(register: Register) -> None:
 @hookimpl
 def qnas_register_residuals(register: Register) -> None:
     """Register residual connections."""
+    register("none", "qnas.plugins.residuals.plain:NoResidual", "F(x)")
     register("plain", "qnas.plugins.residuals.plain:PlainResidual", "F(x) + x")
     register("adq", "qnas.plugins.residuals.adaptive:ADQResidual", "(a s + c) F(BN(x)) + x (QuantNAS)")
     register("adadm", "qnas.plugins.residuals.adaptive:AdaDMResidual", "exp(a log s + c) F(BN(x)) + x (AdaDM)")

@@ -1,9 +1,35 @@
-"""Registers the spaces that qnas ships."""
+"""Registers the spaces and blocks that qnas ships."""
 
 from qnas.core.registry import Register, hookimpl
+
+_BLOCKS = "qnas.spaces.blocks"
+_KNOWN = "qnas.spaces.known"
 
 
 @hookimpl
 def qnas_register_spaces(register: Register) -> None:
-    """Register them."""
-    register("basic", "qnas.spaces.basic:BasicSpace", "Head, body cells, pixel shuffle and tail (QuantNAS)")
+    """Register spaces."""
+    register("basic", "qnas.spaces.basic:BasicSpace", "QuantNAS's basic space: head, body cells, pixel shuffle, tail")
+    register("skeleton", "qnas.spaces.skeleton:Skeleton", "Compose a network of blocks: head, body, upsampler, tail")
+    register("espcn", f"{_KNOWN}.plain:ESPCN", "ESPCN (Shi et al. 2016)")
+    register("fsrcnn", f"{_KNOWN}.plain:FSRCNN", "FSRCNN (Dong et al. 2016) with pixel shuffle")
+    register("ecbsr", f"{_KNOWN}.plain:ECBSR", "ECBSR-M16C64 (Zhang et al. 2021), inference form")
+    register("abpn", f"{_KNOWN}.plain:ABPN", "ABPN (Du et al. 2021)")
+    register("srresnet", f"{_KNOWN}.residual:SRResNet", "SRResNet (Ledig et al. 2017), without Batch Norm")
+    register("edsr-baseline", f"{_KNOWN}.residual:EDSRBaseline", "EDSR-baseline (Lim et al. 2017)")
+    register("imdn", f"{_KNOWN}.distillation:IMDN", "IMDN (Hui et al. 2019)")
+    register("rfdn", f"{_KNOWN}.distillation:RFDN", "RFDN (Liu et al. 2020)")
+    register("rlfn", f"{_KNOWN}.distillation:RLFN", "RLFN (Kong et al. 2022)")
+    register("quantnas-rfdn", f"{_KNOWN}.distillation:QuantNASRFDN", "QuantNAS's space inspired by RFDN")
+
+
+@hookimpl
+def qnas_register_blocks(register: Register) -> None:
+    """Register blocks."""
+    register("residual", f"{_BLOCKS}.residual:ResidualBlock", "Two convolutions beside the identity (EDSR)")
+    register("basic-cell", f"{_BLOCKS}.cell:BasicCell", "A chain of slots beside a skip slot (QuantNAS)")
+    register("chain", f"{_BLOCKS}.chain:Chain", "A plain chain of convolutions")
+    register("rfdb", f"{_BLOCKS}.distillation:RFDB", "Residual feature distillation (RFDN)")
+    register("imdb", f"{_BLOCKS}.distillation:IMDB", "Information multi-distillation (IMDN)")
+    register("rlfb", f"{_BLOCKS}.local:RLFB", "Residual local features (RLFN)")
+    register("spab", f"{_BLOCKS}.local:SPAB", "Parameter-free attention (SPAN)")

@@ -1,10 +1,21 @@
 """What can be plugged in: one interface a file."""
 
+from qnas.core.components.activation import Activation, is_signed, make_activation
 from qnas.core.components.bits import FLOAT, FLOAT_BITS, Bits, Widths
+from qnas.core.components.block import Block
 from qnas.core.components.component import Component
 from qnas.core.components.cost import ConvolutionShape, Cost
 from qnas.core.components.dataset import Dataset, Pixels, SourceImage
-from qnas.core.components.operation import Activation, Layers, Operation, Size, SlotShape
+from qnas.core.components.operation import (
+    ConvShape,
+    Layers,
+    Operation,
+    PaddingMode,
+    Pair,
+    Size,
+    SlotShape,
+    same_padding,
+)
 from qnas.core.components.quantizer import (
     FakeQuantizer,
     Grid,
@@ -17,6 +28,7 @@ from qnas.core.components.quantizer import (
 from qnas.core.components.regularizer import Regularizer, SearchState
 from qnas.core.components.report import Report
 from qnas.core.components.residual import Residual
+from qnas.core.components.rules import Offer, SlotRule
 from qnas.core.components.searcher import Searcher
 from qnas.core.components.settings import Frozen, FrozenDict, Settings, invalid
 from qnas.core.components.space import Space
@@ -26,7 +38,9 @@ __all__ = [
     "FLOAT_BITS",
     "Activation",
     "Bits",
+    "Block",
     "Component",
+    "ConvShape",
     "ConvolutionShape",
     "Cost",
     "Dataset",
@@ -36,7 +50,10 @@ __all__ = [
     "Grid",
     "Layers",
     "Mixture",
+    "Offer",
     "Operation",
+    "PaddingMode",
+    "Pair",
     "Pixels",
     "Quantizer",
     "Regularizer",
@@ -46,6 +63,7 @@ __all__ = [
     "Searcher",
     "Settings",
     "Size",
+    "SlotRule",
     "SlotShape",
     "SourceImage",
     "Space",
@@ -54,4 +72,7 @@ __all__ = [
     "Widths",
     "integer_range",
     "invalid",
+    "is_signed",
+    "make_activation",
+    "same_padding",
 ]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 FLOAT_BITS = 32
+FLOAT_WORD = "float"
 
 
 class Widths(NamedTuple):
@@ -28,6 +29,8 @@ FLOAT = Widths(FLOAT_BITS, FLOAT_BITS)
 
 
 def _bits(value: Any) -> int:
+    if value == FLOAT_WORD:
+        return FLOAT_BITS
     if isinstance(value, bool) or not isinstance(value, int) or not (2 <= value <= 16 or value == FLOAT_BITS):
         raise ValueError("must be a whole number of bits from 2 to 16, or 32 for float")
     return value
@@ -42,7 +45,7 @@ def _widths(value: Any) -> Widths:
     return Widths(_bits(value[0]), _bits(value[1]))
 
 
-_OneNumber = Annotated[int, Field(ge=2, le=16)] | Literal[32]
+_OneNumber = Annotated[int, Field(ge=2, le=16)] | Literal[32, "float"]
 
 Bits = Annotated[
     Widths,

@@ -26,11 +26,13 @@ class Component(Settings):
     """
 
     kind: ClassVar[str]
+    name_keys: ClassVar[tuple[str, ...]] = ("name",)
+    """The keys by which YAML may name a component of this kind."""
     name: str = ""
 
     @classmethod
-    def of(cls, reference: str | Mapping[str, Any]) -> Self:
-        """The component that a name, or a mapping with ``name`` and fields, refers to.
+    def of(cls, reference: Self | str | Mapping[str, Any]) -> Self:
+        """The component that a name, or a mapping with ``name`` and fields, refers to; a component is itself.
 
         Raises:
             pydantic.ValidationError: No such name, or a field is wrong.
@@ -98,10 +100,14 @@ class Component(Settings):
             return value
         if isinstance(value, str):
             return cls._named(value, {}, ())
-        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-            return cls._named(value["name"], {k: v for k, v in value.items() if k != "name"}, ("name",))
+        keys = [key for key in cls.name_keys if isinstance(value, Mapping) and isinstance(value.get(key), str)]
+        if len(keys) == 1:
+            return cls._named(value[keys[0]], {k: v for k, v in value.items() if k != keys[0]}, (keys[0],))
+        if keys:
+            invalid(cls.__name__, f"must not stand beside '{keys[0]}': both name {a(cls.kind)}", value, keys[1])
+        key = cls.name_keys[0]
         return invalid(
-            cls.__name__, f"must be the name of {a(cls.kind)}, or a mapping with 'name' and its fields", value
+            cls.__name__, f"must be the name of {a(cls.kind)}, or a mapping with '{key}' and its fields", value
         )
 
     @classmethod
@@ -121,18 +127,19 @@ class Component(Settings):
         """JSON Schema of a reference to this kind: any registered name, or a mapping with its fields."""
         registry = plugins().registries[cls.kind]
         names: dict[str, Any] = {"enum": [entry.name for entry in registry], "type": "string"}
-        return {"anyOf": [names, *(cls._mapping_schema(entry, handler) for entry in registry)]}
+        mappings = (cls._mapping_schema(entry, key, handler) for entry in registry for key in cls.name_keys)
+        return {"anyOf": [names, *mappings]}
 
     @classmethod
-    def _mapping_schema(cls, entry: Entry, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def _mapping_schema(cls, entry: Entry, key: str, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         component: type[Component] = plugins().registries[cls.kind].load(entry.name)
         made = handler.resolve_ref_schema(handler(component.__pydantic_core_schema__))
-        fields = {key: field for key, field in made["properties"].items() if key != "name"}
+        fields = {name: field for name, field in made["properties"].items() if name != "name"}
         return {
             "type": "object",
             "description": entry.summary,
-            "properties": {"name": {"const": entry.name}, **fields},
-            "required": ["name", *(key for key in made.get("required", []) if key not in entry.defaults)],
+            "properties": {key: {"const": entry.name}, **fields},
+            "required": [key, *(name for name in made.get("required", []) if name not in entry.defaults)],
             "additionalProperties": False,
         }
 

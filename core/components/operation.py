@@ -1,15 +1,17 @@
 """The interface of operations: the candidates of a slot."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal
 
 from torch import nn
 
+from qnas.core.components.activation import Activation, is_signed
 from qnas.core.components.component import Component
 
-Activation = Literal["relu", "none"]
-Size = int | tuple[int, int]
+Pair = tuple[int, int]
+Size = int | Pair
+PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,12 @@ class SlotShape:
         in_channels: Channels that come in.
         out_channels: Channels that must come out.
         stride: Height and width come out divided by it.
-        activation: What stands before the operation; it decides whether the input is quantized unsigned.
+        activation: What stands before the operation.
         signed: Whether the slot's input can be negative once the activation has been applied.
-        native: The registered operation that the original architecture has here.
+        native: The operation that the original architecture has here, or its registered name.
+        keeps_size: Whether height and width come out as a zero-padded "same" convolution gives them. If not, only
+            the native operation fits.
+        padding_mode: How the convolutions in the slot continue an image beyond its edge.
     """
 
     role: str
@@ -32,10 +37,26 @@ class SlotShape:
     stride: int = 1
     activation: Activation = "relu"
     signed: bool = False
-    native: str = "conv3x3"
+    native: "Operation | str" = "conv3x3"
+    keeps_size: bool = True
+    padding_mode: PaddingMode = "zeros"
 
 
-class Layers(Protocol):
+@dataclass(frozen=True)
+class ConvShape:
+    """The arguments of a convolution, each size as (height, width)."""
+
+    in_channels: int
+    out_channels: int
+    kernel_size: Pair
+    stride: int
+    padding: Pair
+    dilation: Pair
+    groups: int
+    bias: bool
+
+
+class Layers(ABC):
     """Makes the layers of an operation, so that an operation is written once for every life it leads.
 
     In the found network these are convolutions at one width, in the supernet mixtures over all widths.
@@ -49,27 +70,46 @@ class Layers(Protocol):
         *,
         stride: int = 1,
         groups: int = 1,
-        dilation: int = 1,
+        dilation: Size = 1,
+        padding: Size | None = None,
+        bias: bool = True,
     ) -> nn.Module:
-        """A "same"-padded convolution with quantized weights; its input must be quantized already.
+        """A convolution with quantized weights; its input must be quantized already.
 
         A slot's input is. Between two convolutions of an operation stands :meth:`activation`.
+
+        Raises:
+            ValueError: The kernel is even and no padding is given: without one it is padded to keep the size.
         """
+        size, spread = _pair(kernel_size), _pair(dilation)
+        around = same_padding(size, spread) if padding is None else _pair(padding)
+        return self.make_conv(ConvShape(in_channels, out_channels, size, stride, around, spread, groups, bias))
 
     def activation(self, activation: Activation) -> nn.Module:
-        """An activation whose output is quantized (signed after ``"none"``)."""
+        """An activation whose output is quantized, signed where it can be negative."""
+        return self.input_activation(activation, is_signed(activation))
+
+    @abstractmethod
+    def make_conv(self, shape: ConvShape) -> nn.Module:
+        """The convolution of that shape."""
+
+    @abstractmethod
+    def input_activation(self, activation: Activation, signed: bool) -> nn.Module:
+        """The quantized activation at a slot's entrance, whose sign the slot knows."""
 
 
 class Operation(Component):
     """A candidate of a slot. An author writes :meth:`build`, and :meth:`unfit` where it has limits.
 
-    An operation whose :meth:`build` returns one bare ``layers.conv(...)`` is merged in the supernet: all such
-    candidates of a slot together cost one convolution.
+    An operation whose :meth:`build` returns one bare ``layers.conv(...)`` that keeps the size is merged in the
+    supernet: all such candidates of a slot together cost one convolution.
     """
 
     kind = "operation"
     quantized: ClassVar[bool] = True
     """Whether it has anything to quantize; one that has not sees the slot's raw input and has no bit-width."""
+    is_native: ClassVar[bool] = False
+    """Whether it is what the architecture had in the slot: it fits any slot, and takes over the slot's weights."""
 
     @abstractmethod
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
@@ -79,3 +119,18 @@ class Operation(Component):
         """Why it can't live in ``slot``, or ``""``."""
         del slot
         return ""
+
+
+def same_padding(kernel_size: Pair, dilation: Pair) -> Pair:
+    """The padding that keeps height and width at stride 1.
+
+    Raises:
+        ValueError: The kernel is even: no padding does.
+    """
+    if not (kernel_size[0] % 2 and kernel_size[1] % 2):
+        raise ValueError(f"a 'same' convolution needs odd kernel sizes (got {kernel_size})")
+    return dilation[0] * (kernel_size[0] // 2), dilation[1] * (kernel_size[1] // 2)
+
+
+def _pair(size: Size) -> Pair:
+    return (size, size) if isinstance(size, int) else size

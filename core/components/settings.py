@@ -116,11 +116,16 @@ class _Word(str):
 def _prepare(info: FieldInfo | None, value: Any) -> Any:
     """``value`` with the default component's name, and with ``true`` not taken for the number 1."""
     default = _default_name(info)
-    if default and isinstance(value, Mapping) and "name" not in value:
+    if default and isinstance(value, Mapping) and not any(key in value for key in _name_keys(info)):
         return {"name": default, **value}
     if info and info.annotation in {int, float} and isinstance(value, bool):
         return _Word(str(value).lower())
     return value
+
+
+def _name_keys(info: FieldInfo | None) -> tuple[str, ...]:
+    """The keys by which the component of a field may be named."""
+    return getattr(info.annotation, "name_keys", ()) if info is not None else ()
 
 
 def _default_name(info: FieldInfo | None) -> str:

@@ -1,20 +1,19 @@
 """The interface of search spaces: networks with open slots, and what may go into each."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, model_validator
 from torch import nn
 
-from qnas.core.components.bits import Bits
 from qnas.core.components.component import Component
 from qnas.core.components.operation import Operation, SlotShape
+from qnas.core.components.rules import Candidates, Offer, SlotRule, WidthChoices, kept
 from qnas.core.components.settings import Frozen, invalid
 from qnas.core.errors import QnasError
 
 EVERY_ROLE = "all"
-T = TypeVar("T")
 
 
 def _by_role(value: Any) -> Any:
@@ -22,14 +21,6 @@ def _by_role(value: Any) -> Any:
     return {EVERY_ROLE: value} if isinstance(value, list | tuple) else value
 
 
-def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
-    twice = [value for index, value in enumerate(values) if value in values[:index]]
-    if twice:
-        raise ValueError(f"must not list {getattr(twice[0], 'label', twice[0])} twice")
-    return values
-
-
-Candidates = Annotated[tuple[Operation, ...], Field(min_length=1), AfterValidator(_distinct)]
 CandidateTable = Annotated[
     Frozen[Candidates],
     BeforeValidator(_by_role, json_schema_input_type=dict[str, Candidates] | Candidates),
@@ -37,36 +28,68 @@ CandidateTable = Annotated[
 
 
 class Space(Component):
-    """A family of networks. An author writes :meth:`build` and states ``roles`` and ``defaults``.
+    """A family of networks. An author writes :meth:`build` and states ``defaults``.
+
+    In YAML ``extends`` may stand for ``name``, where a space is composed from another.
 
     Attributes:
         bits: The bit-widths that every slot may have: a number for weights and activations alike, or a pair.
         operations: The candidates of each role, or one list for all roles; roles left out keep their defaults.
+        slots: Rules for single slots, by their paths. Of several that match, the last one decides.
     """
 
     kind = "space"
+    name_keys = ("name", "extends")
     scales: ClassVar[frozenset[int]] = frozenset({2, 3, 4})
     defaults: ClassVar[Mapping[str, tuple[str, ...]]]
     """The candidates of each role that :meth:`build` uses, by registered name."""
+    kept: ClassVar[Mapping[str, int]] = {}
+    """The roles whose original operation is kept, each at so many bits, unless the spec says otherwise of them."""
 
-    bits: Annotated[tuple[Bits, ...], Field(min_length=1), AfterValidator(_distinct)] = (4, 8)  # type: ignore[assignment]
+    bits: WidthChoices = (4, 8)  # type: ignore[assignment]
     operations: CandidateTable = {}
+    slots: tuple[SlotRule, ...] = ()
 
     @abstractmethod
     def build(self, scale: int) -> nn.Module:
-        """The network with open slots, from (N, 3, H, W) to (N, 3, H * scale, W * scale), RGB in 0..1."""
+        """The network with open slots, from (N, 3, H, W) to (N, 3, H * scale, W * scale), RGB in 0..1.
 
-    def candidates(self, slot: SlotShape) -> tuple[Operation, ...]:
-        """The operations that may fill ``slot``."""
-        chosen = self.operations.get(slot.role) or self.operations.get(EVERY_ROLE)
-        if not chosen and slot.role not in self.defaults:
-            raise QnasError(f"the space '{self.label}' states no candidates for the role '{slot.role}' of its slots")
-        return chosen or tuple(Operation.of(name) for name in self.defaults[slot.role])
+        Raises:
+            InputError: It can't be built from what the fields say.
+        """
+
+    def roles(self) -> Mapping[str, Sequence[str]]:
+        """The roles of its slots, and the default candidates of each by registered name."""
+        return self.defaults
+
+    def notices(self, scale: int) -> Sequence[str]:
+        """What a user should know about the network that the space builds, a line each."""
+        del scale
+        return ()
+
+    def offer(self, path: str, slot: SlotShape) -> Offer:
+        """What may fill the slot at ``path``."""
+        offer = self._by_role(slot.role)
+        for index, rule in enumerate(self.slots):
+            if rule.matches(path):
+                offer = rule.apply(offer, "slots", index)
+        return offer
+
+    def _by_role(self, role: str) -> Offer:
+        if role in self.operations:
+            return Offer(self.operations[role], self.bits, ("operations", role))
+        if role in self.kept:
+            return kept(self.kept[role])
+        if EVERY_ROLE in self.operations:
+            return Offer(self.operations[EVERY_ROLE], self.bits, ("operations", EVERY_ROLE))
+        if role not in self.roles():
+            raise QnasError(f"the space '{self.label}' states no candidates for the role '{role}' of its slots")
+        return Offer(tuple(map(Operation.of, self.roles()[role])), self.bits)
 
     @model_validator(mode="after")
     def _known_roles(self) -> Self:
         """Refuse candidates for roles that the space does not have."""
-        valid = [EVERY_ROLE, *self.defaults]
+        valid = [EVERY_ROLE, *self.roles()]
         for role in self.operations:
             if role not in valid:
                 invalid(type(self).__name__, f"no such role (roles: {', '.join(valid)})", role, "operations", role)

@@ -25,12 +25,12 @@ class Candidate:
 
     def fill(self, shape: SlotShape, quantizer: Quantizer) -> nn.Module:
         """What stands in the slot once this candidate is chosen."""
-        layers = QuantizedLayers(quantizer, self.widths or FLOAT)
+        layers = QuantizedLayers(quantizer, self.widths or FLOAT, shape.padding_mode)
         operation = self.operation.build(shape, layers)
         activation = (
             layers.input_activation(shape.activation, shape.signed) if self.operation.quantized else nn.Identity()
         )
-        return FilledSlot(activation, operation)
+        return FilledSlot(activation, operation, is_native=self.operation.is_native)
 
 
 def grid(operations: Sequence[Operation], widths: Sequence[Widths]) -> list[Candidate]:
@@ -42,6 +42,7 @@ def grid(operations: Sequence[Operation], widths: Sequence[Widths]) -> list[Cand
     return list(itertools.chain.from_iterable(per_operation))
 
 
-def candidates_of(space: Space, shape: SlotShape) -> list[Candidate]:
+def candidates_of(space: Space, path: str, shape: SlotShape) -> list[Candidate]:
     """What the space offers for a slot."""
-    return grid(space.candidates(shape), space.bits)
+    offer = space.offer(path, shape)
+    return grid(offer.operations, offer.bits)

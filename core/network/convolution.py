@@ -1,28 +1,38 @@
 """The quantized convolution and the quantized activation: the layers of a found network."""
 
+from collections.abc import Mapping
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qnas.core.components import FLOAT_BITS, Activation, Quantizer, Size, Widths
+from qnas.core.components import (
+    FLOAT_BITS,
+    Activation,
+    ConvShape,
+    Layers,
+    PaddingMode,
+    Quantizer,
+    Widths,
+    make_activation,
+    same_padding,
+)
 
 
-def same_padding(kernel_size: tuple[int, int], dilation: int) -> tuple[int, int]:
-    """The zero padding that keeps height and width at stride 1, for odd kernels."""
-    return dilation * (kernel_size[0] // 2), dilation * (kernel_size[1] // 2)
+class SlotConv2d(nn.Conv2d):
+    """A convolution in a slot. Its bias starts at zero."""
 
-
-class SameConv2d(nn.Conv2d):
-    """A zero-padded convolution that keeps the size; odd kernels only. Its bias starts at zero."""
-
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Size, stride: int, groups: int, dilation: int
-    ) -> None:
-        size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
-        if not (size[0] % 2 and size[1] % 2):
-            raise ValueError(f"a 'same' convolution needs odd kernel sizes (got {size})")
-        padding = same_padding(size, dilation)
-        super().__init__(in_channels, out_channels, size, stride, padding, dilation=dilation, groups=groups)
+    def __init__(self, shape: ConvShape, padding_mode: PaddingMode = "zeros") -> None:
+        super().__init__(
+            shape.in_channels,
+            shape.out_channels,
+            shape.kernel_size,
+            shape.stride,
+            shape.padding,
+            shape.dilation,
+            shape.groups,
+            shape.bias,
+            padding_mode,
+        )
 
     def reset_parameters(self) -> None:
         """Start as PyTorch does, but with no bias: random biases are most of what an SR network first unlearns."""
@@ -30,12 +40,26 @@ class SameConv2d(nn.Conv2d):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
+    @property
+    def keeps_size(self) -> bool:
+        """Whether height and width stay as they are at stride 1."""
+        size = (self.kernel_size[0], self.kernel_size[1])
+        is_odd = size[0] % 2 == size[1] % 2 == 1
+        return is_odd and self.padding == same_padding(size, (self.dilation[0], self.dilation[1]))
+
     def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
         """The convolution with ``weight`` in place of its own."""
-        return F.conv2d(features, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        result: Tensor = self._conv_forward(features, weight, self.bias)
+        return result
+
+    @torch.no_grad()
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """Start from these weights."""
+        for name, value in weights.items():
+            self.get_parameter(name).copy_(value)
 
 
-class QuantizedConv2d(SameConv2d):
+class QuantizedConv2d(SlotConv2d):
     """A convolution whose weights are fake-quantized; its input was quantized by the layer before.
 
     Attributes:
@@ -43,24 +67,21 @@ class QuantizedConv2d(SameConv2d):
     """
 
     def __init__(
-        self,
-        quantizer: Quantizer,
-        widths: Widths,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        stride: int = 1,
-        groups: int = 1,
-        dilation: int = 1,
+        self, quantizer: Quantizer, widths: Widths, shape: ConvShape, padding_mode: PaddingMode = "zeros"
     ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, groups, dilation)
+        super().__init__(shape, padding_mode)
         self.widths = Widths(FLOAT_BITS, FLOAT_BITS) if quantizer.is_float else widths
-        self.weight_quantizer = quantizer.at(widths.weight, signed=True, channels=out_channels)
+        self.weight_quantizer = quantizer.at(widths.weight, signed=True, channels=shape.out_channels)
         self.weight_quantizer.observe(self.weight.detach())
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C_in, H, W) to (N, C_out, H / stride, W / stride)."""
         return self.convolve(features, self.weight_quantizer(self.weight))
+
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """Start from these weights, which the quantizer is set up for."""
+        super().take(weights)
+        self.weight_quantizer.observe(self.weight.detach())
 
 
 class QuantizedActivation(nn.Module):
@@ -68,45 +89,27 @@ class QuantizedActivation(nn.Module):
 
     def __init__(self, activation: Activation, quantizer: Quantizer, bits: int, signed: bool) -> None:
         super().__init__()
-        self.activation = activation
+        self.activation = make_activation(activation)
         self.quantizer = quantizer.at(bits, signed=signed)
 
     def forward(self, features: Tensor) -> Tensor:
         """Same shape in and out."""
-        result: Tensor = self.quantizer(activate(features, self.activation))
+        result: Tensor = self.quantizer(self.activation(features))
         return result
 
 
-def activate(features: Tensor, activation: Activation) -> Tensor:
-    """Apply an activation by name."""
-    return torch.relu(features) if activation == "relu" else features
+class QuantizedLayers(Layers):
+    """Makes the layers of an operation at one width."""
 
-
-class QuantizedLayers:
-    """Makes the layers of an operation at one width (see :class:`qnas.core.components.Layers`)."""
-
-    def __init__(self, quantizer: Quantizer, widths: Widths) -> None:
+    def __init__(self, quantizer: Quantizer, widths: Widths, padding_mode: PaddingMode = "zeros") -> None:
         self.quantizer = quantizer
         self.widths = widths
+        self.padding_mode = padding_mode
 
-    def conv(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        *,
-        stride: int = 1,
-        groups: int = 1,
-        dilation: int = 1,
-    ) -> nn.Module:
+    def make_conv(self, shape: ConvShape) -> nn.Module:
         """A quantized convolution."""
-        shape = (in_channels, out_channels, kernel_size, stride, groups, dilation)
-        return QuantizedConv2d(self.quantizer, self.widths, *shape)
-
-    def activation(self, activation: Activation) -> nn.Module:
-        """A quantized activation, signed exactly where there is none."""
-        return self.input_activation(activation, signed=activation == "none")
+        return QuantizedConv2d(self.quantizer, self.widths, shape, self.padding_mode)
 
     def input_activation(self, activation: Activation, signed: bool) -> nn.Module:
-        """The quantized activation at a slot's entrance, whose sign the slot knows."""
+        """A quantized activation."""
         return QuantizedActivation(activation, self.quantizer, self.widths.activation, signed)

@@ -11,43 +11,33 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import FLOAT, ConvolutionShape, Cost, Quantizer, SlotShape, Space
+from qnas.core.components import FLOAT, FLOAT_BITS, ConvolutionShape, Cost, Operation, Quantizer, SlotShape, Space
 from qnas.core.network.candidate import Candidate
-from qnas.core.network.convolution import QuantizedConv2d
+from qnas.core.network.convolution import QuantizedConv2d, QuantizedLayers
 from qnas.core.network.fill import build_found, fill, slot_candidates
 
 LR_SIZE = (32, 32)
-Convolution = nn.Conv2d | nn.ConvTranspose2d
+Layer = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 
 def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> list[ConvolutionShape]:
     """Every convolution that ``network`` runs on an input of (1, channels, *size), in running order.
 
-    The network must be on the meta device: shapes are computed, values are not.
+    A linear layer counts as the 1 x 1 convolution that it is. The network must be on the meta device: shapes are
+    computed, values are not.
     """
     found: list[ConvolutionShape] = []
     paths = {module: path for path, module in network.named_modules()}
 
-    def note(module: Convolution, inputs: tuple[Tensor], output: Tensor) -> None:
-        # A transposed convolution applies its kernel at every pixel of its input.
-        applied = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
-        widths = module.widths if isinstance(module, QuantizedConv2d) else FLOAT
-        found.append(
-            ConvolutionShape(
-                path=paths[module],
-                in_channels=module.in_channels,
-                out_channels=module.out_channels,
-                kernel_size=(module.kernel_size[0], module.kernel_size[1]),
-                groups=module.groups,
-                output_size=(applied.shape[-2], applied.shape[-1]),
-                bias=module.bias is not None,
-                weight_bits=widths.weight,
-                activation_bits=widths.activation,
-                repeated=paths[module] in {earlier.path for earlier in found},
-            )
-        )
+    def note(module: Layer, inputs: tuple[Tensor], output: Tensor) -> None:
+        if isinstance(module, nn.Linear):
+            shape = _linear_shape(module, output)
+        else:
+            shape = _convolution_shape(module, inputs[0], output)
+        path = paths[module]
+        found.append(replace(shape, path=path, repeated=path in {earlier.path for earlier in found}))
 
-    handles = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, Convolution)]
+    handles = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, Layer)]
     try:
         with torch.no_grad():
             network.eval()(torch.empty(1, channels, *size, device="meta"))
@@ -55,6 +45,37 @@ def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> li
         for handle in handles:
             handle.remove()
     return found
+
+
+def _convolution_shape(module: nn.Conv2d | nn.ConvTranspose2d, image: Tensor, output: Tensor) -> ConvolutionShape:
+    # A transposed convolution applies its kernel at every pixel of its input.
+    applied = image if isinstance(module, nn.ConvTranspose2d) else output
+    widths = module.widths if isinstance(module, QuantizedConv2d) else FLOAT
+    return ConvolutionShape(
+        path="",
+        in_channels=module.in_channels,
+        out_channels=module.out_channels,
+        kernel_size=(module.kernel_size[0], module.kernel_size[1]),
+        groups=module.groups,
+        output_size=(applied.shape[-2], applied.shape[-1]),
+        bias=module.bias is not None,
+        weight_bits=widths.weight,
+        activation_bits=widths.activation,
+    )
+
+
+def _linear_shape(module: nn.Linear, output: Tensor) -> ConvolutionShape:
+    return ConvolutionShape(
+        path="",
+        in_channels=module.in_features,
+        out_channels=module.out_features,
+        kernel_size=(1, 1),
+        groups=1,
+        output_size=(output.numel() // module.out_features, 1),
+        bias=module.bias is not None,
+        weight_bits=FLOAT_BITS,
+        activation_bits=FLOAT_BITS,
+    )
 
 
 def count_found(
@@ -77,13 +98,22 @@ class _Probe(nn.Module):
         super().__init__()
         self.shape = shape
         self.sizes: list[tuple[int, int]] = []  # one for each time that it runs
+        # In a list, so that it is no part of the network and is not counted.
+        self._native = [] if shape.keeps_size else [_float_native(shape)]
 
     def forward(self, features: Tensor) -> Tensor:
         n, _, height, width = features.shape
         self.sizes.append((height, width))
+        for native in self._native:
+            result: Tensor = native(features)
+            return result
         stride = self.shape.stride
         out = (-(-height // stride), -(-width // stride))
         return features.new_empty((n, self.shape.out_channels, *out))
+
+
+def _float_native(shape: SlotShape) -> nn.Module:
+    return Operation.of(shape.native).build(shape, QuantizedLayers(Quantizer.of("none"), FLOAT))
 
 
 @dataclass(frozen=True)

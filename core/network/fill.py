@@ -1,16 +1,18 @@
 """Filling the open slots of a network: the step that decides which life a definition leads."""
 
-from collections.abc import Callable, Mapping
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from qnas.core.components import Quantizer, SlotShape, Space
-from qnas.core.errors import InputError, QnasError
+from qnas.core.components import Offer, Operation, Quantizer, SlotShape, Space
+from qnas.core.errors import InputError, QnasError, from_field
 from qnas.core.network.candidate import Candidate, candidates_of
+from qnas.core.network.convolution import SlotConv2d
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
-from qnas.core.network.slot import Slot
+from qnas.core.network.slot import FilledSlot, Slot
 
 Chooser = Callable[[str, SlotShape], nn.Module]
 Form = Literal["merged", "plain"]
@@ -24,15 +26,23 @@ def find_slots(network: nn.Module) -> dict[str, SlotShape]:
 def fill(network: nn.Module, chooser: Chooser) -> nn.Module:
     """Put into each open slot what ``chooser(path, shape)`` returns for it; returns ``network``.
 
-    A slot that stands at several paths is chosen for once, by its first, and stays shared.
+    A slot that stands at several paths is chosen for once, by its first, and stays shared. Where the native
+    operation is put in, it starts from the slot's weights, if the slot has any.
     """
     chosen: dict[Slot, nn.Module] = {}
     for path, module in list(network.named_modules(remove_duplicate=False)):
         if isinstance(module, Slot):
             if module not in chosen:
                 chosen[module] = chooser(path, module.shape)
+                _hand_over(module.weights, chosen[module])
             network.set_submodule(path, chosen[module])
     return network
+
+
+def _hand_over(weights: Mapping[str, Tensor], filled: nn.Module) -> None:
+    native = filled.native() if isinstance(filled, FilledSlot | MixedSlot) else None
+    if isinstance(native, SlotConv2d) and not native.weight.is_meta:
+        native.take(weights)
 
 
 def build_found(space: Space, scale: int, choices: Mapping[str, Candidate], quantizer: Quantizer) -> nn.Module:
@@ -43,7 +53,7 @@ def build_found(space: Space, scale: int, choices: Mapping[str, Candidate], quan
 def build_mixed(space: Space, scale: int, quantizer: Quantizer, form: Form = "merged") -> nn.Module:
     """The network that has all candidates in each slot."""
     slot_class: type[MixedSlot] = MergedSlot if form == "merged" else PlainSlot
-    return fill(space.build(scale), lambda _, shape: slot_class(shape, candidates_of(space, shape), quantizer))
+    return fill(space.build(scale), lambda path, shape: slot_class(shape, candidates_of(space, path, shape), quantizer))
 
 
 def refuse_scale(space: Space, scale: int) -> None:
@@ -61,19 +71,39 @@ def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:
     """The candidates of every slot by its path.
 
     Raises:
-        InputError: The space can't do the scale, or an operation can't live in one of its slots.
+        InputError: The space can't do the scale, a rule matches no slot, or an operation can't live in one.
     """
     refuse_scale(space, scale)
     with torch.device("meta"):
         slots = find_slots(space.build(scale))
+    for index, rule in enumerate(space.slots):
+        if not any(map(rule.matches, slots)):
+            with from_field("slots", index, "match"):
+                raise InputError(f"'{rule.match}' matches no slot{_near(rule.match, list(slots))}")
     for path, shape in slots.items():
-        for operation in space.candidates(shape):
-            reason = operation.unfit(shape)
-            if reason:
-                fitting = [o.label for o in space.candidates(shape) if not o.unfit(shape)]
-                others = f" (of its candidates these fit: {', '.join(fitting)})" if fitting else ""
+        _refuse_unfit(space.offer(path, shape), path, shape)
+    return {path: candidates_of(space, path, shape) for path, shape in slots.items()}
+
+
+def _near(pattern: str, paths: Sequence[str]) -> str:
+    near = difflib.get_close_matches(pattern, paths, n=3, cutoff=0.4) or paths[:3]
+    return f" (near: {', '.join(near)})" if near else " (the network has none)"
+
+
+def _refuse_unfit(offer: Offer, path: str, shape: SlotShape) -> None:
+    for index, operation in enumerate(offer.operations):
+        reason = _unfit(operation, shape)
+        if reason:
+            fitting = [o.label for o in offer.operations if not _unfit(o, shape)]
+            others = f" (of its candidates these fit: {', '.join(fitting)})" if fitting else ""
+            with from_field(*offer.field, *([index] if offer.field[-1:] != ("keep",) and offer.field else [])):
                 raise InputError(f"'{operation.label}' can't live in slot '{path}': {reason}{others}")
-    return {path: candidates_of(space, shape) for path, shape in slots.items()}
+
+
+def _unfit(operation: Operation, shape: SlotShape) -> str:
+    if not shape.keeps_size and not operation.is_native:
+        return "its original convolution changes the size in a way that only 'native' does"
+    return operation.unfit(shape)
 
 
 def inherit_weights(found: nn.Module, mixed: nn.Module, choices: Mapping[str, Candidate]) -> None:

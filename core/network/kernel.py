@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
@@ -37,10 +38,10 @@ class Placement:
 
 
 class KernelMerger:
-    """Merges the kernels of convolutions that share input, channels and stride.
+    """Merges the kernels of convolutions that share input, channels, stride and padding mode.
 
     Args:
-        convolutions: Zero-padded "same" convolutions with odd kernels.
+        convolutions: "Same" convolutions with odd kernels.
     """
 
     def __init__(self, convolutions: Sequence[nn.Conv2d]) -> None:
@@ -52,6 +53,7 @@ class KernelMerger:
         self.shape = (first.out_channels, first.in_channels // self.groups, *self.size)
         self.stride = first.stride
         self.padding = (self.size[0] // 2, self.size[1] // 2)
+        self.padding_mode = first.padding_mode
         self.placements = [
             Placement(
                 c.groups,
@@ -65,6 +67,14 @@ class KernelMerger:
         """The sum of the embedded kernels, (C_out, C_in / groups, K_h, K_w)."""
         merged: Tensor = _Merge.apply(self, *kernels)  # type: ignore[no-untyped-call]
         return merged
+
+    def convolve(self, features: Tensor, merged: Tensor, bias: Tensor | None) -> Tensor:
+        """The convolution of (N, C_in, H, W) with a merged kernel."""
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            around = (padding[1], padding[1], padding[0], padding[0])
+            features, padding = F.pad(features, around, mode=self.padding_mode), (0, 0)
+        return F.conv2d(features, merged, bias, self.stride, padding, groups=self.groups)
 
 
 def _span(convolution: nn.Conv2d) -> tuple[int, int]:

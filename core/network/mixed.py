@@ -9,12 +9,20 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qnas.core.components import Activation, Quantizer, Size, SlotShape, Widths
+from qnas.core.components import (
+    Activation,
+    ConvShape,
+    Layers,
+    PaddingMode,
+    Quantizer,
+    SlotShape,
+    Widths,
+    make_activation,
+)
 from qnas.core.network.candidate import Candidate
-from qnas.core.network.convolution import SameConv2d, activate
+from qnas.core.network.convolution import SlotConv2d
 from qnas.core.network.kernel import KernelMerger
 
 _TINY = 1e-12
@@ -47,7 +55,7 @@ class WidthMixture(nn.Module):
         return result
 
 
-class MixedConv2d(SameConv2d):
+class MixedConv2d(SlotConv2d):
     """A convolution at all widths at once: one set of float weights, mixed over their widths."""
 
     def __init__(
@@ -55,15 +63,12 @@ class MixedConv2d(SameConv2d):
         quantizer: Quantizer,
         widths: Sequence[Widths],
         given: Given,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        stride: int = 1,
-        groups: int = 1,
-        dilation: int = 1,
+        shape: ConvShape,
+        padding_mode: PaddingMode = "zeros",
     ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, groups, dilation)
-        self.weight_mixture = WidthMixture(quantizer, [w.weight for w in widths], signed=True, channels=out_channels)
+        super().__init__(shape, padding_mode)
+        bits = [w.weight for w in widths]
+        self.weight_mixture = WidthMixture(quantizer, bits, signed=True, channels=shape.out_channels)
         self.given = given
 
     def forward(self, features: Tensor) -> Tensor:
@@ -83,44 +88,33 @@ class MixedActivation(nn.Module):
         signed: bool,
     ) -> None:
         super().__init__()
-        self.activation = activation
+        self.activation = make_activation(activation)
         self.mixture = WidthMixture(quantizer, [w.activation for w in widths], signed=signed, channels=None)
         self.given = given
 
     def forward(self, features: Tensor) -> Tensor:
         """Same shape in and out."""
-        result: Tensor = self.mixture(activate(features, self.activation), self.given.value)
+        result: Tensor = self.mixture(self.activation(features), self.given.value)
         return result
 
 
-class MixedLayers:
-    """Makes the layers of an operation at all widths at once (see :class:`qnas.core.components.Layers`)."""
+class MixedLayers(Layers):
+    """Makes the layers of an operation at all widths at once."""
 
-    def __init__(self, quantizer: Quantizer, widths: Sequence[Widths], given: Given) -> None:
+    def __init__(
+        self, quantizer: Quantizer, widths: Sequence[Widths], given: Given, padding_mode: PaddingMode = "zeros"
+    ) -> None:
         self.quantizer = quantizer
         self.widths = widths
         self.given = given
+        self.padding_mode = padding_mode
 
-    def conv(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        *,
-        stride: int = 1,
-        groups: int = 1,
-        dilation: int = 1,
-    ) -> nn.Module:
+    def make_conv(self, shape: ConvShape) -> nn.Module:
         """A convolution at all widths."""
-        shape = (in_channels, out_channels, kernel_size, stride, groups, dilation)
-        return MixedConv2d(self.quantizer, self.widths, self.given, *shape)
-
-    def activation(self, activation: Activation) -> nn.Module:
-        """A quantized activation at all widths, signed exactly where there is none."""
-        return self.input_activation(activation, signed=activation == "none")
+        return MixedConv2d(self.quantizer, self.widths, self.given, shape, self.padding_mode)
 
     def input_activation(self, activation: Activation, signed: bool) -> nn.Module:
-        """The quantized activation at a slot's entrance, whose sign the slot knows."""
+        """A quantized activation at all widths."""
         return MixedActivation(activation, self.quantizer, self.widths, self.given, signed)
 
 
@@ -140,13 +134,19 @@ class MixedSlot(nn.Module):
         self.candidates = list(candidates)
         self.given = Given()
         widths = list(dict.fromkeys(c.widths for c in candidates if c.widths))
-        layers = MixedLayers(quantizer, widths, self.given)
+        layers = MixedLayers(quantizer, widths, self.given, shape.padding_mode)
         operations = list(dict.fromkeys(c.operation for c in candidates))
         self.operations = nn.ModuleList(operation.build(shape, layers) for operation in operations)
         self.is_quantized = [operation.quantized for operation in operations]
         self.sizes = [len(widths) if quantized else 1 for quantized in self.is_quantized]
         self.activation = layers.input_activation(shape.activation, shape.signed) if widths else nn.Identity()
         self.probabilities = torch.full((len(self.candidates),), 1 / len(self.candidates))
+
+    def native(self) -> nn.Module | None:
+        """The native operation, where it is one of the candidates."""
+        operations = list(dict.fromkeys(c.operation for c in self.candidates))
+        found = [m for operation, m in zip(operations, self.operations, strict=True) if operation.is_native]
+        return found[0] if found else None
 
     def rows(self) -> list[Tensor]:
         """Per operation the probabilities of its widths (one number where it has none)."""
@@ -190,7 +190,11 @@ class MergedSlot(MixedSlot):
 
     def __init__(self, shape: SlotShape, candidates: Sequence[Candidate], quantizer: Quantizer) -> None:
         super().__init__(shape, candidates, quantizer)
-        self.merged = [i for i, operation in enumerate(self.operations) if isinstance(operation, MixedConv2d)]
+        self.merged = [
+            i
+            for i, operation in enumerate(self.operations)
+            if isinstance(operation, MixedConv2d) and operation.keeps_size
+        ]
         self.beside = [i for i in range(len(self.operations)) if i not in self.merged]
         self.merger = KernelMerger(self._convolutions()) if self.merged else None
 
@@ -222,5 +226,5 @@ class MergedSlot(MixedSlot):
         convolutions = self._convolutions()
         mixed = [c.weight_mixture(c.weight, row) for c, row in zip(convolutions, rows, strict=True)]
         biases = [row.sum() * c.bias for c, row in zip(convolutions, rows, strict=True) if c.bias is not None]
-        bias = torch.stack(biases).sum(0)
-        return F.conv2d(quantized, merger.merge(mixed), bias, merger.stride, merger.padding, groups=merger.groups)
+        bias = torch.stack(biases).sum(0) if biases else None
+        return merger.convolve(quantized, merger.merge(mixed), bias)

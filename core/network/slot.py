@@ -1,8 +1,10 @@
 """Slots: the open places of a network, and what stands in one once it is filled."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
-from qnas.core.components import Activation, SlotShape
+from qnas.core.components import Activation, Operation, PaddingMode, SlotShape, is_signed
 
 
 class Slot(nn.Module):
@@ -15,9 +17,13 @@ class Slot(nn.Module):
         stride: Height and width come out divided by it.
         activation: What stands before the operation, as published; networks that activate elsewhere say
             ``"none"``.
-        signed: Whether the input can be negative after the activation; by default exactly if there is none.
+        signed: Whether the input can be negative after the activation; by default it can after all but a ReLU.
             An image, for example, is unsigned without an activation.
-        native: The registered operation that the original architecture has here.
+        native: The operation that the original architecture has here, or its registered name.
+        keeps_size: Whether height and width come out as "same" padding gives them; if not, only the native
+            operation fits.
+        padding_mode: How the convolutions in it continue an image beyond its edge.
+        weights: What the native operation starts from, by parameter name; by default it starts anew.
     """
 
     def __init__(
@@ -28,12 +34,18 @@ class Slot(nn.Module):
         stride: int = 1,
         activation: Activation = "relu",
         signed: bool | None = None,
-        native: str = "conv3x3",
+        native: Operation | str = "conv3x3",
+        keeps_size: bool = True,
+        padding_mode: PaddingMode = "zeros",
+        weights: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         if signed is None:
-            signed = activation == "none"
-        self.shape = SlotShape(role, in_channels, out_channels, stride, activation, signed, native)
+            signed = is_signed(activation)
+        self.shape = SlotShape(
+            role, in_channels, out_channels, stride, activation, signed, native, keeps_size, padding_mode
+        )
+        self.weights = weights or {}
 
     def forward(self, _: Tensor) -> Tensor:
         """Raises ``RuntimeError``: an open slot can't run."""
@@ -47,10 +59,15 @@ class Slot(nn.Module):
 class FilledSlot(nn.Module):
     """A slot that holds one operation behind its quantized activation."""
 
-    def __init__(self, activation: nn.Module, operation: nn.Module) -> None:
+    def __init__(self, activation: nn.Module, operation: nn.Module, *, is_native: bool = False) -> None:
         super().__init__()
         self.activation = activation
         self.operation = operation
+        self._is_native = is_native
+
+    def native(self) -> nn.Module | None:
+        """Its operation, if it is the native one."""
+        return self.operation if self._is_native else None
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride)."""

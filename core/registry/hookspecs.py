@@ -34,6 +34,11 @@ def qnas_register_spaces(register: Register) -> None:
 
 
 @hookspec
+def qnas_register_blocks(register: Register) -> None:
+    """Register blocks, of which the bodies of networks are composed (``qnas.Block``)."""
+
+
+@hookspec
 def qnas_register_operations(register: Register) -> None:
     """Register operations, the candidates of a slot (``qnas.Operation``)."""
 

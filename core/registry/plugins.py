@@ -16,6 +16,7 @@ from qnas.core.registry.registry import Entry, Register, Registry
 
 KINDS = (
     "space",
+    "block",
     "operation",
     "quantizer",
     "residual",

@@ -27,7 +27,7 @@ from qnas.core.components import (
     Space,
     invalid,
 )
-from qnas.core.errors import QnasError
+from qnas.core.errors import InputError, QnasError
 from qnas.core.network import refuse_scale, slot_candidates
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -144,7 +144,8 @@ class Spec(Settings):
             try:
                 check(self.space, self.scale)
             except QnasError as error:
-                invalid("Spec", str(error), getattr(self, field), field)
+                inside = error.field if isinstance(error, InputError) else ()
+                invalid("Spec", str(error), getattr(self, field), field, *inside)
         if self.train.init == "supernet" and not self.search.leaves_supernet:
             invalid(
                 "Spec",

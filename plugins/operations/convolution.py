@@ -1,10 +1,19 @@
 """Operations that are one convolution; in the supernet they are merged."""
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
 
 from qnas.core.components import Layers, Operation, SlotShape
 from qnas.plugins.operations.odd import OddInt
+
+PositivePair = tuple[PositiveInt, PositiveInt]
+
+
+def groups_unfit(groups: int, slot: SlotShape) -> str:
+    """Why so many groups can't stand in ``slot``, or ``""``."""
+    if slot.in_channels % groups or slot.out_channels % groups:
+        return f"{groups} groups don't divide {slot.in_channels} -> {slot.out_channels} channels"
+    return ""
 
 
 class Convolution(Operation):
@@ -22,9 +31,7 @@ class Convolution(Operation):
 
     def unfit(self, slot: SlotShape) -> str:
         """Its groups don't divide the slot's channels."""
-        if slot.in_channels % self.groups or slot.out_channels % self.groups:
-            return f"{self.groups} groups don't divide {slot.in_channels} -> {slot.out_channels} channels"
-        return ""
+        return groups_unfit(self.groups, slot)
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
         """See :meth:`qnas.Operation.build`."""
@@ -35,6 +42,45 @@ class Convolution(Operation):
             stride=slot.stride,
             groups=self.groups,
             dilation=self.dilation,
+        )
+
+
+class Conv2d(Operation):
+    """A convolution with all the arguments of PyTorch's, each size as (height, width); its stride is the slot's.
+
+    It is how a convolution of an existing network stands in its slot.
+
+    Attributes:
+        kernel_size: Of the kernel.
+        padding: Around the image; without it, an odd kernel is padded to keep the size.
+        dilation: Distance of the kernel's taps.
+        groups: Groups; must divide the channels on both sides.
+        bias: Whether a bias is added.
+    """
+
+    kernel_size: PositivePair = (3, 3)
+    padding: tuple[NonNegativeInt, NonNegativeInt] | None = None
+    dilation: PositivePair = (1, 1)
+    groups: PositiveInt = 1
+    bias: bool = True
+
+    def unfit(self, slot: SlotShape) -> str:
+        """Its groups don't divide the slot's channels, or an even kernel has no padding."""
+        if self.padding is None and not all(size % 2 for size in self.kernel_size):
+            return "an even kernel needs a padding"
+        return groups_unfit(self.groups, slot)
+
+    def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
+        """See :meth:`qnas.Operation.build`."""
+        return layers.conv(
+            slot.in_channels,
+            slot.out_channels,
+            self.kernel_size,
+            stride=slot.stride,
+            groups=self.groups,
+            dilation=self.dilation,
+            padding=self.padding,
+            bias=self.bias,
         )
 
 

@@ -29,6 +29,8 @@ class Identity(Operation):
 class Native(Operation):
     """The operation that the original architecture has in the slot, so that a space has its own baselines."""
 
+    is_native: ClassVar[bool] = True
+
     def unfit(self, slot: SlotShape) -> str:
         """See :meth:`qnas.Operation.unfit`."""
         return Operation.of(slot.native).unfit(slot)

@@ -1,4 +1,4 @@
-"""The plain residual connection."""
+"""The plain residual connection, and none."""
 
 from torch import Tensor, nn
 
@@ -12,6 +12,15 @@ class PlainResidual(Residual):
         """See :meth:`qnas.Residual.wrap`."""
         del channels
         return Plain(body)
+
+
+class NoResidual(Residual):
+    """y = F(x)."""
+
+    def wrap(self, body: nn.Module, channels: int) -> nn.Module:
+        """See :meth:`qnas.Residual.wrap`."""
+        del channels
+        return body
 
 
 class Plain(nn.Module):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qnas.core.components import (
+        Block,
         Cost,
         Dataset,
         Operation,
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 _HOMES = {
     **dict.fromkeys(
         (
+            "Block",
             "Cost",
             "Dataset",
             "Operation",
@@ -47,6 +49,7 @@ _HOMES = {
 
 __all__ = [
     "Architecture",
+    "Block",
     "Cost",
     "Dataset",
     "Operation",

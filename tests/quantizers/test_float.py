@@ -1,7 +1,7 @@
 import torch
 
 from qnas.core.components import FLOAT, Quantizer, Widths
-from qnas.core.network import QuantizedConv2d
+from qnas.core.network import QuantizedLayers
 
 NONE = Quantizer.of("none")
 
@@ -12,5 +12,5 @@ def test_leaves_every_tensor_as_it_is():
 
 
 def test_its_layers_count_as_float_whatever_their_width_says():
-    convolution = QuantizedConv2d(NONE, Widths(4, 8), 3, 5, 3, 1, 1, 1)
+    convolution = QuantizedLayers(NONE, Widths(4, 8)).conv(3, 5, 3)
     assert convolution.widths == FLOAT

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from qnas.core.components import Quantizer, Widths, integer_range
-from qnas.core.network import QuantizedConv2d
+from qnas.core.network import QuantizedLayers
 from qnas.quantizers.lsq import LSQFakeQuantizer
 
 LSQ = Quantizer.of("lsq")
@@ -148,10 +148,10 @@ def test_observing_sets_the_start_of_the_paper():
 
 def test_steps_are_parameters_of_the_network_that_are_saved_and_restored():
     torch.manual_seed(0)
-    convolution = QuantizedConv2d(LSQ, Widths(4, 4), 3, 5, 3, 1, 1, 1)
+    convolution = QuantizedLayers(LSQ, Widths(4, 4)).conv(3, 5, 3)
     assert isinstance(convolution.get_parameter("weight_quantizer.log_step"), nn.Parameter)
     set_step(convolution.weight_quantizer, np.array([0.01, 0.02, 0.03, 0.04, 0.05]))
-    other = QuantizedConv2d(LSQ, Widths(4, 4), 3, 5, 3, 1, 1, 1)
+    other = QuantizedLayers(LSQ, Widths(4, 4)).conv(3, 5, 3)
     other.load_state_dict(convolution.state_dict())
     image = torch.rand(1, 3, 6, 6)
     assert torch.equal(other(image), convolution(image))
@@ -159,7 +159,7 @@ def test_steps_are_parameters_of_the_network_that_are_saved_and_restored():
 
 def test_training_moves_the_steps():
     torch.manual_seed(0)
-    convolution = QuantizedConv2d(LSQ, Widths(3, 3), 3, 5, 3, 1, 1, 1)
+    convolution = QuantizedLayers(LSQ, Widths(3, 3)).conv(3, 5, 3)
     before = convolution.weight_quantizer.step.detach().clone()
     optimizer = torch.optim.SGD(convolution.parameters(), lr=0.1)
     convolution(torch.rand(1, 3, 6, 6)).square().sum().backward()

@@ -5,7 +5,7 @@ from qnas.core.components import SlotShape, Space, Widths
 
 
 def names(space: Space, role: str) -> list[str]:
-    return [operation.name for operation in space.candidates(SlotShape(role, 12, 12))]
+    return [operation.name for operation in space.offer("there", SlotShape(role, 12, 12)).operations]
 
 
 def space(**fields: object) -> Space:

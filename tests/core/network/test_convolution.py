@@ -3,8 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from qnas.core.components import FLOAT, Quantizer, Widths
-from qnas.core.network import QuantizedActivation, QuantizedConv2d, QuantizedLayers
-from qnas.core.network.convolution import SameConv2d
+from qnas.core.network import QuantizedActivation, QuantizedLayers
 
 LSQ = Quantizer.of("lsq")
 
@@ -13,18 +12,19 @@ LSQ = Quantizer.of("lsq")
 @pytest.mark.parametrize("dilation", [1, 2, 3])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_same_convolution_divides_the_size_by_the_stride_rounding_up(kernel, dilation, stride):
-    output = SameConv2d(2, 4, kernel, stride, 2, dilation)(torch.rand(1, 2, 13, 10))
+    layer = QuantizedLayers(LSQ, FLOAT).conv(2, 4, kernel, stride=stride, groups=2, dilation=dilation)
+    output = layer(torch.rand(1, 2, 13, 10))
     assert output.shape == (1, 4, -(-13 // stride), -(-10 // stride))
 
 
 def test_even_kernels_are_refused():
     with pytest.raises(ValueError, match=r"odd kernel sizes \(got \(3, 4\)\)"):
-        SameConv2d(2, 4, (3, 4), 1, 1, 1)
+        QuantizedLayers(LSQ, FLOAT).conv(2, 4, (3, 4))
 
 
 def test_quantized_convolution_convolves_with_quantized_weights_and_float_bias():
     torch.manual_seed(0)
-    layer = QuantizedConv2d(LSQ, Widths(3, 8), 4, 6, 3, 2, 2, 3)
+    layer = QuantizedLayers(LSQ, Widths(3, 8)).conv(4, 6, 3, stride=2, groups=2, dilation=3)
     features = torch.randn(2, 4, 9, 9)
     mean = layer.weight.detach().abs().mean(dim=(1, 2, 3), keepdim=True)
     step = 2 * mean / 3**0.5  # set up from its own weights when it is made

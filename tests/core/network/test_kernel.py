@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qnas.core.network.convolution import SameConv2d
+from qnas.core.components import FLOAT, Quantizer
+from qnas.core.network import QuantizedLayers
 from qnas.core.network.kernel import KernelMerger
 
 IN, OUT = 12, 24
@@ -18,7 +19,11 @@ KERNELS = [
 
 def convolutions(kernels, stride=1, channels=(IN, OUT)):
     torch.manual_seed(0)
-    return [SameConv2d(*channels, size, stride, groups, dilation).double() for size, groups, dilation in kernels]
+    layers = QuantizedLayers(Quantizer.of("none"), FLOAT)
+    return [
+        layers.conv(*channels, size, stride=stride, groups=groups, dilation=dilation).double()
+        for size, groups, dilation in kernels
+    ]
 
 
 def merged_convolution(merger, features, kernels):

@@ -177,7 +177,7 @@ MISTAKES = {
     ),
     "an operation that can't live in a slot": (
         "space:\n  name: basic\n  operations: {head: [conv3x3, identity]}\n",
-        "spec.yaml:2:3: space",
+        "spec.yaml:3:32: space.operations.head.1",
         "'identity' can't live in slot 'head.0': it keeps channels and size, the slot has 3 -> 36 channels"
         " (of its candidates these fit: conv3x3)",
     ),

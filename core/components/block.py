@@ -1,0 +1,48 @@
+"""The interface of blocks: what the body of a network is composed of."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from pydantic import PositiveInt
+from torch import nn
+
+from qnas.core.components.activation import Activation
+from qnas.core.components.component import Component
+from qnas.core.components.residual import Residual
+
+
+class Block(Component):
+    """A part of a network's body, with open slots. An author writes :meth:`build` and states ``roles``.
+
+    In YAML it may be named by ``block`` as well as by ``name``: ``{block: residual, repeat: 4}``.
+
+    Attributes:
+        repeat: How many of it stand one after the other.
+        residual: How its input is added to its output.
+    """
+
+    kind = "block"
+    name_keys = ("block", "name")
+    roles: ClassVar[tuple[str, ...]]
+    """The roles of its slots."""
+
+    repeat: PositiveInt = 1
+    residual: Residual = "none"  # type: ignore[assignment]
+
+    @abstractmethod
+    def build(self, channels: int, activation: Activation) -> nn.Module:
+        """One of it, without its residual: (N, channels, H, W) to (N, :meth:`out_channels`, H, W).
+
+        Args:
+            channels: Channels that come in.
+            activation: The network's.
+        """
+
+    def out_channels(self, channels: int) -> int:
+        """The channels that come out where ``channels`` come in."""
+        return channels
+
+    def unfit(self, channels: int) -> str:
+        """Why it can't stand where ``channels`` come in, or ``""``."""
+        del channels
+        return ""

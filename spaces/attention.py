@@ -1,0 +1,64 @@
+"""Attention in the blocks of efficient SR networks, each convolution of it a slot."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from qnas.core.components import Operation
+from qnas.core.network import Slot
+
+ROLE = "attention"
+_POOL = 7
+_POOL_STRIDE = 3
+
+
+class SpatialAttention(nn.Module):
+    """Enhanced spatial attention, ESA (Liu et al. 2020, "Residual Feature Aggregation Network").
+
+    Args:
+        channels: Of the features.
+        middle: Channels that it computes on.
+        depth: Number of convolutions on the pooled features: three in RFDN, one in RLFN. A ReLU stands between.
+    """
+
+    def __init__(self, channels: int, middle: int, depth: int) -> None:
+        super().__init__()
+        shrinking = Operation.of({"name": "conv2d", "padding": (0, 0)})
+        self.reduce = Slot(ROLE, channels, middle, activation="none", native="conv1x1")
+        self.shrink = Slot(ROLE, middle, middle, stride=2, activation="none", native=shrinking, keeps_size=False)
+        self.pooled = nn.Sequential(
+            *(Slot(ROLE, middle, middle, activation="relu" if i else "none") for i in range(depth))
+        )
+        self.bypass = Slot(ROLE, middle, middle, activation="none", native="conv1x1")
+        self.expand = Slot(ROLE, middle, channels, activation="none", native="conv1x1")
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape; H and W at least 3."""
+        reduced = self.reduce(features)
+        small = self.shrink(reduced)  # (N, middle, (H - 1) // 2, (W - 1) // 2)
+        # As published from 15 x 15 pixels on; smaller ones are pooled as a whole.
+        window = [min(_POOL, extent) for extent in small.shape[-2:]]
+        pooled = self.pooled(F.max_pool2d(small, window, _POOL_STRIDE))
+        enlarged = F.interpolate(pooled, size=features.shape[-2:], mode="bilinear", align_corners=False)
+        result: Tensor = features * torch.sigmoid(self.expand(enlarged + self.bypass(reduced)))
+        return result
+
+
+class ContrastAttention(nn.Module):
+    """Contrast-aware channel attention, CCA (Hui et al. 2019, IMDN).
+
+    Args:
+        channels: Of the features.
+        middle: Channels that it computes on.
+    """
+
+    def __init__(self, channels: int, middle: int) -> None:
+        super().__init__()
+        self.reduce = Slot(ROLE, channels, middle, activation="none", native="conv1x1")
+        self.expand = Slot(ROLE, middle, channels, activation="relu", native="conv1x1")
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        deviation, mean = torch.std_mean(features, dim=(2, 3), keepdim=True, correction=0)  # (N, C, 1, 1)
+        result: Tensor = features * torch.sigmoid(self.expand(self.reduce(deviation + mean)))
+        return result

@@ -1,0 +1,70 @@
+"""Known networks that distil features, and QuantNAS's space of that kind."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import PositiveInt
+
+from qnas.core.components import Activation
+from qnas.spaces.skeleton import Body, Convolutions, Entrance, Skeleton
+
+_BOTH: Convolutions = ("conv1x1", "conv3x3")  # type: ignore[assignment]
+
+
+class IMDN(Skeleton):
+    """IMDN (Hui et al. 2019): six information multi-distillation blocks, all fused. As published."""
+
+    channels: PositiveInt = 64
+    activation: Activation = "leaky-relu"
+    body: Body = ({"block": "imdb", "repeat": 6},)  # type: ignore[assignment]
+    collect: Literal["last", "all"] = "all"
+    fusion: Convolutions = _BOTH
+
+
+class RFDN(Skeleton):
+    """RFDN (Liu et al. 2020) as it won the AIM 2020 challenge: four feature distillation blocks, all fused.
+
+    As in its code: 433 K parameters. The paper's tables also have a variant with 48 channels and six blocks.
+    """
+
+    channels: PositiveInt = 50
+    activation: Activation = "leaky-relu"
+    body: Body = ({"block": "rfdb", "repeat": 4},)  # type: ignore[assignment]
+    collect: Literal["last", "all"] = "all"
+    fusion: Convolutions = _BOTH
+
+
+class RLFN(Skeleton):
+    """RLFN (Kong et al. 2022): six residual local feature blocks. As published."""
+
+    channels: PositiveInt = 52
+    activation: Activation = "leaky-relu"
+    body: Body = ({"block": "rlfb", "repeat": 6},)  # type: ignore[assignment]
+
+
+class QuantNASRFDN(Skeleton):
+    """The space of QuantNAS (arXiv 2208.14839) that is inspired by RFDN.
+
+    The image is repeated to the width; four distillation blocks with the activation before each slot, all fused by a
+    1 x 1 and a 3 x 3 convolution; a skip; and a tail at full resolution. Fusion and attention keep their operations at
+    8 bits. Two groups don't divide the image's three channels, so the tail has no grouped candidates.
+    """
+
+    _SINGLE: ClassVar = ("conv1x1", "conv3x3", "conv5x5")
+    _PAIRS: ClassVar = ("growth1x1", "growth3x3", "growth5x5")
+    _WIDE: ClassVar = (*_SINGLE, "conv1x1g2", "conv3x3g2", "conv5x5g2", *_PAIRS)
+    defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "distill": _WIDE,
+        "refine": _WIDE,
+        "upsample": _WIDE,
+        "tail": (*_SINGLE, *_PAIRS),
+    }
+    kept: ClassVar[Mapping[str, int]] = {"fusion": 8, "attention": 8}
+
+    channels: PositiveInt = 48
+    head: Convolutions = ()
+    body: Body = ({"block": "rfdb", "repeat": 4, "pre_activation": True, "residual": "adq"},)  # type: ignore[assignment]
+    collect: Literal["last", "all"] = "all"
+    fusion: Convolutions = _BOTH
+    tail: Convolutions = ("conv3x3",)  # type: ignore[assignment]
+    activate: tuple[Entrance, ...] = ("upsample",)

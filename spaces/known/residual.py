@@ -1,0 +1,43 @@
+"""Known networks of residual blocks."""
+
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from qnas.core.components import Activation
+from qnas.spaces.image_residual import ImageResidual
+from qnas.spaces.skeleton import Body, Convolutions, Entrance, Skeleton
+
+
+class EDSRBaseline(Skeleton):
+    """EDSR-baseline (Lim et al. 2017): 16 residual blocks without Batch Norm.
+
+    As published, but for the subtraction of the mean colour, which changes no count.
+    """
+
+    channels: PositiveInt = 64
+    body: Body = ({"block": "residual", "repeat": 16},)  # type: ignore[assignment]
+    upsampler: Literal["pixel-shuffle", "two-step"] = "two-step"
+    upsample_to: Literal["image", "features"] = "features"
+    tail: Convolutions = ("conv3x3",)  # type: ignore[assignment]
+
+
+class SRResNet(Skeleton):
+    """SRResNet (Ledig et al. 2017) in the modified form of ESRGAN's code (Wang et al. 2018), MSRResNet.
+
+    That form has no Batch Norm, 3 x 3 convolutions at both ends, no convolution behind the body and no skip, one more
+    at full resolution, and the bilinearly enlarged image is added; the published 1,518 K parameters are of it. Differs
+    in two ways: PReLU with one slope, as in SRResNet, instead of ReLU and leaky ReLU; the one learned gain beside the
+    image-space residual.
+    """
+
+    channels: PositiveInt = 64
+    activation: Activation = "prelu"
+    body: Body = ({"block": "residual", "repeat": 16},)  # type: ignore[assignment]
+    fusion: Convolutions = ()
+    skip: bool = False
+    upsampler: Literal["pixel-shuffle", "two-step"] = "two-step"
+    upsample_to: Literal["image", "features"] = "features"
+    tail: Convolutions = ("conv3x3", "conv3x3")  # type: ignore[assignment]
+    activate: tuple[Entrance, ...] = ("body", "tail")
+    image_residual: ImageResidual = "bilinear"

@@ -1,0 +1,213 @@
+"""The skeleton that nearly every efficient SR network has: known networks are presets of it, new spaces extend it."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal, Self
+
+import torch
+from pydantic import Field, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from qnas.core.components import Activation, Block, Operation, Space, invalid, make_activation
+from qnas.core.network import Slot
+from qnas.spaces.image_residual import Enlarge, ImageResidual
+
+RGB = 3
+# Beside an image-space residual the network starts with next to nothing to add. With more, training first turns it
+# off, and as often as not the ReLU before the upsampling slot never opens again.
+_START_GAIN = 0.1
+
+Convolutions = tuple[Operation, ...]
+Body = Annotated[tuple[Block, ...], Field(min_length=1)]
+Entrance = Literal["body", "upsample", "tail"]
+
+
+class Skeleton(Space):
+    """Head, body of blocks, fusion, skip, upsampling, tail: a network is composed of these.
+
+    Every convolution is a slot. Where a part is a list of operations, these are the original convolutions, one after
+    the other with the activation between. Slot paths begin with the part: ``head.0``, ``body.1.refine.2``,
+    ``fusion.0``, ``upsample.0``, ``tail.0``.
+
+    With an image-space residual the network's own output is multiplied by one learned number that starts at 0.1; it
+    folds into the last convolution.
+
+    Attributes:
+        channels: Width of the network.
+        activation: Its activation.
+        head: Original convolutions from the image to the width; without any, the image is repeated to the width.
+        body: Its blocks, in order.
+        collect: What leaves the body: the ``last`` block's output, or ``all`` blocks' outputs, concatenated.
+        fusion: Original convolutions behind the body.
+        skip: Whether the head's output is added before upsampling.
+        upsampler: ``pixel-shuffle`` enlarges at once, ``two-step`` twice by 2 at scale 4.
+        upsample: Original convolutions before each pixel shuffle.
+        upsample_to: What comes out of upsampling: the ``image``, or ``features`` of the network's width.
+        tail: Original convolutions at the size of the output. Those on the image are added to it; those on features
+            end in the image.
+        activate: The parts that the activation also stands before: ``body``, ``upsample``, ``tail`` (and, there, the
+            second step of upsampling).
+        image_residual: How the input image is enlarged and added to the output.
+    """
+
+    defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    channels: PositiveInt = 32
+    activation: Activation = "relu"
+    head: Convolutions = ("conv3x3",)  # type: ignore[assignment]
+    body: Body = ({"block": "residual", "repeat": 4},)  # type: ignore[assignment]
+    collect: Literal["last", "all"] = "last"
+    fusion: Convolutions = ("conv3x3",)  # type: ignore[assignment]
+    skip: bool = True
+    upsampler: Literal["pixel-shuffle", "two-step"] = "pixel-shuffle"
+    upsample: Annotated[Convolutions, Field(min_length=1)] = ("conv3x3",)  # type: ignore[assignment]
+    upsample_to: Literal["image", "features"] = "image"
+    tail: Convolutions = ()
+    activate: tuple[Entrance, ...] = ()
+    image_residual: ImageResidual = "none"
+
+    def roles(self) -> Mapping[str, Sequence[str]]:
+        """The skeleton's roles and those of its blocks; the default of each is the original operation."""
+        inside = itertools.chain.from_iterable(block.roles for block in self.body)
+        return dict.fromkeys(("head", *inside, "fusion", "upsample", "tail"), ("native",)) | dict(self.defaults)
+
+    def blocks(self) -> list[tuple[Block, int]]:
+        """Every block, each as often as it stands there, and the channels that come into it."""
+        every = [block for part in self.body for block in [part] * part.repeat]
+        channels = itertools.accumulate(every, lambda c, block: block.out_channels(c), initial=self.channels)
+        return list(zip(every, channels, strict=False))
+
+    def build(self, scale: int) -> nn.Module:
+        """See :meth:`qnas.Space.build`."""
+        return SkeletonNetwork(self, scale)
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        title = type(self).__name__
+        if not self.head and self.channels % RGB:
+            message = f"without a head the image is repeated: they must be a multiple of {RGB}"
+            invalid(title, message, self.channels, "channels")
+        if self.upsample_to == "features" and not self.tail:
+            invalid(title, "features need a tail that turns them into an image", self.upsample_to, "upsample_to")
+        if self.collect == "all" and not self.fusion:
+            invalid(title, "outputs that are concatenated need a fusion", self.collect, "collect")
+        self._blocks_fit(title)
+        return self
+
+    def _blocks_fit(self, title: str) -> None:
+        channels = self.channels
+        for index, part in enumerate(self.body):
+            out = part.out_channels(channels)
+            reason = part.unfit(channels)
+            if out != channels and part.residual.name != "none":
+                reason = f"its {part.residual.label} residual can't add {channels} channels to {out}"
+            if reason:
+                invalid(title, f"'{part.label}' can't stand here: {reason}", part.name, "body", index)
+            channels = out
+        if self.skip and not self.fusion and channels != self.channels:
+            message = f"the head's {self.channels} channels can't be added to the body's {channels}: add a fusion"
+            invalid(title, message, self.skip, "skip")
+
+
+class SkeletonNetwork(nn.Module):
+    """The network of a skeleton."""
+
+    def __init__(self, space: Skeleton, scale: int) -> None:
+        super().__init__()
+        self.collect = space.collect
+        self.skip = space.skip
+        self.tail_refines = space.upsample_to == "image" and bool(space.tail)
+        self.head = _head(space)
+        self.enter = make_activation(_before(space, "body"))
+        self.body = nn.ModuleList(
+            block.residual.wrap(block.build(channels, space.activation), channels) for block, channels in space.blocks()
+        )
+        self.fusion, channels = _fusion(space)
+        self.upsample, channels = _upsampler(space, channels, scale)
+        before = _before(space, "tail")
+        self.tail = nn.Sequential(*_chain(space, "tail", channels, RGB, before, space.tail, change=len(space.tail) - 1))
+        self.enlarge = Enlarge(space.image_residual, scale)
+        if space.image_residual != "none":
+            self.gain = nn.Parameter(torch.tensor(_START_GAIN))
+
+    def forward(self, lr_image: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, 3, H * scale, W * scale), RGB in 0..1."""
+        head = self.head(lr_image)
+        fused = self.fusion(self._run_body(self.enter(head)))
+        enlarged = self.upsample(fused + head if self.skip else fused)
+        result: Tensor = self.tail(enlarged)
+        if self.tail_refines:
+            result = result + enlarged
+        return result if self.enlarge.mode == "none" else self.gain * result + self.enlarge(lr_image)
+
+    def _run_body(self, features: Tensor) -> Tensor:
+        outputs = []
+        for block in self.body:
+            features = block(features)
+            outputs.append(features)
+        return torch.cat(outputs, dim=1) if self.collect == "all" else features
+
+
+class Repeat(nn.Module):
+    """The image's colours, again and again, until there are so many channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, channels, H, W)."""
+        return image.repeat(1, self.channels // RGB, 1, 1)
+
+
+def _before(space: Skeleton, part: Entrance) -> Activation:
+    return space.activation if part in space.activate else "none"
+
+
+def _chain(
+    space: Skeleton,
+    role: str,
+    in_channels: int,
+    out_channels: int,
+    first: Activation,
+    natives: Convolutions,
+    change: int = 0,
+) -> list[Slot]:
+    """Slots one after the other, the one numbered ``change`` from ``in_channels`` to ``out_channels``."""
+    widths = [in_channels if i <= change else out_channels for i in range(len(natives) + 1)]
+    return [
+        Slot(role, widths[i], widths[i + 1], activation=space.activation if i else first, native=native)
+        for i, native in enumerate(natives)
+    ]
+
+
+def _head(space: Skeleton) -> nn.Module:
+    if not space.head:
+        return Repeat(space.channels)
+    # The image itself is never negative, so nothing stands before the first slot and it is unsigned.
+    first = Slot("head", RGB, space.channels, activation="none", signed=False, native=space.head[0])
+    rest = _chain(space, "head", space.channels, space.channels, space.activation, space.head[1:])
+    return nn.Sequential(first, *rest)
+
+
+def _fusion(space: Skeleton) -> tuple[nn.Module, int]:
+    """The fusion, and the channels that leave it."""
+    outs = [block.out_channels(channels) for block, channels in space.blocks()]
+    joined = sum(outs) if space.collect == "all" else outs[-1]
+    slots = _chain(space, "fusion", joined, space.channels, "none", space.fusion)
+    return nn.Sequential(*slots), space.channels if slots else joined
+
+
+def _upsampler(space: Skeleton, channels: int, scale: int) -> tuple[nn.Module, int]:
+    """The upsampler, and the channels that leave it."""
+    in_steps = space.upsampler == "two-step" and scale == 4
+    factors = [2, 2] if in_steps else [scale]
+    layers: list[nn.Module] = []
+    for step, factor in enumerate(factors):
+        is_last = step == len(factors) - 1
+        out = RGB if is_last and space.upsample_to == "image" else space.channels
+        first = _before(space, "tail" if step else "upsample")
+        layers += _chain(space, "upsample", channels, out * factor**2, first, space.upsample)
+        layers.append(nn.PixelShuffle(factor))
+        channels = out
+    return nn.Sequential(*layers), channels
