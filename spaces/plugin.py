@@ -11,6 +11,7 @@ def qnas_register_spaces(register: Register) -> None:
     """Register spaces."""
     register("basic", "qnas.spaces.basic:BasicSpace", "QuantNAS's basic space: head, body cells, pixel shuffle, tail")
     register("skeleton", "qnas.spaces.skeleton:Skeleton", "Compose a network of blocks: head, body, upsampler, tail")
+    register("module", "qnas.spaces.module:ModuleSpace", "Open the convolutions of any nn.Module by its import path")
     register("espcn", f"{_KNOWN}.plain:ESPCN", "ESPCN (Shi et al. 2016)")
     register("fsrcnn", f"{_KNOWN}.plain:FSRCNN", "FSRCNN (Dong et al. 2016) with pixel shuffle")
     register("ecbsr", f"{_KNOWN}.plain:ECBSR", "ECBSR-M16C64 (Zhang et al. 2021), inference form")

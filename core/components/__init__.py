@@ -28,7 +28,7 @@ from qnas.core.components.quantizer import (
 from qnas.core.components.regularizer import Regularizer, SearchState
 from qnas.core.components.report import Report
 from qnas.core.components.residual import Residual
-from qnas.core.components.rules import Offer, SlotRule
+from qnas.core.components.rules import Offer, SlotRule, path_matches
 from qnas.core.components.searcher import Searcher
 from qnas.core.components.settings import Frozen, FrozenDict, Settings, invalid
 from qnas.core.components.space import Space
@@ -74,5 +74,6 @@ __all__ = [
     "invalid",
     "is_signed",
     "make_activation",
+    "path_matches",
     "same_padding",
 ]

@@ -24,6 +24,16 @@ Candidates = Annotated[tuple[Operation, ...], Field(min_length=1), AfterValidato
 WidthChoices = Annotated[tuple[Bits, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
+def path_matches(path: str, pattern: str) -> bool:
+    """Whether a pattern is about the module at ``path``, or about a part that it lies in.
+
+    >>> [path_matches("body.0.skip", pattern) for pattern in ("body.*.skip", "body.0", "*.skip", "body.0.ski", "skip")]
+    [True, True, True, False, False]
+    """
+    parts = path.split(".")
+    return any(fnmatch.fnmatchcase(".".join(parts[:length]), pattern) for length in range(1, len(parts) + 1))
+
+
 class Offer(NamedTuple):
     """What a space offers for a slot.
 
@@ -65,8 +75,7 @@ class SlotRule(Settings):
 
     def matches(self, path: str) -> bool:
         """Whether it is about the slot at ``path``."""
-        parts = path.split(".")
-        return any(fnmatch.fnmatchcase(".".join(parts[:length]), self.match) for length in range(1, len(parts) + 1))
+        return path_matches(path, self.match)
 
     def apply(self, offer: Offer, *field: str | int) -> Offer:
         """``offer`` with what the rule, which stands at ``field``, says."""

@@ -14,6 +14,8 @@ from qnas.core.spec import Spec
 
 _ADAM_COPIES = 4  # weights, gradients and two moments
 _ROUNDS = 3
+_FEW = 2
+_PATIENCE = 0.5  # seconds of a step
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,26 @@ def estimate(spec: Spec, device: torch.device) -> Estimate:
 def _measure(
     spec: Spec, device: torch.device, network: nn.Module, run: Callable[[Tensor], Tensor], batch: int
 ) -> tuple[float, int]:
-    """Seconds of the quickest of a few steps, and the bytes that one holds."""
+    """Seconds of a step, and the bytes that it holds.
+
+    Where a step takes long, a smaller batch stands for it.
+    """
+    place(network, device).train()
+    few = min(batch, _FEW)
+    seconds, held = _step(spec, device, run, few)
+    if seconds * batch / few > _PATIENCE:
+        seconds, held = seconds * batch / few, held * batch // few
+    else:
+        rounds = [_step(spec, device, run, batch) for _ in range(_ROUNDS)]
+        seconds, held = min(seconds for seconds, _ in rounds), rounds[-1][1]
+    parameters = sum(p.numel() * p.element_size() for p in network.parameters())
+    return seconds, held + _ADAM_COPIES * parameters
+
+
+def _step(spec: Spec, device: torch.device, run: Callable[[Tensor], Tensor], batch: int) -> tuple[float, int]:
+    """Seconds of one step forward and backward, and the bytes of what is kept for the way back."""
     patch = spec.data.patch
     images = torch.rand(batch, 3, patch, patch, device=device).contiguous(memory_format=torch.channels_last)
-    place(network, device).train()
     held: dict[int, int] = {}
 
     def hold(tensor: Tensor) -> Tensor:
@@ -59,15 +77,10 @@ def _measure(
         held[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    seconds = []
-    for _ in range(_ROUNDS):
-        held.clear()
-        began = time.perf_counter()
-        with torch.autograd.graph.saved_tensors_hooks(hold, lambda t: t), autocast(device, spec.precision):
-            loss = run(images).float().mean()
-        loss.backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        seconds.append(time.perf_counter() - began)
-    parameters = sum(p.numel() * p.element_size() for p in network.parameters())
-    return min(seconds), sum(held.values()) + _ADAM_COPIES * parameters
+    began = time.perf_counter()
+    with torch.autograd.graph.saved_tensors_hooks(hold, lambda t: t), autocast(device, spec.precision):
+        loss = run(images).float().mean()
+    loss.backward()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began, sum(held.values())

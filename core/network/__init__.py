@@ -15,6 +15,7 @@ from qnas.core.network.fill import (
     slot_candidates,
 )
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
+from qnas.core.network.opening import Survey, open_slots, survey
 from qnas.core.network.slot import FilledSlot, Slot
 from qnas.core.network.supernet import Supernet, Tie, one_hot, uniform
 
@@ -35,6 +36,7 @@ __all__ = [
     "Slot",
     "SpaceCount",
     "Supernet",
+    "Survey",
     "Tie",
     "build_found",
     "build_mixed",
@@ -47,7 +49,9 @@ __all__ = [
     "grid",
     "inherit_weights",
     "one_hot",
+    "open_slots",
     "refuse_scale",
     "slot_candidates",
+    "survey",
     "uniform",
 ]

@@ -1,0 +1,50 @@
+"""Weights from a file that somebody else wrote; nothing in it is ever executed."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from qnas.core.errors import InputError
+
+_WRAPPERS = ("params_ema", "params", "state_dict", "model")  # what training scripts put a state dict in
+
+
+def load_checkpoint(network: nn.Module, path: Path) -> None:
+    """Load weights into ``network``.
+
+    Raises:
+        InputError: The file can't be read, or its weights are not those of the network.
+    """
+    weights = _read(path)
+    own = network.state_dict()
+    odd = sorted(set(own) ^ set(weights))
+    if odd:
+        some = ", ".join(odd[:3]) + (", ..." if len(odd) > 3 else "")
+        raise InputError(f"{path} does not fit the network: only one of them has {some}")
+    for name, value in weights.items():
+        if value.shape != own[name].shape:
+            raise InputError(f"{path} does not fit the network: {name} is {tuple(value.shape)}, not {own[name].shape}")
+    network.load_state_dict(weights)
+
+
+def _read(path: Path) -> Mapping[str, torch.Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"can't read {path}: {error.strerror or error}") from error
+    except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(f"{path} is no file of weights (safetensors, or a PyTorch state dict)") from error
+    for wrapper in _WRAPPERS:
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
+            loaded = loaded[wrapper]
+    if not isinstance(loaded, Mapping) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
+        raise InputError(f"{path} holds no state dict")
+    return loaded
