@@ -29,7 +29,8 @@ def load_checkpoint(network: nn.Module, path: Path) -> None:
         raise InputError(f"{path} does not fit the network: only one of them has {some}")
     for name, value in weights.items():
         if value.shape != own[name].shape:
-            raise InputError(f"{path} does not fit the network: {name} is {tuple(value.shape)}, not {own[name].shape}")
+            shapes = f"{tuple(value.shape)}, not {tuple(own[name].shape)}"
+            raise InputError(f"{path} does not fit the network: {name} is {shapes}")
     network.load_state_dict(weights)
 
 

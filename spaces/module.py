@@ -78,12 +78,12 @@ class ModuleSpace(Space):
         return [f"'{path}' is left alone, in float: {why}" for path, why in _surveyed(self, scale).left.items()]
 
     def _make(self, scale: int) -> nn.Module:
-        with from_field("arguments"):
+        with from_field("scale_argument"):
             arguments = _with_scale(_thaw(self.arguments), self.scale_argument, scale)
         network = _call(self.target, arguments)
         if not isinstance(network, nn.Module):
             with from_field("target"):
-                raise InputError(f"{self.target} gives a {type(network).__name__}, not an nn.Module")
+                raise InputError(f"{self.target} gives no nn.Module (but: {type(network).__name__})")
         if isinstance(self.weights, Path):
             with from_field("weights"):
                 load_checkpoint(network, self.weights)

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,8 @@ def run_spec(
     else:
         folder.refuse_existing()
     device = choose_device(spec.device)
+    for notice in spec.space.notices(spec.scale):
+        warnings.warn(notice, stacklevel=2)
     loading = Journal(folder, "data")
     loading.begin()
     images = load_run_images(
