@@ -32,10 +32,11 @@ def shell(command: str, folder: Path, **environment: str) -> subprocess.Complete
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the specs and README's own spec."""
+    """A folder with the specs and README's own two."""
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "specs", folder / "specs")
-    (folder / "small.yaml").write_text(blocks("README.md", "yaml")[0])
+    for name, text in zip(("small.yaml", "composed.yaml"), blocks("README.md", "yaml"), strict=True):
+        (folder / name).write_text(text)
     return folder
 
 

@@ -94,6 +94,6 @@ def test_the_folder_of_a_run_is_as_the_readme_says(quickstart: Path) -> None:
 
 
 def test_what_the_documents_point_to_is_there() -> None:
-    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/spaces.md"):
         for target in re.findall(r"\]\(([^)]+)\)", (ROOT / document).read_text()):
-            assert target.startswith("https://") or (ROOT / target).exists(), target
+            assert target.startswith("https://") or (ROOT / document).parent.joinpath(target).exists(), target
