@@ -92,6 +92,8 @@ class Component(Settings):
             cls._resolve,
             serialization=core_schema.plain_serializer_function_ser_schema(_dump),
             metadata={"pydantic_js_functions": [cls._reference_schema]},
+            # One definition that all fields of the kind refer to: written out in each, the schema would be huge.
+            ref=f"qnas.{cls.kind}:{cls.kind}",
         )
 
     @classmethod

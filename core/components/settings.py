@@ -100,10 +100,16 @@ class Settings(BaseModel):
             if name in docs:
                 field["description"] = docs[name]
             default = _default_name(cls.model_fields.get(name))
-            for member in field.get("anyOf", []) if default else []:
-                if member.get("properties", {}).get("name") == {"const": default}:
-                    member["required"].remove("name")
+            if default:
+                members = handler.resolve_ref_schema(field).get("anyOf", [])
+                field["anyOf"] = [{"$ref": field.pop("$ref")}, *_nameless(default, members)]
         return made
+
+
+def _nameless(default: str, members: list[JsonSchemaValue]) -> list[JsonSchemaValue]:
+    """The mapping of the default component as it may be written without its name."""
+    named = [member for member in members if member.get("properties", {}).get("name") == {"const": default}]
+    return [{**member, "required": [key for key in member["required"] if key != "name"]} for member in named]
 
 
 class _Word(str):

@@ -165,7 +165,7 @@ class Spec(Settings):
         regularizers = properties["properties"]["regularizers"]
         regularizers["properties"] = {
             member["properties"]["name"]["const"]: {**member, "type": ["object", "null"], "required": []}
-            for member in regularizers["additionalProperties"]["anyOf"]
+            for member in handler.resolve_ref_schema(regularizers["additionalProperties"])["anyOf"]
             if "properties" in member
         }
         return made

@@ -26,7 +26,7 @@ def plain() -> dict[str, object]:
     return spec
 
 
-@pytest.mark.parametrize("path", sorted(SPECS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(SPECS.rglob("*.yaml")), ids=lambda path: path.stem)
 def test_a_ready_spec_is_valid(validator, path):
     assert validator.is_valid(yaml.safe_load(path.read_text()))
 
@@ -47,6 +47,11 @@ def test_a_spec_needs_no_name(validator, plain):
         {"regularizers": {"mine": {"name": "cost", "cost": "params"}}},
         {"regularizers": {"entropy": {"weight": 0.1}, "cost": None}},
         {"space": {"channels": 9}},
+        {"space": {"extends": "rfdn", "body": ["rfdb", {"block": "residual", "repeat": 2}, {"name": "chain"}]}},
+        {"space": {"name": "rfdn", "body": [{"block": "rfdb", "residual": {"name": "adq"}}]}},
+        {"space": {"name": "basic", "slots": [{"match": "body.*", "bits": [[4, 8]]}, {"match": "tail", "keep": 8}]}},
+        {"space": {"name": "basic", "bits": ["float"], "slots": [{"match": "tail", "keep": "float"}]}},
+        {"space": {"name": "module", "target": "a.b:C", "arguments": {"d": [1, {"target": "e:f"}]}}},
         {"search": {"steps": 40}},
     ],
     ids=str,
@@ -77,6 +82,15 @@ def test_short_and_long_forms_are_valid(validator, plain, right):
         {"regularizers": {"entropy": {"wait": 1}}},
         {"regularizers": {"mine": {"weight": 1}}},
         {"data": {"test": {}}},
+        {"space": {"name": "rfdn", "extends": "rfdn"}},
+        {"space": {"extends": "rfnd"}},
+        {"space": {"extends": "rfdn", "body": []}},
+        {"space": {"extends": "rfdn", "body": [{"block": "rfbd"}]}},
+        {"space": {"extends": "rfdn", "body": [{"block": "rfdb", "repeet": 2}]}},
+        {"space": {"extends": "rfdn", "body": [{"repeat": 2}]}},
+        {"space": {"name": "basic", "slots": [{"keep": 8}]}},
+        {"space": {"name": "basic", "slots": [{"match": "tail", "keep": "flaot"}]}},
+        {"space": {"name": "module"}},
     ],
     ids=str,
 )
