@@ -96,7 +96,7 @@ class Skeleton(Space):
 
     def _blocks_fit(self, title: str) -> None:
         channels = self.channels
-        for index, part in enumerate(self.body):
+        for index, part in ((i, part) for i, part in enumerate(self.body) for _ in range(part.repeat)):
             out = part.out_channels(channels)
             reason = part.unfit(channels)
             if out != channels and part.residual.name != "none":

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -57,10 +58,20 @@ def type_label(annotation: Any) -> str:
         return f"{type_label(arguments[0])} -> {type_label(arguments[1])}"
     if arguments:
         return " | ".join(map(type_label, arguments))
+    return _one_word(annotation)
+
+
+def _one_word(annotation: Any) -> str:
+    """A type that has no parts; of a group of fields, the fields."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and not hasattr(annotation, "kind"):
+        return f"{{{', '.join(annotation.model_fields)}}}"
     return str(getattr(annotation, "kind", None) or _WORDS.get(annotation) or getattr(annotation, "__name__", "any"))
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_plain, value))}]"
-    return str(value)
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_plain(inner)}' for key, inner in value.items())}}}"
+    words = {None: "nothing", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
