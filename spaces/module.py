@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import AfterValidator, Field
+import torch.nn.functional as F
+from pydantic import AfterValidator, Field, PositiveInt
 from torch import Tensor, nn
 
 from qnas.core.components import FrozenDict, Space
@@ -19,7 +20,8 @@ from qnas.core.network import Survey, open_slots, survey
 from qnas.spaces.checkpoint import load_checkpoint
 
 _ROLE = "convolution"
-_LR = 32
+_EVEN = (32, 32)
+_ODD = (37, 45)
 
 
 def _freeze(value: Any) -> Any:
@@ -52,6 +54,8 @@ class ModuleSpace(Space):
         arguments: The keyword arguments that it is called with.
         scale_argument: The argument that is given the scale; ``config.upscale`` is that of an argument's target.
         output: The attribute of its result that is the image, for a network that returns more.
+        multiple: What height and width must be a multiple of, for a network that takes no others: what it is given is
+            padded at the bottom and on the right with the last pixels, and the result is cropped.
         open: Patterns of the convolutions to open, as in ``slots``; the others stay as they are, in float.
         weights: What the native operations start from: ``fresh``, the ``module``'s own weights as it was made, or a
             file of them (safetensors, or PyTorch's state dict). Layers that are no slots always start from the
@@ -64,6 +68,7 @@ class ModuleSpace(Space):
     arguments: Arguments = {}
     scale_argument: str = ""
     output: str = ""
+    multiple: PositiveInt = 1
     open: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     weights: Literal["fresh", "module"] | Path = "fresh"
 
@@ -89,6 +94,10 @@ class ModuleSpace(Space):
                 load_checkpoint(network, self.weights)
         if self.output:
             network.register_forward_hook(functools.partial(_take, self.output))
+        if self.multiple > 1:
+            padding = _Padding(self.multiple, scale)
+            network.register_forward_pre_hook(padding.pad)
+            network.register_forward_hook(padding.crop)
         return network
 
 
@@ -102,18 +111,26 @@ def _surveyed(space: ModuleSpace, scale: int) -> Survey:
     with torch.device("meta"), _on_cpu_if_meta() as to_device:
         network = to_device(space._make(scale))
     with from_field("target"):
-        try:
-            found = survey(network, space.open, (_LR, _LR))
-        except QnasError:
-            raise
-        except Exception as error:  # a stranger's network may raise anything
-            raise InputError(f"{space.target} can't run on an image of {_LR} x {_LR}: {_line(error)}") from error
-        wanted = (1, 3, _LR * scale, _LR * scale)
-        if found.output != wanted:
-            raise InputError(f"{space.target} makes {found.output} of an image of (1, 3, {_LR}, {_LR}), not {wanted}")
+        found = _survey(space, network, scale, _EVEN)
+    with from_field("multiple"):
+        _survey(space, network, scale, _ODD)
     if not found.signed:
         with from_field("open"):
             raise InputError(f"no convolution of {space.target} that can be opened matches {', '.join(space.open)}")
+    return found
+
+
+def _survey(space: ModuleSpace, network: nn.Module, scale: int, size: tuple[int, int]) -> Survey:
+    height, width = size
+    try:
+        found = survey(network, space.open, size)
+    except QnasError:
+        raise
+    except Exception as error:  # a stranger's network may raise anything
+        raise InputError(f"{space.target} can't run on an image of {height} x {width}: {_line(error)}") from error
+    wanted = (1, 3, height * scale, width * scale)
+    if found.output != wanted:
+        raise InputError(f"{space.target} makes {found.output} of an image of (1, 3, {height}, {width}), not {wanted}")
     return found
 
 
@@ -194,6 +211,26 @@ def _take(name: str, _: nn.Module, __: Any, result: Any) -> Tensor:
     if not isinstance(taken, Tensor):
         raise InputError(f"the network's result, a {type(result).__name__}, has no image '{name}'")
     return taken
+
+
+class _Padding:
+    """Pads what a network is given to a multiple, and crops what it returns."""
+
+    def __init__(self, multiple: int, scale: int) -> None:
+        self.multiple = multiple
+        self.scale = scale
+        self.size = (0, 0)
+
+    def pad(self, _: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The hook before the network."""
+        image, *others = given
+        self.size = (image.shape[-2], image.shape[-1])
+        below, right = (-extent % self.multiple for extent in self.size)
+        return (F.pad(image, (0, right, 0, below), mode="replicate"), *others)
+
+    def crop(self, _: nn.Module, __: Any, result: Tensor) -> Tensor:
+        """The hook behind the network."""
+        return result[..., : self.size[0] * self.scale, : self.size[1] * self.scale]
 
 
 def _line(error: Exception) -> str:

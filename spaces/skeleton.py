@@ -96,7 +96,8 @@ class Skeleton(Space):
 
     def _blocks_fit(self, title: str) -> None:
         channels = self.channels
-        for index, part in ((i, part) for i, part in enumerate(self.body) for _ in range(part.repeat)):
+        every = [(index, part) for index, part in enumerate(self.body) for _ in range(part.repeat)]
+        for index, part in every:
             out = part.out_channels(channels)
             reason = part.unfit(channels)
             if out != channels and part.residual.name != "none":

@@ -55,6 +55,15 @@ class Broken(Plain):
         raise RuntimeError("no such luck\\nsecond line")
 
 
+class Blockwise(Plain):
+    """Takes only sizes that are multiples of 4."""
+
+    def forward(self, x):
+        if x.shape[2] % 4 or x.shape[3] % 4:
+            raise ValueError("multiples of 4 only")
+        return super().forward(x)
+
+
 class Unconvolved(nn.Module):
     def forward(self, x):
         return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
@@ -154,6 +163,16 @@ def test_an_attribute_of_the_result_is_the_image():
     assert natively(module("Wrapped", output="image"))(torch.rand(1, 3, 4, 4)).shape == (1, 3, 8, 8)
 
 
+@pytest.mark.parametrize("size", [(8, 8), (7, 5), (3, 9)])
+def test_images_are_padded_for_a_network_that_takes_only_multiples(size):
+    network = natively(module("Blockwise", multiple=4, weights="module")).eval()
+    image = torch.rand(2, 3, *size)
+    enlarged = network(image)
+    assert enlarged.shape == (2, 3, 2 * size[0], 2 * size[1])
+    padded = nn.functional.pad(image, (0, -size[1] % 4, 0, -size[0] % 4), mode="replicate")
+    assert torch.equal(enlarged, network(padded)[..., : 2 * size[0], : 2 * size[1]])
+
+
 def test_transposed_convolutions_are_left_alone_with_a_notice(tmp_path):
     space = module("Transposed")
     assert list(slot_candidates(space, 2)) == ["first"]
@@ -223,6 +242,8 @@ def test_it_is_searched_over_operations_and_bits(tmp_path):
             "target",
             "makes (1, 3, 96, 96) of an image of (1, 3, 32, 32), not (1, 3, 64, 64)",
         ),
+        ("target: 'other_nets:Blockwise'", "multiple", "can't run on an image of 37 x 45: multiples of 4 only"),
+        ("target: 'other_nets:Blockwise', multiple: 2", "multiple", "can't run on an image of 37 x 45"),
         ("target: 'other_nets:Plain', open: [bdy]", "open", "no convolution of other_nets:Plain that can be opened"),
         ("target: 'other_nets:Unconvolved'", "open", "that can be opened matches *"),
         ("target: 'other_nets:Plain', weights: none.pth", "weights", "can't read none.pth: No such file or directory"),
