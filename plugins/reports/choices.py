@@ -60,7 +60,7 @@ class SlotChoices:
 def slot_choices(
     history: Sequence[Mapping[str, Any]], slots: Mapping[str, FoundSlot], taken_step: float | None
 ) -> list[SlotChoices]:
-    """A chart for each slot, none for a search that has no probabilities.
+    """A chart for each slot that had a choice, none for a search that has no probabilities.
 
     Args:
         history: Of the search.
@@ -69,11 +69,11 @@ def slot_choices(
     """
     records = [record for record in history if isinstance(record.get("probabilities"), dict)]
     taken = next((i for i, r in enumerate(records) if r["step"] == taken_step), len(records) - 1)
-    return [_chart(records, slot, taken) for slot in slots.values() if records and _has(records[-1], slot)]
+    return [_chart(records, slot, taken) for slot in slots.values() if records and _has_choice(records[-1], slot)]
 
 
-def _has(record: Mapping[str, Any], slot: FoundSlot) -> bool:
-    return bool(record["probabilities"].get(slot.path))
+def _has_choice(record: Mapping[str, Any], slot: FoundSlot) -> bool:
+    return len(record["probabilities"].get(slot.path) or ()) > 1
 
 
 def _chart(records: Sequence[Mapping[str, Any]], slot: FoundSlot, taken: int) -> SlotChoices:

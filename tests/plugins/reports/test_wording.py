@@ -83,9 +83,14 @@ def test_areas_are_stacked_upon_the_chosen_one():
 
 def test_long_histories_are_thinned_to_their_ends():
     slot = FoundSlot("a", "conv", "conv", None, None)
-    history = [{"step": s, "probabilities": {"a": {"conv": 1.0}}} for s in range(1000)]
+    history = [{"step": s, "probabilities": {"a": {"conv": 1.0, "pool": 0.0}}} for s in range(1000)]
     [chart] = slot_choices(history, {"a": slot}, 250)
     assert chart.areas[0].path.count("L") == 60
     assert "L240 0.0" in chart.areas[0].path
     assert chart.taken == pytest.approx(240 * 250 / 999)
-    assert chart.second is None
+
+
+def test_a_slot_with_one_candidate_has_no_chart():
+    slots = {path: FoundSlot(path, "conv", "conv @ 8", 8, 8) for path in "ab"}
+    history = [{"step": 1, "probabilities": {"a": {"conv @ 8": 1.0}, "b": {"conv @ 8": 0.5, "conv @ 4": 0.5}}}]
+    assert [chart.slot for chart in slot_choices(history, slots, 1)] == ["b"]
