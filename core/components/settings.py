@@ -71,15 +71,24 @@ class Settings(BaseModel):
         try:
             return handler(value)
         except ValidationError as error:
-            details = [cls._explain(details) for details in error.errors()]
-        raise ValidationError.from_exception_data(cls.__name__, details)
+            mistakes = error.errors()
+        meant = {cls._meant(details) for details in mistakes}
+        told = [details for details in mistakes if not (details["type"] == "missing" and details["loc"] in meant)]
+        raise ValidationError.from_exception_data(cls.__name__, [cls._explain(details) for details in told])
+
+    @classmethod
+    def _meant(cls, details: ErrorDetails) -> tuple[str, ...]:
+        """The place of the field that was probably meant by one that does not exist, ``()`` where there is none."""
+        if details["type"] != "extra_forbidden" or len(details["loc"]) != 1:
+            return ()
+        return tuple(difflib.get_close_matches(str(details["loc"][0]), cls.field_names(), n=1))
 
     @classmethod
     def _explain(cls, details: ErrorDetails) -> InitErrorDetails:
         loc, value = details["loc"], details["input"]
         if details["type"] == "extra_forbidden" and len(loc) == 1:
             valid = cls.field_names()
-            near = difflib.get_close_matches(str(loc[0]), valid, n=1)
+            near = cls._meant(details)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             return _details(f"unknown field{hint} (fields: {', '.join(valid) or 'none'})", loc, value)
         # Rebuilt as it was: pydantic takes few of its own kinds of error back, and rounds the limits in them.

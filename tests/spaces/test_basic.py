@@ -8,6 +8,8 @@ from torch import nn
 from qnas.core.components import Quantizer, Space
 from qnas.core.network import build_found, fill, find_slots, slot_candidates
 
+from .conftest import DoubleTheMean
+
 WIDE = ["conv1x1", "conv3x3", "conv5x5", "conv3x3g3", "conv5x5g3"]
 
 
@@ -95,17 +97,6 @@ def test_roles_left_out_keep_their_defaults_and_a_plain_list_stands_for_all():
 def test_wrong_fields_are_refused(fields, message):
     with pytest.raises(ValidationError, match=message):
         basic(**fields)
-
-
-class DoubleTheMean(nn.Module):
-    """Stands in a slot: twice the mean of all channels, in every channel that must come out."""
-
-    def __init__(self, out_channels):
-        super().__init__()
-        self.out_channels = out_channels
-
-    def forward(self, features):
-        return 2 * features.mean(dim=1, keepdim=True).expand(-1, self.out_channels, -1, -1)
 
 
 @pytest.mark.parametrize(
