@@ -1,5 +1,7 @@
 """Numbers as people read them."""
 
+from decimal import Decimal
+
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -44,8 +46,19 @@ def count(number: int) -> str:
     '48,000'
     >>> count(3 * 10**20)
     '3.0e+20'
+    >>> count(10**1000)  # more than a float can hold
+    '1.0e+1000'
     """
-    return f"{number:,}" if number < 10**9 else f"{number:.1e}"
+    return f"{number:,}" if number < 10**9 else f"{Decimal(number):.1e}"
+
+
+def plural(number: int, noun: str) -> str:
+    """So many of a noun.
+
+    >>> plural(1, "slot"), plural(2, "slot")
+    ('1 slot', '2 slots')
+    """
+    return f"{count(number)} {noun}" + "s" * (number != 1)
 
 
 def _three_digits(value: float) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import FLOAT, FLOAT_BITS, ConvolutionShape, Cost, Operation, Quantizer, SlotShape, Space
+from qnas.core.errors import QnasError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedConv2d, QuantizedLayers
 from qnas.core.network.fill import build_found, fill, slot_candidates
@@ -170,7 +171,11 @@ class CostTable:
 
 
 def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int, int] = LR_SIZE) -> SpaceCount:
-    """Count every candidate of every slot, quantized by ``quantizer``, on an LR image of ``size``."""
+    """Count every candidate of every slot, quantized by ``quantizer``, on an LR image of ``size``.
+
+    Raises:
+        QnasError: The network never runs one of its slots.
+    """
     probes: dict[str, _Probe] = {}
 
     def probe_for(path: str, shape: SlotShape) -> nn.Module:
@@ -182,14 +187,17 @@ def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int,
     def count(candidate: Candidate, shape: SlotShape, size: tuple[int, int]) -> list[ConvolutionShape]:
         return convolutions(candidate.fill(shape, quantizer), shape.in_channels, size)
 
-    def count_runs(candidate: Candidate, probe: _Probe) -> list[ConvolutionShape]:
+    def count_runs(candidate: Candidate, path: str) -> list[ConvolutionShape]:
+        probe = probes[path]
+        if not probe.sizes:
+            raise QnasError(f"the network never runs its slot '{path}'")
         first, *others = [count(candidate, probe.shape, run) for run in probe.sizes]
         return first + [replace(c, repeated=True) for run in others for c in run]
 
     with torch.device("meta"):
         fixed = convolutions(fill(space.build(scale), probe_for), 3, size)
         slots = {
-            path: [count_runs(candidate, probes[path]) for candidate in candidates]
+            path: [count_runs(candidate, path) for candidate in candidates]
             for path, candidates in slot_candidates(space, scale).items()
         }
     return SpaceCount(fixed, slots)

@@ -9,7 +9,7 @@ import torch
 from qnas.core.components import ConvolutionShape, Cost, Quantizer
 from qnas.core.errors import QnasError
 from qnas.core.network import LR_SIZE, Architecture, convolutions, count_space
-from qnas.plugins.reports.flow import Flow, trace
+from qnas.core.network.flow import Flow, trace
 from qnas.plugins.reports.record import RunRecord
 
 

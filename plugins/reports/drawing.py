@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from qnas.core.network.flow import Edge
+from qnas.core.network.lanes import assign
 from qnas.plugins.reports.anatomy import Anatomy, FoundSlot
-from qnas.plugins.reports.lanes import Edge, assign
 from qnas.plugins.reports.parts import Parts
 
 LANE = 20

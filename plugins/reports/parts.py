@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import cached_property
 
-from qnas.plugins.reports.flow import Edge, Flow
+from qnas.core.network.flow import Edge, Flow
 from qnas.plugins.reports.groups import group_names
 
 IMAGE, OUTPUT = "the image", "the output"

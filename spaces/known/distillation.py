@@ -47,8 +47,11 @@ class QuantNASRFDN(Skeleton):
 
     The image is repeated to the width; four distillation blocks with the activation before each slot, all fused by a
     1 x 1 and a 3 x 3 convolution; a skip; and a tail at full resolution. Fusion and attention keep their operations at
-    8 bits. Two groups don't divide the image's three channels, so the tail has no grouped candidates.
+    8 bits. Two groups divide neither the image's three channels nor the 27 of a pixel shuffle by 3: the tail has no
+    grouped candidates, and x3 is left out.
     """
+
+    scales: ClassVar[frozenset[int]] = frozenset({2, 4})
 
     _SINGLE: ClassVar = ("conv1x1", "conv3x3", "conv5x5")
     _PAIRS: ClassVar = ("growth1x1", "growth3x3", "growth5x5")

@@ -9,7 +9,18 @@ import torch
 from torch import nn
 
 from qnas.core.components import Cost, Operation, Quantizer, Space, Widths
-from qnas.core.network import Candidate, Slot, build_found, count_found, count_space, one_hot, slot_candidates, uniform
+from qnas.core.errors import QnasError
+from qnas.core.network import (
+    Candidate,
+    Slot,
+    build_found,
+    convolutions,
+    count_found,
+    count_space,
+    one_hot,
+    slot_candidates,
+    uniform,
+)
 
 LSQ, NONE = Quantizer.of("lsq"), Quantizer.of("none")
 BITOPS, MACS, PARAMS = COSTS = [Cost.of(name) for name in ("bitops", "macs", "params")]
@@ -214,3 +225,31 @@ def test_a_slot_that_runs_twice_is_counted_alike_while_searching_and_when_found(
     chosen = {"slot": candidates["slot"][0]}
     expected = count_space(space, 2, LSQ).table(BITOPS).expected(one_hot(candidates, chosen))
     assert expected.item() == total(count_found(space, 2, chosen, LSQ), BITOPS)
+
+
+def test_a_linear_layer_counts_as_the_1x1_convolution_that_it_is():
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mix = nn.Linear(3, 5)
+
+        def forward(self, image):
+            return self.mix(image.flatten(2).transpose(1, 2))
+
+    with torch.device("meta"):
+        (linear,) = convolutions(Tokens(), 3, (4, 6))
+        (convolution,) = convolutions(nn.Conv2d(3, 5, 1), 3, (4, 6))
+    for cost in COSTS:
+        assert cost.of_convolution(linear) == cost.of_convolution(convolution)
+    assert linear.path == "mix"
+
+
+def test_a_slot_that_never_runs_is_named():
+    class Unused(SmallSpace):
+        def build(self, scale):
+            network = super().build(scale)
+            network[3].register_module("spare", Slot("tail", 3, 3))
+            return network
+
+    with pytest.raises(QnasError, match=r"the network never runs its slot '3\.spare'"):
+        count_space(Unused(bits=(4,)), 2, LSQ)

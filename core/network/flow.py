@@ -106,10 +106,10 @@ class _Tracer:
         return Flow(tuple(self.order), frozenset(self.edges))
 
     def _feed(self, tensor: Tensor, node: int) -> None:
-        # A slot that runs twice may feed an earlier one: the drawing shows it where it ran first.
-        sources = {source for source in self._sources(tensor) if source < node}
         # Where autograd loses the thread, running order is the best guess.
-        self.edges |= {(source, node) for source in sources or {node - 1}}
+        sources = self._sources(tensor) or {node - 1}
+        # A slot that runs twice may feed an earlier one: the drawing shows it where it ran first.
+        self.edges |= {(source, node) for source in sources if source < node}
 
     def _sources(self, tensor: Tensor) -> set[int]:
         """The nearest nodes that ``tensor`` was computed from."""

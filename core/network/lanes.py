@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-Edge = tuple[int, int]
+from qnas.core.network.flow import Edge
 
 
 def assign(nodes: int, edges: Collection[Edge]) -> tuple[list[int], dict[Edge, int]]:

@@ -1,0 +1,89 @@
+"""The graph as text: read back from its characters, it is the graph."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qnas.core.cli.graph import GraphLine, draw_graph
+
+UP, DOWN, LEFT, RIGHT = "│╯╰┤├┴┼", "│╮╭┤├┬┼", "─╯╮┤┴┬┼", "─╰╭├┴┬┼"
+MARK = "o"
+Graph = tuple[int, set[tuple[int, int]]]
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Graphs of whose nodes each but the first is fed by some."""
+    nodes = draw(st.integers(2, 10))
+    feeding = [draw(st.sets(st.integers(0, node - 1), min_size=1)) for node in range(1, nodes)]
+    return nodes, {(source, node) for node, sources in enumerate(feeding, 1) for source in sources}
+
+
+def read(lines: list[GraphLine]) -> set[tuple[int, int]]:
+    """The edges between the lines of a drawing, by following each lane from top to bottom."""
+    edges = set()
+    for lane in range(0, len(lines[0].text), 2):
+        begun = None
+        for row, line in enumerate(lines):
+            place = line.text[lane]
+            if place == "│":
+                assert begun is not None
+                continue
+            if place in UP + MARK and begun is not None:
+                edges.add((begun, row))
+            begun = row if place in DOWN + MARK else None
+    return edges
+
+
+def through_junctions(lines: list[GraphLine], edges: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """The edges between nodes."""
+    for row, line in enumerate(lines):
+        if line.node is None:
+            sources, targets = {a for a, b in edges if b == row}, {b for a, b in edges if a == row}
+            edges = {edge for edge in edges if row not in edge} | {(a, b) for a in sources for b in targets}
+    nodes = [line.node for line in lines]
+    return {(nodes[a], nodes[b]) for a, b in edges}
+
+
+@given(graphs())
+def test_the_drawing_says_what_the_graph_is(graph):
+    nodes, edges = graph
+    lines = draw_graph([MARK] * nodes, edges)
+    assert [line.node for line in lines if line.node is not None] == list(range(nodes))
+    assert through_junctions(lines, read(lines)) == edges
+
+
+@given(graphs())
+def test_no_line_ends_in_nothing(graph):
+    nodes, edges = graph
+    lines = [line.text for line in draw_graph([MARK] * nodes, edges)]
+    assert len(set(map(len, lines))) == 1
+    for above, below in itertools.pairwise(lines):
+        for upper, lower in zip(above, below, strict=True):
+            assert upper not in DOWN or lower in UP + MARK
+            assert lower not in UP or upper in DOWN + MARK
+    for line in lines:
+        assert line[-1] == " "
+        for left, right in itertools.pairwise(line):
+            # A line that is crossed goes on behind the other.
+            assert left not in RIGHT or right in f"{LEFT}{MARK}│"
+            assert right not in LEFT or left in f"{RIGHT}{MARK}│"
+
+
+def test_branches_stand_aside_and_meet():
+    edges = {(0, 1), (1, 2), (0, 3), *((a, b) for a in (2, 3) for b in (4, 5)), (4, 6), (5, 6)}
+    assert [line.text.rstrip() for line in draw_graph(list("abcdefg"), edges)] == [
+        "a─╮",
+        "b │",
+        "c │",
+        "│ d",
+        "├─┤",
+        "e │",
+        "│ f",
+        "g─╯",
+    ]
+
+
+def test_a_node_alone():
+    assert draw_graph("x", set()) == [GraphLine("x ", 0)]
