@@ -36,3 +36,24 @@ def from_field(*field: str | int) -> Iterator[None]:
     except InputError as error:
         error.field = error.field or field
         raise
+
+
+@contextlib.contextmanager
+def in_one_line(what: str) -> Iterator[None]:
+    """Tell in one line whatever code that others wrote raises inside.
+
+    Raises:
+        InputError: It begins with ``what``.
+    """
+    try:
+        yield
+    except (QnasError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{what}: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The kind of an error, and the first line of what it says."""
+    said = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

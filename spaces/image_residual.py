@@ -5,25 +5,24 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Enlarging = Literal["nearest", "bilinear", "bicubic"]
 ImageResidual = Literal["none", "nearest", "bilinear", "bicubic"]
 
 
 class Enlarge(nn.Module):
-    """The LR image at the size of the output, or 0 for ``none``; it has no parameters.
+    """The LR image at the size of the output; it has no parameters.
 
     With it the network only adds detail, which spares low bit-widths the burden of carrying the image
     (Du et al. 2021, "Anchor-based Plain Net for Mobile Image Super-Resolution", with ``nearest``).
     """
 
-    def __init__(self, mode: ImageResidual, scale: int) -> None:
+    def __init__(self, mode: Enlarging, scale: int) -> None:
         super().__init__()
         self.mode = mode
         self.scale = scale
 
-    def forward(self, lr_image: Tensor) -> Tensor | float:
+    def forward(self, lr_image: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, 3, H * scale, W * scale)."""
-        if self.mode == "none":
-            return 0.0
         smooth = None if self.mode == "nearest" else False
         # With antialiasing, which does nothing else when enlarging, the cubic has a = -0.5, as Pillow's and MATLAB's.
         cubic = self.mode == "bicubic"

@@ -1,59 +1,43 @@
 """The space of a network that was written elsewhere: any ``nn.Module`` by its import path."""
 
-import contextlib
-import difflib
 import functools
-import importlib
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
 
 import torch
-import torch.nn.functional as F
-from pydantic import AfterValidator, Field, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from qnas.core.components import FrozenDict, Space
-from qnas.core.errors import InputError, QnasError, from_field
-from qnas.core.network import Survey, open_slots, survey
-from qnas.spaces.checkpoint import load_checkpoint
+from qnas.core.components import FLOAT, Cost, Operation, Quantizer, Space
+from qnas.core.errors import InputError, from_field, in_one_line
+from qnas.core.network import Candidate, Survey, convolutions, fill, open_slots, survey
+from qnas.spaces.foreign.checkpoint import load_checkpoint
+from qnas.spaces.foreign.hooks import Padding, take
+from qnas.spaces.foreign.meta import made_on_cpu, to_meta
+from qnas.spaces.foreign.target import Arguments, Target, call, with_scale
 
 _ROLE = "convolution"
-_EVEN = (32, 32)
+_SIZE = 32
 _ODD = (37, 45)
-
-
-def _freeze(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return FrozenDict({key: _freeze(inner) for key, inner in value.items()})
-    return tuple(map(_freeze, value)) if isinstance(value, list | tuple) else value
-
-
-def _target(value: str) -> str:
-    module, colon, name = value.partition(":")
-    if not (colon and all(part.isidentifier() for part in (*module.split("."), *name.split(".")))):
-        raise ValueError("must be an import path such as my_package.nets:MyNetwork")
-    return value
-
-
-Arguments = Annotated[dict[str, Any], AfterValidator(_freeze)]
-Target = Annotated[str, AfterValidator(_target)]
+_TOLERANCE = 1e-3
+_UNCOUNTED = 0.01  # a share of the multiply-accumulates that is worth a notice
 
 
 class ModuleSpace(Space):
     """The convolutions of any network as slots, with the convolution that stood there as the native operation.
 
     The network takes (N, 3, H, W), RGB in 0..1, and gives (N, 3, H * scale, W * scale). Convolutions of any kernel,
-    padding, dilation, groups, bias and padding mode are opened; transposed ones are left alone, in float. An argument
-    that is itself to be made by calling something is a mapping of ``target`` and ``arguments``.
+    padding, dilation, groups, bias and padding mode are opened. Transposed ones, frozen ones, those that share weights
+    and those of a class of their own are left alone, in float, with a notice. An argument that is itself to be made by
+    calling something is a mapping of ``target`` and ``arguments``.
 
     Attributes:
         target: What to call to make the network, as ``package.module:Name``: of an installed package, or of a Python
             file in the current folder.
         arguments: The keyword arguments that it is called with.
         scale_argument: The argument that is given the scale; ``config.upscale`` is that of an argument's target.
-        output: The attribute of its result that is the image, for a network that returns more.
+        output: What of its result is the image, for a network that returns more: an attribute, a key or a place.
         multiple: What height and width must be a multiple of, for a network that takes no others: what it is given is
             padded at the bottom and on the right with the last pixels, and the result is cropped.
         open: Patterns of the convolutions to open, as in ``slots``; the others stay as they are, in float.
@@ -70,35 +54,50 @@ class ModuleSpace(Space):
     output: str = ""
     multiple: PositiveInt = 1
     open: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
-    weights: Literal["fresh", "module"] | Path = "fresh"
+    weights: Annotated[str, Field(min_length=1)] = "fresh"
 
     def build(self, scale: int) -> nn.Module:
         """See :meth:`qnas.Space.build`."""
-        with _on_cpu_if_meta() as to_device:
-            network = to_device(self._make(scale))
-        return open_slots(network, _surveyed(self, scale).signed, _ROLE, keep_weights=self.weights != "fresh")
+        is_meta = torch.empty(0).is_meta
+        signed = _surveyed(self, scale).signed
+        if not is_meta:
+            return self._opened(self.make(scale), signed)
+        with made_on_cpu():
+            network = self.make(scale)
+        return self._opened(to_meta(network), signed)
 
     def notices(self, scale: int) -> Sequence[str]:
         """See :meth:`qnas.Space.notices`."""
-        return [f"'{path}' is left alone, in float: {why}" for path, why in _surveyed(self, scale).left.items()]
+        left = [f"'{path}' is left alone, in float: {why}" for path, why in _surveyed(self, scale).left.items()]
+        share = _uncounted(self, scale)
+        told = f"{share:.0%} of what the network multiplies is in no convolution or linear layer, and is not counted"
+        return [*left, *([told] if share > _UNCOUNTED else [])]
 
-    def _make(self, scale: int) -> nn.Module:
+    def is_foreign(self) -> bool:
+        """See :meth:`qnas.Space.is_foreign`."""
+        return True
+
+    def make(self, scale: int) -> nn.Module:
+        """The network as it was written, with its weights."""
         with from_field("scale_argument"):
-            arguments = _with_scale(_thaw(self.arguments), self.scale_argument, scale)
-        network = _call(self.target, arguments)
+            arguments = with_scale(self.arguments, self.scale_argument, scale)
+        network = call(self.target, arguments)
         if not isinstance(network, nn.Module):
             with from_field("target"):
                 raise InputError(f"{self.target} gives no nn.Module (but: {type(network).__name__})")
-        if isinstance(self.weights, Path):
+        if self.weights not in {"fresh", "module"}:
             with from_field("weights"):
                 load_checkpoint(network, self.weights)
         if self.output:
-            network.register_forward_hook(functools.partial(_take, self.output))
+            network.register_forward_hook(functools.partial(take, self.output))
         if self.multiple > 1:
-            padding = _Padding(self.multiple, scale)
+            padding = Padding(self.multiple, scale)
             network.register_forward_pre_hook(padding.pad)
             network.register_forward_hook(padding.crop)
         return network
+
+    def _opened(self, network: nn.Module, signed: Mapping[str, bool]) -> nn.Module:
+        return open_slots(network, signed, _ROLE, keep_weights=self.weights != "fresh")
 
 
 @functools.lru_cache(maxsize=16)
@@ -106,133 +105,71 @@ def _surveyed(space: ModuleSpace, scale: int) -> Survey:
     """What is known of the space's network.
 
     Raises:
-        InputError: The network does not take an image, does not enlarge it by ``scale``, or has nothing to open.
+        InputError: The network does not take an image, does not enlarge it by ``scale``, has nothing to open, or is
+            another once its convolutions are slots.
     """
-    with torch.device("meta"), _on_cpu_if_meta() as to_device:
-        network = to_device(space._make(scale))
+    with made_on_cpu():
+        network = space.make(scale)
+        copy = space.make(scale)
+    side = -(-_SIZE // space.multiple) * space.multiple
     with from_field("target"):
-        found = _survey(space, network, scale, _EVEN)
+        found = _survey(space, to_meta(copy), scale, (side, side))
     with from_field("multiple"):
-        _survey(space, network, scale, _ODD)
-    if not found.signed:
-        with from_field("open"):
-            raise InputError(f"no convolution of {space.target} that can be opened matches {', '.join(space.open)}")
+        _survey(space, copy, scale, _ODD)
+    with from_field("open"):
+        _refuse_unmatched(space, found)
+        with made_on_cpu():
+            _refuse_changed(space, network, found, side)
     return found
 
 
 def _survey(space: ModuleSpace, network: nn.Module, scale: int, size: tuple[int, int]) -> Survey:
     height, width = size
-    try:
+    with in_one_line(f"{space.target} can't run on an image of {height} x {width}"):
         found = survey(network, space.open, size)
-    except QnasError:
-        raise
-    except Exception as error:  # a stranger's network may raise anything
-        raise InputError(f"{space.target} can't run on an image of {height} x {width}: {_line(error)}") from error
-    wanted = (1, 3, height * scale, width * scale)
-    if found.output != wanted:
-        raise InputError(f"{space.target} makes {found.output} of an image of (1, 3, {height}, {width}), not {wanted}")
+    if not isinstance(found.output, Tensor):
+        kind = type(found.output).__name__
+        raise InputError(f"{space.target} gives no image (but: {kind}): say in 'output' what of it is")
+    shape, wanted = tuple(found.output.shape), (1, 3, height * scale, width * scale)
+    if shape != wanted:
+        raise InputError(f"{space.target} makes {shape} of an image of (1, 3, {height}, {width}), not {wanted}")
     return found
 
 
-@contextlib.contextmanager
-def _on_cpu_if_meta() -> Any:
-    """Where the network is to be made without values, make it with values, and take these away afterwards.
-
-    Many constructors compute with values; those of the random generator are given back.
-    """
-    if not torch.empty(0).is_meta:
-        yield lambda network: network
-        return
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        yield lambda network: network.to("meta")
+def _refuse_unmatched(space: ModuleSpace, found: Survey) -> None:
+    if found.unmatched:
+        raise InputError(f"no convolution of {space.target} matches {', '.join(found.unmatched)}")
+    if not found.signed:
+        reasons = "; ".join(f"'{path}': {why}" for path, why in list(found.left.items())[:3])
+        raise InputError(f"no convolution of {space.target} can be opened ({reasons or 'it has none'})")
 
 
-def _call(target: str, arguments: Mapping[str, Any]) -> Any:
-    with from_field("target"):
-        maker = _import(target)
-    made = {key: _made(value) for key, value in arguments.items()}
-    try:
-        return maker(**made)
-    except Exception as error:  # a stranger's constructor may raise anything
-        with from_field("arguments"):
-            raise InputError(f"{target} can't be made of these arguments: {_line(error)}") from error
+def _refuse_changed(space: ModuleSpace, network: nn.Module, found: Survey, side: int) -> None:
+    """Refuse a network that gives another image, or none, once its convolutions are slots that hold them."""
+    image = torch.rand(1, 3, side, side)
+    with torch.no_grad():
+        before, again = network.eval()(image), network(image)
+    opened = open_slots(network, found.signed, _ROLE, keep_weights=True)
+    native, none = Candidate(Operation.of("native"), FLOAT), Quantizer.of("none")
+    filled = fill(opened, lambda _, shape: native.fill(shape, none))
+    hint = "leave out of 'open' what it treats by its class or attributes"
+    with in_one_line(f"{space.target} can't run with slots ({hint})"), torch.no_grad():
+        after = filled(image)
+    is_repeatable = torch.equal(before, again)
+    if is_repeatable and not torch.allclose(
+        before, after, rtol=_TOLERANCE, atol=_TOLERANCE * float(before.abs().max())
+    ):
+        raise InputError(f"{space.target} gives another image once its convolutions are slots ({hint})")
 
 
-def _made(value: Any) -> Any:
-    """An argument, called into being where it is a target."""
-    if isinstance(value, dict) and "target" in value:
-        return _call(value["target"], value.get("arguments", {}))
-    return value
-
-
-def _import(target: str) -> Callable[..., Any]:
-    module_name, _, name = target.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-    try:
-        found: Any = importlib.import_module(module_name)
-        for part in name.split("."):
-            names, found = dir(found), getattr(found, part, None)
-            if found is None:
-                near = difflib.get_close_matches(part, names, n=1)
-                raise InputError(f"{module_name} has no {name}" + (f"; did you mean {near[0]}?" if near else ""))
-    except InputError:
-        raise
-    except Exception as error:  # a stranger's module may raise anything at import
-        raise InputError(f"can't import {module_name}: {_line(error)}") from error
-    if not callable(found):
-        raise InputError(f"{target} can't be called")
-    maker: Callable[..., Any] = found
-    return maker
-
-
-def _with_scale(arguments: dict[str, Any], path: str, scale: int) -> dict[str, Any]:
-    """``arguments`` with the scale at ``path``."""
-    if not path:
-        return arguments
-    first, _, rest = path.partition(".")
-    if not rest:
-        return {**arguments, first: scale}
-    inner = arguments.get(first)
-    if not (isinstance(inner, dict) and "target" in inner):
-        raise InputError(f"scale_argument is '{path}', but '{first}' is no argument with a target")
-    return {**arguments, first: {**inner, "arguments": _with_scale(inner.get("arguments", {}), rest, scale)}}
-
-
-def _thaw(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _thaw(inner) for key, inner in value.items()}
-    return [_thaw(inner) for inner in value] if isinstance(value, tuple) else value
-
-
-def _take(name: str, _: nn.Module, __: Any, result: Any) -> Tensor:
-    taken = result.get(name) if isinstance(result, Mapping) else getattr(result, name, None)
-    if not isinstance(taken, Tensor):
-        raise InputError(f"the network's result, a {type(result).__name__}, has no image '{name}'")
-    return taken
-
-
-class _Padding:
-    """Pads what a network is given to a multiple, and crops what it returns."""
-
-    def __init__(self, multiple: int, scale: int) -> None:
-        self.multiple = multiple
-        self.scale = scale
-        self.size = (0, 0)
-
-    def pad(self, _: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The hook before the network."""
-        image, *others = given
-        self.size = (image.shape[-2], image.shape[-1])
-        below, right = (-extent % self.multiple for extent in self.size)
-        return (F.pad(image, (0, right, 0, below), mode="replicate"), *others)
-
-    def crop(self, _: nn.Module, __: Any, result: Tensor) -> Tensor:
-        """The hook behind the network."""
-        return result[..., : self.size[0] * self.scale, : self.size[1] * self.scale]
-
-
-def _line(error: Exception) -> str:
-    """The first line of an error, or its name."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+@functools.lru_cache(maxsize=16)
+def _uncounted(space: ModuleSpace, scale: int) -> float:
+    """The share of its multiply-accumulates that are in no layer that is counted."""
+    with made_on_cpu():
+        network = to_meta(space.make(scale)).eval()
+    side = -(-_SIZE // space.multiple) * space.multiple
+    counted = sum(map(Cost.of("macs").of_convolution, convolutions(network, 3, (side, side))))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.empty(1, 3, side, side, device="meta"))
+    total = counter.get_total_flops() / 2
+    return 1 - counted / total if total else 0.0

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from qnas.core.components import Activation, Block, Operation, Space, invalid, make_activation
+from qnas.core.components import Activation, Block, Original, Space, invalid, make_activation
 from qnas.core.network import Slot
 from qnas.spaces.image_residual import Enlarge, ImageResidual
 
@@ -17,7 +17,7 @@ RGB = 3
 # off, and as often as not the ReLU before the upsampling slot never opens again.
 _START_GAIN = 0.1
 
-Convolutions = tuple[Operation, ...]
+Convolutions = tuple[Original, ...]
 Body = Annotated[tuple[Block, ...], Field(min_length=1)]
 Entrance = Literal["body", "upsample", "tail"]
 
@@ -29,11 +29,10 @@ class Skeleton(Space):
     the other with the activation between. Slot paths begin with the part: ``head.0``, ``body.1.refine.2``,
     ``fusion.0``, ``upsample.0``, ``tail.0``.
 
-    With an image-space residual the network's own output is multiplied by one learned number that starts at 0.1; it
-    folds into the last convolution.
+    With an image-space residual the network's own output is multiplied by one learned number that starts at 0.1.
 
     Attributes:
-        channels: Width of the network.
+        channels: Width of the network, but where a block has one of its own.
         activation: Its activation.
         head: Original convolutions from the image to the width; without any, the image is repeated to the width.
         body: Its blocks, in order.
@@ -69,7 +68,9 @@ class Skeleton(Space):
     def roles(self) -> Mapping[str, Sequence[str]]:
         """The skeleton's roles and those of its blocks; the default of each is the original operation."""
         inside = itertools.chain.from_iterable(block.roles for block in self.body)
-        return dict.fromkeys(("head", *inside, "fusion", "upsample", "tail"), ("native",)) | dict(self.defaults)
+        behind = [role for role in ("fusion", "upsample", "tail") if getattr(self, role)]
+        there = dict.fromkeys([*["head"] * bool(self.head), *inside, *behind], ("native",))
+        return {role: self.defaults.get(role, native) for role, native in there.items()}
 
     def blocks(self) -> list[tuple[Block, int]]:
         """Every block, each as often as it stands there, and the channels that come into it."""
@@ -80,6 +81,10 @@ class Skeleton(Space):
     def build(self, scale: int) -> nn.Module:
         """See :meth:`qnas.Space.build`."""
         return SkeletonNetwork(self, scale)
+
+    def is_foreign(self) -> bool:
+        """See :meth:`qnas.Space.is_foreign`."""
+        return super().is_foreign() or any(block.comes_from() != self.comes_from() for block in self.body)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -95,18 +100,17 @@ class Skeleton(Space):
         return self
 
     def _blocks_fit(self, title: str) -> None:
-        channels = self.channels
-        every = [(index, part) for index, part in enumerate(self.body) for _ in range(part.repeat)]
-        for index, part in every:
-            out = part.out_channels(channels)
-            reason = part.unfit(channels)
-            if out != channels and part.residual.name != "none":
-                reason = f"its {part.residual.label} residual can't add {channels} channels to {out}"
+        out = self.channels
+        for block, channels in self.blocks():
+            out = block.out_channels(channels)
+            reason = block.unfit(channels)
+            if out != channels and block.residual.name != "none":
+                reason = f"its {block.residual.label} residual can't add {channels} channels to {out}"
             if reason:
-                invalid(title, f"'{part.label}' can't stand here: {reason}", part.name, "body", index)
-            channels = out
-        if self.skip and not self.fusion and channels != self.channels:
-            message = f"the head's {self.channels} channels can't be added to the body's {channels}: add a fusion"
+                place = self.body.index(block)
+                invalid(title, f"'{block.label}' can't stand here: {reason}", block.name, "body", place)
+        if self.skip and not self.fusion and out != self.channels:
+            message = f"the head's {self.channels} channels can't be added to the body's {out}: add a fusion"
             invalid(title, message, self.skip, "skip")
 
 
@@ -127,8 +131,8 @@ class SkeletonNetwork(nn.Module):
         self.upsample, channels = _upsampler(space, channels, scale)
         before = _before(space, "tail")
         self.tail = nn.Sequential(*_chain(space, "tail", channels, RGB, before, space.tail, change=len(space.tail) - 1))
-        self.enlarge = Enlarge(space.image_residual, scale)
-        if space.image_residual != "none":
+        self.enlarge = None if space.image_residual == "none" else Enlarge(space.image_residual, scale)
+        if self.enlarge is not None:
             self.gain = nn.Parameter(torch.tensor(_START_GAIN))
 
     def forward(self, lr_image: Tensor) -> Tensor:
@@ -139,7 +143,7 @@ class SkeletonNetwork(nn.Module):
         result: Tensor = self.tail(enlarged)
         if self.tail_refines:
             result = result + enlarged
-        return result if self.enlarge.mode == "none" else self.gain * result + self.enlarge(lr_image)
+        return result if self.enlarge is None else self.gain * result + self.enlarge(lr_image)
 
     def _run_body(self, features: Tensor) -> Tensor:
         outputs = []

@@ -32,11 +32,13 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
     from qnas.core.cli.space_view import print_space, view_space
     from qnas.core.engine.device import choose_device
     from qnas.core.engine.estimate import estimate
+    from qnas.core.network import guard
 
     console = Console(highlight=False, markup=False)
     print_space(console, view_space(spec.space, spec.scale, spec.quantizer.train), spec.name)
     console.print(f"images: {', '.join(f'{name} {number}' for name, number in counts.items())}", soft_wrap=True)
-    expected = estimate(spec, choose_device(spec.device))
+    with guard(spec.space):
+        expected = estimate(spec, choose_device(spec.device))
     console.print(
         f"on {expected.device}: search about {duration(expected.search_seconds)}, training about"
         f" {duration(expected.train_seconds)}, memory about {quantity(expected.memory_bytes, 'B')};"

@@ -14,7 +14,7 @@ from qnas.core.cli.candidate_sets import CandidateSets
 from qnas.core.cli.drawing import SlotRow, print_drawing, print_line
 from qnas.core.cli.format import bitops, plural, quantity
 from qnas.core.components import FLOAT, ConvolutionShape, Cost, Operation, Quantizer, SlotShape, Space
-from qnas.core.errors import QnasError
+from qnas.core.errors import in_one_line
 from qnas.core.network import (
     LR_SIZE,
     Candidate,
@@ -65,15 +65,10 @@ def view_space(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
 
     Raises:
         InputError: The space can't do the scale, or its rules or candidates don't fit its slots.
-        QnasError: Its network can't be built, or does not run.
+            Or its network can't be built, or does not run.
     """
-    try:
+    with in_one_line(f"the network of '{space.known_as}' does not run at scale {scale}"):
         return _view(space, scale, quantizer)
-    except (QnasError, MemoryError):
-        raise
-    except Exception as error:  # a stranger's network may raise anything
-        what = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
-        raise QnasError(f"the network of '{space.name}' does not run at scale {scale}: {what}") from error
 
 
 def _view(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:

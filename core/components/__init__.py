@@ -2,7 +2,7 @@
 
 from qnas.core.components.activation import Activation, is_signed, make_activation
 from qnas.core.components.bits import FLOAT, FLOAT_BITS, Bits, Widths
-from qnas.core.components.block import Block
+from qnas.core.components.block import Block, Count
 from qnas.core.components.component import Component
 from qnas.core.components.cost import ConvolutionShape, Cost
 from qnas.core.components.dataset import Dataset, Pixels, SourceImage
@@ -10,10 +10,12 @@ from qnas.core.components.operation import (
     ConvShape,
     Layers,
     Operation,
+    Original,
     PaddingMode,
     Pair,
     Size,
     SlotShape,
+    keeps_size,
     same_padding,
 )
 from qnas.core.components.quantizer import (
@@ -43,6 +45,7 @@ __all__ = [
     "ConvShape",
     "ConvolutionShape",
     "Cost",
+    "Count",
     "Dataset",
     "FakeQuantizer",
     "Frozen",
@@ -52,6 +55,7 @@ __all__ = [
     "Mixture",
     "Offer",
     "Operation",
+    "Original",
     "PaddingMode",
     "Pair",
     "Pixels",
@@ -73,6 +77,7 @@ __all__ = [
     "integer_range",
     "invalid",
     "is_signed",
+    "keeps_size",
     "make_activation",
     "path_matches",
     "same_padding",

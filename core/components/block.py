@@ -1,20 +1,24 @@
 """The interface of blocks: what the body of a network is composed of."""
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import PositiveInt
+from pydantic import Field
 from torch import nn
 
 from qnas.core.components.activation import Activation
 from qnas.core.components.component import Component
 from qnas.core.components.residual import Residual
 
+Count = Annotated[int, Field(ge=1, le=1000)]
+"""How many of something stand one after the other; a typing error shall not build a network without end."""
+
 
 class Block(Component):
-    """A part of a network's body, with open slots. An author writes :meth:`build` and states ``roles``.
+    """A part of a network's body, with open slots.
 
-    In YAML it may be named by ``block`` as well as by ``name``: ``{block: residual, repeat: 4}``.
+    An author writes :meth:`build`, and states ``roles`` where its slots have others than ``body``. In YAML it may be
+    named by ``block`` as well as by ``name``: ``{block: residual, repeat: 4}``.
 
     Attributes:
         repeat: How many of it stand one after the other.
@@ -23,10 +27,10 @@ class Block(Component):
 
     kind = "block"
     name_keys = ("block", "name")
-    roles: ClassVar[tuple[str, ...]]
+    roles: ClassVar[tuple[str, ...]] = ("body",)
     """The roles of its slots."""
 
-    repeat: PositiveInt = 1
+    repeat: Count = 1
     residual: Residual = "none"  # type: ignore[assignment]
 
     @abstractmethod

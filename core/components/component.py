@@ -56,6 +56,15 @@ class Component(Settings):
             raise QnasError(f"{type(self).__qualname__} is not registered as {a(self.kind)}: it has no name to save")
         return self.name
 
+    @property
+    def known_as(self) -> str:
+        """Its name, or its class's if it has none."""
+        return self.name or type(self).__name__
+
+    def comes_from(self) -> str:
+        """The distribution that registered it, or ``""``."""
+        return plugins().registries[self.kind].entry(self.name).distribution if self.name else ""
+
     def reference(self) -> str | dict[str, Any]:
         """The shortest YAML or JSON that :meth:`of` turns into this component again."""
         name = self.registered_name()
@@ -107,6 +116,9 @@ class Component(Settings):
             return cls._named(value[keys[0]], {k: v for k, v in value.items() if k != keys[0]}, (keys[0],))
         if keys:
             invalid(cls.__name__, f"must not stand beside '{keys[0]}': both name {a(cls.kind)}", value, keys[1])
+        key = next((key for key in cls.name_keys if isinstance(value, Mapping) and key in value), "")
+        if key:
+            return invalid(cls.__name__, f"must be the name of {a(cls.kind)}", value[key], key)
         key = cls.name_keys[0]
         return invalid(
             cls.__name__, f"must be the name of {a(cls.kind)}, or a mapping with '{key}' and its fields", value

@@ -21,6 +21,7 @@ class ConvolutionShape:
         weight_bits: Bits of a weight, 32 for float.
         activation_bits: Bits of an input value, 32 for float.
         repeated: Whether it ran before, on the same weights.
+        images: On how many images it runs for each one that the network is given.
     """
 
     path: str
@@ -33,6 +34,7 @@ class ConvolutionShape:
     weight_bits: int
     activation_bits: int
     repeated: bool = False
+    images: int = 1
 
     @property
     def weights(self) -> int:
@@ -41,8 +43,8 @@ class ConvolutionShape:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates: ``k_h k_w C_in C_out / groups * H_out W_out``."""
-        return self.weights * self.output_size[0] * self.output_size[1]
+        """Multiply-accumulates: ``k_h k_w C_in C_out / groups * H_out W_out``, for each of its images."""
+        return self.weights * self.output_size[0] * self.output_size[1] * self.images
 
 
 class Cost(Component):

@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+from pydantic import AfterValidator
 from torch import nn
 
 from qnas.core.components.activation import Activation, is_signed
@@ -119,6 +120,27 @@ class Operation(Component):
         """Why it can't live in ``slot``, or ``""``."""
         del slot
         return ""
+
+    def is_quantized_in(self, slot: SlotShape) -> bool:
+        """Whether it has anything to quantize in ``slot``."""
+        del slot
+        return self.quantized
+
+
+def _original(operation: Operation) -> Operation:
+    if operation.is_native:
+        raise ValueError(f"'{operation.label}' stands for what an architecture has: say what that is")
+    return operation
+
+
+Original = Annotated[Operation, AfterValidator(_original)]
+"""An operation that an architecture has by nature."""
+
+
+def keeps_size(kernel_size: Pair, padding: Pair, dilation: Pair) -> bool:
+    """Whether a convolution keeps height and width at stride 1."""
+    is_odd = kernel_size[0] % 2 == kernel_size[1] % 2 == 1
+    return is_odd and padding == same_padding(kernel_size, dilation)
 
 
 def same_padding(kernel_size: Pair, dilation: Pair) -> Pair:

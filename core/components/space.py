@@ -12,13 +12,16 @@ from qnas.core.components.operation import Operation, SlotShape
 from qnas.core.components.rules import Candidates, Offer, SlotRule, WidthChoices, kept
 from qnas.core.components.settings import Frozen, invalid
 from qnas.core.errors import QnasError
+from qnas.core.registry import PROJECT
 
 EVERY_ROLE = "all"
 
 
 def _by_role(value: Any) -> Any:
     """A plain list of operations stands for every role."""
-    return {EVERY_ROLE: value} if isinstance(value, list | tuple) else value
+    if not isinstance(value, list | tuple | Mapping):
+        raise ValueError("must be a list of operations, or a mapping of roles to such lists")
+    return value if isinstance(value, Mapping) else {EVERY_ROLE: value}
 
 
 CandidateTable = Annotated[
@@ -66,6 +69,10 @@ class Space(Component):
         """What a user should know about the network that the space builds, a line each."""
         del scale
         return ()
+
+    def is_foreign(self) -> bool:
+        """Whether code that others wrote takes part in its network, so that what this raises is told in one line."""
+        return self.comes_from() != PROJECT
 
     def offer(self, path: str, slot: SlotShape) -> Offer:
         """What may fill the slot at ``path``."""

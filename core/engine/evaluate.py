@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from qnas.core.components import FakeQuantizer, Pixels
 from qnas.core.engine.images import ImagePair, resize
@@ -41,13 +42,17 @@ def judge(upscale: Upscale, image: ImagePair, scale: int, device: torch.device) 
 @torch.no_grad()
 def calibrate(network: nn.Module, run: Callable[[], object]) -> None:
     """Let every fake quantizer of ``network`` set itself up from the first tensor that ``run`` sends through it."""
-    handles = [
-        module.register_forward_pre_hook(lambda quantizer, inputs: quantizer.observe(inputs[0]))
-        for module in network.modules()
-        if isinstance(module, FakeQuantizer)
-    ]
+    pending: dict[nn.Module, RemovableHandle] = {}
+
+    def observe(quantizer: FakeQuantizer, inputs: tuple[Tensor, ...]) -> None:
+        quantizer.observe(inputs[0])
+        pending.pop(quantizer).remove()  # what runs again is set up already
+
+    for module in network.modules():
+        if isinstance(module, FakeQuantizer):
+            pending[module] = module.register_forward_pre_hook(observe)
     try:
         run()
     finally:
-        for handle in handles:
+        for handle in pending.values():
             handle.remove()

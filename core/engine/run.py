@@ -11,8 +11,10 @@ from qnas.core.engine.environment import environment
 from qnas.core.engine.folder import RunFolder
 from qnas.core.engine.journal import Journal
 from qnas.core.engine.run_images import load_run_images
+from qnas.core.engine.seeds import seed_everything
 from qnas.core.engine.stages import STAGES, Run, planned_steps
 from qnas.core.errors import InputError
+from qnas.core.network import guard
 from qnas.core.spec import Spec, dump_spec
 
 
@@ -65,7 +67,9 @@ def _do_stage(run: Run, name: str) -> None:
     if name == "report":
         summarize(run.folder)  # which the report reads
     began = time.perf_counter()
-    result = STAGES[name](run, journal)
+    seed_everything(run.spec.seed)  # a space's network may be made with any of them
+    with guard(run.spec.space):
+        result = STAGES[name](run, journal)
     result["seconds"] = round(time.perf_counter() - began, 3)
     run.folder.write_json(f"{name}/result.json", result)
     journal.end(result)

@@ -38,6 +38,7 @@ def size_bytes(convolutions: list[ConvolutionShape], network: nn.Module) -> int:
     """Bytes of all weights at their widths, of everything else in float32."""
     convolutions = [c for c in convolutions if not c.repeated]
     weights = sum(c.weights for c in convolutions)
-    everything: int = sum(value.numel() for value in network.state_dict().values())
+    values = {id(value): value for value in network.state_dict(keep_vars=True).values()}  # what is shared, once
+    everything: int = sum(value.numel() for value in values.values())
     packed_bits = sum(c.weights * c.weight_bits for c in convolutions)
     return (packed_bits + 7) // 8 + 4 * (everything - weights)

@@ -18,6 +18,7 @@ from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.opening import Survey, open_slots, survey
 from qnas.core.network.slot import FilledSlot, Slot
 from qnas.core.network.supernet import Supernet, Tie, one_hot, uniform
+from qnas.core.network.trial import guard, refuse_broken
 
 __all__ = [
     "LR_SIZE",
@@ -47,9 +48,11 @@ __all__ = [
     "fill",
     "find_slots",
     "grid",
+    "guard",
     "inherit_weights",
     "one_hot",
     "open_slots",
+    "refuse_broken",
     "refuse_scale",
     "slot_candidates",
     "survey",

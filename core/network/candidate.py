@@ -27,16 +27,18 @@ class Candidate:
         """What stands in the slot once this candidate is chosen."""
         layers = QuantizedLayers(quantizer, self.widths or FLOAT, shape.padding_mode)
         operation = self.operation.build(shape, layers)
-        activation = (
-            layers.input_activation(shape.activation, shape.signed) if self.operation.quantized else nn.Identity()
-        )
+        is_quantized = self.operation.is_quantized_in(shape)
+        activation = layers.input_activation(shape.activation, shape.signed) if is_quantized else nn.Identity()
         return FilledSlot(activation, operation, is_native=self.operation.is_native)
 
 
-def grid(operations: Sequence[Operation], widths: Sequence[Widths]) -> list[Candidate]:
-    """All candidates, operation by operation; one without weights stands there once."""
+_SLOT = SlotShape("any", 1, 1)
+
+
+def grid(operations: Sequence[Operation], widths: Sequence[Widths], shape: SlotShape = _SLOT) -> list[Candidate]:
+    """All candidates of a slot, operation by operation; one that has nothing to quantize stands there once."""
     per_operation = (
-        [Candidate(operation, w) for w in widths] if operation.quantized else [Candidate(operation, None)]
+        [Candidate(operation, w) for w in (widths if operation.is_quantized_in(shape) else [None])]
         for operation in operations
     )
     return list(itertools.chain.from_iterable(per_operation))
@@ -45,4 +47,4 @@ def grid(operations: Sequence[Operation], widths: Sequence[Widths]) -> list[Cand
 def candidates_of(space: Space, path: str, shape: SlotShape) -> list[Candidate]:
     """What the space offers for a slot."""
     offer = space.offer(path, shape)
-    return grid(offer.operations, offer.bits)
+    return grid(offer.operations, offer.bits, shape)

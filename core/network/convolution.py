@@ -13,8 +13,8 @@ from qnas.core.components import (
     PaddingMode,
     Quantizer,
     Widths,
+    keeps_size,
     make_activation,
-    same_padding,
 )
 
 
@@ -33,6 +33,7 @@ class SlotConv2d(nn.Conv2d):
             shape.bias,
             padding_mode,
         )
+        self.shape = shape
 
     def reset_parameters(self) -> None:
         """Start as PyTorch does, but with no bias: random biases are most of what an SR network first unlearns."""
@@ -43,9 +44,7 @@ class SlotConv2d(nn.Conv2d):
     @property
     def keeps_size(self) -> bool:
         """Whether height and width stay as they are at stride 1."""
-        size = (self.kernel_size[0], self.kernel_size[1])
-        is_odd = size[0] % 2 == size[1] % 2 == 1
-        return is_odd and self.padding == same_padding(size, (self.dilation[0], self.dilation[1]))
+        return keeps_size(self.shape.kernel_size, self.shape.padding, self.shape.dilation)
 
     def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
         """The convolution with ``weight`` in place of its own."""

@@ -62,6 +62,7 @@ def _convolution_shape(module: nn.Conv2d | nn.ConvTranspose2d, image: Tensor, ou
         bias=module.bias is not None,
         weight_bits=widths.weight,
         activation_bits=widths.activation,
+        images=applied.shape[0] if applied.dim() == 4 else 1,
     )
 
 
@@ -98,13 +99,13 @@ class _Probe(nn.Module):
     def __init__(self, shape: SlotShape) -> None:
         super().__init__()
         self.shape = shape
-        self.sizes: list[tuple[int, int]] = []  # one for each time that it runs
+        self.runs: list[tuple[int, int, int]] = []  # images, height and width of each time that it runs
         # In a list, so that it is no part of the network and is not counted.
         self._native = [] if shape.keeps_size else [_float_native(shape)]
 
     def forward(self, features: Tensor) -> Tensor:
         n, _, height, width = features.shape
-        self.sizes.append((height, width))
+        self.runs.append((n, height, width))
         for native in self._native:
             result: Tensor = native(features)
             return result
@@ -184,14 +185,16 @@ def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int,
 
     # Many slots are alike, so each candidate is counted once for all of them.
     @functools.cache
-    def count(candidate: Candidate, shape: SlotShape, size: tuple[int, int]) -> list[ConvolutionShape]:
-        return convolutions(candidate.fill(shape, quantizer), shape.in_channels, size)
+    def count(candidate: Candidate, shape: SlotShape, run: tuple[int, int, int]) -> list[ConvolutionShape]:
+        images, *size = run
+        once = convolutions(candidate.fill(shape, quantizer), shape.in_channels, (size[0], size[1]))
+        return [replace(c, images=c.images * images) for c in once]
 
     def count_runs(candidate: Candidate, path: str) -> list[ConvolutionShape]:
         probe = probes[path]
-        if not probe.sizes:
+        if not probe.runs:
             raise QnasError(f"the network never runs its slot '{path}'")
-        first, *others = [count(candidate, probe.shape, run) for run in probe.sizes]
+        first, *others = [count(candidate, probe.shape, run) for run in probe.runs]
         return first + [replace(c, repeated=True) for run in others for c in run]
 
     with torch.device("meta"):

@@ -8,14 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import Offer, Operation, Quantizer, SlotShape, Space
-from qnas.core.errors import InputError, QnasError, from_field
+from qnas.core.errors import InputError, QnasError, from_field, in_one_line
 from qnas.core.network.candidate import Candidate, candidates_of
 from qnas.core.network.convolution import SlotConv2d
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.slot import FilledSlot, Slot
+from qnas.core.registry import plugins
 
 Chooser = Callable[[str, SlotShape], nn.Module]
 Form = Literal["merged", "plain"]
+_SHOWN = 8  # names in a message
 
 
 def find_slots(network: nn.Module) -> dict[str, SlotShape]:
@@ -74,7 +76,7 @@ def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:
         InputError: The space can't do the scale, a rule matches no slot, or an operation can't live in one.
     """
     refuse_scale(space, scale)
-    with torch.device("meta"):
+    with in_one_line(f"the network of '{space.known_as}' can't be built"), torch.device("meta"):
         slots = find_slots(space.build(scale))
     for index, rule in enumerate(space.slots):
         if not any(map(rule.matches, slots)):
@@ -94,10 +96,28 @@ def _refuse_unfit(offer: Offer, path: str, shape: SlotShape) -> None:
     for index, operation in enumerate(offer.operations):
         reason = _unfit(operation, shape)
         if reason:
-            fitting = [o.label for o in offer.operations if not _unfit(o, shape)]
-            others = f" (of its candidates these fit: {', '.join(fitting)})" if fitting else ""
             with from_field(*offer.field, *([index] if offer.field[-1:] != ("keep",) and offer.field else [])):
-                raise InputError(f"'{operation.label}' can't live in slot '{path}': {reason}{others}")
+                raise InputError(
+                    f"{_named(operation, shape)} can't live in slot '{path}': {reason}{_fitting(offer, shape)}"
+                )
+
+
+def _named(operation: Operation, shape: SlotShape) -> str:
+    """The operation, as a user knows it."""
+    if operation.is_native:
+        return f"the original operation '{Operation.of(shape.native).label}'"
+    return f"'{operation.label}'"
+
+
+def _fitting(offer: Offer, shape: SlotShape) -> str:
+    """What would fit: of the offer, or else of all operations."""
+    offered = [operation.label for operation in offer.operations if not _unfit(operation, shape)]
+    if offered:
+        return f" (of its candidates these fit: {', '.join(offered)})"
+    every = (Operation.of(entry.name) for entry in plugins().registries["operation"])
+    fitting = [operation.label for operation in every if not _unfit(operation, shape)]
+    more = ", ..." if len(fitting) > _SHOWN else ""
+    return f" (these fit: {', '.join(fitting[:_SHOWN])}{more})" if fitting else ""
 
 
 def _unfit(operation: Operation, shape: SlotShape) -> str:

@@ -137,7 +137,7 @@ class MixedSlot(nn.Module):
         layers = MixedLayers(quantizer, widths, self.given, shape.padding_mode)
         operations = list(dict.fromkeys(c.operation for c in candidates))
         self.operations = nn.ModuleList(operation.build(shape, layers) for operation in operations)
-        self.is_quantized = [operation.quantized for operation in operations]
+        self.is_quantized = [operation.is_quantized_in(shape) for operation in operations]
         self.sizes = [len(widths) if quantized else 1 for quantized in self.is_quantized]
         self.activation = layers.input_activation(shape.activation, shape.signed) if widths else nn.Identity()
         self.probabilities = torch.full((len(self.candidates),), 1 / len(self.candidates))

@@ -1,6 +1,7 @@
 """Opening the convolutions of a network that nobody wrote for us: each becomes a slot whose native operation it is."""
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from qnas.core.components import Operation, Pair, path_matches, same_padding
+from qnas.core.components import Operation, Pair, keeps_size, path_matches
 from qnas.core.network.slot import Slot
 
 _NEVER_NEGATIVE = ("ReluBackward", "SigmoidBackward", "HardsigmoidBackward", "SoftmaxBackward", "AbsBackward")
@@ -21,12 +22,14 @@ class Survey:
     Attributes:
         signed: Path of each that can be opened, and whether its input can be negative.
         left: Path of each that is left alone, and why.
-        output: Shape of the network's output.
+        unmatched: The patterns that no convolution matches.
+        output: What the network returned.
     """
 
     signed: Mapping[str, bool]
     left: Mapping[str, str]
-    output: tuple[int, ...]
+    unmatched: Sequence[str]
+    output: Any
 
 
 def survey(network: nn.Module, patterns: Collection[str], size: tuple[int, int] = (32, 32)) -> Survey:
@@ -40,26 +43,37 @@ def survey(network: nn.Module, patterns: Collection[str], size: tuple[int, int] 
         for path, module in network.named_modules()
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and any(path_matches(path, p) for p in patterns)
     }
-    # The image needs a gradient, so that what was computed from it alone has a history too.
-    image = torch.empty(1, 3, *size, device="meta", requires_grad=True)
-    inputs: dict[nn.Module, list[bool]] = {module: [] for module in matching.values()}
-
-    def note(module: nn.Module, given: tuple[Any, ...]) -> None:
-        inputs[module].append(given[0] is not image and _can_be_negative(given[0]))
-
-    handles = [module.register_forward_pre_hook(note) for module in inputs]
-    try:
-        with torch.enable_grad():
-            output = network.eval()(image)
-    finally:
-        for handle in handles:
-            handle.remove()
-    left = {path: _why_left(module, bool(inputs[module])) for path, module in matching.items()}
+    inputs, output = _run(network, list(matching.values()), size)
+    uses = Counter(id(p) for module in network.modules() for p in module.parameters(recurse=False))
+    left = {path: _why_left(module, bool(inputs[module]), uses) for path, module in matching.items()}
     return Survey(
         signed={path: any(inputs[module]) for path, module in matching.items() if not left[path]},
         left={path: why for path, why in left.items() if why},
-        output=tuple(output.shape),
+        unmatched=[p for p in patterns if not any(path_matches(path, p) for path in matching)],
+        output=output,
     )
+
+
+def _run(
+    network: nn.Module, convolutions: Collection[nn.Module], size: tuple[int, int]
+) -> tuple[dict[nn.Module, list[bool]], Any]:
+    """Whether what each convolution reads can be negative, for each time that it runs, and the network's output."""
+    # The image needs a history, so that what was computed from it alone has one too.
+    image = torch.empty(1, 3, *size, device="meta", requires_grad=True).clone()
+    inputs: dict[nn.Module, list[bool]] = {module: [] for module in convolutions}
+
+    def note(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        given = arguments[0] if arguments else named["input"]
+        is_image = given is image and image._version == 0  # not changed in place
+        inputs[module].append(not is_image and _can_be_negative(given))
+
+    handles = [module.register_forward_pre_hook(note, with_kwargs=True) for module in inputs]
+    try:
+        with torch.enable_grad():
+            return inputs, network.eval()(image)
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def open_slots(network: nn.Module, signed: Mapping[str, bool], role: str, *, keep_weights: bool) -> nn.Module:
@@ -81,14 +95,24 @@ def _can_be_negative(tensor: Tensor) -> bool:
     return tensor.grad_fn is None or not tensor.grad_fn.name().startswith(_NEVER_NEGATIVE)
 
 
-def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, runs: bool) -> str:
-    """Why a convolution can't be opened, or ``""``."""
+def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, runs: bool, uses: Mapping[int, int]) -> str:
+    """Why a convolution can't be opened, or ``""``.
+
+    Args:
+        module: The convolution.
+        runs: Whether the network ran it.
+        uses: How many modules have the parameter of that ``id``.
+    """
     if isinstance(module, nn.ConvTranspose2d):
         return "it is a transposed convolution"
-    own_kind = type(module).forward is not nn.Conv2d.forward or parametrize.is_parametrized(module)
+    parameters = list(module.parameters(recurse=False))
+    kind = type(module)
+    own_kind = kind.forward is not nn.Conv2d.forward or kind._conv_forward is not nn.Conv2d._conv_forward
     reasons = {
         "the network does not run it as a module": not runs,
-        f"it is a {type(module).__name__} of its own kind": own_kind,
+        f"it is a {kind.__name__} of its own kind": own_kind or parametrize.is_parametrized(module),
+        "its weights are frozen": not all(parameter.requires_grad for parameter in parameters),
+        "it shares its weights with another": any(uses[id(parameter)] > 1 for parameter in parameters),
         "it has hooks": bool(module._forward_pre_hooks or module._forward_hooks),
         f"its stride is {module.stride}": module.stride[0] != module.stride[1],
         "its 'same' padding is not the same on both sides": _padding(module) is None,
@@ -99,7 +123,7 @@ def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, runs: bool) -> str:
 def _padding(module: nn.Conv2d) -> Pair | None:
     """Its padding in numbers, None if it is not the same on both sides."""
     if not isinstance(module.padding, str):
-        return (module.padding[0], module.padding[1])
+        return _two(module.padding)
     if module.padding == "valid":
         return (0, 0)
     around = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
@@ -127,13 +151,11 @@ def _slot(module: nn.Conv2d, role: str, signed: bool, keep_weights: bool) -> Slo
         activation="none",
         signed=signed,
         native=native,
-        keeps_size=_keeps_size(module, padding),
+        keeps_size=padding is not None and keeps_size(_two(module.kernel_size), padding, _two(module.dilation)),
         padding_mode=module.padding_mode,
         weights=weights if keep_weights else None,
     )
 
 
-def _keeps_size(module: nn.Conv2d, padding: Pair | None) -> bool:
-    size = (module.kernel_size[0], module.kernel_size[1])
-    is_odd = size[0] % 2 == size[1] % 2 == 1
-    return is_odd and padding == same_padding(size, (module.dilation[0], module.dilation[1]))
+def _two(sizes: tuple[int, ...]) -> Pair:
+    return sizes[0], sizes[1]

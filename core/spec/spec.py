@@ -1,6 +1,6 @@
 """The spec: what a run is, validated and immutable."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -28,7 +28,7 @@ from qnas.core.components import (
     invalid,
 )
 from qnas.core.errors import InputError, QnasError
-from qnas.core.network import refuse_scale, slot_candidates
+from qnas.core.network import refuse_broken, refuse_scale
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["float32", "bfloat16"]
@@ -140,9 +140,14 @@ class Spec(Settings):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         """The space can do the scale, and its candidates fit its slots."""
-        for check, field in ((refuse_scale, "scale"), (slot_candidates, "space")):
+        patch = (self.data.patch, self.data.patch)
+        checks: dict[str, Callable[[], object]] = {
+            "scale": lambda: refuse_scale(self.space, self.scale),
+            "space": lambda: refuse_broken(self.space, self.scale, patch),
+        }
+        for field, check in checks.items():
             try:
-                check(self.space, self.scale)
+                check()
             except QnasError as error:
                 inside = error.field if isinstance(error, InputError) else ()
                 invalid("Spec", str(error), getattr(self, field), field, *inside)

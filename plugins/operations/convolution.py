@@ -3,7 +3,7 @@
 from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
 
-from qnas.core.components import Layers, Operation, SlotShape
+from qnas.core.components import Layers, Operation, SlotShape, keeps_size
 from qnas.plugins.operations.odd import OddInt
 
 PositivePair = tuple[PositiveInt, PositiveInt]
@@ -65,9 +65,13 @@ class Conv2d(Operation):
     bias: bool = True
 
     def unfit(self, slot: SlotShape) -> str:
-        """Its groups don't divide the slot's channels, or an even kernel has no padding."""
+        """Its groups don't divide the slot's channels, or its padding does not keep the size."""
         if self.padding is None and not all(size % 2 for size in self.kernel_size):
             return "an even kernel needs a padding"
+        if slot.keeps_size and self.padding is not None:
+            kernel = "x".join(map(str, self.kernel_size))
+            if not keeps_size(self.kernel_size, self.padding, self.dilation):
+                return f"with padding {list(self.padding)} a {kernel} kernel does not keep the size of an image"
         return groups_unfit(self.groups, slot)
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:

@@ -35,6 +35,10 @@ class Native(Operation):
         """See :meth:`qnas.Operation.unfit`."""
         return Operation.of(slot.native).unfit(slot)
 
+    def is_quantized_in(self, slot: SlotShape) -> bool:
+        """See :meth:`qnas.Operation.is_quantized_in`."""
+        return Operation.of(slot.native).is_quantized_in(slot)
+
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
         """See :meth:`qnas.Operation.build`."""
         return Operation.of(slot.native).build(slot, layers)

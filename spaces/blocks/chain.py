@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import PositiveInt
 from torch import nn
 
-from qnas.core.components import Activation, Block, Operation
+from qnas.core.components import Activation, Block, Count, Original
 from qnas.core.network import Slot
 
 
@@ -20,9 +20,9 @@ class Chain(Block):
 
     roles: ClassVar[tuple[str, ...]] = ("body",)
 
-    length: PositiveInt = 1
+    length: Count = 1
     channels: PositiveInt | None = None
-    native: Operation = "conv3x3"  # type: ignore[assignment]
+    native: Original = "conv3x3"  # type: ignore[assignment]
 
     def out_channels(self, channels: int) -> int:
         """See :meth:`qnas.Block.out_channels`."""

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 from torch import Tensor, nn
 
-from qnas.core.components import Activation, Block, Operation, Residual
+from qnas.core.components import Activation, Block, Count, Original, Residual
 from qnas.core.network import Slot
 
 
@@ -21,8 +21,8 @@ class ResidualBlock(Block):
     roles: ClassVar[tuple[str, ...]] = ("body",)
 
     residual: Residual = "plain"  # type: ignore[assignment]
-    length: PositiveInt = 2
-    native: Operation = "conv3x3"  # type: ignore[assignment]
+    length: Count = 2
+    native: Original = "conv3x3"  # type: ignore[assignment]
     scale: PositiveFloat = 1.0
 
     def build(self, channels: int, activation: Activation) -> nn.Module:

@@ -70,7 +70,7 @@ MISTAKES = {
         body: [{block: spab, repeat: 0}]
         """,
         "3:32: space.body.0.repeat",
-        "must be greater than 0 (got 0)",
+        "must be greater than or equal to 1 (got 0)",
     ),
     "a residual around a chain that changes the channels": (
         """\
@@ -235,7 +235,7 @@ MISTAKES = {
         operations: {distill: [conv3x3]}
         """,
         "4:16: space.operations.distill",
-        "no such role (roles: all, head, refine, fusion, upsample, tail)",
+        "no such role (roles: all, head, refine, fusion, upsample)",
     ),
 }
 

@@ -10,10 +10,6 @@ def ramp(height, width, start=0.0, step=1.0):
     return (2 * y[:, None] + x[None, :]).expand(1, 3, height, width)
 
 
-def test_none_adds_nothing():
-    assert Enlarge("none", 2)(torch.rand(1, 3, 4, 4)) == 0
-
-
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_nearest_repeats_pixels(scale):
     image = torch.rand(2, 3, 4, 5)

@@ -69,6 +69,42 @@ class Unconvolved(nn.Module):
         return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
 
 
+class Functional(Plain):
+    def forward(self, x):
+        y = super().forward(x)
+        kernel = x.new_ones(48, 3, 9, 9)
+        return y + 0 * nn.functional.conv2d(x, kernel, padding=4).mean()
+
+
+class Lucky(Plain):
+    """Draws from the other generators."""
+
+    def __init__(self):
+        super().__init__()
+        import random
+
+        import numpy as np
+
+        self.gain.data.fill_(random.random() + np.random.rand())
+
+
+class Classy(Plain):
+    def forward(self, x):
+        for layer in self.body:
+            x = 2 * layer(x) if isinstance(layer, nn.Conv2d) else layer(x)
+        return self.shuffle(x)
+
+
+class Curious(Plain):
+    def forward(self, x):
+        return super().forward(x.to(self.body[0].weight.dtype))
+
+
+class Exiting(Plain):
+    def __init__(self):
+        raise SystemExit(3)
+
+
 def number():
     return 3
 
@@ -229,12 +265,16 @@ def test_it_is_searched_over_operations_and_bits(tmp_path):
     ("fields", "where", "message"),
     [
         ("target: other_nets.Plain", "target", "must be an import path such as my_package.nets:MyNetwork"),
-        ("target: 'no_such_nets:Plain'", "target", "can't import no_such_nets: No module named 'no_such_nets'"),
+        (
+            "target: 'no_such_nets:Plain'",
+            "target",
+            "can't import no_such_nets: ModuleNotFoundError: No module named 'no_such_nets'",
+        ),
         ("target: 'other_nets:Plan'", "target", "other_nets has no Plan; did you mean Plain?"),
         ("target: 'other_nets:number'", "target", "other_nets:number gives no nn.Module (but: int)"),
         ("target: 'other_nets:constant'", "target", "other_nets:constant can't be called"),
-        ("target: 'other_nets:Broken'", "target", "can't run on an image of 32 x 32: no such luck"),
-        ("target: 'other_nets:Wrapped'", "target", "can't run on an image"),
+        ("target: 'other_nets:Broken'", "target", "can't run on an image of 32 x 32: RuntimeError: no such luck"),
+        ("target: 'other_nets:Wrapped'", "target", "gives no image (but: dict): say in 'output'"),
         ("target: 'other_nets:Wrapped', output: img", "target", "the network's result, a dict, has no image 'img'"),
         ("target: 'other_nets:Plain', arguments: {widht: 3}", "arguments", "unexpected keyword argument 'widht'"),
         (
@@ -242,10 +282,14 @@ def test_it_is_searched_over_operations_and_bits(tmp_path):
             "target",
             "makes (1, 3, 96, 96) of an image of (1, 3, 32, 32), not (1, 3, 64, 64)",
         ),
-        ("target: 'other_nets:Blockwise'", "multiple", "can't run on an image of 37 x 45: multiples of 4 only"),
+        (
+            "target: 'other_nets:Blockwise'",
+            "multiple",
+            "can't run on an image of 37 x 45: ValueError: multiples of 4 only",
+        ),
         ("target: 'other_nets:Blockwise', multiple: 2", "multiple", "can't run on an image of 37 x 45"),
-        ("target: 'other_nets:Plain', open: [bdy]", "open", "no convolution of other_nets:Plain that can be opened"),
-        ("target: 'other_nets:Unconvolved'", "open", "that can be opened matches *"),
+        ("target: 'other_nets:Plain', open: [bdy]", "open", "no convolution of other_nets:Plain matches bdy"),
+        ("target: 'other_nets:Unconvolved'", "open", "no convolution of other_nets:Unconvolved matches *"),
         ("target: 'other_nets:Plain', weights: none.pth", "weights", "can't read none.pth: No such file or directory"),
         ("target: 'other_nets:Plain', weights: other_nets.py", "weights", "is no file of weights"),
         ("target: 'other_nets:Plain', scale_argument: a.b", "scale_argument", "'a' is no argument with a target"),
@@ -298,3 +342,72 @@ def test_a_pickle_is_not_executed(tmp_path):
     with pytest.raises(InputError, match="is no file of weights"):
         slot_candidates(module(weights="weights.pth"), 2)
     assert not (tmp_path / "evil").exists()
+
+
+def test_what_is_not_counted_is_told():
+    space = module("Functional")
+    # Of each pixel 9 * 3 * 4 and 9 * 4 * 12 are counted, 81 * 3 * 48 in a function are not.
+    assert any(line.startswith("96% of what the network multiplies is in no") for line in space.notices(2))
+    assert not any("multiplies" in line for line in module().notices(2))
+
+
+def test_random_numbers_of_python_and_numpy_in_a_constructor_are_seeded(tmp_path):
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(f"space: {{name: module, target: '{HERE}:Lucky', bits: [4]}}\n{TINY}")
+    for name in ("one", "two"):
+        assert invoke(["run", str(spec), "--until", "train", "--out", str(tmp_path / name)]) == 0
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("target: 'other_nets:Classy'", "gives another image once its convolutions are slots"),
+        ("target: 'other_nets:Curious'", "can't run with slots"),
+        ("target: 'other_nets:Plain', open: ['*', typo]", "no convolution of other_nets:Plain matches typo"),
+        ("target: 'other_nets:Plain', arguments: {scale: .inf}", "scale must be a finite number"),
+        ("target: 'other_nets:Plain', arguments: {refine: {target: 3}}", "refine.target: must be an import path"),
+        (
+            "target: 'other_nets:Plain', arguments: {refine: {target: 'torch.nn:ReLU', argumnets: {}}}",
+            "refine.argumnets: unknown field (fields: target, arguments)",
+        ),
+        (
+            "target: 'other_nets:Plain', arguments: {refine: {target: 'torch.nn:ReLU', arguments: [1]}}",
+            "refine.arguments: must be a mapping",
+        ),
+        ("target: 'other_nets:Plain', arguments: [1]", "must be a mapping of arguments"),
+        ("target: 'other_nets:Plain', weights: 3", "must be text"),
+        ("target: 'other_nets:Exiting'", "can't be made of these arguments: SystemExit: 3"),
+    ],
+)
+def test_what_would_go_wrong_later_is_told_in_one_line(fields, message, tmp_path):
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(f"space: {{name: module, {fields}}}\n")
+    with pytest.raises(InputError) as caught:
+        load_spec(spec)
+    (line,) = str(caught.value).splitlines()
+    assert message in line
+
+
+def test_a_damaged_checkpoint_never_ends_in_anything_else(tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save(original().state_dict(), path)
+    whole = path.read_bytes()
+    space = module(weights=str(path))
+    for seed in range(40):
+        place = int(torch.randint(len(whole), (1,), generator=torch.Generator().manual_seed(seed)))
+        path.write_bytes(
+            whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :] if seed % 2 else whole[:place]
+        )
+        try:
+            space.make(2)
+        except InputError as error:
+            assert str(path) in str(error)
+
+
+@pytest.mark.parametrize("value", [torch.tensor(float("nan")), torch.tensor(1j)])
+def test_weights_that_are_no_finite_real_numbers_are_refused(value, tmp_path):
+    torch.save({**original().state_dict(), "gain": value}, tmp_path / "weights.pth")
+    with pytest.raises(InputError, match="gain has values that are no finite real numbers"):
+        module(weights="weights.pth").make(2)

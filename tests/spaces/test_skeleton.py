@@ -187,8 +187,8 @@ def test_an_image_residual_has_one_learned_gain(mode):
 
 def test_roles_are_those_of_the_skeleton_and_its_blocks():
     space = skeleton(channels=8, body=["residual", "rfdb"])
-    assert list(space.roles()) == ["head", "body", "distill", "refine", "fusion", "attention", "upsample", "tail"]
-    assert {shape.role for shape in find_slots(space.build(2)).values()} == set(space.roles()) - {"tail"}
+    assert list(space.roles()) == ["head", "body", "distill", "refine", "fusion", "attention", "upsample"]
+    assert {shape.role for shape in find_slots(space.build(2)).values()} == set(space.roles())
     assert set(space.roles().values()) == {("native",)}
 
 

@@ -397,7 +397,7 @@ def test_show_takes_the_largest_scale_where_there_is_no_4(
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("broken", "the network of 'broken' does not run at scale 3: ValueError: out of paint"),
+        ("broken", "the network of 'broken' can't be built: ValueError: out of paint"),
         ("undecided", "the defaults of the space 'undecided' are not enough for a network: Value error, say left"),
     ],
 )

@@ -253,3 +253,28 @@ def test_a_slot_that_never_runs_is_named():
 
     with pytest.raises(QnasError, match=r"the network never runs its slot '3\.spare'"):
         count_space(Unused(bits=(4,)), 2, LSQ)
+
+
+def test_a_convolution_counts_for_each_image_that_it_runs_on():
+    """A network that folds flipped copies into the batch."""
+
+    class Copies(SmallSpace):
+        def build(self, scale):
+            network = super().build(scale)
+            return nn.Sequential(network[0], Stack(), *network[1:], Mean())
+
+    class Stack(nn.Module):
+        def forward(self, x):
+            return torch.cat([x, x.flip(2), x.flip(3)])
+
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x.unflatten(0, (3, -1)).mean(0)
+
+    space = Copies(bits=(4,), operations={"head": ["conv3x3"], "tail": ["conv1x1"]})
+    chosen = {path: options[0] for path, options in slot_candidates(space, 2).items()}
+    macs = [1 * 9 * 3 * 12 * 32 * 32, 3 * 9 * 12 * 12 * 32 * 32, 3 * 3 * 3 * 64 * 64]
+    assert total(count_found(space, 2, chosen, LSQ), MACS) == sum(macs)
+    table = count_space(space, 2, LSQ).table(MACS)
+    assert table.fixed == macs[1]
+    assert table.slots[:, 0].tolist() == [macs[0], macs[2]]

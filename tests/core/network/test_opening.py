@@ -10,6 +10,7 @@ from torch import nn
 from qnas.core.components import FLOAT, Operation, Quantizer, Widths
 from qnas.core.network import Candidate, MergedSlot, Slot, fill, find_slots, grid, open_slots, survey
 from qnas.core.network.convolution import QuantizedConv2d
+from qnas.spaces.foreign.meta import to_meta
 
 NONE, LSQ = Quantizer.of("none"), Quantizer.of("lsq")
 NATIVE = Operation.of("native")
@@ -110,7 +111,7 @@ def test_a_survey_says_what_can_be_opened_what_is_left_and_why():
         "unused": "the network does not run it as a module",
         "even": "its 'same' padding is not the same on both sides",
     }
-    assert found.output == (1, 3, 64, 32)
+    assert found.output.shape == (1, 3, 64, 32)
 
 
 def test_a_shared_convolution_that_once_reads_negative_values_is_signed():
@@ -167,3 +168,37 @@ def test_the_supernet_starts_from_the_weights_too():
     candidates = grid([Operation.of("conv1x1"), NATIVE], [FLOAT, Widths(4, 4)])
     network = fill(opened(nn.Sequential(convolution)), lambda _, shape: MergedSlot(shape, candidates, LSQ))
     assert torch.equal(network[0].operations[1].weight, convolution.weight)
+
+
+def test_frozen_convolutions_and_those_that_share_weights_are_left_alone():
+    network = nn.Sequential(nn.Conv2d(3, 3, 1).requires_grad_(False), nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1))
+    network.append(nn.Conv2d(3, 3, 1))
+    network[2].weight = network[1].weight
+    found = survey(to_meta(network), ("*",))
+    assert found.left == {
+        "0": "its weights are frozen",
+        "1": "it shares its weights with another",
+        "2": "it shares its weights with another",
+    }
+    assert list(found.signed) == ["3"]
+
+
+def test_an_image_that_is_changed_in_place_may_be_negative():
+    class Centred(nn.Sequential):
+        def forward(self, x):
+            x -= 0.5
+            return super().forward(x)
+
+    assert surveyed(Centred(nn.Conv2d(3, 3, 1))).signed == {"0": True}
+
+
+def test_a_subclass_that_convolves_in_its_own_way_is_left_alone():
+    class Standardised(nn.Conv2d):
+        def _conv_forward(self, x, weight, bias):
+            return super()._conv_forward(x, weight - weight.mean(), bias)
+
+    assert surveyed(nn.Sequential(Standardised(3, 3, 1))).left == {"0": "it is a Standardised of its own kind"}
+
+
+def test_patterns_that_match_nothing_are_told():
+    assert surveyed(nn.Sequential(nn.Conv2d(3, 3, 1)), "0", "1", "body.*").unmatched == ["1", "body.*"]

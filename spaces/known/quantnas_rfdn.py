@@ -1,45 +1,11 @@
-"""Known networks that distil features, and QuantNAS's space of that kind."""
+"""The space of QuantNAS that is inspired by RFDN."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 
-from qnas.core.components import Activation
 from qnas.spaces.skeleton import Body, Convolutions, Entrance, Skeleton
-
-_BOTH: Convolutions = ("conv1x1", "conv3x3")  # type: ignore[assignment]
-
-
-class IMDN(Skeleton):
-    """IMDN (Hui et al. 2019): six information multi-distillation blocks, all fused. As published."""
-
-    channels: PositiveInt = 64
-    activation: Activation = "leaky-relu"
-    body: Body = ({"block": "imdb", "repeat": 6},)  # type: ignore[assignment]
-    collect: Literal["last", "all"] = "all"
-    fusion: Convolutions = _BOTH
-
-
-class RFDN(Skeleton):
-    """RFDN (Liu et al. 2020) as it won the AIM 2020 challenge: four feature distillation blocks, all fused.
-
-    As in its code: 433 K parameters. The paper's tables also have a variant with 48 channels and six blocks.
-    """
-
-    channels: PositiveInt = 50
-    activation: Activation = "leaky-relu"
-    body: Body = ({"block": "rfdb", "repeat": 4},)  # type: ignore[assignment]
-    collect: Literal["last", "all"] = "all"
-    fusion: Convolutions = _BOTH
-
-
-class RLFN(Skeleton):
-    """RLFN (Kong et al. 2022): six residual local feature blocks. As published."""
-
-    channels: PositiveInt = 52
-    activation: Activation = "leaky-relu"
-    body: Body = ({"block": "rlfb", "repeat": 6},)  # type: ignore[assignment]
 
 
 class QuantNASRFDN(Skeleton):
@@ -68,6 +34,6 @@ class QuantNASRFDN(Skeleton):
     head: Convolutions = ()
     body: Body = ({"block": "rfdb", "repeat": 4, "pre_activation": True, "residual": "adq"},)  # type: ignore[assignment]
     collect: Literal["last", "all"] = "all"
-    fusion: Convolutions = _BOTH
+    fusion: Convolutions = ("conv1x1", "conv3x3")  # type: ignore[assignment]
     tail: Convolutions = ("conv3x3",)  # type: ignore[assignment]
     activate: tuple[Entrance, ...] = ("upsample",)

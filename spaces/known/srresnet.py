@@ -1,4 +1,4 @@
-"""Known networks of residual blocks."""
+"""SRResNet."""
 
 from typing import Literal
 
@@ -7,19 +7,6 @@ from pydantic import PositiveInt
 from qnas.core.components import Activation
 from qnas.spaces.image_residual import ImageResidual
 from qnas.spaces.skeleton import Body, Convolutions, Entrance, Skeleton
-
-
-class EDSRBaseline(Skeleton):
-    """EDSR-baseline (Lim et al. 2017): 16 residual blocks without Batch Norm.
-
-    As published, but for the subtraction of the mean colour, which changes no count.
-    """
-
-    channels: PositiveInt = 64
-    body: Body = ({"block": "residual", "repeat": 16},)  # type: ignore[assignment]
-    upsampler: Literal["pixel-shuffle", "two-step"] = "two-step"
-    upsample_to: Literal["image", "features"] = "features"
-    tail: Convolutions = ("conv3x3",)  # type: ignore[assignment]
 
 
 class SRResNet(Skeleton):

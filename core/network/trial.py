@@ -1,0 +1,33 @@
+"""A trial: whether the network of a space runs, before anything depends on it."""
+
+import contextlib
+
+import torch
+from torch import Tensor
+
+from qnas.core.components import Quantizer, Space
+from qnas.core.errors import InputError, in_one_line
+from qnas.core.network.fill import build_found, slot_candidates
+
+
+def guard(space: Space) -> contextlib.AbstractContextManager[None]:
+    """The context in which what the code of others raises is told in one line; ours keeps its traceback."""
+    return in_one_line(f"the network of '{space.known_as}' failed") if space.is_foreign() else contextlib.nullcontext()
+
+
+def refuse_broken(space: Space, scale: int, size: tuple[int, int]) -> None:
+    """Refuse a space whose network does not run on an LR image of ``size``, or does not enlarge it by ``scale``.
+
+    Raises:
+        InputError: It says what happens instead.
+    """
+    chosen = {path: options[0] for path, options in slot_candidates(space, scale).items()}
+    height, width = size
+    where = f"the network of '{space.known_as}'"
+    with in_one_line(f"{where} does not run on an LR image of {height} x {width}"), torch.device("meta"):
+        network = build_found(space, scale, chosen, Quantizer.of("none")).eval()
+        output = network(torch.empty(1, 3, height, width))
+    wanted = (1, 3, height * scale, width * scale)
+    made = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    if made != wanted:
+        raise InputError(f"{where} makes {made} of an LR image of {(1, 3, height, width)}, not {wanted}")
