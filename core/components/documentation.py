@@ -20,7 +20,13 @@ def prose(component: type[Any]) -> str:
     text = inspect.cleandoc(component.__doc__ or "")
     parts = _SECTION.split(text)
     notes = [body.strip() for title, body in zip(parts[1::2], parts[2::2], strict=True) if title == "Note"]
-    return "\n\n".join([parts[0].strip(), *(f"Note: {' '.join(note.split())}" for note in notes)])
+    paragraphs = [parts[0].strip(), *(f"Note: {inspect.cleandoc(note)}" for note in notes)]
+    return "\n\n".join(_unwrapped(paragraph) for text in paragraphs for paragraph in text.split("\n\n"))
+
+
+def _unwrapped(paragraph: str) -> str:
+    """A paragraph in one line, which whoever shows it breaks; what is indented is left as it is."""
+    return paragraph if re.search(r"^\s", paragraph, re.MULTILINE) else " ".join(paragraph.split())
 
 
 def field_docs(component: type[Any]) -> dict[str, str]:

@@ -78,3 +78,17 @@ def test_a_field_is_described_by_its_type_and_default():
     assert describe_field(Thing.model_fields["size"]) == ("int", "3")
     assert describe_field(Thing.model_fields["size"], preset=5) == ("int", "5")
     assert describe_field(Thing.model_fields["path"]) == ("path", "required")
+
+
+def test_prose_is_for_others_to_break():
+    class Broken(Component):
+        """A thing.
+
+        It is broken
+        into lines, unlike
+
+            this = one
+              + two
+        """
+
+    assert prose(Broken) == "A thing.\n\nIt is broken into lines, unlike\n\n    this = one\n      + two"

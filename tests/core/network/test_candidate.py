@@ -27,3 +27,12 @@ def test_unquantized_operation_sees_the_raw_input():
     features = torch.randn(1, 3, 4, 4)
     assert torch.equal(filled(features), features)
     assert not list(filled.parameters())
+
+
+def test_an_original_identity_has_no_bits_to_choose():
+    shape = SlotShape("body", 3, 3, native="identity")
+    assert [c.label for c in grid([Operation.of("native"), CONV], [Widths(4, 4), Widths(8, 8)], shape)] == [
+        "native",
+        f"{CONV.label} @ 4",
+        f"{CONV.label} @ 8",
+    ]
