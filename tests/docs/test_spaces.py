@@ -19,7 +19,7 @@ from .conftest import ROOT, blocks, commands, shell
 
 PAGE = "docs/spaces.md"
 SPECS = blocks(PAGE, "yaml")
-NETWORK, BLOCK = blocks(PAGE, "python")
+NETWORK, BLOCK, CHECK = blocks(PAGE, "python")
 TABLE = re.findall(r"^\| `([\w-]+)` \| .*? \| (\d+) K \| ([\d.]+) G \|$", (ROOT / PAGE).read_text(), re.MULTILINE)
 
 
@@ -76,3 +76,7 @@ def test_the_block_of_the_page(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     finally:
         found.registries["block"].remove(found.registries["block"].entry("bottleneck"))
         found.manager.unregister(plugin)
+
+
+def test_the_check_of_the_page() -> None:
+    exec(CHECK, {})
