@@ -7,15 +7,14 @@ import functools
 import math
 
 import numpy as np
-import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr
 from torch import Tensor
 
-from qnas.core.components import FakeQuantizer, Grid, Quantizer, integer_range
-
-_MOMENTUM = 0.1
-_SMALLEST_SCALE = 1e-8
+from qnas.core.components import FakeQuantizer, Quantizer, integer_range
+from qnas.quantizers.measured_step import MeasuredStep
+from qnas.quantizers.rounding import clip_and_round
+from qnas.quantizers.statistics import deviation
 
 
 class HWGQ(Quantizer):
@@ -35,45 +34,20 @@ class HWGQ(Quantizer):
         return HWGQFakeQuantizer(bits, signed, channels)
 
 
-class HWGQFakeQuantizer(FakeQuantizer):
-    """One tensor's quantizer; ``scale`` is the root mean square that the fixed step is multiplied by."""
-
-    scale: Tensor
+class HWGQFakeQuantizer(MeasuredStep):
+    """One tensor's quantizer; its scale is the root mean square that the best step for variance 1 is multiplied by."""
 
     def __init__(self, bits: int, signed: bool, channels: int | None) -> None:
-        super().__init__()
-        self.signed = signed
-        self.of_weights = channels is not None
-        self.q_min, self.q_max = integer_range(bits, signed)
-        self.unit_step = optimal_step(bits, signed)
-        self.register_buffer("scale", torch.ones(() if channels is None else (channels, 1, 1, 1)))
+        super().__init__(bits, signed, channels, optimal_step(bits, signed))
 
-    @torch.no_grad()
-    def observe(self, tensor: Tensor) -> None:
-        """Take the scale from ``tensor``."""
-        self.scale.copy_(self._measure(tensor))
+    def measure(self, tensor: Tensor) -> Tensor:
+        """Root mean square; after a ReLU over the positive values only, as these are the half-normal ones."""
+        return deviation(tensor, self.scale, signed=self.signed)
 
     def forward(self, tensor: Tensor) -> Tensor:
         """``tensor`` on the grid; the gradient passes inside the grid's range."""
-        if self.training:
-            with torch.no_grad():
-                self.scale.lerp_(self._measure(tensor), 1.0 if self.of_weights else _MOMENTUM)
-        step = self.grid().step.to(tensor.dtype)
-        inside = tensor.clamp(step * self.q_min, step * self.q_max)
-        rounded = (inside.detach() / step).round() * step
-        return inside + (rounded - inside).detach()
-
-    def grid(self) -> Grid:
-        """The grid as it stands now."""
-        return Grid(self.scale.clamp_min(_SMALLEST_SCALE) * self.unit_step, self.q_min, self.q_max)
-
-    def _measure(self, tensor: Tensor) -> Tensor:
-        """Root mean square; after a ReLU over the positive values only, as these are the half-normal ones."""
-        squares = tensor.detach().float().square()
-        if self.of_weights:
-            return squares.mean(dim=(1, 2, 3), keepdim=True).sqrt()
-        count = squares.numel() if self.signed else tensor.count_nonzero().clamp_min(1)
-        return (squares.sum() / count).sqrt()
+        self.follow(tensor)
+        return clip_and_round(tensor, self.grid().step, self.q_min, self.q_max)
 
 
 @functools.cache

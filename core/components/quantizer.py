@@ -16,14 +16,18 @@ def integer_range(bits: int, signed: bool) -> tuple[int, int]:
 
 
 class Grid(NamedTuple):
-    """A uniform integer grid: the values ``step * k`` for ``q_min <= k <= q_max``.
+    """A uniform integer grid: the values ``step * k + offset`` for ``q_min <= k <= q_max``.
 
-    ``step`` has one element, or (C_out, 1, 1, 1) for weights quantized per output channel.
+    ``step`` has one element, or (C_out, 1, 1, 1) for weights quantized per output channel. ``offset`` is 0 but for
+    asymmetric quantizers of activations, where it has one element. An offset of whole steps is what integer kernels
+    call the zero point ``-offset / step``. With any other, zero is not on the grid, not even the zeros that a
+    convolution pads with: then the offset has to be added in float, before the padding.
     """
 
     step: Tensor
     q_min: int
     q_max: int
+    offset: Tensor | float = 0.0
 
 
 class FakeQuantizer(nn.Module, ABC):

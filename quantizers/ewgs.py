@@ -1,0 +1,61 @@
+"""Element-wise gradient scaling.
+
+Lee et al. 2021, "Network Quantization with Element-wise Gradient Scaling", arXiv 2104.00903.
+"""
+
+from pydantic import NonNegativeFloat
+from torch import Tensor
+
+from qnas.core.components import FakeQuantizer, Quantizer
+from qnas.quantizers.learned_range import LearnedRange
+from qnas.quantizers.rounding import round_to_steps
+from qnas.quantizers.statistics import deviation
+
+_DEVIATIONS = 3.0
+
+
+class EWGS(Quantizer):
+    """Learned intervals, and gradients that are scaled by the rounding error of each element.
+
+    For k bits, an interval [l, u], and the gradient g of x_q:
+
+        x_n = clip((x - l) / (u - l), 0, 1)
+        x_q = round((2^k - 1) x_n) / (2^k - 1)
+        dL/dx_n = g (1 + delta sign(g) (x_n - x_q))
+
+    so that a value is moved more where it has further to go to the next level. The interval starts at 3 standard
+    deviations, [-3 sigma, 3 sigma] or [0, 3 sigma].
+
+    Note:
+        The paper leaves weights in [-1, 1] and activations in [0, 1] and multiplies each layer's output by a learned
+        scale. SR networks have no Batch Norm, so here x_q is put back into the interval: Q(x) = l + (u - l) x_q. Zero
+        has to be on the grid of integer kernels, so only u is learned: l is 0 after a ReLU and else the lowest of
+        two's complement. Weights have an interval for each output channel, in the paper for each layer. Delta is
+        constant: the paper's schedule that estimates it from the trace of the Hessian is left out. The logarithm of u
+        is trained, so that it stays positive and Adam changes it by a share of itself.
+
+    Attributes:
+        delta: How much gradients are scaled; 0 passes them straight through.
+    """
+
+    delta: NonNegativeFloat = 1e-3
+
+    def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
+        """See :meth:`qnas.Quantizer.fake_quantizer`."""
+        return EWGSFakeQuantizer(bits, signed, channels, self.delta)
+
+
+class EWGSFakeQuantizer(LearnedRange):
+    """One tensor's quantizer; the interval is that of its grid."""
+
+    def __init__(self, bits: int, signed: bool, channels: int | None, delta: float) -> None:
+        super().__init__(bits, signed, channels)
+        self.delta = delta
+
+    def first_end(self, tensor: Tensor) -> Tensor:
+        """Three standard deviations."""
+        return deviation(tensor, self.log_step, signed=self.signed) * _DEVIATIONS
+
+    def forward(self, tensor: Tensor) -> Tensor:
+        """``tensor`` on the grid, differentiable in it and in the interval."""
+        return round_to_steps(tensor, self.step, self.q_min, self.q_max, delta=self.delta)
