@@ -159,5 +159,4 @@ def _home(mixed: nn.Module, path: str, candidate: Candidate) -> str:
     slot = mixed.get_submodule(path)
     if not isinstance(slot, MixedSlot):
         raise TypeError(f"'{path}' holds no candidates")
-    operations = list(dict.fromkeys(c.operation for c in slot.candidates))
-    return f"{path}.operations.{operations.index(candidate.operation)}."
+    return f"{path}.operations.{slot.components.index(candidate.operation)}."

@@ -123,6 +123,8 @@ class MixedSlot(nn.Module):
 
     Attributes:
         candidates: Operation by operation, each at all widths.
+        components: The distinct operations of the candidates.
+        operations: What each of them built.
         probabilities: (candidates,) to be set before the network runs; at the start all are equal.
     """
 
@@ -135,18 +137,17 @@ class MixedSlot(nn.Module):
         self.given = Given()
         widths = list(dict.fromkeys(c.widths for c in candidates if c.widths))
         layers = MixedLayers(quantizer, widths, self.given, shape.padding_mode)
-        operations = list(dict.fromkeys(c.operation for c in candidates))
-        self.operations = nn.ModuleList(operation.build(shape, layers) for operation in operations)
-        self.is_quantized = [operation.is_quantized_in(shape) for operation in operations]
+        self.components = list(dict.fromkeys(c.operation for c in candidates))
+        self.operations = nn.ModuleList(operation.build(shape, layers) for operation in self.components)
+        self.is_quantized = [operation.is_quantized_in(shape) for operation in self.components]
         self.sizes = [len(widths) if quantized else 1 for quantized in self.is_quantized]
         self.activation = layers.input_activation(shape.activation, shape.signed) if widths else nn.Identity()
         self.probabilities = torch.full((len(self.candidates),), 1 / len(self.candidates))
 
     def native(self) -> nn.Module | None:
         """The native operation, where it is one of the candidates."""
-        operations = list(dict.fromkeys(c.operation for c in self.candidates))
-        found = [m for operation, m in zip(operations, self.operations, strict=True) if operation.is_native]
-        return found[0] if found else None
+        pairs = zip(self.components, self.operations, strict=True)
+        return next((module for operation, module in pairs if operation.is_native), None)
 
     def rows(self) -> list[Tensor]:
         """Per operation the probabilities of its widths (one number where it has none)."""
