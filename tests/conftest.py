@@ -1,7 +1,11 @@
 """What all tests share: a cache of their own, and a small spec that runs in seconds."""
 
 import os
+import subprocess
+import sysconfig
+import venv
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line does, before torch is imported
@@ -25,6 +29,40 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def few_threads() -> None:
     torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+class Throwaway:
+    """A virtual environment of the tests' own: it has what this one has, and what they install into it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bin = folder / "bin"
+        venv.create(folder, with_pip=True)
+        (site_packages,) = folder.glob("lib/python*/site-packages")
+        inherited = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+        (site_packages / "inherited.pth").write_text(inherited)
+        for command in ("qnas", "pytest"):
+            self._link(command)
+
+    def _link(self, command: str) -> None:
+        (script,) = entry_points(group="console_scripts", name=command)
+        path = self.bin / command
+        path.write_text(
+            f"#!{self.bin}/python\nfrom {script.module} import {script.attr}\nraise SystemExit({script.attr}())\n"
+        )
+        path.chmod(0o755)
+
+    def shell(self, command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command line in ``folder`` as somebody would who has activated it."""
+        environment = {**os.environ, "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", **variables}
+        return subprocess.run(
+            command, check=False, shell=True, cwd=folder, env=environment, capture_output=True, text=True
+        )
+
+
+@pytest.fixture(scope="session")
+def throwaway(tmp_path_factory: pytest.TempPathFactory) -> Throwaway:
+    """A throw-away environment to install plugins into."""
+    return Throwaway(tmp_path_factory.mktemp("environment"))
 
 
 TINY = """\

@@ -28,6 +28,8 @@ class Component(Settings):
     kind: ClassVar[str]
     name_keys: ClassVar[tuple[str, ...]] = ("name",)
     """The keys by which YAML may name a component of this kind."""
+    example: ClassVar[Mapping[str, Any]] = {}
+    """Fields of a small one, which contract suites build: for what is large by default, or can't do without some."""
     name: str = ""
 
     @classmethod
