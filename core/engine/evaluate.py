@@ -1,6 +1,7 @@
 """Enlarging images with a network, and judging the result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -40,12 +41,23 @@ def judge(upscale: Upscale, image: ImagePair, scale: int, device: torch.device) 
 
 
 @torch.no_grad()
-def calibrate(network: nn.Module, run: Callable[[], object]) -> None:
-    """Let every fake quantizer of ``network`` set itself up from the first tensor that ``run`` sends through it."""
+def calibrate(
+    network: nn.Module,
+    run: Callable[[], object],
+    ancestors: Mapping[FakeQuantizer, FakeQuantizer] = MappingProxyType({}),
+) -> None:
+    """Let every fake quantizer of ``network`` set itself up from the first tensor that ``run`` sends through it.
+
+    Args:
+        network: What has the quantizers.
+        run: Sends a batch through it.
+        ancestors: What stood in the place of a quantizer during the search. One of the same kind passes on its state;
+            else what its grid left of the tensor is what is seen.
+    """
     pending: dict[nn.Module, RemovableHandle] = {}
 
     def observe(quantizer: FakeQuantizer, inputs: tuple[Tensor, ...]) -> None:
-        quantizer.observe(inputs[0])
+        _set_up(quantizer, inputs[0], ancestors.get(quantizer))
         pending.pop(quantizer).remove()  # what runs again is set up already
 
     for module in network.modules():
@@ -56,3 +68,20 @@ def calibrate(network: nn.Module, run: Callable[[], object]) -> None:
     finally:
         for handle in pending.values():
             handle.remove()
+
+
+def _set_up(quantizer: FakeQuantizer, tensor: Tensor, ancestor: FakeQuantizer | None) -> None:
+    if ancestor is None:
+        quantizer.observe(tensor)
+    elif type(ancestor) is type(quantizer):
+        quantizer.load_state_dict(ancestor.state_dict())
+    else:
+        quantizer.observe(_clipped(tensor, ancestor))
+
+
+def _clipped(tensor: Tensor, ancestor: FakeQuantizer) -> Tensor:
+    try:
+        step, q_min, q_max, offset = ancestor.grid()
+    except ValueError:  # some that only search have none
+        return tensor
+    return tensor.clamp(step * q_min + offset, step * q_max + offset)

@@ -22,6 +22,7 @@ from qnas.core.network import (
     SpaceCount,
     Supernet,
     Tie,
+    ancestors,
     build_found,
     count_space,
     inherit_weights,
@@ -116,11 +117,11 @@ def derive(
     quantizer: Quantizer,
     batch: Batch,
 ) -> nn.Module:
-    """The network of these candidates with the supernet's weights, calibrated on ``batch``, in evaluation mode."""
+    """The network of these candidates with what the supernet learned, calibrated on ``batch``, in evaluation mode."""
     network = build_found(space, scale, chosen, quantizer).to(batch.lr.device)
     inherit_weights(network, supernet.network, chosen)
     network.eval()
-    calibrate(network, lambda: network(batch.lr))
+    calibrate(network, lambda: network(batch.lr), ancestors(network, supernet.network, chosen))
     return network
 
 

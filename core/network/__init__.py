@@ -10,10 +10,10 @@ from qnas.core.network.fill import (
     build_mixed,
     fill,
     find_slots,
-    inherit_weights,
     refuse_scale,
     slot_candidates,
 )
+from qnas.core.network.inheritance import ancestors, inherit_weights
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.opening import Survey, open_slots, survey
 from qnas.core.network.slot import FilledSlot, Slot
@@ -39,6 +39,7 @@ __all__ = [
     "Supernet",
     "Survey",
     "Tie",
+    "ancestors",
     "build_found",
     "build_mixed",
     "candidates_of",

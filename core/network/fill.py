@@ -1,14 +1,16 @@
 """Filling the open slots of a network: the step that decides which life a definition leads."""
 
+import contextlib
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from qnas.core.components import Offer, Operation, Quantizer, SlotShape, Space
-from qnas.core.errors import InputError, QnasError, from_field, in_one_line
+from qnas.core.errors import InputError, from_field, in_one_line
 from qnas.core.network.candidate import Candidate, candidates_of
 from qnas.core.network.convolution import SlotConv2d
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
@@ -114,49 +116,19 @@ def _fitting(offer: Offer, shape: SlotShape) -> str:
     offered = [operation.label for operation in offer.operations if not _unfit(operation, shape)]
     if offered:
         return f" (of its candidates these fit: {', '.join(offered)})"
-    every = (Operation.of(entry.name) for entry in plugins().registries["operation"])
-    fitting = [operation.label for operation in every if not _unfit(operation, shape)]
+    fitting = [operation.label for operation in _every_operation() if not _unfit(operation, shape)]
     more = ", ..." if len(fitting) > _SHOWN else ""
     return f" (these fit: {', '.join(fitting[:_SHOWN])}{more})" if fitting else ""
+
+
+def _every_operation() -> Iterator[Operation]:
+    """What is registered, but for what can't be loaded or needs fields."""
+    for entry in plugins().registries["operation"]:
+        with contextlib.suppress(ValidationError):
+            yield Operation.of(entry.name)
 
 
 def _unfit(operation: Operation, shape: SlotShape) -> str:
     if not shape.keeps_size and not operation.is_native:
         return "its original convolution changes the size in a way that only 'native' does"
     return operation.unfit(shape)
-
-
-def inherit_weights(found: nn.Module, mixed: nn.Module, choices: Mapping[str, Candidate]) -> None:
-    """Copy into ``found`` the weights that its layers have in the supernet ``mixed``.
-
-    Quantizers keep their own state: the search may have used another quantizer.
-
-    Raises:
-        QnasError: The supernet lacks the weights of a convolution.
-    """
-    source = mixed.state_dict()
-    wanted = found.state_dict()
-    prefixes = {f"{path}.operation.": _home(mixed, path, choices[path]) for path in choices}
-    copied = {}
-    for key, value in wanted.items():
-        path = next((old for old in prefixes if key.startswith(old)), "")
-        name = prefixes[path] + key.removeprefix(path) if path else key
-        if name in source and source[name].shape == value.shape:
-            copied[key] = source[name]
-    lacking = [
-        f"{path}.{name}"
-        for path, module in found.named_modules()
-        if isinstance(module, nn.Conv2d)
-        for name, _ in module.named_parameters(recurse=False)
-        if f"{path}.{name}" not in copied
-    ]
-    if lacking:
-        raise QnasError(f"the supernet has no weights for {', '.join(lacking)}")
-    found.load_state_dict(copied, strict=False)
-
-
-def _home(mixed: nn.Module, path: str, candidate: Candidate) -> str:
-    slot = mixed.get_submodule(path)
-    if not isinstance(slot, MixedSlot):
-        raise TypeError(f"'{path}' holds no candidates")
-    return f"{path}.operations.{slot.components.index(candidate.operation)}."

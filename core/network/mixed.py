@@ -14,10 +14,13 @@ from torch import Tensor, nn
 from qnas.core.components import (
     Activation,
     ConvShape,
+    FakeQuantizer,
     Layers,
     PaddingMode,
     Quantizer,
     SlotShape,
+    Unquantized,
+    WeightedSum,
     Widths,
     make_activation,
 )
@@ -41,10 +44,17 @@ class WidthMixture(nn.Module):
 
     def __init__(self, quantizer: Quantizer, bits: Sequence[int], *, signed: bool, channels: int | None) -> None:
         super().__init__()
-        distinct = sorted(set(bits))
-        self.mixture = quantizer.mixture(distinct, signed=signed, channels=channels)
-        selector = torch.tensor([[float(b == d) for d in distinct] for b in bits])
-        self.register_buffer("selector", None if list(bits) == distinct else selector, persistent=False)
+        self.bits = sorted(set(bits))
+        self.mixture = quantizer.mixture(self.bits, signed=signed, channels=channels)
+        selector = torch.tensor([[float(b == d) for d in self.bits] for b in bits])
+        self.register_buffer("selector", None if list(bits) == self.bits else selector, persistent=False)
+
+    def at(self, bits: int) -> FakeQuantizer | None:
+        """The quantizer of one of the bit-widths, if the mixture has one of its own for each and it is not float."""
+        if not isinstance(self.mixture, WeightedSum):
+            return None
+        quantizer = self.mixture.quantizers[self.bits.index(bits)]
+        return quantizer if isinstance(quantizer, FakeQuantizer) and not isinstance(quantizer, Unquantized) else None
 
     def forward(self, tensor: Tensor, probabilities: Tensor) -> Tensor:
         """``tensor`` mixed by ``probabilities`` (pairs of widths,)."""

@@ -2,7 +2,6 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import pytest
-import torch
 from torch import nn
 
 from qnas.core.components import Quantizer, Space
@@ -10,11 +9,9 @@ from qnas.core.errors import InputError
 from qnas.core.network import (
     FilledSlot,
     Slot,
-    Supernet,
     build_found,
     fill,
     find_slots,
-    inherit_weights,
     slot_candidates,
 )
 
@@ -81,41 +78,3 @@ def test_a_scale_that_the_space_cannot_do_is_an_input_error():
 def test_an_operation_that_does_not_fit_is_named_with_its_slot_and_with_those_that_do(names, slot, message):
     with pytest.raises(InputError, match=message):
         slot_candidates(tail_space(*names, **slot), 2)
-
-
-@pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("residual", ["plain", "adq", "adadm"])
-def test_found_network_with_inherited_weights_is_the_supernet_at_one_hot(seed, residual, choose):
-    torch.manual_seed(seed)
-    space = Space.of({**RICH, "residual": residual, "variant": "AB"[seed % 2]})
-    supernet = Supernet(space, 2, NONE).double().eval()
-    for module in supernet.modules():
-        if isinstance(module, nn.BatchNorm2d):  # as after some training
-            nn.init.uniform_(module.running_mean, -1, 1)
-            nn.init.uniform_(module.running_var, 0.5, 2)
-            nn.init.normal_(module.weight)
-    chosen = choose(supernet.candidates, seed)
-    found = build_found(space, 2, chosen, NONE).double().eval()
-    inherit_weights(found, supernet.network, chosen)
-    image = torch.rand(1, 3, 7, 9, dtype=torch.float64)
-    expected = supernet(image, supernet.one_hot(chosen))
-    torch.testing.assert_close(found(image), expected, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("searched_with", ["noise", "lsq"])
-def test_inherited_weights_leave_the_quantizers_their_own_state(searched_with, choose):
-    torch.manual_seed(0)
-    space, lsq = Space.of(RICH), Quantizer.of("lsq")
-    supernet = Supernet(space, 2, Quantizer.of(searched_with))
-    with torch.no_grad():
-        for weight in supernet.weights():
-            weight.add_(0.1)  # as if trained: biases start at zero in both
-    chosen = choose(supernet.candidates, 1)
-    found = build_found(space, 2, chosen, lsq)
-    before = {name: p.clone() for name, p in found.named_parameters()}
-    inherit_weights(found, supernet.network, chosen)
-    for name, parameter in found.named_parameters():
-        if "quantizer" in name:
-            assert torch.equal(parameter, before[name])
-        elif name.endswith(("weight", "bias")) and "norm" not in name:
-            assert not torch.equal(parameter, before[name])
