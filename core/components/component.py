@@ -133,8 +133,7 @@ class Component(Settings):
             entry = registry.entry(name)
             component = registry.load(entry.name)
         except QnasError as error:
-            broken = "".join(f"; plugin '{p.name}' of {p.distribution} failed: {p.error}" for p in plugins().broken)
-            return invalid(cls.__name__, f"{error}{broken}", name, *where)
+            return invalid(cls.__name__, "; ".join([str(error), *plugins().lacking]), name, *where)
         made: Component = component.model_validate({**entry.defaults, **fields, "name": entry.name})
         return made
 
@@ -143,12 +142,17 @@ class Component(Settings):
         """JSON Schema of a reference to this kind: any registered name, or a mapping with its fields."""
         registry = plugins().registries[cls.kind]
         names: dict[str, Any] = {"enum": [entry.name for entry in registry], "type": "string"}
-        mappings = (cls._mapping_schema(entry, key, handler) for entry in registry for key in cls.name_keys)
+        mappings = [
+            cls._mapping_schema(entry, component, key, handler)
+            for entry, component in registry.loadable()
+            for key in cls.name_keys
+        ]
         return {"anyOf": [names, *mappings]}
 
     @classmethod
-    def _mapping_schema(cls, entry: Entry, key: str, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        component: type[Component] = plugins().registries[cls.kind].load(entry.name)
+    def _mapping_schema(
+        cls, entry: Entry, component: "type[Component]", key: str, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         made = handler.resolve_ref_schema(handler(component.__pydantic_core_schema__))
         fields = {name: field for name, field in made["properties"].items() if name != "name"}
         return {

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from qnas.core.registry import plugins
+
 _PACKAGES = ("qnas", "torch", "numpy", "pillow", "scikit-image", "h5py", "pydantic", "safetensors")
 
 
@@ -23,5 +25,10 @@ def environment(seed: int, device: torch.device, command: Sequence[str]) -> dict
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),
         "python": sys.version.split()[0],
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES} | _third_parties(),
     }
+
+
+def _third_parties() -> dict[str, str]:
+    """The distributions whose plugins are loaded, which may have had a part in the run."""
+    return {info.distribution: info.version for info in plugins().found if not (info.is_ours or info.lack)}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qnas.core.engine.folder import RunFolder
-from qnas.core.registry import plugins
+from qnas.core.registry import Events
 
 
 class Journal:
@@ -18,15 +18,15 @@ class Journal:
     def __init__(self, folder: RunFolder, stage: str) -> None:
         self.folder = folder
         self.stage = stage
-        self._hook = plugins().manager.hook
+        self._events = Events()
 
     def begin(self, steps: int = 0) -> None:
         """The stage begins; ``steps`` is how many it will take."""
-        self._hook.qnas_stage_began(folder=self.folder, stage=self.stage, steps=steps)
+        self._events.tell("qnas_stage_began", folder=self.folder, stage=self.stage, steps=steps)
 
     def step(self, step: int, metrics: Mapping[str, Any]) -> None:
         """A step was taken (counted from 1)."""
-        self._hook.qnas_step(folder=self.folder, stage=self.stage, step=step, metrics=metrics)
+        self._events.tell("qnas_step", folder=self.folder, stage=self.stage, step=step, metrics=metrics)
 
     def record(self, step: int, record: Mapping[str, Any]) -> None:
         """Keep ``record`` in the stage's history, and report it."""
@@ -35,4 +35,4 @@ class Journal:
 
     def end(self, result: Mapping[str, Any]) -> None:
         """The stage ended."""
-        self._hook.qnas_stage_ended(folder=self.folder, stage=self.stage, result=result)
+        self._events.tell("qnas_stage_ended", folder=self.folder, stage=self.stage, result=result)

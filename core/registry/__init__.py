@@ -1,18 +1,23 @@
 """Hooks, plugins and the registries they fill."""
 
+from qnas.core.registry.events import Events
+from qnas.core.registry.hook_check import hook_names
 from qnas.core.registry.hookspecs import PROJECT, hookimpl
-from qnas.core.registry.plugins import KINDS, PluginInfo, Plugins, find_plugins, plugins
+from qnas.core.registry.plugin_info import PluginInfo
+from qnas.core.registry.plugins import KINDS, Plugins, find_plugins, plugins
 from qnas.core.registry.registry import Entry, Register, Registry
 
 __all__ = [
     "KINDS",
     "PROJECT",
     "Entry",
+    "Events",
     "PluginInfo",
     "Plugins",
     "Register",
     "Registry",
     "find_plugins",
+    "hook_names",
     "hookimpl",
     "plugins",
 ]

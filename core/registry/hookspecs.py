@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from qnas.core.registry.registry import Register
-
 if TYPE_CHECKING:
     from qnas.core.engine.folder import RunFolder
+    from qnas.core.registry.registry import Register
 
 PROJECT = "qnas"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -29,52 +28,52 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def qnas_register_spaces(register: Register) -> None:
+def qnas_register_spaces(register: "Register") -> None:
     """Register search spaces (``qnas.Space``)."""
 
 
 @hookspec
-def qnas_register_blocks(register: Register) -> None:
+def qnas_register_blocks(register: "Register") -> None:
     """Register blocks, of which the bodies of networks are composed (``qnas.Block``)."""
 
 
 @hookspec
-def qnas_register_operations(register: Register) -> None:
+def qnas_register_operations(register: "Register") -> None:
     """Register operations, the candidates of a slot (``qnas.Operation``)."""
 
 
 @hookspec
-def qnas_register_quantizers(register: Register) -> None:
+def qnas_register_quantizers(register: "Register") -> None:
     """Register quantizers (``qnas.Quantizer``)."""
 
 
 @hookspec
-def qnas_register_residuals(register: Register) -> None:
+def qnas_register_residuals(register: "Register") -> None:
     """Register residual connections (``qnas.Residual``)."""
 
 
 @hookspec
-def qnas_register_regularizers(register: Register) -> None:
+def qnas_register_regularizers(register: "Register") -> None:
     """Register regularizers of the search (``qnas.Regularizer``)."""
 
 
 @hookspec
-def qnas_register_costs(register: Register) -> None:
+def qnas_register_costs(register: "Register") -> None:
     """Register costs (``qnas.Cost``)."""
 
 
 @hookspec
-def qnas_register_datasets(register: Register) -> None:
+def qnas_register_datasets(register: "Register") -> None:
     """Register data sets (``qnas.Dataset``)."""
 
 
 @hookspec
-def qnas_register_searchers(register: Register) -> None:
+def qnas_register_searchers(register: "Register") -> None:
     """Register searchers (``qnas.Searcher``)."""
 
 
 @hookspec
-def qnas_register_reports(register: Register) -> None:
+def qnas_register_reports(register: "Register") -> None:
     """Register reports (``qnas.Report``)."""
 
 

@@ -1,5 +1,6 @@
 """The typed, lazy registry: names of components, and the classes behind them once they are asked for."""
 
+import contextlib
 import difflib
 import importlib
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from qnas.core.errors import InputError, QnasError
+from qnas.core.registry.hookspecs import PROJECT
 
 T = TypeVar("T")
 
@@ -39,22 +41,28 @@ class Registry(Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._entries: dict[str, Entry] = {}
+        self._contested: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
     def add(self, entry: Entry) -> None:
-        """Add ``entry``; a name that is taken leaves the registry as it was.
+        """Add ``entry``; of a name that is taken, what is there stays.
+
+        Two third parties have the same right to a name: from then on nobody can be given it.
 
         Raises:
             QnasError: Another distribution, or the same one, registered the name already.
         """
         taken = self._entries.get(entry.name)
         if taken is not None:
-            raise QnasError(
+            clash = (
                 f"two {self.kind}s are named '{entry.name}': one of {taken.distribution} ({taken.target})"
                 f" and one of {entry.distribution} ({entry.target}); uninstall or rename one"
             )
+            if taken.distribution != PROJECT:
+                self._contested[entry.name] = clash
+            raise QnasError(clash)
         self._entries[entry.name] = entry
 
     def remove(self, entry: Entry) -> None:
@@ -65,12 +73,14 @@ class Registry(Generic[T]):
         """The entry of that name.
 
         Raises:
-            InputError: There is none; the message names the nearest.
+            InputError: There is none, and the message names the nearest; or two plugins claim the name.
         """
         if name not in self._entries:
             near = difflib.get_close_matches(name, self._entries, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             raise InputError(f"no {self.kind} is named '{name}'{hint} (see: qnas list {self.kind}s)")
+        if name in self._contested:
+            raise InputError(self._contested[name])
         return self._entries[name]
 
     def load(self, name: str) -> type[T]:
@@ -91,6 +101,12 @@ class Registry(Generic[T]):
         if not is_kind or "kind" in vars(loaded):  # the interface itself is none
             raise QnasError(f"{who} is no class of that kind: {entry.target}")
         return loaded
+
+    def loadable(self) -> Iterator[tuple[Entry, type[T]]]:
+        """The entries with their classes, but for what can't be loaded."""
+        for entry in self:
+            with contextlib.suppress(QnasError):
+                yield entry, self.load(entry.name)
 
     def name_of(self, component: type[Any]) -> str:
         """The name that a class is registered under with its own defaults, or ``""``."""

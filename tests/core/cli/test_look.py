@@ -1,4 +1,4 @@
-"""``qnas list``, ``show``, ``check``, ``doctor`` and ``schema``."""
+"""``qnas list``, ``show``, ``check`` and ``schema``."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qnas.core.cli.main import invoke
-from qnas.core.registry import PluginInfo, find_plugins, plugins
+from qnas.core.registry import plugins
 from qnas.core.spec import Spec
 
 
@@ -61,21 +61,6 @@ def test_check_says_what_the_run_will_be(tiny: Path, capsys: pytest.CaptureFixtu
 def test_schema_is_that_of_the_spec(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["schema"]) == 0
     assert json.loads(capsys.readouterr().out) == Spec.model_json_schema()
-
-
-def test_doctor_shows_what_is_broken_and_fails(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert invoke(["doctor"]) == 0
-    assert "registered" in capsys.readouterr().out
-    found = find_plugins()
-    found.found.append(PluginInfo("ghost", "qnas-ghost", "1.0", "qnas_ghost.plugin", "ImportError: no [/x]"))
-    monkeypatch.setattr("qnas.core.registry.find_plugins", lambda: found)
-    with pytest.raises(SystemExit) as exit_code:
-        invoke(["doctor"])
-    assert exit_code.value.code == 1
-    shown = capsys.readouterr().out
-    assert "ghost" in shown and "[/x]" in shown
 
 
 def test_out_of_memory_and_odd_places_are_one_line(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -77,7 +78,7 @@ def registering(*names: str, target: str = "nowhere:Thing", kind: str = "cost", 
 def entry_point(loads: object, name: str = "mine") -> EntryPoint:
     class Stub(EntryPoint):
         def load(self) -> object:
-            if isinstance(loads, Exception):
+            if isinstance(loads, BaseException):
                 raise loads
             return loads
 
@@ -160,8 +161,8 @@ def test_one_class_has_several_names(name, kernel, groups):
 def test_a_plugin_that_fails_at_import_is_skipped_with_a_warning():
     own = Plugins()
     points = [
-        (entry_point(ImportError("no module named 'torchx'"), "bad"), "dist-bad", "0.1"),
-        (entry_point(registering("good")), "dist-good", "0.2"),
+        (entry_point(ImportError("no module named 'torchx'"), "bad"), info("bad")),
+        (entry_point(registering("good")), info("good")),
     ]
     with pytest.warns(UserWarning, match=r"plugin 'bad' of dist-bad is skipped: .*no module named 'torchx'"):
         own.load(points)
@@ -173,7 +174,7 @@ def test_a_plugin_that_fails_at_import_is_skipped_with_a_warning():
 @pytest.fixture
 def with_a_broken_plugin(fresh) -> Plugins:
     with pytest.warns(UserWarning):
-        fresh.load([(entry_point(ZeroDivisionError("oops"), "bad"), "dist-bad", "0.1")])
+        fresh.load([(entry_point(ZeroDivisionError("oops"), "bad"), info("bad"))])
     return fresh
 
 
@@ -190,14 +191,11 @@ def test_a_broken_plugin_is_no_matter_to_a_spec_that_does_not_need_it(with_a_bro
     assert Spec(name="a").space.name == "basic"
 
 
-def test_a_misspelt_hook_is_an_error_that_names_plugin_distribution_and_hook():
-    def qnas_register_kosts(register):
-        pass
-
-    with pytest.raises(QnasError) as caught:
-        Plugins().add(plugin(qnas_register_kosts=qnas_register_kosts), info("typo"))
-    for part in ("'typo'", "dist-typo", "qnas_register_kosts"):
-        assert part in str(caught.value)
+def test_a_plugin_that_leaves_the_process_at_import_is_only_skipped():
+    own = Plugins()
+    with pytest.warns(UserWarning, match="SystemExit"):
+        own.load([(entry_point(SystemExit(3), "bad"), info("bad")), (entry_point(registering("good")), info("good"))])
+    assert [e.name for e in own.registries["cost"]] == ["good"]
 
 
 def test_two_plugins_with_one_name_are_an_error_and_the_first_stays():
@@ -229,20 +227,56 @@ def test_components_of_different_kinds_may_share_a_name():
     assert own.registries["space"].entry("same").distribution == "dist-b"
 
 
-def test_a_hook_with_an_unknown_argument_is_an_error_of_the_plugin():
-    def qnas_register_costs(register, extra):
-        pass
-
-    with pytest.raises(QnasError, match="dist-odd"):
-        Plugins().add(plugin(qnas_register_costs=qnas_register_costs), info("odd"))
-
-
-def test_a_hook_that_fails_is_an_error_of_the_plugin():
+@pytest.mark.parametrize("error", [RuntimeError("no driver"), SystemExit("no driver")])
+def test_a_hook_that_fails_is_an_error_of_the_plugin(error):
     def qnas_register_costs(register):
-        raise RuntimeError("no driver")
+        register("half", "nowhere:Thing", "A thing")
+        raise error
 
-    with pytest.raises(QnasError, match="dist-odd: no driver"):
-        Plugins().add(plugin(qnas_register_costs=qnas_register_costs), info("odd"))
+    own = Plugins()
+    with pytest.warns(UserWarning, match="plugin 'odd' of dist-odd is skipped: .*no driver"):
+        own.load([(entry_point(plugin(qnas_register_costs=qnas_register_costs), "odd"), info("odd"))])
+    assert own.lacking == [f"plugin 'odd' of dist-odd failed: {type(error).__name__}: no driver"]
+    assert not list(own.registries["cost"])
+
+
+def test_a_name_that_two_third_parties_claim_is_nobodys(fresh):
+    fresh.add(registering("bits", target="qnas.plugins.costs.counts:Macs"), info("first"))
+    with pytest.warns(UserWarning, match="two costs are named 'bits'"):
+        fresh.load([(entry_point(registering("bits"), "second"), info("second"))])
+    with pytest.raises(ValidationError, match=r"one of dist-first .* and one of dist-second"):
+        Cost.of("bits")
+    assert Cost.of("macs")
+
+
+def test_a_name_of_ours_stays_ours(fresh):
+    with pytest.warns(UserWarning, match="two costs are named 'macs'"):
+        fresh.load([(entry_point(registering("macs"), "second"), info("second"))])
+    assert Cost.of("macs").comes_from() == "qnas"
+
+
+def test_a_component_that_can_not_be_imported_is_no_matter_to_the_schema(fresh):
+    fresh.add(registering("lost", target="no_such_module:Thing"), info("lost"))
+    schema = str(Spec.model_json_schema())
+    assert "'bitops'" in schema
+    with pytest.raises(ValidationError, match="no_such_module"):
+        Cost.of("lost")
+
+
+@pytest.mark.parametrize(("names", "kept"), [(None, "ab"), ([], ""), (["dist_A"], "a"), (["b", "qnas-a"], "ab")])
+def test_a_selection_narrows_what_is_loaded_but_for_ours(names, kept):
+    own = Plugins()
+    ours = (entry_point(registering("macs"), "ours"), info("ours", "qnas"))
+    third = [(entry_point(registering(name), name), replace(info(name), target=f"qnas_{name}.plugin")) for name in "ab"]
+    own.load([ours, *third], names)
+    assert [e.name for e in own.registries["cost"]] == [*kept, "macs"]
+    assert own.lacking == [f"plugin '{n}' of dist-{n} is left out by QNAS_PLUGINS" for n in "ab" if n not in kept]
+
+
+def test_a_spec_that_needs_a_plugin_that_is_left_out_says_so(fresh):
+    fresh.load([(entry_point(registering("mine"), "a"), info("a"))], [])
+    with pytest.raises(ValidationError, match=r"no cost is named 'mine'.*; plugin 'a' of dist-a is left out"):
+        Cost.of("mine")
 
 
 @pytest.mark.parametrize(

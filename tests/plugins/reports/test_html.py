@@ -120,6 +120,14 @@ def test_the_figures_are_those_of_the_result(page_text):
     assert "qnas 9.9.9" in text
 
 
+def test_the_quantizers_are_told(page_text, tiny):
+    assert "Quantizer lsq searched with noise" in Page(page_text).text
+    spec = {**tiny.spec, "quantizer": {"search": "noise", "train": {"name": "ewgs", "delta": 0.1}}}
+    text = Page(write(tiny.make({"spec.yaml": spec, "search/history.jsonl": None}))).text
+    assert "Quantizer ewgs" in text
+    assert "searched with" not in text
+
+
 @pytest.mark.parametrize(
     ("psnr", "words"),
     [

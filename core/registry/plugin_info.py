@@ -1,0 +1,65 @@
+"""What is known of one plugin."""
+
+import re
+from dataclasses import dataclass, field
+
+from qnas.core.registry.hookspecs import PROJECT
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """One plugin: where it comes from and what became of it.
+
+    Attributes:
+        name: Of its entry point.
+        distribution: The distribution that has it.
+        version: Of the distribution.
+        target: What the entry point names.
+        error: Why it is not loaded, or ``""``.
+        registered: Its components, as ``"space ghost"``.
+        listens: The hooks that it implements beside those that register.
+        home: The folder that the distribution is in.
+        shadowed: Other versions of the distribution that are behind it on Python's path, and so not used.
+        is_left_out: Whether ``QNAS_PLUGINS`` leaves it out.
+        cause: What went wrong, beside ``error`` in words.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+    error: str = ""
+    registered: list[str] = field(default_factory=list)
+    listens: list[str] = field(default_factory=list)
+    home: str = ""
+    shadowed: tuple[str, ...] = ()
+    is_left_out: bool = False
+    cause: BaseException | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return f"plugin '{self.name}' of {self.distribution}"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether qnas itself ships it."""
+        return self.distribution == PROJECT
+
+    @property
+    def package(self) -> str:
+        """The package that its module is in."""
+        return self.target.partition(":")[0].partition(".")[0]
+
+    @property
+    def lack(self) -> str:
+        """Why nothing of it can be used, in one line, or ``""``."""
+        if self.is_left_out:
+            return f"{self} is left out by QNAS_PLUGINS"
+        return f"{self} failed: {self.error}" if self.error else ""
+
+    def is_called(self, name: str) -> bool:
+        """Whether ``name`` is that of its entry point, its distribution or its package; ``-`` and ``_`` are alike."""
+        return _plain(name) in map(_plain, (self.name, self.distribution, self.package))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
