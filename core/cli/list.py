@@ -1,6 +1,7 @@
 """``qnas list``: what is registered, and by whom."""
 
 import difflib
+from collections.abc import Sequence
 
 import click
 
@@ -8,17 +9,18 @@ from qnas.core.errors import InputError
 from qnas.core.registry import KINDS
 
 
-def singular(kind: str) -> str:
-    """The kind in the singular: both ``space`` and ``spaces`` are understood.
+def known_kind(given: str, kinds: Sequence[str] = KINDS) -> str:
+    """The kind that is meant: both ``space`` and ``spaces`` are understood.
 
     Raises:
         InputError: There is no such kind; the message names the nearest.
     """
-    if kind.removesuffix("s") in KINDS:
-        return kind.removesuffix("s")
-    near = difflib.get_close_matches(kind, KINDS, n=1)
+    for kind in kinds:
+        if kind.removesuffix("s") == given.removesuffix("s"):
+            return kind
+    near = difflib.get_close_matches(given, kinds, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    raise InputError(f"no kind is named '{kind}'{hint} (kinds: {', '.join(KINDS)})")
+    raise InputError(f"no kind is named '{given}'{hint} (kinds: {', '.join(kinds)})")
 
 
 @click.command("list")
@@ -30,7 +32,7 @@ def list_components(kind: str | None) -> None:
 
     from qnas.core.registry import plugins
 
-    wanted = singular(kind) if kind else None
+    wanted = known_kind(kind) if kind else None
     table = Table("kind", "name", "what it is", "distribution", box=None, pad_edge=False, header_style="bold")
     for name, registry in plugins().registries.items():
         if wanted in {None, name}:

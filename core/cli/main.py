@@ -12,6 +12,7 @@ import click
 from qnas.core.cli.check import check
 from qnas.core.cli.doctor import doctor
 from qnas.core.cli.list import list_components
+from qnas.core.cli.new import new
 from qnas.core.cli.run import run
 from qnas.core.cli.schema import schema
 from qnas.core.cli.show import show
@@ -26,7 +27,7 @@ def cli() -> None:
     """Search for quantized super-resolution networks: operations and bit-widths together."""
 
 
-for command in (run, check, list_components, show, doctor, schema):
+for command in (run, check, list_components, show, doctor, schema, new):
     cli.add_command(command)
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.list import singular
+from qnas.core.cli.list import known_kind
 from qnas.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def show(kind: str, name: str, scale: int | None) -> None:
 
     from qnas.core.registry import plugins
 
-    kind = singular(kind)
+    kind = known_kind(kind)
     if scale is not None and kind != "space":
         raise InputError(f"only a space has a scale: show {kind} {name} without --scale")
     registry = plugins().registries[kind]

@@ -11,6 +11,9 @@ It implements any of these with ``@qnas.hookimpl``. Each ``qnas_register_*`` hoo
 
 with the component's name, where its class is (imported only when it is used), a summary in one line, and,
 as keyword arguments, field values that differ from the class's defaults (so one class can have several names).
+
+The other hooks are told what a run does. A hook takes those of its arguments that it needs. One that raises is told of
+in a warning and not called again in that stage: a plugin can't break a run that does not need it.
 """
 
 from collections.abc import Mapping
@@ -79,14 +82,22 @@ def qnas_register_reports(register: "Register") -> None:
 
 @hookspec
 def qnas_stage_began(folder: "RunFolder", stage: str, steps: int) -> None:
-    """A stage of a run begins; ``steps`` is how many it will take (0 where it does not count any)."""
+    """A stage of a run begins; ``steps`` is how many it will take (0 where it does not count any).
+
+    Stages are ``data`` (images are loaded; the run has no folder on the disk yet), ``search``, ``derive``, ``train``,
+    ``evaluate`` and ``report``. One that was stopped begins anew when the run is resumed, with step 1.
+    """
 
 
 @hookspec
 def qnas_step(folder: "RunFolder", stage: str, step: int, metrics: Mapping[str, Any]) -> None:
-    """A step was taken; ``metrics`` holds what is known after it (``loss``, ``psnr``, ``bitops``, ...).
+    """A step was taken; ``metrics`` holds what is known after it.
 
-    ``loss`` may be a tensor: turn it into a number only when you need it, as that waits for the device.
+    In ``data`` that is ``set`` and ``of`` (how many images it has), in ``evaluate`` the ``psnr`` of an image. In
+    ``search`` and ``train`` it is the ``loss``; where the network was validated, the mean ``loss`` since the last time
+    and ``psnr``, in a search also what the searcher says of it: ``objective``, ``bitops``, ``entropy``,
+    ``probabilities``. ``loss`` may be a tensor: turn it into a number only when you need it, as that waits for the
+    device.
     """
 
 

@@ -18,6 +18,8 @@ class DeadLeaves(Dataset):
         seed: Decides them.
     """
 
+    example = {"amount": 3, "size": 32}
+
     amount: PositiveInt = 128
     size: int = Field(default=128, ge=16)
     seed: NonNegativeInt = 0

@@ -42,6 +42,8 @@ class DifferentiableSearch(Searcher):
 
     leaves_supernet: ClassVar[bool] = True
 
+    example = {"steps": 4, "epochs": 2, "batch": 2}
+
     steps: PositiveInt = 2000
     epochs: PositiveInt = 20
     warmup: NonNegativeInt = 0
@@ -79,7 +81,7 @@ class DifferentiableSearch(Searcher):
 
     def search(self, task: SearchTask) -> SearchOutcome:
         """See :meth:`qnas.Searcher.search`."""
-        return _Search(self, task).run()
+        return AlternatingSearch(self, task).run()
 
 
 @dataclass
@@ -94,7 +96,7 @@ class _Best:
     supernet_psnr: float
 
 
-class _Search:
+class AlternatingSearch:
     """One search under way."""
 
     def __init__(self, settings: DifferentiableSearch, task: SearchTask) -> None:
@@ -118,14 +120,16 @@ class _Search:
         self.best: _Best | None = None
 
     def run(self) -> SearchOutcome:
+        """Search to the end."""
         step = 0
         for epoch in range(self.settings.epochs):
             last_step = self.settings.steps * (epoch + 1) // self.settings.epochs
             losses = []
             while step < last_step:
                 step += 1
-                losses.append(self._iterate(step, epoch))
-                self.task.journal.step(step, {"loss": losses[-1]})
+                losses.append(self.iterate(step, epoch))
+                if step < last_step:  # which is told with what it is judged to be
+                    self.task.journal.step(step, {"loss": losses[-1]})
             self._judge(step, epoch, mean_loss(losses, step))
         if self.best is None:
             raise RuntimeError("an epoch is always left to search in")
@@ -148,7 +152,7 @@ class _Search:
             },
         )
 
-    def _iterate(self, step: int, epoch: int) -> Tensor:
+    def iterate(self, step: int, epoch: int) -> Tensor:
         """One step on alpha, once the warm-up is over, and one on the weights; the loss of the weights."""
         self.supernet.train()
         temperature = self._temperature(step)

@@ -27,6 +27,8 @@ class RandomSearch(Searcher):
         clip: Largest norm of the gradient.
     """
 
+    example = {"samples": 2, "steps": 2, "batch": 2}
+
     samples: PositiveInt = 10
     steps: PositiveInt = 200
     learning_rate: PositiveFloat = 1e-3

@@ -1,6 +1,7 @@
 """qnas: searches for quantized super-resolution networks, operations and bit-widths together, by gradient.
 
-The public names are imported when they are first used, so that ``import qnas`` and ``qnas --help`` are quick.
+The public names, which are what a plugin needs, are imported when they are first used, so that ``import qnas`` and
+``qnas --help`` are quick.
 """
 
 import importlib
@@ -8,60 +9,101 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qnas.core.components import (
+        Activation,
         Block,
+        ConvolutionShape,
         Cost,
         Dataset,
+        FakeQuantizer,
+        Grid,
+        Layers,
+        Mixture,
         Operation,
+        Pixels,
         Quantizer,
         Regularizer,
         Report,
         Residual,
         Searcher,
+        SearchState,
+        SlotShape,
+        SourceImage,
         Space,
+        integer_range,
+        invalid,
     )
+    from qnas.core.engine import RunFolder
+    from qnas.core.engine.search import SearchOutcome, SearchTask
     from qnas.core.network import Architecture, Slot
-    from qnas.core.registry import hookimpl
+    from qnas.core.registry import Register, hookimpl
     from qnas.core.spec import Spec
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    **dict.fromkeys(
-        (
-            "Block",
-            "Cost",
-            "Dataset",
-            "Operation",
-            "Quantizer",
-            "Regularizer",
-            "Report",
-            "Residual",
-            "Searcher",
-            "Space",
-        ),
-        "qnas.core.components",
+_NAMES = {
+    "qnas.core.components": (
+        "Activation",
+        "Block",
+        "ConvolutionShape",
+        "Cost",
+        "Dataset",
+        "FakeQuantizer",
+        "Grid",
+        "Layers",
+        "Mixture",
+        "Operation",
+        "Pixels",
+        "Quantizer",
+        "Regularizer",
+        "Report",
+        "Residual",
+        "SearchState",
+        "Searcher",
+        "SlotShape",
+        "SourceImage",
+        "Space",
+        "integer_range",
+        "invalid",
     ),
-    "Architecture": "qnas.core.network",
-    "Slot": "qnas.core.network",
-    "Spec": "qnas.core.spec",
-    "hookimpl": "qnas.core.registry",
+    "qnas.core.engine": ("RunFolder",),
+    "qnas.core.engine.search": ("SearchOutcome", "SearchTask"),
+    "qnas.core.network": ("Architecture", "Slot"),
+    "qnas.core.registry": ("Register", "hookimpl"),
+    "qnas.core.spec": ("Spec",),
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [
+    "Activation",
     "Architecture",
     "Block",
+    "ConvolutionShape",
     "Cost",
     "Dataset",
+    "FakeQuantizer",
+    "Grid",
+    "Layers",
+    "Mixture",
     "Operation",
+    "Pixels",
     "Quantizer",
+    "Register",
     "Regularizer",
     "Report",
     "Residual",
+    "RunFolder",
+    "SearchOutcome",
+    "SearchState",
+    "SearchTask",
     "Searcher",
     "Slot",
+    "SlotShape",
+    "SourceImage",
     "Space",
     "Spec",
     "hookimpl",
+    "integer_range",
+    "invalid",
 ]
 
 

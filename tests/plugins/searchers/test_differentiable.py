@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from qnas.core.components import Searcher
-from qnas.plugins.searchers.differentiable import DifferentiableSearch, _Search
+from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
 
 
 def settings(**fields) -> DifferentiableSearch:
@@ -21,7 +21,7 @@ def moved(before, parameters) -> bool:
 
 
 def test_a_step_on_alpha_leaves_the_weights_alone(make_task, regularizers):
-    search = _Search(settings(), make_task(regularizers=regularizers))
+    search = AlternatingSearch(settings(), make_task(regularizers=regularizers))
     weights = snapshot(search.supernet.weights())
     alpha = search.supernet.alpha.detach().clone()
     search._alpha_step(search.alpha_batches.draw(), epoch=0, temperature=1.0)
@@ -32,7 +32,7 @@ def test_a_step_on_alpha_leaves_the_weights_alone(make_task, regularizers):
 
 
 def test_a_step_on_the_weights_leaves_alpha_alone(make_task):
-    search = _Search(settings(), make_task())
+    search = AlternatingSearch(settings(), make_task())
     weights = snapshot(search.supernet.weights())
     search._weight_step(search.weight_batches.draw(), temperature=1.0)
     assert moved(weights, search.supernet.weights())
@@ -41,7 +41,7 @@ def test_a_step_on_the_weights_leaves_alpha_alone(make_task):
 
 def test_the_two_kinds_of_step_draw_from_different_images(make_task):
     task = make_task()
-    search = _Search(settings(), task)
+    search = AlternatingSearch(settings(), task)
     assert search.weight_batches.pairs == list(task.images.weights)
     assert search.alpha_batches.pairs == list(task.images.architecture)
     names = [{p.name for p in half} for half in (task.images.weights, task.images.architecture, task.images.validation)]
@@ -49,18 +49,18 @@ def test_the_two_kinds_of_step_draw_from_different_images(make_task):
 
 
 def test_alpha_is_frozen_in_the_warm_up_and_nothing_of_it_is_taken(make_task):
-    search = _Search(settings(warmup=2), make_task())
+    search = AlternatingSearch(settings(warmup=2), make_task())
     for step in (1, 2, 3, 4):
-        search._iterate(step, epoch=(step - 1) // 2)
+        search.iterate(step, epoch=(step - 1) // 2)
     assert not search.supernet.alpha.any()
     search._judge(2, epoch=0, loss=0.1)
     assert search.best is None
-    outcome = _Search(settings(warmup=2), make_task()).run()
+    outcome = AlternatingSearch(settings(warmup=2), make_task()).run()
     assert outcome.details["best_epoch"] == 2
 
 
 def test_the_best_is_that_of_the_lowest_objective(make_task, monkeypatch):
-    search = _Search(settings(), make_task())
+    search = AlternatingSearch(settings(), make_task())
     errors = iter([0.3, 0.1, 0.2])
     # Each epoch validates the supernet, then the network taken out of it.
     monkeypatch.setattr(
@@ -77,7 +77,7 @@ def is_found(network) -> bool:
 
 
 def test_the_temperature_falls_geometrically(make_task):
-    search = _Search(settings(temperature=4.0, final_temperature=0.25), make_task())
+    search = AlternatingSearch(settings(temperature=4.0, final_temperature=0.25), make_task())
     assert search._temperature(0) == 4.0
     assert search._temperature(3) == pytest.approx(1.0)
     assert search._temperature(6) == pytest.approx(0.25)
@@ -90,13 +90,13 @@ def test_penalties_are_on_the_distribution_not_on_what_was_drawn(make_task, regu
     monkeypatch.setattr(
         type(regularizers["entropy"]), "penalty", lambda self, state: seen.append(state) or penalty(self, state)
     )
-    search = _Search(settings(relaxation=relaxation), make_task(regularizers=regularizers))
+    search = AlternatingSearch(settings(relaxation=relaxation), make_task(regularizers=regularizers))
     search._alpha_step(search.alpha_batches.draw(), epoch=0, temperature=0.5)
     torch.testing.assert_close(seen[0].probabilities, search.start)  # alpha was zero: all alike
 
 
 def test_judging_uses_the_temperature_of_the_moment(make_task):
-    search = _Search(settings(temperature=0.1, final_temperature=0.1), make_task())
+    search = AlternatingSearch(settings(temperature=0.1, final_temperature=0.1), make_task())
     with torch.no_grad():
         search.supernet.alpha[:, 0] = 1.0
     search._judge(6, epoch=2, loss=0.1)
@@ -108,7 +108,7 @@ def test_judging_uses_the_temperature_of_the_moment(make_task):
 
 
 def test_one_network_is_priced_by_its_cost_alone(make_task, regularizers):
-    search = _Search(settings(), make_task(regularizers=regularizers))
+    search = AlternatingSearch(settings(), make_task(regularizers=regularizers))
     with torch.no_grad():
         search.supernet.alpha.normal_()
     chosen = search.supernet.best()
@@ -120,7 +120,7 @@ def test_one_network_is_priced_by_its_cost_alone(make_task, regularizers):
 def test_a_loss_that_is_no_number_stops_the_search(make_task):
     from qnas.core.errors import QnasError
 
-    search = _Search(settings(), make_task())
+    search = AlternatingSearch(settings(), make_task())
     with torch.no_grad():
         search.supernet.weights()[0].fill_(math.nan)
     with pytest.raises(QnasError, match="the loss is nan by step 2"):
@@ -130,7 +130,7 @@ def test_a_loss_that_is_no_number_stops_the_search(make_task):
 def test_weight_decay_spares_what_quantizers_learn(make_task):
     from qnas.core.components import FakeQuantizer, Quantizer
 
-    search = _Search(settings(weight_decay=0.1), make_task(search_quantizer=Quantizer.of("lsq")))
+    search = AlternatingSearch(settings(weight_decay=0.1), make_task(search_quantizer=Quantizer.of("lsq")))
     decay = {id(p): group["weight_decay"] for group in search.weight_optimizer.param_groups for p in group["params"]}
     steps = {id(p) for m in search.supernet.modules() if isinstance(m, FakeQuantizer) for p in m.parameters()}
     assert {decay[i] for i in steps} == {0}

@@ -1,0 +1,52 @@
+"""All that qnas sees of this package: its hooks.
+
+It is imported with every ``qnas`` command, so it imports nothing heavy. Components are named by where they are, and
+imported when a spec uses them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import qnas
+
+from qnas_ghost.step_log import StepLog
+
+_log = StepLog()
+
+
+@qnas.hookimpl
+def qnas_register_spaces(register: "qnas.Register") -> None:
+    """Register the space."""
+    register("ghost", "qnas_ghost.space:GhostSpace", "Ghost modules for SR (Han et al. 2020)")
+
+
+@qnas.hookimpl
+def qnas_register_operations(register: "qnas.Register") -> None:
+    """Register the operation, under one name for each kernel."""
+    for k in (3, 5):
+        summary = f"{k} x {k} on a quarter of the channels, then 1 x 1 (Chen et al. 2023)"
+        register(f"partial{k}x{k}", "qnas_ghost.partial:PartialConvolution", summary, kernel=k)
+
+
+@qnas.hookimpl
+def qnas_register_quantizers(register: "qnas.Register") -> None:
+    """Register the quantizer."""
+    register("tqt", "qnas_ghost.tqt:TQT", "Trained thresholds, steps are powers of two (Jain et al. 2020)")
+
+
+@qnas.hookimpl
+def qnas_stage_began() -> None:
+    """A hook takes those of its arguments that it needs: here none."""
+    _log.begin()
+
+
+@qnas.hookimpl
+def qnas_step(step: int, metrics: Mapping[str, Any]) -> None:
+    """Note the step."""
+    _log.note(step, metrics)
+
+
+@qnas.hookimpl
+def qnas_stage_ended(folder: "qnas.RunFolder", stage: str) -> None:
+    """Write what was noted."""
+    _log.write(folder, stage)
