@@ -4,7 +4,7 @@ Quantizing t at b bits with range r = max t - min t has the step ``Delta_b = r /
 modelled by independent zero-mean noise of standard deviation ``c Delta_b``. A mixture of independently noisy
 copies is one draw:
 
-    sum_b p_b (t + n_b) = (sum_b p_b) t + sigma eps,    sigma^2 = sum_b p_b^2 c^2 Delta_b^2
+    sum_b p_b (t + n_b) = t + sigma eps,    sigma^2 = sum_b p_b^2 c^2 Delta_b^2
 """
 
 import functools
@@ -64,14 +64,12 @@ class NoiseMixture(Mixture):
         Note:
             The range is taken as a constant: the gradient does not reach the two extreme values through it.
         """
-        mean: Tensor = tensor * probabilities.sum()
         if not self.training:
-            return mean
-        low, high = tensor.detach().aminmax()
+            return tensor
+        low, high = in_memory_order(tensor.detach()).aminmax()
         # The norm's gradient at zero is zero, where that of a square root of a sum would not be a number.
         sigma = torch.linalg.vector_norm(probabilities * self.steps) * (high - low)
-        noisy: Tensor = mean + sigma * noise_like(tensor, self.distribution)
-        return noisy
+        return torch.addcmul(tensor, noise_like(tensor, self.distribution), sigma.to(tensor.dtype))
 
 
 class NoisyTensor(FakeQuantizer):
@@ -89,6 +87,12 @@ class NoisyTensor(FakeQuantizer):
     def grid(self) -> Grid:
         """Raises ``ValueError``: noise leaves no grid."""
         raise ValueError("noise only stands in for quantization: it has no integer grid")
+
+
+def in_memory_order(tensor: Tensor) -> Tensor:
+    """A view of ``tensor`` with its dimensions as they lie in memory: reductions over all of it need no copy then."""
+    is_nhwc = tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+    return tensor.permute(0, 2, 3, 1) if is_nhwc else tensor
 
 
 def noise_like(tensor: Tensor, distribution: Distribution) -> Tensor:

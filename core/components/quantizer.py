@@ -41,6 +41,10 @@ class FakeQuantizer(nn.Module, ABC):
     def grid(self) -> Grid:
         """The grid that :meth:`forward` rounds to."""
 
+    def normalise(self, tensor: Tensor) -> Tensor:
+        """What :meth:`forward` rounds: ``tensor`` itself, unless it is mapped first, as DoReFa maps weights."""
+        return tensor
+
     def observe(self, tensor: Tensor) -> None:
         """Set the state up for tensors like this one; called once, before training."""
 
@@ -66,7 +70,7 @@ class Mixture(nn.Module, ABC):
 
         Args:
             tensor: Float values.
-            probabilities: (bit-widths,), each at least 0. They need not sum to 1: the result is linear in them.
+            probabilities: (bit-widths,), each at least 0; they sum to 1.
         """
 
 

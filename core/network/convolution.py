@@ -46,9 +46,9 @@ class SlotConv2d(nn.Conv2d):
         """Whether height and width stay as they are at stride 1."""
         return keeps_size(self.shape.kernel_size, self.shape.padding, self.shape.dilation)
 
-    def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
-        """The convolution with ``weight`` in place of its own."""
-        result: Tensor = self._conv_forward(features, weight, self.bias)
+    def convolve(self, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The convolution with ``weight`` and ``bias`` in place of its own."""
+        result: Tensor = self._conv_forward(features, weight, bias)
         return result
 
     @torch.no_grad()
@@ -75,7 +75,7 @@ class QuantizedConv2d(SlotConv2d):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C_in, H, W) to (N, C_out, H / stride, W / stride)."""
-        return self.convolve(features, self.weight_quantizer(self.weight))
+        return self.convolve(features, self.weight_quantizer(self.weight), self.bias)
 
     def take(self, weights: Mapping[str, Tensor]) -> None:
         """Start from these weights, which the quantizer is set up for."""

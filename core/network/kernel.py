@@ -13,7 +13,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
 
 
 @dataclass(frozen=True)
@@ -54,18 +53,24 @@ class KernelMerger:
         self.stride = first.stride
         self.padding = (self.size[0] // 2, self.size[1] // 2)
         self.padding_mode = first.padding_mode
-        self.placements = [
+        placements = (
             Placement(
                 c.groups,
                 _place(self.size[0], span[0], c.dilation[0]),
                 _place(self.size[1], span[1], c.dilation[1]),
             )
             for c, span in zip(convolutions, spans, strict=True)
-        ]
+        )
+        whole = torch.empty(self.shape, device="meta")
+        self._strides = [_strides(placement.view(whole, self.groups)) for placement in placements]
 
-    def merge(self, kernels: Sequence[Tensor]) -> Tensor:
-        """The sum of the embedded kernels, (C_out, C_in / groups, K_h, K_w)."""
-        merged: Tensor = _Merge.apply(self, *kernels)  # type: ignore[no-untyped-call]
+    def places(self, merged: Tensor) -> list[Tensor]:
+        """The views of ``merged``, which is contiguous, that the kernels fill (see :meth:`Placement.view`)."""
+        return [merged.as_strided(*strides) for strides in self._strides]
+
+    def merge(self, kernels: Sequence[Tensor], shares: Tensor) -> Tensor:
+        """The sum of the embedded kernels, each times its share: (C_out, C_in / groups, K_h, K_w)."""
+        merged: Tensor = _Merge.apply(self, shares, *kernels)  # type: ignore[no-untyped-call]
         return merged
 
     def convolve(self, features: Tensor, merged: Tensor, bias: Tensor | None) -> Tensor:
@@ -75,6 +80,11 @@ class KernelMerger:
             around = (padding[1], padding[1], padding[0], padding[0])
             features, padding = F.pad(features, around, mode=self.padding_mode), (0, 0)
         return F.conv2d(features, merged, bias, self.stride, padding, groups=self.groups)
+
+
+def _strides(view: Tensor) -> tuple[torch.Size, tuple[int, ...], int]:
+    """What makes the same view of another tensor in one step."""
+    return view.size(), view.stride(), int(view.storage_offset())
 
 
 def _span(convolution: nn.Conv2d) -> tuple[int, int]:
@@ -89,21 +99,29 @@ def _place(size: int, span: int, dilation: int) -> slice:
 
 
 class _Merge(torch.autograd.Function):
-    """The sum of embedded kernels; its gradient is read back from the places they were written to."""
+    """The weighted sum of embedded kernels; its gradient is read back from the places they were written to."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, merger: KernelMerger, *kernels: Tensor) -> Tensor:
+    def forward(ctx: Any, merger: KernelMerger, shares: Tensor, *kernels: Tensor) -> Tensor:
+        ctx.merger = merger
+        ctx.save_for_backward(shares, *kernels)
         merged = kernels[0].new_zeros(merger.shape)
-        for placement, kernel in zip(merger.placements, kernels, strict=True):
-            place = placement.view(merged, merger.groups)
-            place.add_(kernel.view(place.shape))
-        ctx.merger = merger  # type: ignore[attr-defined]
-        ctx.shapes = [kernel.shape for kernel in kernels]  # type: ignore[attr-defined]
+        for place, kernel, share in zip(merger.places(merged), kernels, shares.to(merged.dtype).unbind(), strict=True):
+            place.addcmul_(kernel.view(place.shape), share)
         return merged
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         merger: KernelMerger = ctx.merger
+        shares, *kernels = ctx.saved_tensors
         gradient = gradient.contiguous()
-        places = (placement.view(gradient, merger.groups) for placement in merger.placements)
-        return None, *(place.reshape(shape) for place, shape in zip(places, ctx.shapes, strict=True))
+        places = merger.places(gradient)
+        of_shares = None
+        if ctx.needs_input_grad[1]:
+            sums = [(place * kernel.view(place.shape)).sum() for place, kernel in zip(places, kernels, strict=True)]
+            of_shares = torch.stack(sums).to(shares.dtype)
+        of_kernels = (
+            (place * share).reshape(kernel.shape)
+            for place, share, kernel in zip(places, shares.to(gradient.dtype).unbind(), kernels, strict=True)
+        )
+        return None, of_shares, *of_kernels

@@ -66,7 +66,11 @@ class WidthMixture(nn.Module):
 
 
 class MixedConv2d(SlotConv2d):
-    """A convolution at all widths at once: one set of float weights, mixed over their widths."""
+    """A convolution at all widths at once: one set of float weights, mixed over their widths.
+
+    Attributes:
+        share: What its output is multiplied by, None for 1.
+    """
 
     def __init__(
         self,
@@ -80,10 +84,14 @@ class MixedConv2d(SlotConv2d):
         bits = [w.weight for w in widths]
         self.weight_mixture = WidthMixture(quantizer, bits, signed=True, channels=shape.out_channels)
         self.given = given
+        self.share: Tensor | None = None
 
     def forward(self, features: Tensor) -> Tensor:
         """The convolution with its weights mixed by what the slot has given."""
-        return self.convolve(features, self.weight_mixture(self.weight, self.given.value))
+        weight, bias = self.weight_mixture(self.weight, self.given.value), self.bias
+        if self.share is not None:
+            weight, bias = weight * self.share, None if bias is None else bias * self.share
+        return self.convolve(features, weight, bias)
 
 
 class MixedActivation(nn.Module):
@@ -163,22 +171,14 @@ class MixedSlot(nn.Module):
         """Per operation the probabilities of its widths (one number where it has none)."""
         return list(self.probabilities.split(self.sizes))
 
-    def _conditional(self, row: Tensor) -> Tensor:
-        """``p_b|o``; equal shares where the operation's probability is zero."""
-        return (row + _TINY / len(row)) / (row.sum() + _TINY)
-
-    def _run_beside(self, index: int, row: Tensor, raw: Tensor, quantized: Tensor) -> Tensor:
-        """``p_o op_o(x)`` of one operation on its own."""
-        if not self.is_quantized[index]:
-            passed: Tensor = row * self.operations[index](raw)
-            return passed
-        self.given.value = self._conditional(row)
-        result: Tensor = row.sum() * self.operations[index](quantized)
-        return result
-
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
         """``sum_o p_o op_o(x)``: (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride)."""
+
+
+def conditional(rows: Tensor) -> Tensor:
+    """``p_b|o`` of each row over widths; equal shares where an operation's probability is zero."""
+    return (rows + _TINY / rows.shape[-1]) / (rows.sum(-1, keepdim=True) + _TINY)
 
 
 class PlainSlot(MixedSlot):
@@ -186,14 +186,17 @@ class PlainSlot(MixedSlot):
 
     def forward(self, features: Tensor) -> Tensor:
         """See :meth:`MixedSlot.forward`."""
-        total: Tensor | None = None
-        for index, row in enumerate(self.rows()):
-            self.given.value = self._conditional(row)
-            quantized = self.activation(features) if self.is_quantized[index] else features
-            term = self._run_beside(index, row, features, quantized)
-            total = term if total is None else total + term
-        assert total is not None
+        terms = [self._run(index, row, features) for index, row in enumerate(self.rows())]
+        total: Tensor = sum(terms[1:], terms[0])
         return total
+
+    def _run(self, index: int, row: Tensor, features: Tensor) -> Tensor:
+        """``p_o op_o(x)``."""
+        if self.is_quantized[index]:
+            self.given.value = conditional(row)
+            features = self.activation(features)
+        result: Tensor = row.sum() * self.operations[index](features)
+        return result
 
 
 class MergedSlot(MixedSlot):
@@ -201,11 +204,7 @@ class MergedSlot(MixedSlot):
 
     def __init__(self, shape: SlotShape, candidates: Sequence[Candidate], quantizer: Quantizer) -> None:
         super().__init__(shape, candidates, quantizer)
-        self.merged = [
-            i
-            for i, operation in enumerate(self.operations)
-            if isinstance(operation, MixedConv2d) and operation.keeps_size
-        ]
+        self.merged = [i for i, operation in enumerate(self.operations) if _is_mergeable(operation)]
         self.beside = [i for i in range(len(self.operations)) if i not in self.merged]
         self.merger = KernelMerger(self._convolutions()) if self.merged else None
 
@@ -215,27 +214,58 @@ class MergedSlot(MixedSlot):
 
     def forward(self, features: Tensor) -> Tensor:
         """See :meth:`MixedSlot.forward`."""
-        rows = self.rows()
-        quantized = self._quantized_input(features, rows)
-        terms = [self._run_beside(i, rows[i], features, quantized) for i in self.beside]
+        shares, widths, marginal = self._probabilities()
+        quantized = features
+        if marginal is not None:
+            self.given.value = marginal
+            quantized = self.activation(features)
+        terms = [self._run_beside(i, shares[i], widths[i], features, quantized) for i in self.beside]
         if self.merger is not None:
-            terms.append(self._run_merged(self.merger, [rows[i] for i in self.merged], quantized))
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
+            terms.append(self._run_merged(self.merger, shares, widths, quantized))
+        total: Tensor = sum(terms[1:], terms[0])
         return total
 
-    def _quantized_input(self, features: Tensor, rows: Sequence[Tensor]) -> Tensor:
-        chosen = [row for row, quantized in zip(rows, self.is_quantized, strict=True) if quantized]
-        if not chosen:
-            return features
-        self.given.value = self._conditional(torch.stack(chosen).sum(0))
-        result: Tensor = self.activation(features)
-        return result
+    def _probabilities(self) -> tuple[list[Tensor], list[Tensor], Tensor | None]:
+        """Per operation ``p_o``, then ``p_b|o`` (of one that is not quantized: its row), then the marginal ``p_b``."""
+        rows = self.rows()
+        quantized = [row for row, is_quantized in zip(rows, self.is_quantized, strict=True) if is_quantized]
+        if not quantized:
+            return rows, rows, None
+        table = torch.stack(quantized)
+        sums, conditionals = iter(table.sum(1).unbind()), iter(conditional(table).unbind())
+        shares = [next(sums) if is_q else row for is_q, row in zip(self.is_quantized, rows, strict=True)]
+        widths = [next(conditionals) if is_q else row for is_q, row in zip(self.is_quantized, rows, strict=True)]
+        return shares, widths, conditional(table.sum(0))
 
-    def _run_merged(self, merger: KernelMerger, rows: Sequence[Tensor], quantized: Tensor) -> Tensor:
+    def _run_beside(self, index: int, share: Tensor, widths: Tensor, raw: Tensor, quantized: Tensor) -> Tensor:
+        """``p_o op_o(x)`` of one operation on its own."""
+        operation = self.operations[index]
+        if not self.is_quantized[index]:
+            passed: Tensor = share * operation(raw)
+            return passed
+        self.given.value = widths
+        outlet = _outlet(operation)
+        if outlet is not None:
+            outlet.share = share  # on its kernel, which is far smaller than its output
+        result: Tensor = operation(quantized)
+        return result if outlet is not None else share * result
+
+    def _run_merged(
+        self, merger: KernelMerger, shares: Sequence[Tensor], widths: Sequence[Tensor], quantized: Tensor
+    ) -> Tensor:
         convolutions = self._convolutions()
-        mixed = [c.weight_mixture(c.weight, row) for c, row in zip(convolutions, rows, strict=True)]
-        biases = [row.sum() * c.bias for c, row in zip(convolutions, rows, strict=True) if c.bias is not None]
+        kernels = [c.weight_mixture(c.weight, widths[i]) for c, i in zip(convolutions, self.merged, strict=True)]
+        chosen = torch.stack([shares[i] for i in self.merged])
+        biases = [share * c.bias for c, share in zip(convolutions, chosen.unbind(), strict=True) if c.bias is not None]
         bias = torch.stack(biases).sum(0) if biases else None
-        return merger.convolve(quantized, merger.merge(mixed), bias)
+        return merger.convolve(quantized, merger.merge(kernels, chosen), bias)
+
+
+def _is_mergeable(operation: nn.Module) -> bool:
+    return isinstance(operation, MixedConv2d) and operation.keeps_size
+
+
+def _outlet(operation: nn.Module) -> MixedConv2d | None:
+    """The convolution that gives an operation's output, where nothing comes behind it."""
+    last = operation[-1] if isinstance(operation, nn.Sequential) and len(operation) else operation
+    return last if isinstance(last, MixedConv2d) else None

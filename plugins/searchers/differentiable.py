@@ -113,6 +113,7 @@ class AlternatingSearch:
         self.weight_optimizer = adam(
             self.supernet, settings.learning_rate, settings.weight_decay, but=self.supernet.alpha
         )
+        self.weights = self.supernet.weights()
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.weight_optimizer, settings.steps)
         self.alpha_optimizer = torch.optim.Adam(
             [self.supernet.alpha], lr=settings.alpha_learning_rate, betas=(0.5, 0.999)
@@ -154,7 +155,8 @@ class AlternatingSearch:
 
     def iterate(self, step: int, epoch: int) -> Tensor:
         """One step on alpha, once the warm-up is over, and one on the weights; the loss of the weights."""
-        self.supernet.train()
+        if not self.supernet.training:  # which walks through all its modules
+            self.supernet.train()
         temperature = self._temperature(step)
         if epoch >= self.settings.warmup:
             self._alpha_step(self.alpha_batches.draw(), epoch, temperature)
@@ -178,7 +180,7 @@ class AlternatingSearch:
         loss = self._loss(batch, probabilities)
         self.weight_optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.supernet.weights(), self.settings.clip)
+        nn.utils.clip_grad_norm_(self.weights, self.settings.clip, foreach=True)
         self.weight_optimizer.step()
         self.schedule.step()
         return loss.detach()

@@ -26,8 +26,13 @@ def convolutions(kernels, stride=1, channels=(IN, OUT)):
     ]
 
 
-def merged_convolution(merger, features, kernels):
-    return F.conv2d(features, merger.merge(kernels), None, merger.stride, merger.padding, groups=merger.groups)
+def shares_of(kernels):
+    return torch.rand(len(kernels), dtype=torch.float64, generator=torch.Generator().manual_seed(1)) - 0.3
+
+
+def merged_convolution(merger, features, kernels, shares):
+    merged = merger.merge(kernels, shares)
+    return F.conv2d(features, merged, None, merger.stride, merger.padding, groups=merger.groups)
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -37,11 +42,12 @@ def merged_convolution(merger, features, kernels):
     height=st.integers(5, 9),
     width=st.integers(5, 9),
 )
-def test_one_merged_kernel_convolves_like_the_sum_of_all(kernels, stride, height, width):
-    parts = convolutions(kernels, stride)
+def test_one_merged_kernel_convolves_like_the_weighted_sum_of_all(kernels, stride, height, width):
+    parts, shares = convolutions(kernels, stride), shares_of(kernels)
     features = torch.randn(2, IN, height, width, dtype=torch.float64)
     expected = sum(
-        F.conv2d(
+        share
+        * F.conv2d(
             features,
             part.weight,
             stride=stride,
@@ -49,9 +55,9 @@ def test_one_merged_kernel_convolves_like_the_sum_of_all(kernels, stride, height
             dilation=dilation,
             groups=groups,
         )
-        for part, (_, groups, dilation) in zip(parts, kernels, strict=True)
+        for share, part, (_, groups, dilation) in zip(shares, parts, kernels, strict=True)
     )
-    actual = merged_convolution(KernelMerger(parts), features, [p.weight for p in parts])
+    actual = merged_convolution(KernelMerger(parts), features, [p.weight for p in parts], shares)
     torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-10)
 
 
@@ -65,13 +71,13 @@ def test_one_merged_kernel_convolves_like_the_sum_of_all(kernels, stride, height
 )
 def test_gradient_of_merging_is_its_derivative(kernels):
     parts = convolutions(kernels, channels=(4, 4))
-    merger = KernelMerger(parts)
-    assert torch.autograd.gradcheck(lambda *w: merger.merge(w), [p.weight for p in parts])
+    merger, shares = KernelMerger(parts), shares_of(kernels).requires_grad_()
+    assert torch.autograd.gradcheck(lambda s, *w: merger.merge(w, s), [shares, *(p.weight for p in parts)])
 
 
 def test_each_weight_of_a_grouped_dilated_kernel_lands_where_the_definition_puts_it():
     dense, grouped = parts = convolutions([(5, 1, 1), (3, 3, 2)])
-    merged = KernelMerger(parts).merge([torch.zeros_like(dense.weight), grouped.weight])
+    merged = KernelMerger(parts).merge([torch.zeros_like(dense.weight), grouped.weight], torch.ones(2))
     expected = torch.zeros(OUT, IN, 5, 5, dtype=torch.float64)
     for out, column, row, col in itertools.product(range(OUT), range(IN // 3), range(3), range(3)):
         group = out // (OUT // 3)
@@ -88,10 +94,10 @@ def test_groups_that_all_kernels_share_stay_groups(groups, common):
 
 def test_merges_kernels_in_channels_last_memory():
     parts = convolutions([(3, 1, 1), (5, 2, 1)])
-    merger = KernelMerger(parts)
-    contiguous = merger.merge([p.weight for p in parts])
+    merger, shares = KernelMerger(parts), shares_of(parts)
+    contiguous = merger.merge([p.weight for p in parts], shares)
     last = [p.weight.detach().to(memory_format=torch.channels_last).requires_grad_() for p in parts]
-    merged = merger.merge(last)
+    merged = merger.merge(last, shares)
     assert torch.equal(merged, contiguous)
     weights = torch.randn_like(merged).to(memory_format=torch.channels_last)
     (merged * weights).sum().backward()

@@ -1,0 +1,159 @@
+"""What one iteration of the search costs: a step on alpha and one on the weights.
+
+    python benchmarks/search_step.py --out search_step.json
+
+The space is the published one of 2022: basic, 36 channels, 3 cells, its candidate table, bits {4, 8}; batch 8, LR
+45 x 45, x4, random images. The iterations are the search's own. The floor is what no search of this kind can do
+without: the convolutions that the iteration runs, alone, forward and backward, on tensors of the same shape, layout
+and precision.
+"""
+
+import os
+
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line does, before torch is imported
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+import torch.nn.functional as F
+from rounds import Step, Target, interleaved, out_option, ratio, report, rounds_option, threads_option
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from qnas.core.components import Quantizer, Regularizer, Space
+from qnas.core.engine import RunFolder
+from qnas.core.engine.images import ImagePair
+from qnas.core.engine.journal import Journal
+from qnas.core.engine.search import SearchImages, SearchTask
+from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
+
+SCALE, PATCH, BATCH = 4, 45, 8
+SPACE: dict[str, Any] = {"name": "basic", "channels": 36, "cells": 3}
+THREE = ["conv1x1", "conv3x3", "conv5x5"]
+NINE = [
+    *THREE,
+    *("conv1x1g3", "conv3x3g3", "conv5x5g3"),
+    {"name": "conv", "kernel": 3, "dilation": 2},
+    {"name": "conv", "kernel": 3, "dilation": 2, "groups": 3},
+    {"name": "conv2d", "kernel_size": [1, 5]},
+]
+CASES: Mapping[str, dict[str, Any]] = {
+    "noise": {},
+    "noise, bfloat16": {"precision": "bfloat16"},
+    "direct": {"quantizer": "lsq"},
+    "noise, plain": {"form": "plain"},
+    "noise, 1 width": {"space": {"bits": [8]}},
+    "noise, 4 widths": {"space": {"bits": [2, 4, 6, 8]}},
+    "noise, 3 convolutions": {"space": {"operations": THREE}},
+    "noise, 9 convolutions": {"space": {"operations": NINE}},
+}
+
+
+def iteration(
+    space: Mapping[str, Any] | None = None, quantizer: str = "noise", precision: str = "float32", form: str = "merged"
+) -> Step:
+    """One iteration of the search of a space, again and again."""
+    random = np.random.default_rng(0)
+    sizes = (4 * PATCH, 4 * PATCH * SCALE)
+    lr, hr = (random.integers(0, 256, (size, size, 3), dtype=np.uint8) for size in sizes)
+    images = [ImagePair("random", hr, lr)]
+    task = SearchTask(
+        space=Space.of({**SPACE, **(space or {})}),
+        scale=SCALE,
+        search_quantizer=Quantizer.of(quantizer),
+        train_quantizer=Quantizer.of("lsq"),
+        regularizers={name: Regularizer.of(name) for name in ("entropy", "cost")},
+        images=SearchImages(images, images, images),
+        patch=PATCH,
+        augment=True,
+        device=torch.device("cpu"),
+        precision=precision,
+        seed=0,
+        journal=Journal(RunFolder(Path(tempfile.gettempdir())), "search"),
+    )
+    search = AlternatingSearch(DifferentiableSearch(batch=BATCH, form=form), task)
+    return lambda: search.iterate(1, 0)
+
+
+class Convolutions(TorchFunctionMode):
+    """Notes the convolutions that run inside."""
+
+    def __init__(self) -> None:
+        self.noted: list[Step] = []
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run ``function``; a convolution is noted."""
+        output = function(*args, **(kwargs or {}))
+        if function is F.conv2d:
+            self.noted.append(alone(args, output))
+        return output
+
+
+def alone(args: tuple[Any, ...], output: Tensor) -> Step:
+    """A convolution of that shape, layout and precision, forward and backward."""
+    (features, weight, bias), rest = args[:3], args[3:]
+    tensors = [
+        like(features, output.dtype),
+        like(weight, output.dtype),
+        None if bias is None else like(bias, output.dtype),
+    ]
+    wanted = [tensor for tensor in tensors if tensor is not None and tensor.requires_grad]
+    gradient = torch.randn_like(output)
+
+    def step() -> None:
+        torch.autograd.grad(F.conv2d(*tensors, *rest), wanted, gradient)
+
+    return step
+
+
+def like(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Random values in the place of a tensor."""
+    return torch.randn_like(tensor, dtype=dtype, requires_grad=False).requires_grad_(tensor.requires_grad)
+
+
+def floor(step: Step) -> Step:
+    """The convolutions of an iteration alone."""
+    with Convolutions() as convolutions:
+        step()
+
+    def run() -> None:
+        for convolution in convolutions.noted:
+            convolution()
+
+    return run
+
+
+@click.command(help=__doc__.splitlines()[0])
+@rounds_option
+@threads_option
+@out_option
+def main(rounds: int, threads: int, out: Path | None) -> None:
+    """Time all cases, and say which targets they meet."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    steps = {name: iteration(**settings) for name, settings in CASES.items()}
+    for name in ("noise", "noise, bfloat16"):
+        steps[f"floor of {name}"] = floor(steps[name])
+    seconds = interleaved(steps, rounds)
+    pairs = [
+        ("noise", "floor of noise", 1.25),
+        ("noise, bfloat16", "floor of noise, bfloat16", 1.4),
+        ("noise, bfloat16", "noise", 0.65),
+        ("noise", "direct", 0.9),
+        ("noise, bfloat16", "direct", 0.7),
+        ("noise", "noise, plain", 1 / 3),
+        ("noise, 4 widths", "noise, 1 width", 1.15),
+        ("noise, 9 convolutions", "noise, 3 convolutions", 1.2),
+    ]
+    report(seconds, [Target(f"{a} / {b}", ratio(seconds, a, b), limit) for a, b, limit in pairs], out)
+
+
+if __name__ == "__main__":
+    main()
