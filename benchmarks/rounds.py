@@ -68,11 +68,15 @@ def report(seconds: Mapping[str, Sequence[float]], targets: Sequence[Target], ou
         limit = "" if target.at_most is None else f"{target.at_most:.2f}"
         table.add_row(target.what, f"{target.ratio:.3f}", limit, target.verdict)
     console.print(table)
+    write_json(out, {"seconds": seconds}, targets)
+
+
+def write_json(out: Path | None, measured: Mapping[str, object], targets: Sequence[Target]) -> None:
+    """Write what was measured, and on what, if ``out`` is given."""
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(
-            json.dumps({**_machine(), "seconds": seconds, "ratios": [*map(asdict, targets)]}, indent=1) + "\n"
-        )
+        data = {**_machine(), **measured, "ratios": [asdict(target) for target in targets]}
+        out.write_text(json.dumps(data, indent=1) + "\n")
 
 
 def _machine() -> dict[str, object]:

@@ -54,14 +54,18 @@ CASES: Mapping[str, dict[str, Any]] = {
 }
 
 
+def random_pair() -> ImagePair:
+    """An image of random pixels in both resolutions."""
+    random = np.random.default_rng(0)
+    lr, hr = (random.integers(0, 256, (size, size, 3), dtype=np.uint8) for size in (4 * PATCH, 4 * PATCH * SCALE))
+    return ImagePair("random", hr, lr)
+
+
 def iteration(
     space: Mapping[str, Any] | None = None, quantizer: str = "noise", precision: str = "float32", form: str = "merged"
 ) -> Step:
     """One iteration of the search of a space, again and again."""
-    random = np.random.default_rng(0)
-    sizes = (4 * PATCH, 4 * PATCH * SCALE)
-    lr, hr = (random.integers(0, 256, (size, size, 3), dtype=np.uint8) for size in sizes)
-    images = [ImagePair("random", hr, lr)]
+    images = [random_pair()]
     task = SearchTask(
         space=Space.of({**SPACE, **(space or {})}),
         scale=SCALE,

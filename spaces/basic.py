@@ -35,6 +35,8 @@ class BasicSpace(Space):
         "tail": _AROUND,
     }
 
+    example = {"channels": 6, "cells": 1}
+
     channels: PositiveInt = 36
     cells: PositiveInt = 3
     variant: Literal["A", "B"] = "B"

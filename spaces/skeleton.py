@@ -51,6 +51,8 @@ class Skeleton(Space):
 
     defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
+    example = {"channels": 8, "body": ["residual", "spab"]}
+
     channels: PositiveInt = 32
     activation: Activation = "relu"
     head: Convolutions = ("conv3x3",)  # type: ignore[assignment]

@@ -86,7 +86,7 @@ def train(
     best, best_psnr, best_step, psnr, error = {}, float("-inf"), 0, float("nan"), float("nan")
     losses: list[Tensor] = []
     for step in range(1, schedule.steps + 1):
-        loss = _step(network, optimizer, batches, schedule)
+        loss = train_step(network, optimizer, batches, schedule)
         cosine.step()
         losses.append(loss)
         if step not in due:
@@ -113,7 +113,10 @@ def mean_loss(losses: Sequence[Tensor], step: int) -> float:
     return mean
 
 
-def _step(network: nn.Module, optimizer: torch.optim.Optimizer, batches: PatchSampler, schedule: Schedule) -> Tensor:
+def train_step(
+    network: nn.Module, optimizer: torch.optim.Optimizer, batches: PatchSampler, schedule: Schedule
+) -> Tensor:
+    """One step; the loss."""
     network.train()
     batch = batches.draw()
     with autocast(batches.device, schedule.precision):
@@ -121,7 +124,7 @@ def _step(network: nn.Module, optimizer: torch.optim.Optimizer, batches: PatchSa
     loss = F.l1_loss(enlarged.float(), batch.hr)
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), schedule.clip)
+    nn.utils.clip_grad_norm_(network.parameters(), schedule.clip, foreach=True)
     optimizer.step()
     return loss.detach()
 

@@ -12,6 +12,8 @@ class ABPN(Skeleton):
     As published, but for the one learned gain beside the image-space residual.
     """
 
+    example = {"channels": 8, "body": ["chain"]}
+
     channels: PositiveInt = 28
     body: Body = ({"block": "chain", "length": 4},)  # type: ignore[assignment]
     fusion: Convolutions = ()

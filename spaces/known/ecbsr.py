@@ -14,6 +14,8 @@ class ECBSR(Skeleton):
     learned gain beside the image-space residual.
     """
 
+    example = {"channels": 8, "body": ["chain"]}
+
     channels: PositiveInt = 64
     activation: Activation = "prelu"
     body: Body = ({"block": "chain", "length": 16},)  # type: ignore[assignment]

@@ -13,6 +13,8 @@ class EDSRBaseline(Skeleton):
     As published, but for the subtraction of the mean colour, which changes no count.
     """
 
+    example = {"channels": 8, "body": ["residual"]}
+
     channels: PositiveInt = 64
     body: Body = ({"block": "residual", "repeat": 16},)  # type: ignore[assignment]
     upsampler: Literal["pixel-shuffle", "two-step"] = "two-step"

@@ -12,6 +12,8 @@ class ESPCN(Skeleton):
     As published, but for RGB in and out instead of one channel: 37,056 weights at x4.
     """
 
+    example = {"channels": 8, "body": [{"block": "chain", "channels": 6}]}
+
     channels: PositiveInt = 64
     activation: Activation = "tanh"
     head: Convolutions = ("conv5x5",)  # type: ignore[assignment]

@@ -13,6 +13,11 @@ class FSRCNN(Skeleton):
     9 x 9 transposed convolution; one slope a PReLU instead of one a channel.
     """
 
+    example = {
+        "channels": 8,
+        "body": [{"block": "chain", "channels": 4}, "chain", {"block": "chain", "channels": 8}],
+    }
+
     channels: PositiveInt = 56
     activation: Activation = "prelu"
     head: Convolutions = ("conv5x5",)  # type: ignore[assignment]

@@ -30,6 +30,8 @@ class QuantNASRFDN(Skeleton):
     }
     kept: ClassVar[Mapping[str, int]] = {"fusion": 8, "attention": 8}
 
+    example = {"channels": 12, "body": [{"block": "rfdb", "pre_activation": True, "residual": "adq"}]}
+
     channels: PositiveInt = 48
     head: Convolutions = ()
     body: Body = ({"block": "rfdb", "repeat": 4, "pre_activation": True, "residual": "adq"},)  # type: ignore[assignment]

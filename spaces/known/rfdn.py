@@ -14,6 +14,8 @@ class RFDN(Skeleton):
     As in its code: 433 K parameters. The paper's tables also have a variant with 48 channels and six blocks.
     """
 
+    example = {"channels": 8, "body": ["rfdb"]}
+
     channels: PositiveInt = 50
     activation: Activation = "leaky-relu"
     body: Body = ({"block": "rfdb", "repeat": 4},)  # type: ignore[assignment]

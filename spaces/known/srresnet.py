@@ -18,6 +18,8 @@ class SRResNet(Skeleton):
     image-space residual.
     """
 
+    example = {"channels": 8, "body": ["residual"]}
+
     channels: PositiveInt = 64
     activation: Activation = "prelu"
     body: Body = ({"block": "residual", "repeat": 16},)  # type: ignore[assignment]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from qnas.core.engine import RunFolder
     from qnas.core.engine.search import SearchOutcome, SearchTask
+    from qnas.core.errors import InputError
     from qnas.core.network import Architecture, Slot
     from qnas.core.registry import Register, hookimpl
     from qnas.core.spec import Spec
@@ -67,6 +68,7 @@ _NAMES = {
     ),
     "qnas.core.engine": ("RunFolder",),
     "qnas.core.engine.search": ("SearchOutcome", "SearchTask"),
+    "qnas.core.errors": ("InputError",),
     "qnas.core.network": ("Architecture", "Slot"),
     "qnas.core.registry": ("Register", "hookimpl"),
     "qnas.core.spec": ("Spec",),
@@ -82,6 +84,7 @@ __all__ = [
     "Dataset",
     "FakeQuantizer",
     "Grid",
+    "InputError",
     "Layers",
     "Mixture",
     "Operation",

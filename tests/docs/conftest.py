@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,16 @@ def quickstart(checkout: Path) -> Path:
     done = shell("qnas run specs/quickstart.yaml", checkout)
     assert done.returncode == 0, done.stderr
     return checkout / "runs" / "quickstart"
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    """README's plugin as if it were installed: its module and its entry points on the path."""
+    (tmp_path / "qnas_chain.py").write_text(blocks("README.md", "python")[0])
+    project = tomllib.loads(blocks("README.md", "toml")[0])["project"]
+    points = "".join(f"{name} = {target}\n" for name, target in project["entry-points"]["qnas"].items())
+    information = tmp_path / "qnas_chain-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: qnas-chain\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[qnas]\n{points}")
+    return tmp_path

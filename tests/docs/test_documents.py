@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,13 @@ from .conftest import ROOT, blocks, commands, shell
 README = commands("README.md")
 QNAS = [command for command in README if command.startswith("qnas ")]
 MADE = [command for command in {*README, *commands("CONTRIBUTING.md")} if command.startswith("make ")]
+DOCUMENTS = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")), *(ROOT / "docs").rglob("*.md")]
 BY_HAND = [command for command in README if command not in {*QNAS, *MADE}]
 
 
 def test_no_command_is_left_out() -> None:
     assert len(QNAS) >= 8
-    assert sorted(MADE) == ["make demo", "make lint", "make test"]
+    assert sorted(MADE) == ["make demo", "make docs", "make lint", "make test"]
     assert len(BY_HAND) == 3
 
 
@@ -45,19 +45,6 @@ def test_make_demo_does_what_the_readme_does_by_hand(quickstart: Path) -> None:
         assert command in plan
     assert BY_HAND[-1] == ".venv/bin/qnas run specs/quickstart.yaml"  # which the fixture has run
     assert (quickstart / "report.html").stat().st_size > 100_000
-
-
-@pytest.fixture
-def plugin(tmp_path: Path) -> Path:
-    """README's plugin as if it were installed: its module and its entry points on the path."""
-    (tmp_path / "qnas_chain.py").write_text(blocks("README.md", "python")[0])
-    project = tomllib.loads(blocks("README.md", "toml")[0])["project"]
-    points = "".join(f"{name} = {target}\n" for name, target in project["entry-points"]["qnas"].items())
-    information = tmp_path / "qnas_chain-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: qnas-chain\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(f"[qnas]\n{points}")
-    return tmp_path
 
 
 def test_the_plugin_of_the_readme_is_found_and_runs(plugin: Path, checkout: Path) -> None:
@@ -93,7 +80,23 @@ def test_the_folder_of_a_run_is_as_the_readme_says(quickstart: Path) -> None:
         assert (quickstart / name).is_file()
 
 
-def test_what_the_documents_point_to_is_there() -> None:
-    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/spaces.md"):
-        for target in re.findall(r"\]\(([^)]+)\)", (ROOT / document).read_text()):
-            assert target.startswith("https://") or (ROOT / document).parent.joinpath(target).exists(), target
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_what_a_document_points_to_is_there(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", document.read_text()):
+        path, _, anchor = target.partition("#")
+        pointed = document.parent / path if path else document
+        assert target.startswith("https://") or pointed.exists(), target
+        assert not anchor or f"#{anchor}" in anchors(pointed), target
+
+
+def anchors(document: Path) -> list[str]:
+    """The places in a document that links can point to."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return [f"#{re.sub(r'[^a-z0-9_ -]', '', title.lower()).replace(' ', '-')}" for title in titles]
+
+
+def test_what_the_site_shows_points_to_nothing_beside_it() -> None:
+    for document in (ROOT / "docs").rglob("*.md"):
+        for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
+            is_inside = (document.parent / target).resolve().is_relative_to(ROOT / "docs")
+            assert target.startswith("https://") or is_inside, f"{document}: {target}"

@@ -1,14 +1,51 @@
-"""Contract suites: what a component must do, whoever wrote it.
+"""Contract suites: what a component of each kind must do, whoever wrote it.
 
-A check raises ``AssertionError`` where the component breaks its contract. For a space of yours:
+A check takes a component, its name, or a mapping of its name and fields, and raises ``AssertionError`` where it breaks
+the contract of its kind. In a test of yours:
 
     from qnas.testing import check_space
 
 
     def test_my_space():
         check_space({"name": "ghost", "channels": 12})
+
+All components of an installed plugin are checked by
+
+    pytest --pyargs qnas.testing --qnas-plugin qnas-ghost
+
+The names are imported when they are first used: pytest imports this package with its plugins, whatever it is to test.
 """
 
-from qnas.testing.space import check_space
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["check_space"]
+if TYPE_CHECKING:
+    from qnas.testing.block import check_block
+    from qnas.testing.cost import check_cost
+    from qnas.testing.dataset import check_dataset
+    from qnas.testing.operation import check_operation
+    from qnas.testing.quantizer import check_quantizer
+    from qnas.testing.regularizer import check_regularizer
+    from qnas.testing.report import check_report
+    from qnas.testing.residual import check_residual
+    from qnas.testing.searcher import check_searcher
+    from qnas.testing.space import check_space
+
+__all__ = [
+    "check_block",
+    "check_cost",
+    "check_dataset",
+    "check_operation",
+    "check_quantizer",
+    "check_regularizer",
+    "check_report",
+    "check_residual",
+    "check_searcher",
+    "check_space",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(importlib.import_module(f"qnas.testing.{name.removeprefix('check_')}"), name)
+    raise AttributeError(f"module 'qnas.testing' has no attribute '{name}'")

@@ -1,0 +1,60 @@
+"""The memory that an iteration of the search takes, beside that of training the dearest network of its space.
+
+    python benchmarks/memory.py --out memory.json
+
+The space and its sizes are those of search_step.py. Each is run in a process of its own, for some iterations; what is
+measured is how far the process grows beyond what it had before the first (resident memory, Linux).
+"""
+
+import multiprocessing
+import os
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import torch
+from rich.console import Console
+from rounds import Step, Target, out_option, write_json
+from search_step import iteration
+from train_step import by_bitops, network_of, step_of
+
+ITERATIONS = 4
+
+
+def search() -> Step:
+    """An iteration of the search with noise."""
+    return iteration()
+
+
+def dearest() -> Step:
+    """A step of training the network of the space that has the most BitOps."""
+    return step_of(network_of(by_bitops(max), "lsq"))
+
+
+def growth(make: Callable[[], Step]) -> int:
+    """Bytes that the process grows by while it takes steps."""
+    torch.set_num_threads(2)
+    step = make()
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    for _ in range(ITERATIONS):
+        step()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+
+
+@click.command(help=__doc__.splitlines()[0])
+@out_option
+def main(out: Path | None) -> None:
+    """Measure both."""
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        measured = {make.__name__: pool.apply(growth, (make,)) for make in (search, dearest)}
+    target = Target("search / dearest", measured["search"] / measured["dearest"], 2.0)
+    console = Console(highlight=False)
+    for name, size in measured.items():
+        console.print(f"{name:<8} {size / 1e6:.0f} MB")
+    console.print(f"{target.what} {target.ratio:.2f}, at most {target.at_most:.2f}: {target.verdict}")
+    write_json(out, {"bytes": measured}, [target])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""The page of the public names of the package ``qnas``: the interfaces of components, and what their methods get."""
+
+import ast
+import inspect
+import itertools
+import textwrap
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import qnas
+from qnas.core.components import Component
+
+from .markdown import code, docstring, escaped, fence, heading, page, prose, table, wrapped
+from .signature import constructor, signature
+
+_ABOUT = """\
+What a plugin needs is in the package `qnas`. A component is a frozen pydantic model: its fields are what a spec may
+say, and its methods build or compute. Below each class stand its methods; those marked as abstract are what an author
+writes, the others are there, and can be overridden."""
+
+_ELSEWHERE = {"Spec": "All of a spec; its fields are [on their own page](spec.md)."}
+"""Names that another page is about."""
+_ALIASES = {"Pixels": "An array (H, W, 3) of uint8: RGB."}
+"""Names for types that have no docstring."""
+
+
+def interfaces() -> str:
+    """Every public name with its docstring, its class variables and its methods."""
+    names = ["Component", *qnas.__all__]
+    rows = ((f"[`{name}`](#{name.lower()})", _first_line(name)) for name in names)
+    return page("Interfaces", prose(_ABOUT), table(("name", "what it is"), rows), *map(_section, names))
+
+
+def _public(name: str) -> Any:
+    return Component if name == "Component" else getattr(qnas, name)
+
+
+def _first_line(name: str) -> str:
+    return _about(name).split("\n\n")[0].replace("\n", " ")
+
+
+def _section(name: str) -> str:
+    value = _public(name)
+    parts = [_called(value, name), _about(name)]
+    if inspect.isclass(value) and name not in _ELSEWHERE:
+        parts += [_variables(value), *_methods(value)]
+    return "\n\n".join([heading(code(name)), *filter(None, parts)])
+
+
+def _called(value: object, name: str) -> str:
+    """How a function is called, or how an object is made of a class whose docstring has ``Args:``."""
+    if inspect.isfunction(value):
+        return fence(signature(value, name), "python")
+    return fence(constructor(value), "python") if inspect.isclass(value) and "Args:" in (value.__doc__ or "") else ""
+
+
+def _about(name: str) -> str:
+    value = _public(name)
+    if name in _ELSEWHERE or name in _ALIASES:
+        return {**_ELSEWHERE, **_ALIASES}[name]
+    if name == "hookimpl":
+        return "The mark of a hook's implementation: `@qnas.hookimpl`. [The hooks](hooks.md) have a page of their own."
+    if get_args(value):
+        return f"One of {', '.join(code(option) for option in get_args(value))}."
+    return docstring(value)
+
+
+def _variables(cls: type[Any]) -> str:
+    """The variables of the class itself that have a docstring below them."""
+    lines = [wrapped(f"- {code(stated)}: {escaped(text)}", "  ") for stated, text in _stated(cls)]
+    return "\n".join(["Of the class:", "", *lines]) if lines else ""
+
+
+def _stated(cls: type[Any]) -> Iterator[tuple[str, str]]:
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    body = tree.body if isinstance(tree, ast.ClassDef) else []
+    for stated, below in itertools.pairwise(body):
+        if isinstance(stated, ast.AnnAssign) and _text(below):
+            yield ast.unparse(stated), _text(below)
+
+
+def _text(statement: ast.stmt) -> str:
+    """What a docstring says; nothing of any other statement."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return str(value.value) if isinstance(value, ast.Constant) else ""
+
+
+def _methods(cls: type[Any]) -> Iterator[str]:
+    """The methods that the class itself has, with a docstring."""
+    for name, value in vars(cls).items():
+        function = getattr(value, "__func__", value)
+        if inspect.isfunction(function) and function.__doc__ and (name == "__call__" or not name.startswith("_")):
+            yield f"{fence(_marks(value) + signature(function, name), 'python')}\n\n{docstring(function)}"
+
+
+def _marks(method: object) -> str:
+    marks = {"@abstractmethod": getattr(method, "__isabstractmethod__", False)}
+    marks["@classmethod"] = isinstance(method, classmethod)
+    return "".join(f"{mark}\n" for mark, is_marked in marks.items() if is_marked)

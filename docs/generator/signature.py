@@ -1,0 +1,63 @@
+"""How a function is called, as its author wrote it."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+LINE = 100
+
+
+def signature(function: Callable[..., Any], name: str) -> str:
+    """``def name(...) -> ...``."""
+    node = _definition(function)
+    returned = f" -> {_type(node.returns)}" if node.returns else ""
+    return _called(f"def {name}", list(_parameters(node.args)), returned)
+
+
+def constructor(cls: type[Any]) -> str:
+    """``Name(...)``, for a class that has a constructor of its own."""
+    _, *parameters = _parameters(_definition(vars(cls)["__init__"]).args)
+    return _called(cls.__name__, parameters, "")
+
+
+def _definition(function: Callable[..., Any]) -> ast.FunctionDef:
+    (node,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    if not isinstance(node, ast.FunctionDef):
+        raise TypeError(f"{function} is no function")
+    return node
+
+
+def _called(name: str, parameters: list[str], returned: str) -> str:
+    """In one line, or with a line for each parameter."""
+    line = f"{name}({', '.join(parameters)}){returned}"
+    if len(line) <= LINE:
+        return line
+    return f"{name}(\n" + "".join(f"    {parameter},\n" for parameter in parameters) + f"){returned}"
+
+
+def _parameters(arguments: ast.arguments) -> Iterator[str]:
+    plain = [*arguments.posonlyargs, *arguments.args]
+    lacking = [None] * (len(plain) - len(arguments.defaults))
+    for index, (argument, default) in enumerate(zip(plain, [*lacking, *arguments.defaults], strict=True)):
+        yield _parameter(argument, default)
+        if index + 1 == len(arguments.posonlyargs):
+            yield "/"
+    if arguments.vararg:
+        yield f"*{_parameter(arguments.vararg)}"
+    elif arguments.kwonlyargs:
+        yield "*"
+    yield from map(_parameter, arguments.kwonlyargs, arguments.kw_defaults)
+    if arguments.kwarg:
+        yield f"**{_parameter(arguments.kwarg)}"
+
+
+def _parameter(argument: ast.arg, default: ast.expr | None = None) -> str:
+    typed = f"{argument.arg}: {_type(argument.annotation)}" if argument.annotation else argument.arg
+    return f"{typed} = {ast.unparse(default)}" if default else typed
+
+
+def _type(annotation: ast.expr) -> str:
+    """A type; one that is quoted, since it is imported for type checkers only, without quotes."""
+    return str(ast.literal_eval(annotation)) if isinstance(annotation, ast.Constant) else ast.unparse(annotation)

@@ -1,0 +1,110 @@
+"""The contract of blocks."""
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qnas.core.components import FLOAT, Activation, Block, Operation, Quantizer, SlotShape, Widths
+from qnas.core.engine.evaluate import calibrate
+from qnas.core.network import Candidate, convolutions, fill, find_slots
+from qnas.testing.contract import contract
+from qnas.testing.counting import COUNTING, assert_counted
+from qnas.testing.failure import told_as
+from qnas.testing.gradients import assert_gradients, assert_repeatable
+from qnas.testing.network import assert_unsigned, check_network
+from qnas.testing.small import SCALE, composed
+
+_CHANNELS = (3, 4, 7, 8, 12, 16, 32, 48, 64)
+_TRIES = 3
+_ACTIVATIONS: tuple[Activation, ...] = ("relu", "prelu")
+_WIDTHS = (FLOAT, Widths(4, 4))
+_SIZE = (17, 22)
+_SMALL = 8  # as small as a patch can be
+
+
+def check_block(reference: Block | str | Mapping[str, Any], *, seed: int = 0) -> None:
+    """Check that a block keeps its contract, at several widths that it fits, alone and in a network.
+
+    It fits one at least, and says why it does not fit the others. Its slots have the roles that it states; each can
+    hold its original operation, and where it says that it reads no negative values it reads none. What comes out has
+    the channels that the block says, and the size of what comes in. Its cost is what is counted by hand, layer by
+    layer. Gradients reach the input and every parameter; in evaluation it gives the same again.
+
+    Args:
+        reference: A block, or its name, or a mapping of its name and fields.
+        seed: Decides the values that it is given.
+
+    Raises:
+        AssertionError: It breaks its contract.
+    """
+    with contract(Block.of, reference) as block:
+        fitting = [channels for channels in _CHANNELS if not _unfit(block, channels)]
+        assert fitting, f"it fits none of {_CHANNELS} channels; {_CHANNELS[-1]}: {block.unfit(_CHANNELS[-1])}"
+        for channels, activation in itertools.product(fitting[:_TRIES], _ACTIVATIONS):
+            with told_as(f"with {channels} channels and {activation}"):
+                _check_slots(block, channels, activation)
+                for widths in _WIDTHS:
+                    torch.manual_seed(seed)
+                    _check_alone(block, channels, activation, widths)
+        with told_as("in a network"):
+            check_network(composed(block, channels=fitting[0]), SCALE)
+
+
+def _unfit(block: Block, channels: int) -> str:
+    with told_as(f"with {channels} channels"):
+        reason: object = block.unfit(channels)
+        assert isinstance(reason, str), f"unfit gives {reason!r}, no text"
+    return reason
+
+
+def _built(block: Block, channels: int, activation: Activation) -> nn.Module:
+    """The block inside another module, as it may be one single slot."""
+    return nn.Sequential(OrderedDict(block=block.build(channels, activation)))
+
+
+def _check_slots(block: Block, channels: int, activation: Activation) -> None:
+    native = Operation.of("native")
+    with torch.device("meta"):
+        slots = find_slots(_built(block, channels, activation))
+    for path, shape in slots.items():
+        assert shape.role in block.roles, f"its slot '{path}' has the role '{shape.role}', which it does not state"
+        reason = native.unfit(shape)
+        assert not reason, f"its slot '{path}' can't hold its original operation: {reason}"
+
+
+def _check_alone(block: Block, channels: int, activation: Activation, widths: Widths) -> None:
+    network = _filled(block, channels, activation, widths)
+    features = torch.randn(2, channels, *_SIZE)
+    calibrate(network, lambda: network(features))
+    _check_output(block, network, features)
+    _check_output(block, network, features[..., :_SMALL, :_SMALL])
+    with torch.device("meta"):
+        counted = convolutions(_filled(block, channels, activation, widths, COUNTING), channels, _SIZE)
+        slots = find_slots(_built(block, channels, activation))
+    assert_counted(counted, network, features[:1])
+    assert_unsigned(slots, network, features)
+    given = features.clone().requires_grad_()
+    assert_gradients(network.train(), lambda: network(given), input=given)
+    assert_repeatable(network, lambda: network(features))
+
+
+def _filled(block: Block, channels: int, activation: Activation, widths: Widths, quantizer: str = "lsq") -> nn.Module:
+    """The block with its original operations at these widths."""
+    native = Operation.of("native")
+
+    def original(_: str, shape: SlotShape) -> nn.Module:
+        candidate = Candidate(native, widths if native.is_quantized_in(shape) else None)
+        return candidate.fill(shape, Quantizer.of(quantizer))
+
+    return fill(_built(block, channels, activation), original)
+
+
+def _check_output(block: Block, network: nn.Module, features: Tensor) -> None:
+    images, channels, *size = features.shape
+    output, wanted = network(features), (images, block.out_channels(channels), *size)
+    assert output.shape == wanted, f"its output is {tuple(output.shape)}, not {wanted}"
+    assert output.isfinite().all(), "its output has values that are not finite"

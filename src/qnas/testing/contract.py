@@ -1,0 +1,51 @@
+"""What every contract begins with: the component, which is read again from what it writes."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import torch
+
+from qnas.core.components import Component
+from qnas.testing.failure import told_as
+
+C = TypeVar("C", bound=Component)
+
+
+@contextlib.contextmanager
+def contract(make: Callable[[Any], C], reference: C | str | Mapping[str, Any]) -> Iterator[C]:
+    """The component that is meant; what breaks its contract inside is told in one line that begins with its name.
+
+    Args:
+        make: ``of`` of its interface.
+        reference: A component, or its name, or a mapping of its name and fields.
+
+    Raises:
+        AssertionError: It breaks its contract. That of all kinds is that it is read again from what it writes, and
+            that it can be a key.
+    """
+    component = make(reference)
+    with told_as(f"the {component.kind} '{component.known_as}'"), _one_thread():
+        _check_reading(make, component)
+        yield component
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Run on one thread: all that is run is small, and threads would only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _check_reading(make: Callable[[Any], C], component: C) -> None:
+    written = component.reference()
+    with told_as(f"what it writes, {written}, can't be read again"):
+        again = make(json.loads(json.dumps(written)))
+    assert again == component, f"what it writes, {written}, is read again as another one"
+    with told_as("its fields must be hashable: tuples, not lists"):
+        hash(component)

@@ -1,0 +1,62 @@
+"""The contract of costs."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from qnas.core.components import FLOAT_BITS, ConvolutionShape, Cost
+from qnas.testing.contract import contract
+from qnas.testing.failure import told_as
+
+_KERNELS = ((1, 1), (3, 3), (5, 1))
+_GROUPS = (1, 6)
+_SIZES = ((1, 1), (17, 22), (2160, 3840))
+_BITS = (2, 4, 8, 16, FLOAT_BITS)
+
+
+def check_cost(reference: Cost | str | Mapping[str, Any], *, seed: int = 0) -> None:
+    """Check that a cost keeps its contract, for convolutions of many shapes at many widths.
+
+    It is a whole number that is never negative, the same at every call; more bits never cost less; and there are
+    convolutions that cost something.
+
+    Args:
+        reference: A cost, or its name, or a mapping of its name and fields.
+        seed: Not used: nothing is drawn.
+
+    Raises:
+        AssertionError: It breaks its contract.
+    """
+    del seed
+    with contract(Cost.of, reference) as cost:
+        shapes = [
+            ConvolutionShape("body.0", 12, 24, kernel, groups, size, bias, 2, 2, repeated, images)
+            for kernel, groups, size, bias, repeated, images in itertools.product(
+                _KERNELS, _GROUPS, _SIZES, (True, False), (True, False), (1, 4)
+            )
+        ]
+        for shape in shapes:
+            _check_widths(cost, shape)
+        assert any(map(cost.of_convolution, shapes)), "no convolution costs anything"
+
+
+def _check_widths(cost: Cost, shape: ConvolutionShape) -> None:
+    by_weights = [replace(shape, weight_bits=bits) for bits in _BITS]
+    by_activations = [replace(shape, activation_bits=bits) for bits in _BITS]
+    for row in (by_weights, by_activations):
+        before = 0
+        for wider in row:
+            with told_as(f"of {wider}"):
+                price = _price(cost, wider)
+                assert price >= before, f"it costs {price}, less than the {before} of fewer bits"
+            before = price
+
+
+def _price(cost: Cost, shape: ConvolutionShape) -> int:
+    price: object = cost.of_convolution(shape)
+    assert isinstance(price, int), f"it costs {price!r}, no whole number (int)"
+    assert price >= 0, f"it costs {price}, less than nothing"
+    again = cost.of_convolution(shape)
+    assert again == price, f"it costs {price} and, asked again, {again}"
+    return price

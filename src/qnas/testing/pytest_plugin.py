@@ -1,0 +1,34 @@
+"""The plugin of pytest: its option ``--qnas-plugin`` names the plugins whose components the contract suites check."""
+
+import warnings
+
+import pytest
+
+_OPTION = "--qnas-plugin"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.getgroup("qnas").addoption(
+        _OPTION,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="check the components of this installed plugin of qnas (its entry point, distribution or package);"
+        " can be given several times; with: --pyargs qnas.testing",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse the name of a plugin that is not installed."""
+    names: list[str] = config.getoption(_OPTION)
+    if not names:
+        return
+    from qnas.core.registry import find_plugins  # only now: pytest imports this module whatever it is to test
+
+    with warnings.catch_warnings(action="ignore"):  # of what is broken, which the suites tell
+        found = find_plugins()
+    for name in names:
+        if not found.called(name):
+            installed = ", ".join(dict.fromkeys(info.distribution for info in found.found))
+            raise pytest.UsageError(f"{_OPTION}: no installed plugin is called '{name}' (installed: {installed})")

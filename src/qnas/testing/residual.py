@@ -1,0 +1,54 @@
+"""The contract of residual connections."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from qnas.core.components import Residual
+from qnas.testing.contract import contract
+from qnas.testing.failure import told_as
+from qnas.testing.gradients import assert_gradients, assert_reached, assert_repeatable
+from qnas.testing.network import check_network
+from qnas.testing.small import SCALE, composed
+
+_CHANNELS = (1, 6, 7)
+
+
+def check_residual(reference: Residual | str | Mapping[str, Any], *, seed: int = 0) -> None:
+    """Check that a residual connection keeps its contract, around a convolution and around the blocks of a network.
+
+    It keeps the shape. Gradients reach the input and every parameter, those of the body too, and are finite for flat
+    images as well. In evaluation it gives the same again.
+
+    Args:
+        reference: A residual connection, or its name, or a mapping of its name and fields.
+        seed: Decides the values that it is given.
+
+    Raises:
+        AssertionError: It breaks its contract.
+    """
+    with contract(Residual.of, reference) as residual:
+        for channels in _CHANNELS:
+            with told_as(f"with {channels} channels"):
+                torch.manual_seed(seed)
+                _check_alone(residual, channels)
+        with told_as("in a network"):
+            blocks = ({"block": name, "residual": residual} for name in ("residual", "basic-cell"))
+            check_network(composed(*blocks), SCALE)
+
+
+def _check_alone(residual: Residual, channels: int) -> None:
+    body = nn.Conv2d(channels, channels, 3, padding=1)
+    wrapped = residual.wrap(body, channels)
+    assert body in wrapped.modules(), "it leaves out what it is wrapped around"
+    features = torch.randn(2, channels, 9, 7)
+    output = wrapped(features)
+    assert output.shape == features.shape, f"of {tuple(features.shape)} it makes {tuple(output.shape)}"
+    assert output.isfinite().all(), "its output has values that are not finite"
+    assert_reached(wrapped, features)
+    with told_as("given a flat image"):
+        flat = torch.full_like(features, 0.5, requires_grad=True)
+        assert_gradients(wrapped, lambda: wrapped(flat), input=flat)
+    assert_repeatable(wrapped, lambda: wrapped(features))

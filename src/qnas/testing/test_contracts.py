@@ -1,0 +1,57 @@
+"""Every registered component keeps the contract of its kind; with ``--qnas-plugin``, every one of those plugins.
+
+A component is made small, by the ``example`` that its class states. An example that a class inherits is not used: a
+subclass may be small otherwise.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qnas import testing
+from qnas.core.registry import Entry, PluginInfo, plugins
+
+
+def _plugins(config: pytest.Config) -> list[PluginInfo]:
+    found = plugins()
+    names: list[str] = config.getoption("--qnas-plugin", [])
+    if not names:
+        return [info for info in found.found if not info.is_left_out]
+    return [info for info in found.found if any(map(info.is_called, names))]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each plugin and one for each of its components."""
+    chosen = _plugins(metafunc.config)
+    if "plugin" in metafunc.fixturenames:
+        metafunc.parametrize("plugin", chosen, ids=[f"{info.distribution} {info.name}" for info in chosen])
+    if "kind" in metafunc.fixturenames:
+        components = [component for info in chosen for component in info.registered]
+        pairs = [component.split(" ", 1) for component in components]
+        metafunc.parametrize(("kind", "name"), pairs, ids=components)
+
+
+def test_plugin(plugin: PluginInfo) -> None:
+    """It is loaded and does something."""
+    assert not plugin.lack, plugin.lack
+    assert plugin.registered or plugin.listens, f"{plugin} has no hooks: it does nothing"
+
+
+def test_contract(kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A component keeps the contract of its kind."""
+    monkeypatch.setenv("QNAS_CACHE", str(tmp_path))
+    registry = plugins().registries[kind]
+    component, entry = registry.load(name), registry.entry(name)
+    fields = _example(component, entry)
+    needed = [key for key, info in component.model_fields.items() if info.is_required()]
+    lacking = [key for key in needed if key not in {**entry.defaults, **fields}]
+    if lacking:
+        pytest.skip(f"{kind} '{name}' needs {', '.join(lacking)}: {component.__name__} states no example of it")
+    getattr(testing, f"check_{kind}")({"name": name, **fields})
+
+
+def _example(component: type[Any], entry: Entry) -> dict[str, Any]:
+    """The fields of a small one, but for those that make what is registered what it is."""
+    stated = vars(component).get("example", {})
+    return {key: value for key, value in stated.items() if key not in entry.defaults}

@@ -1,0 +1,152 @@
+"""A person who does what the tutorials say, from an empty folder, gets what they show."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import ROOT, commands
+
+FENCE = re.compile(r"^```(\w+)(?: title=\"(.+?)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MEASURED = re.compile(r"\d+\.\d+|\d[\d,]*(?= (?:[kMG]?BitOps|parameters|dB|k?B|s)\b)")
+LEFT_OUT = "..."
+START = ROOT / "docs/index.md"
+PAGES = sorted(path.name for path in (ROOT / "docs/tutorials").glob("*.md"))
+
+
+@dataclass
+class File:
+    """A file that the page says to write."""
+
+    path: str
+    text: str
+
+
+@dataclass
+class Command:
+    """A command, and the lines that it prints; what stands between lines that are left out is anywhere."""
+
+    line: str
+    printed: list[str] = field(default_factory=list)
+
+
+def steps(page: Path) -> Iterator[File | Command]:
+    """What a page says to do, in order. A block without a title that is no command is only to be read."""
+    for language, title, text in FENCE.findall(page.read_text()):
+        if title:
+            yield File(title, text)
+        elif language == "console":
+            yield from shown_commands(text)
+
+
+def shown_commands(text: str) -> Iterator[Command]:
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        line, *printed = part.splitlines()
+        yield Command(line, printed)
+
+
+def plain(line: str) -> str:
+    """A printed line with one space for many, and without the figures that are others on each machine."""
+    return " ".join(MEASURED.sub("#", line).split())
+
+
+def missing(printed: list[str], output: str) -> list[str]:
+    """The lines of a page that are not in the output, or not in this order."""
+    lines = iter([plain(line) for line in output.splitlines()])
+    return [line for line in printed if line != LEFT_OUT and plain(line) not in lines]
+
+
+class Reader:
+    """Does what a page says, in an environment where qnas is installed."""
+
+    def __init__(self, throwaway, folder: Path) -> None:
+        self.throwaway = throwaway
+        self.folder = folder
+
+    def follow(self, page: Path) -> None:
+        for step in steps(page):
+            if isinstance(step, File):
+                self.write(step)
+            else:
+                self.run(step)
+
+    def write(self, file: File) -> None:
+        path = self.folder / file.path
+        assert path.parent.is_dir(), f"the page names {file.path}, but there is no such folder"
+        path.write_text(file.text)
+
+    def run(self, command: Command) -> None:
+        if command.line.startswith("cd "):
+            self.folder = self.folder / command.line.removeprefix("cd ")
+            assert self.folder.is_dir()
+            return
+        done = self.shell(command.line)
+        assert done.returncode == 0, f"{command.line}\n{done.stdout}\n{done.stderr}"
+        assert not missing(command.printed, done.stdout), f"{command.line}\n{done.stdout}"
+
+    def shell(self, line: str) -> subprocess.CompletedProcess[str]:
+        # One thread: the networks are so small that more would mostly wait for each other.
+        return self.throwaway.shell(line, self.folder, OMP_NUM_THREADS="1", COLUMNS="80", PIP_QUIET="2")
+
+
+@pytest.fixture
+def reader(throwaway, tmp_path: Path) -> Reader:
+    return Reader(throwaway, tmp_path)
+
+
+def result(folder: Path, run: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / f"runs/{run}/result.json").read_text())
+    return found
+
+
+def says_that_the_found_network_is_far_cheaper(folder: Path) -> None:
+    costs = [result(folder, run)["bitops"]["32x32"] for run in ("unet", "uniform")]
+    assert costs[0] < 0.5 * costs[1]
+
+
+def says_that_both_budgets_were_met(folder: Path) -> None:
+    start = {"roomy": 0.75, "tight": 0.25}
+    for run, target in start.items():
+        last = (folder / f"runs/{run}/search/history.jsonl").read_text().splitlines()[-1]
+        start[run] = json.loads(last)["bitops"] / target
+    assert start["roomy"] == pytest.approx(start["tight"], rel=0.15)
+    assert result(folder, "tight")["bitops"]["32x32"] < 0.5 * result(folder, "roomy")["bitops"]["32x32"]
+
+
+def says_that_noise_is_removed_and_detail_with_it(folder: Path) -> None:
+    scores = result(folder, "archive")["test"]
+    gains = {name: found["psnr_y"] - found["bicubic"]["psnr_y"] for name, found in scores.items()}
+    assert gains["noisy"] > 0.3
+    assert gains["clean"] < 0
+
+
+CLAIMS = {
+    "space.md": says_that_the_found_network_is_far_cheaper,
+    "regularizer.md": says_that_both_budgets_were_met,
+    "dataset.md": says_that_noise_is_removed_and_detail_with_it,
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_tutorial(page: str, reader: Reader) -> None:
+    reader.follow(ROOT / "docs/tutorials" / page)
+    assert list(reader.folder.glob("runs/*/report.html"))
+    if page in CLAIMS:
+        CLAIMS[page](reader.folder)
+
+
+def test_the_start(reader: Reader) -> None:
+    made, installed, activated, *others = (step for step in steps(START) if isinstance(step, Command))
+    assert [made.line, installed.line] == commands("README.md")[2:4]  # which test_documents says are make demo's
+    assert activated.line == ". .venv/bin/activate"
+    for command in others:
+        reader.run(command)
+
+
+def test_every_tutorial_is_on_the_first_page() -> None:
+    assert sorted(set(re.findall(r"\(tutorials/(\w+\.md)\)", START.read_text()))) == PAGES

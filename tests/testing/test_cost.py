@@ -1,0 +1,68 @@
+"""The contract of costs: each way to break it is told."""
+
+import itertools
+from typing import ClassVar
+
+import pytest
+
+from qnas.core.components import Cost
+from qnas.testing import check_cost
+
+
+class Weighted(Cost):
+    """Keeps it."""
+
+    def of_convolution(self, convolution):
+        return convolution.weights * convolution.weight_bits
+
+
+class Fractional(Cost):
+    def of_convolution(self, convolution):
+        return convolution.weights * convolution.weight_bits / 8
+
+
+class Negative(Cost):
+    def of_convolution(self, convolution):
+        return convolution.weights - 1000
+
+
+class Falling(Cost):
+    def of_convolution(self, convolution):
+        return convolution.weights * (64 - convolution.activation_bits)
+
+
+class Free(Cost):
+    def of_convolution(self, convolution):
+        return 0
+
+
+class Forgetful(Cost):
+    calls: ClassVar = itertools.count()
+
+    def of_convolution(self, convolution):
+        return next(self.calls)
+
+
+class Crashing(Cost):
+    def of_convolution(self, convolution):
+        return convolution.weight_bits // (convolution.weight_bits != 8)
+
+
+def test_one_that_keeps_it_passes(registered):
+    check_cost(registered(Weighted))
+
+
+@pytest.mark.parametrize(
+    ("component", "message"),
+    [
+        (Fractional, r"^the cost 'fractional': of ConvolutionShape\(.*it costs \d+\.\d, no whole number"),
+        (Negative, r"it costs -\d+, less than nothing$"),
+        (Falling, r"activation_bits=4, .*: it costs \d+, less than the \d+ of fewer bits"),
+        (Free, "^the cost 'free': no convolution costs anything$"),
+        (Forgetful, "it costs 0 and, asked again, 1"),
+        (Crashing, "weight_bits=8, .*: ZeroDivisionError"),
+    ],
+)
+def test_what_breaks_it_is_told(registered, component, message):
+    with pytest.raises(AssertionError, match=message):
+        check_cost(registered(component))

@@ -1,0 +1,177 @@
+"""The contract of data sets: ours of files keeps it, and each way to break it is told."""
+
+import itertools
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from qnas.core.components import Dataset, SourceImage
+from qnas.core.errors import InputError
+from qnas.testing import check_dataset
+
+
+class Noise(Dataset):
+    """Keeps it; most others break it by one thing."""
+
+    amount: int = 4
+
+    def images(self, scale):
+        for index in range(self.amount):
+            pixels = np.random.default_rng(index).integers(0, 256, (24, 36, 3), dtype=np.uint8)
+            yield self.changed(SourceImage(f"noise-{index}", pixels), index, scale)
+
+    def count(self):
+        return self.amount
+
+    def changed(self, image, index, scale):
+        return image
+
+
+class Pairs(Noise):
+    """Keeps it, at scale 3 only."""
+
+    def changed(self, image, index, scale):
+        return image._replace(lr=np.ascontiguousarray(image.hr[::3, ::3]))
+
+
+class Uncounted(Noise):
+    def count(self):
+        return self.amount + 1
+
+
+class Inexact(Noise):
+    def count(self):
+        return float(self.amount)
+
+
+class Empty(Noise):
+    amount: int = 0
+
+
+class Alike(Noise):
+    def changed(self, image, index, scale):
+        return image._replace(name="noise")
+
+
+class Nameless(Noise):
+    def changed(self, image, index, scale):
+        return image._replace(name="")
+
+
+class Gray(Noise):
+    def changed(self, image, index, scale):
+        return image._replace(hr=image.hr[..., 0])
+
+
+class Floating(Noise):
+    def changed(self, image, index, scale):
+        return image._replace(hr=image.hr / 255)
+
+
+class Pictures(Noise):
+    def changed(self, image, index, scale):
+        return image._replace(hr=Image.fromarray(image.hr))
+
+
+class Tuples(Noise):
+    def changed(self, image, index, scale):
+        return tuple(image)
+
+
+class Misfit(Noise):
+    def changed(self, image, index, scale):
+        return image._replace(lr=image.hr[: 12 - index, :18].copy())
+
+
+class MisfitAtThree(Noise):
+    def changed(self, image, index, scale):
+        rows = 24 // scale - (scale == 3 and index == 1)
+        return image._replace(lr=image.hr[:rows, : 36 // scale].copy())
+
+
+class Refusing(Noise):
+    def images(self, scale):
+        raise InputError(f"there is nothing at scale {scale}")
+
+
+class Crashing(Noise):
+    def images(self, scale):
+        raise RuntimeError("the disk is full")
+
+
+class Shuffled(Noise):
+    calls: ClassVar = itertools.count()
+
+    def images(self, scale):
+        images = list(super().images(scale))
+        return iter(images if next(self.calls) % 2 else images[::-1])
+
+
+class Flickering(Noise):
+    calls: ClassVar = itertools.count()
+
+    def changed(self, image, index, scale):
+        return image._replace(hr=image.hr ^ np.uint8(next(self.calls) % 2)) if index == 2 else image
+
+
+class Dated(Noise):
+    calls: ClassVar = itertools.count()
+
+    def fingerprint(self):
+        return f"{next(self.calls)}"
+
+
+class Printless(Noise):
+    def fingerprint(self):
+        return ""
+
+
+class Hashed(Noise):
+    def fingerprint(self):
+        return hash(self)
+
+
+@pytest.mark.parametrize("component", [Noise, Pairs])
+def test_one_that_keeps_it_passes(registered, component):
+    check_dataset(registered(component))
+
+
+@pytest.mark.parametrize("paired", [False, True], ids=["HR alone", "pairs at scale 4"])
+def test_a_folder_keeps_it(tmp_path, paired):
+    for folder, side in (("hr", 32), ("lr", 8)):
+        (tmp_path / folder).mkdir()
+        for name in "abc":
+            Image.effect_noise((side, side), 50).convert("RGB").save(tmp_path / folder / f"{name}.png")
+    check_dataset(
+        {"name": "folder", "path": str(tmp_path / "hr"), **({"lr_path": str(tmp_path / "lr")} if paired else {})}
+    )
+
+
+@pytest.mark.parametrize(
+    ("component", "message"),
+    [
+        (Uncounted, "^the dataset 'uncounted': at scale 2: it counts 5 images and has 4$"),
+        (Inexact, r"it counts 4.0 images, no whole number \(int\)"),
+        (Empty, "it has no images"),
+        (Alike, "two images are named 'noise'"),
+        (Nameless, "an image is named ''"),
+        (Gray, r"the HR image of 'noise-0' has the shape \(24, 36\), not \(H, W, 3\)"),
+        (Floating, "the HR image of 'noise-0' is of float64, not of uint8"),
+        (Pictures, "the HR image of 'noise-0' is a Image, no array"),
+        (Tuples, "it gives a tuple, no SourceImage"),
+        (Misfit, "at scale 2: an image does not fit: noise-1: LR is 18 x 11, HR is 36 x 24"),
+        (MisfitAtThree, "at scale 3: an image does not fit: noise-1: LR is 12 x 7"),
+        (Refusing, "it refuses every scale; 2: there is nothing at scale 2"),
+        (Crashing, "RuntimeError: the disk is full"),
+        (Shuffled, "when it is asked again its images are others, or in another order"),
+        (Flickering, "when it is asked again its image 'noise-2' has other pixels"),
+        (Dated, "its fingerprint is another when it is asked again"),
+        (Printless, "its fingerprint is empty"),
+        (Hashed, r"its fingerprint is -?\d+, no text"),
+    ],
+)
+def test_what_breaks_it_is_told(registered, component, message):
+    with pytest.raises(AssertionError, match=message):
+        check_dataset(registered(component))
