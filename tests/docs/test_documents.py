@@ -39,14 +39,6 @@ def test_make_knows_the_target(command: str) -> None:
     assert shell(f"{command} --dry-run", ROOT).returncode == 0
 
 
-def test_make_demo_does_what_the_readme_does_by_hand(quickstart: Path) -> None:
-    plan = shell("make demo --dry-run --always-make", ROOT).stdout.replace(" --quiet", "")
-    for command in BY_HAND:
-        assert command in plan
-    assert BY_HAND[-1] == ".venv/bin/qnas run specs/quickstart.yaml"  # which the fixture has run
-    assert (quickstart / "report.html").stat().st_size > 100_000
-
-
 def test_the_plugin_of_the_readme_is_found_and_runs(plugin: Path, checkout: Path) -> None:
     listed = shell("qnas list spaces", checkout, PYTHONPATH=str(plugin))
     assert "chain" in listed.stdout
@@ -72,12 +64,6 @@ def test_help_does_not_import_torch() -> None:
     for arguments in (["--help"], ["run", "--help"], ["list", "spaces"]):
         done = subprocess.run([sys.executable, "-c", code, *arguments], check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-
-
-def test_the_folder_of_a_run_is_as_the_readme_says(quickstart: Path) -> None:
-    for name in ("spec.yaml", "environment.json", "architecture.json", "model.safetensors", "result.json"):
-        assert f"`{name}`" in (ROOT / "README.md").read_text()
-        assert (quickstart / name).is_file()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

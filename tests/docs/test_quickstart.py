@@ -3,6 +3,10 @@
 import json
 from pathlib import Path
 
+from .conftest import ROOT, commands, shell
+
+BY_HAND = [command for command in commands("README.md") if ".venv" in command]
+
 
 def test_the_found_network_beats_bicubic_on_the_photographs(quickstart: Path) -> None:
     photos = json.loads((quickstart / "result.json").read_text())["test"]["photos"]
@@ -44,3 +48,17 @@ def test_its_network_has_no_more_values_than_its_bits_allow(quickstart: Path) ->
     for convolution in convolutions:
         for kernel in convolution.weight_quantizer(convolution.weight):  # each output channel has its own step
             assert len(kernel.unique()) <= 2**convolution.widths.weight
+
+
+def test_make_demo_does_what_the_readme_does_by_hand(quickstart: Path) -> None:
+    plan = shell("make demo --dry-run --always-make", ROOT).stdout.replace(" --quiet", "")
+    for command in BY_HAND:
+        assert command in plan
+    assert BY_HAND[-1] == ".venv/bin/qnas run specs/quickstart.yaml"  # which the fixture has run
+    assert (quickstart / "report.html").stat().st_size > 100_000
+
+
+def test_the_folder_of_a_run_is_as_the_readme_says(quickstart: Path) -> None:
+    for name in ("spec.yaml", "environment.json", "architecture.json", "model.safetensors", "result.json"):
+        assert f"`{name}`" in (ROOT / "README.md").read_text()
+        assert (quickstart / name).is_file()

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from qnas.core.components import Block, Operation, Quantizer, Space, Widths
-from qnas.core.engine.evaluate import calibrate
 from qnas.core.network import Architecture, Candidate, Slot, fill, find_slots
 from qnas.core.registry import PluginInfo, hookimpl, plugins
 
@@ -148,39 +147,6 @@ def test_a_block_is_its_formula(features, reference, formula, activation):
         torch.testing.assert_close(network(features), expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("around", ["none", "plain", "adq", "adadm"])
-@pytest.mark.parametrize("channels", [4, 7, 12])
-@pytest.mark.parametrize("size", [(3, 3), (16, 21)], ids=["smallest", "odd"])
-@pytest.mark.parametrize("name", BLOCKS)
-def test_every_block_keeps_the_size_in_every_residual(name, channels, around, size):
-    network = build({"block": name, "residual": around}, channels)
-    output = network(torch.rand(2, channels, *size))
-    assert output.shape == (2, Block.of(name).out_channels(channels), *size)
-    assert output.isfinite().all()
-
-
-@pytest.mark.parametrize("channels", [5, 8])
-@pytest.mark.parametrize("name", BLOCKS)
-def test_slots_of_a_block_have_the_roles_that_it_states(name, channels):
-    block = Block.of(name)
-    assert {shape.role for shape in find_slots(block.build(channels, "relu")).values()} == set(block.roles)
-
-
-@pytest.mark.parametrize(("quantizer", "bits"), [("none", 32), ("lsq", 4)])
-@pytest.mark.parametrize("activation", ["prelu", "silu"])
-@pytest.mark.parametrize("name", BLOCKS)
-def test_the_gradient_reaches_every_parameter_and_the_input(name, activation, quantizer, bits):
-    # Wide enough that the ReLU in an attention, on a fraction of the channels, lets something through.
-    network = build(name, 32, activation, quantizer, bits)
-    features = torch.randn(2, 32, 27, 31, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    calibrate(network, lambda: network(features))
-    network(features).square().sum().backward()
-    unreached = [path for path, p in network.named_parameters() if p.grad is None or not p.grad.any()]
-    assert unreached == []
-    assert all(p.grad.isfinite().all() for p in network.parameters())
-    assert features.grad.any()
-
-
 @pytest.mark.parametrize(
     ("fields", "inside"),
     [({}, ["1", "2"]), ({"channels": 5}, ["1", "2"]), ({"native": "conv1x1"}, ["1", "2"])],
@@ -198,14 +164,14 @@ def test_a_chain_changes_the_channels_in_its_first_convolution(fields, inside):
     ("reference", "expected"),
     [
         # What comes into the block may be negative, and what its sums and convolutions give.
-        ("spab", {"refine.0"}),
-        ("residual", {"0"}),
-        ("chain", set()),
-        ("basic-cell", set()),
-        ("rlfb", {"refine.0", "fuse"}),
-        ("imdb", {"refine.0", "fuse"}),
-        ("rfdb", {"refine.0", "distill.0"}),
-        ({"block": "rfdb", "pre_activation": True}, set()),
+        ("spab", ["refine.0"]),
+        ("residual", ["0"]),
+        ("chain", []),
+        ("basic-cell", []),
+        ("rlfb", ["fuse", "refine.0"]),
+        ("imdb", ["fuse", "refine.0"]),
+        ("rfdb", ["distill.0", "refine.0"]),
+        ({"block": "rfdb", "pre_activation": True}, []),
     ],
     ids=str,
 )
@@ -214,23 +180,8 @@ def test_behind_a_relu_slots_are_unsigned(reference, expected):
         slots = find_slots(Block.of(reference).build(8, activation))
         return {path: shape.signed for path, shape in slots.items() if shape.role != "attention"}
 
-    assert {path for path, is_signed in signed("relu").items() if is_signed} == expected
+    assert sorted(path for path, is_signed in signed("relu").items() if is_signed) == expected
     assert all(signed("leaky-relu").values())
-
-
-@pytest.mark.parametrize("name", BLOCKS)
-@pytest.mark.parametrize("activation", ["relu", "leaky-relu", "prelu"])
-def test_what_an_unsigned_slot_reads_is_never_negative(features, name, activation):
-    network = build(name, activation=activation).double()
-    shapes = find_slots(Block.of(name).residual.wrap(Block.of(name).build(8, activation), 8))
-    lowest = {}
-    for path in shapes:
-        operation = network.get_submodule(path).operation
-        operation.register_forward_pre_hook(lambda _, inputs, path=path: lowest.update({path: inputs[0].min().item()}))
-    with torch.no_grad():
-        network(features)
-    assert set(lowest) == set(shapes)
-    assert [path for path, shape in shapes.items() if not shape.signed and lowest[path] < 0] == []
 
 
 class Ghost(Block):
