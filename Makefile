@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 	$(BIN)/qnas run specs/quickstart.yaml --out $(RUN) $(if $(wildcard $(RUN)/spec.yaml),--resume)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/installed-dev $(VENV)/installed-docs
 	$(BIN)/ruff check .
