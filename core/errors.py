@@ -1,7 +1,12 @@
 """Errors that a user can cause, each one clear line, and the exit code that it ends the command with."""
 
 import contextlib
+import functools
+import importlib.util
+import sysconfig
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 
 class QnasError(Exception):
@@ -50,10 +55,39 @@ def in_one_line(what: str) -> Iterator[None]:
     except (QnasError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
-        raise InputError(f"{what}: {first_line(error)}") from error
+        raise InputError(f"{what}: {first_line(error)}{place_of(error)}") from error
 
 
 def first_line(error: BaseException) -> str:
-    """The kind of an error, and the first line of what it says."""
+    """The kind of an error, and the first line of what it says; of an invalid field, the field and what is wrong."""
+    if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):  # pydantic's, which is slow to import
+        first = error.errors()[0]
+        return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
     said = next(iter(str(error).strip().splitlines()), "")
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def place_of(error: BaseException) -> str:
+    """Where in others' code an error was raised, as `` (file:line)``: the last place that is none of ours or PyTorch's.
+
+    ``""`` if it never came through any.
+    """
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_file() and not any(path.is_relative_to(known) for known in _known_code()):
+            return f" ({frame.filename}:{frame.lineno})"
+    return ""
+
+
+@functools.cache
+def _known_code() -> list[Path]:
+    """The folders of qnas, of the standard library and of what networks are written with."""
+    ours = Path(__file__).parent  # through a link, or not, as it was imported
+    folders = [ours.parent / name for name in ("core", "plugins", "spaces", "quantizers", "testing")]
+    names = ("torch", "pydantic", "pydantic_core", "numpy", "pluggy")
+    specs = filter(None, map(importlib.util.find_spec, names))
+    others = [Path(spec.origin).parent for spec in specs if spec.origin]
+    both = [*folders, *(folder.resolve() for folder in folders)]
+    standard = Path(sysconfig.get_path("stdlib"))
+    own_parts = [path for path in standard.iterdir() if path.name != "site-packages"]
+    return [*both, *others, *own_parts]

@@ -1,6 +1,7 @@
 """The last lines of ``qnas run``: what was found, and where to look."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -25,8 +26,13 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
         )
     if summary["ties"]:
         console.print(f"close choices in: {', '.join(summary['ties'])}", soft_wrap=True)
-    report = folder.path / "report.html"
-    console.print(f"see {report if report.is_file() else folder.path}", soft_wrap=True)
+    console.print(f"see {_place_to_look(folder)}", soft_wrap=True)
+
+
+def _place_to_look(folder: RunFolder) -> Path:
+    """The report, if there is one, or else the folder."""
+    done = "report/result.json"
+    return folder.path / folder.read_json(done)["file"] if folder.has(done) else folder.path
 
 
 def _scores(test: Mapping[str, Any]) -> Table:

@@ -4,14 +4,14 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, ValidationError, model_validator
 from torch import nn
 
 from qnas.core.components.component import Component
 from qnas.core.components.operation import Operation, SlotShape
 from qnas.core.components.rules import Candidates, Offer, SlotRule, WidthChoices, kept
 from qnas.core.components.settings import Frozen, invalid
-from qnas.core.errors import QnasError
+from qnas.core.errors import QnasError, first_line
 from qnas.core.registry import PROJECT
 
 EVERY_ROLE = "all"
@@ -44,7 +44,7 @@ class Space(Component):
     kind = "space"
     name_keys = ("name", "extends")
     scales: ClassVar[frozenset[int]] = frozenset({2, 3, 4})
-    defaults: ClassVar[Mapping[str, tuple[str, ...]]]
+    defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The candidates of each role that :meth:`build` uses, by registered name."""
     kept: ClassVar[Mapping[str, int]] = {}
     """The roles whose original operation is kept, each at so many bits, unless the spec says otherwise of them."""
@@ -89,9 +89,18 @@ class Space(Component):
             return kept(self.kept[role])
         if EVERY_ROLE in self.operations:
             return Offer(self.operations[EVERY_ROLE], self.bits, ("operations", EVERY_ROLE))
-        if role not in self.roles():
-            raise QnasError(f"the space '{self.label}' states no candidates for the role '{role}' of its slots")
-        return Offer(tuple(map(Operation.of, self.roles()[role])), self.bits)
+        return Offer(self._default_candidates(role), self.bits)
+
+    def _default_candidates(self, role: str) -> tuple[Operation, ...]:
+        names = self.roles().get(role, ())
+        if not names or isinstance(names, str):
+            what = f"'{names}', which is no list," if names else "no candidates"
+            raise QnasError(f"the space '{self.known_as}' states {what} for the role '{role}' of its slots")
+        try:
+            return tuple(map(Operation.of, names))
+        except ValidationError as error:
+            where = f"the space '{self.known_as}', in its candidates for the role '{role}'"
+            raise QnasError(f"{where}: {first_line(error)}") from error
 
     @model_validator(mode="after")
     def _known_roles(self) -> Self:

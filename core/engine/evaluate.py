@@ -45,19 +45,26 @@ def calibrate(
     network: nn.Module,
     run: Callable[[], object],
     ancestors: Mapping[FakeQuantizer, FakeQuantizer] = MappingProxyType({}),
+    *,
+    as_they_are: bool = False,
 ) -> None:
     """Let every fake quantizer of ``network`` set itself up from the first tensor that ``run`` sends through it.
 
     Args:
         network: What has the quantizers.
         run: Sends a batch through it.
-        ancestors: What stood in the place of a quantizer during the search. One of the same kind passes on its state;
-            else what its grid left of the tensor is what is seen.
+        ancestors: What stood in the place of a quantizer during the search: what its grid leaves of the tensor is
+            what is seen.
+        as_they_are: Whether they are of the same quantizer, and pass on their state.
     """
     pending: dict[nn.Module, RemovableHandle] = {}
 
     def observe(quantizer: FakeQuantizer, inputs: tuple[Tensor, ...]) -> None:
-        _set_up(quantizer, inputs[0], ancestors.get(quantizer))
+        ancestor = ancestors.get(quantizer)
+        if ancestor is not None and as_they_are:
+            quantizer.load_state_dict(ancestor.state_dict())
+        else:
+            quantizer.observe(inputs[0] if ancestor is None else _clipped(inputs[0], ancestor))
         pending.pop(quantizer).remove()  # what runs again is set up already
 
     for module in network.modules():
@@ -68,15 +75,6 @@ def calibrate(
     finally:
         for handle in pending.values():
             handle.remove()
-
-
-def _set_up(quantizer: FakeQuantizer, tensor: Tensor, ancestor: FakeQuantizer | None) -> None:
-    if ancestor is None:
-        quantizer.observe(tensor)
-    elif type(ancestor) is type(quantizer):
-        quantizer.load_state_dict(ancestor.state_dict())
-    else:
-        quantizer.observe(_clipped(tensor, ancestor))
 
 
 def _clipped(tensor: Tensor, ancestor: FakeQuantizer) -> Tensor:

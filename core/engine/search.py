@@ -121,7 +121,8 @@ def derive(
     network = build_found(space, scale, chosen, quantizer).to(batch.lr.device)
     inherit_weights(network, supernet.network, chosen)
     network.eval()
-    calibrate(network, lambda: network(batch.lr), ancestors(network, supernet.network, chosen))
+    before = ancestors(network, supernet.network, chosen)
+    calibrate(network, lambda: network(batch.lr), before, as_they_are=supernet.quantizer == quantizer)
     return network
 
 

@@ -48,6 +48,7 @@ class Supernet(nn.Module):
     """All networks of a space at once.
 
     Attributes:
+        quantizer: What stands for quantization in it.
         alpha: (slots, candidates) one real number a candidate; a slot with fewer is padded.
         mask: (slots, candidates) True where there is a candidate.
     """
@@ -56,6 +57,7 @@ class Supernet(nn.Module):
 
     def __init__(self, space: Space, scale: int, quantizer: Quantizer, form: Form = "merged") -> None:
         super().__init__()
+        self.quantizer = quantizer
         self.network = build_mixed(space, scale, quantizer, form)
         self.slots = {path: m for path, m in self.network.named_modules() if isinstance(m, MixedSlot)}
         self.candidates = {path: slot.candidates for path, slot in self.slots.items()}

@@ -16,11 +16,18 @@ def guard(space: Space) -> contextlib.AbstractContextManager[None]:
 
 
 def refuse_broken(space: Space, scale: int, size: tuple[int, int]) -> None:
-    """Refuse a space whose network does not run on an LR image of ``size``, or does not enlarge it by ``scale``.
+    """Refuse a space whose network does not run on an LR image, or does not enlarge it by ``scale``.
+
+    It is tried on one of ``size``, as when training, and on one a pixel larger, as a test image may be.
 
     Raises:
         InputError: It says what happens instead.
     """
+    for more in (0, 1):
+        _try(space, scale, (size[0] + more, size[1] + more))
+
+
+def _try(space: Space, scale: int, size: tuple[int, int]) -> None:
     chosen = {path: options[0] for path, options in slot_candidates(space, scale).items()}
     height, width = size
     where = f"the network of '{space.known_as}'"

@@ -1,15 +1,21 @@
 """What is wrong with a plugin, and what to do about it."""
 
 import importlib.metadata
+import importlib.util
 import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from qnas.core.errors import QnasError
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.plugins import Plugins
+from qnas.core.registry.registry import Entry
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,25 @@ def _loading(info: PluginInfo) -> Iterator[Finding]:
 def _components(info: PluginInfo, plugins: Plugins) -> Iterator[Finding]:
     for component in info.registered:
         kind, _, name = component.partition(" ")
+        registry = plugins.registries[kind]
         try:
-            plugins.registries[kind].load(name)
+            loaded = registry.load(name)
         except QnasError as error:
             cause = error.__cause__
             yield Finding(f"{error}{_place(cause, info)}", _advice(cause, info))
+        else:
+            yield from _presets(loaded, registry.entry(name), kind)
+
+
+def _presets(component: type[Any], entry: Entry, kind: str) -> Iterator[Finding]:
+    """Whether the fields that were registered with a name are fields, and may have these values."""
+    try:
+        component.model_validate({**entry.defaults, "name": entry.name})
+    except ValidationError as error:
+        for mistake in error.errors():
+            if mistake["type"] != "missing":  # a spec has to say it
+                field = ".".join(map(str, mistake["loc"]))
+                yield Finding(f"the {kind} '{entry.name}': {field}: {mistake['msg']}", "correct where it is registered")
 
 
 def _idle(info: PluginInfo) -> Iterator[Finding]:
@@ -78,14 +98,32 @@ def _place(cause: BaseException | None, info: PluginInfo) -> str:
         return f" ({cause.filename}:{cause.lineno})"
     origin = getattr(cause, "__cause__", None) or cause
     frames = traceback.extract_tb(origin.__traceback__) if origin else []
-    own = [frame for frame in frames if info.package in Path(frame.filename).with_suffix("").parts]
+    homes = _homes(info)
+    own = [frame for frame in frames if any(Path(frame.filename).is_relative_to(home) for home in homes)]
     return f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
 
 
+def _homes(info: PluginInfo) -> list[Path]:
+    """The folders, or the file, that its package is."""
+    spec = _spec(info.package)
+    if spec is None:
+        return []
+    folders = list(spec.submodule_search_locations or ())
+    return [Path(folder) for folder in folders or filter(None, [spec.origin])]
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(module)
+    except (ImportError, ValueError):  # it is half imported
+        return None
+
+
 def _advice(cause: BaseException | None, info: PluginInfo) -> str:
-    if isinstance(cause, ModuleNotFoundError):
-        missing = (cause.name or "").partition(".")[0]
-        return f"reinstall {info.distribution}" if missing == info.package else f"install {missing} beside it"
     if isinstance(cause, ImportError):
-        return f"another version of {(cause.name or 'it').partition('.')[0]} may be needed: pip check"
-    return "" if isinstance(cause, QnasError | None) else f"tell the authors of {info.distribution}"
+        missing = (cause.name or "").partition(".")[0]
+        if missing == info.package:
+            return f"correct its entry point, {info.target}, then install {info.distribution} again"
+        is_there = not missing or _spec(missing) is not None
+        return f"another version of {missing or 'it'} may be needed: pip check" if is_there else f"install {missing}"
+    return "" if isinstance(cause, QnasError | None) else f"mend it, or tell the authors of {info.distribution}"

@@ -11,19 +11,19 @@ class Events:
     """The event hooks. A plugin that fails in one is told of once, and hears no more: the run goes on."""
 
     def __init__(self) -> None:
-        self._manager = plugins().manager
+        self._plugins = plugins()
         self._failed: set[int] = set()
 
     def tell(self, hook: str, **facts: Any) -> None:
         """Call ``hook`` of every plugin."""
-        for heard in getattr(self._manager.hook, hook).get_hookimpls():
+        for heard in getattr(self._plugins.manager.hook, hook).get_hookimpls():
             if id(heard.plugin) not in self._failed:
                 self._call(hook, heard.plugin, facts)
 
     def _call(self, hook: str, plugin: object, facts: dict[str, Any]) -> None:
         try:
-            plugins().hook_of(plugin, hook)(**facts)
-        except Exception as error:  # a stranger's hook may raise anything
+            self._plugins.hook_of(plugin, hook)(**facts)
+        except (Exception, SystemExit) as error:  # a stranger's hook may raise anything
             self._failed.add(id(plugin))
-            name = self._manager.get_name(plugin)
-            warnings.warn(f"plugin '{name}' failed in {hook} and is told no more: {first_line(error)}", stacklevel=2)
+            name = self._plugins.manager.get_name(plugin)
+            warnings.warn(f"{name} failed in {hook} and is told no more: {first_line(error)}", stacklevel=2)

@@ -9,7 +9,8 @@ from qnas.core.errors import QnasError
 from qnas.core.registry import hookspecs
 
 _MARK = f"{hookspecs.PROJECT}_impl"
-_PREFIX = f"{hookspecs.PROJECT}_register_"
+_PREFIX = f"{hookspecs.PROJECT}_"
+_ALIKE = 0.8
 
 
 def hook_names() -> list[str]:
@@ -21,25 +22,25 @@ def refuse_odd_hooks(plugin: object) -> None:
     """Refuse a plugin of which a hook would never be called, or not as it is written.
 
     Raises:
-        QnasError: A hook does not exist, lacks its mark, or asks for what it is not given.
+        QnasError: A hook does not exist, lacks its mark, can't be called, or asks for what it is not given.
     """
+    if inspect.isclass(plugin):
+        raise QnasError(f"its entry point names the class {plugin.__qualname__}: it must name a module or an object")
     known = hook_names()
     for name, function in inspect.getmembers(plugin, inspect.isroutine):
         if hasattr(function, _MARK):
-            _refuse_unknown(name, known)
-            _refuse_arguments(name, function)
-        elif name in known or name.startswith(_PREFIX):
+            _refuse_unfit(getattr(function, _MARK)["specname"] or name, function, known)
+        elif name.startswith(_PREFIX) and difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE):
             raise QnasError(f"{name} is no hook without @qnas.hookimpl above it")
 
 
-def _refuse_unknown(name: str, known: list[str]) -> None:
+def _refuse_unfit(name: str, function: Callable[..., Any], known: list[str]) -> None:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"hooks: {', '.join(known)}"
         raise QnasError(f"no hook is named '{name}'; {hint}")
-
-
-def _refuse_arguments(name: str, function: Callable[..., Any]) -> None:
+    if inspect.iscoroutinefunction(function):
+        raise QnasError(f"{name} is async: it would never run")
     given = list(inspect.signature(getattr(hookspecs, name)).parameters)
     for parameter in inspect.signature(function).parameters.values():
         if parameter.default is parameter.empty and parameter.name not in given:

@@ -3,13 +3,15 @@
 import importlib.metadata
 import os
 import re
-from collections.abc import Iterable
+import warnings
+from collections.abc import Sequence
 
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, first_line
 from qnas.core.registry.hookspecs import PROJECT
 from qnas.core.registry.plugin_info import PluginInfo
 
 Found = tuple[importlib.metadata.EntryPoint, PluginInfo]
+_Named = tuple[importlib.metadata.Distribution, list[importlib.metadata.EntryPoint]]
 
 
 def installed() -> list[Found]:
@@ -18,24 +20,34 @@ def installed() -> list[Found]:
     Of a distribution that is there twice, what comes first on Python's path counts.
     """
     found: list[Found] = []
-    for distribution, *shadowed in _by_name().values():
-        behind = tuple(f"{other.version} in {_home(other)}" for other in shadowed)
-        for point in distribution.entry_points.select(group=PROJECT):
-            name, version, home = distribution.name, distribution.version, _home(distribution)
-            info = PluginInfo(point.name, name, version, point.value, home=home, shadowed=behind)
+    for (first, points), *behind in _by_name().values():
+        shadowed = tuple(f"{other.version} in {_home(other)}" for other, _ in behind)
+        for point in points:
+            info = PluginInfo(point.name, first.name, first.version, point.value, home=_home(first), shadowed=shadowed)
             found.append((point, info))
     return sorted(found, key=lambda item: (not item[1].is_ours, item[1].distribution, item[1].name))
 
 
-def _by_name() -> dict[str, list[importlib.metadata.Distribution]]:
+def _by_name() -> dict[str, list[_Named]]:
     """The distributions that have plugins, those of one name in the order of Python's path."""
-    named: dict[str, list[importlib.metadata.Distribution]] = {}
+    named: dict[str, list[_Named]] = {}
     for distribution in importlib.metadata.distributions():
-        if distribution.entry_points.select(group=PROJECT):
+        points = _points(distribution)
+        if points:
             same = named.setdefault(distribution.name, [])
-            if _home(distribution) not in map(_home, same):
-                same.append(distribution)
+            if all(_home(distribution) != _home(other) for other, _ in same):
+                same.append((distribution, points))
     return named
+
+
+def _points(distribution: importlib.metadata.Distribution) -> list[importlib.metadata.EntryPoint]:
+    """The plugins that it names; none where what it says of itself is damaged, whoever's it is."""
+    try:
+        return list(distribution.entry_points.select(group=PROJECT)) if distribution.name else []
+    except Exception as error:  # importlib.metadata raises what its parser happens to
+        where = getattr(distribution, "_path", _home(distribution))
+        warnings.warn(f"{where} is skipped: its metadata is damaged: {first_line(error)}", stacklevel=2)
+        return []
 
 
 def _home(distribution: importlib.metadata.Distribution) -> str:
@@ -48,19 +60,31 @@ def selection() -> list[str] | None:
     return None if listed is None else [name for name in re.split(r"[\s,]+", listed) if name]
 
 
-def is_selected(info: PluginInfo, names: list[str] | None) -> bool:
-    """Whether a plugin is to be loaded: what qnas ships always is."""
-    return names is None or info.is_ours or any(map(info.is_called, names))
+def selected(plugins: Sequence[PluginInfo], names: Sequence[str] | None) -> list[PluginInfo]:
+    """Those of the plugins that are to be loaded: all, or what qnas ships and what ``names`` says.
 
-
-def refuse_unknown(names: list[str] | None, plugins: Iterable[PluginInfo]) -> None:
-    """Refuse a selection with a name that no installed plugin has.
+    A name is that of a distribution; else it may be that of an entry point or a package, if only one distribution has
+    such: who is named is trusted.
 
     Raises:
-        InputError: It names those that are installed.
+        InputError: A name is not installed, and those that are stand in the message; or several could be meant.
     """
-    there = list(plugins)
-    for name in names or ():
-        if not any(info.is_called(name) for info in there):
-            others = ", ".join(dict.fromkeys(info.distribution for info in there if not info.is_ours)) or "none"
+    if names is None:
+        return list(plugins)
+    chosen = [info for info in plugins if info.is_ours]
+    for name in names:
+        meant = called(plugins, name)
+        distributions = list(dict.fromkeys(info.distribution for info in meant))
+        if not meant:
+            others = ", ".join(dict.fromkeys(info.distribution for info in plugins if not info.is_ours)) or "none"
             raise InputError(f"no installed plugin is called '{name}' (installed: {others})", "QNAS_PLUGINS")
+        if len(distributions) > 1:
+            raise InputError(f"'{name}' may be any of {', '.join(distributions)}: name one of these", "QNAS_PLUGINS")
+        chosen += meant
+    return chosen
+
+
+def called(plugins: Sequence[PluginInfo], name: str) -> list[PluginInfo]:
+    """The plugins of a distribution of that name; if there is none, of an entry point or a package."""
+    own = [info for info in plugins if info.is_of(name)]
+    return own or [info for info in plugins if info.is_called(name)]

@@ -29,8 +29,8 @@ class PluginInfo:
     version: str
     target: str
     error: str = ""
-    registered: list[str] = field(default_factory=list)
-    listens: list[str] = field(default_factory=list)
+    registered: tuple[str, ...] = ()
+    listens: tuple[str, ...] = ()
     home: str = ""
     shadowed: tuple[str, ...] = ()
     is_left_out: bool = False
@@ -55,6 +55,10 @@ class PluginInfo:
         if self.is_left_out:
             return f"{self} is left out by QNAS_PLUGINS"
         return f"{self} failed: {self.error}" if self.error else ""
+
+    def is_of(self, distribution: str) -> bool:
+        """Whether it is of that distribution; ``-`` and ``_`` are alike."""
+        return _plain(distribution) == _plain(self.distribution)
 
     def is_called(self, name: str) -> bool:
         """Whether ``name`` is that of its entry point, its distribution or its package; ``-`` and ``_`` are alike."""

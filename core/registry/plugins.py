@@ -12,9 +12,9 @@ import pluggy
 from qnas.core.errors import QnasError, first_line
 from qnas.core.registry import hookspecs
 from qnas.core.registry.hook_check import refuse_odd_hooks
-from qnas.core.registry.installed import Found, installed, is_selected, refuse_unknown, selection
+from qnas.core.registry.installed import Found, called, installed, selected, selection
 from qnas.core.registry.plugin_info import PluginInfo
-from qnas.core.registry.registry import Entry, Register, Registry
+from qnas.core.registry.registry import Entry, Register, Registry, quiet
 
 KINDS = (
     "space",
@@ -51,48 +51,58 @@ class Plugins:
 
     def called(self, name: str) -> list[PluginInfo]:
         """The plugins of that name, distribution or package."""
-        return [info for info in self.found if info.is_called(name)]
+        return called(self.found, name)
 
     def load(self, found: Iterable[Found], names: list[str] | None = None) -> None:
         """Load plugins, those of ``names`` if it is given; whatever is wrong with one is no matter to the others.
 
         One that fails is skipped with a warning: only a spec that needs it is stopped by it.
         """
-        for point, info in found:
-            self.found.append(self._load(point, info) if is_selected(info, names) else replace(info, is_left_out=True))
+        listed = list(found)
+        chosen = selected([info for _, info in listed], names)
+        for point, info in listed:
+            self.found.append(self.load_one(point, info) if info in chosen else replace(info, is_left_out=True))
 
-    def _load(self, point: EntryPoint, info: PluginInfo) -> PluginInfo:
+    def load_one(self, point: EntryPoint, info: PluginInfo) -> PluginInfo:
+        """Load one plugin, and say what is known of it then: a warning tells if it failed."""
         try:
-            self.add(point.load(), info)
+            with quiet():
+                return self.add(point.load(), info)
         except (Exception, SystemExit) as error:  # a stranger's module may raise anything
             reason = str(error) if isinstance(error, QnasError) else first_line(error)
             warnings.warn(f"{info} is skipped: {reason} (see: qnas doctor)", stacklevel=4)
             return replace(info, error=reason, cause=error)
-        return info
 
-    def add(self, plugin: object, info: PluginInfo) -> None:
+    def add(self, plugin: object, info: PluginInfo) -> PluginInfo:
         """Take in one plugin object and what it registers; nothing of it if something is wrong.
+
+        Returns:
+            What is known of it now.
 
         Raises:
             QnasError: It implements a hook that does not exist, its hook fails, or a name is taken.
         """
+        refuse_odd_hooks(plugin)
+        if self.manager.is_registered(plugin):
+            raise QnasError(f"it is the same as {self.manager.get_name(plugin)}")
+        self.manager.register(plugin, name=str(info))
         added: list[tuple[str, Entry]] = []
         try:
-            refuse_odd_hooks(plugin)
-            self.manager.register(plugin, name=f"{info.distribution}:{info.name}")
             for kind in KINDS:
                 self.hook_of(plugin, f"qnas_register_{kind}s")(register=self._register(kind, info, added))
         except (Exception, SystemExit) as error:  # a stranger's hook may raise anything
             for kind, entry in added:
                 self.registries[kind].remove(entry)
-            if self.manager.is_registered(plugin):
-                self.manager.unregister(plugin)
+            self.manager.unregister(plugin)
             if isinstance(error, QnasError):
                 raise
             raise QnasError(first_line(error)) from error
-        info.registered.extend(f"{kind} {entry.name}" for kind, entry in added)
-        hooks = (caller.name for caller in self.manager.get_hookcallers(plugin) or ())
-        info.listens.extend(sorted(name for name in hooks if not name.startswith("qnas_register_")))
+        hooks = sorted(caller.name for caller in self.manager.get_hookcallers(plugin) or ())
+        return replace(
+            info,
+            registered=tuple(f"{kind} {entry.name}" for kind, entry in added),
+            listens=tuple(name for name in hooks if not name.startswith("qnas_register_")),
+        )
 
     def hook_of(self, plugin: object, hook: str) -> pluggy.HookCaller:
         """A hook, for one plugin alone."""
@@ -105,6 +115,7 @@ class Plugins:
             self.registries[kind].add(entry)
             added.append((kind, entry))
 
+        register.__qualname__ = "register"  # by which an error names it
         return register
 
 
@@ -115,13 +126,15 @@ def plugins() -> Plugins:
     Raises:
         InputError: ``QNAS_PLUGINS`` lists what is not installed.
     """
-    loaded = find_plugins()
-    refuse_unknown(selection(), loaded.found)
-    return loaded
+    return find_plugins()
 
 
 def find_plugins() -> Plugins:
-    """The installed plugins that ``QNAS_PLUGINS`` selects, whatever is wrong with them."""
+    """The installed plugins that ``QNAS_PLUGINS`` selects, loaded now.
+
+    Raises:
+        InputError: It lists what is not installed.
+    """
     found = Plugins()
     found.load(installed(), selection())
     return found

@@ -3,14 +3,23 @@
 import contextlib
 import difflib
 import importlib
+import inspect
+import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from qnas.core.errors import InputError, QnasError
+from qnas.core.errors import InputError, QnasError, first_line
 from qnas.core.registry.hookspecs import PROJECT
 
 T = TypeVar("T")
+_TARGET = re.compile(r"[^\s:]+:[^\s:]+")
+
+
+def quiet() -> contextlib.AbstractContextManager[object]:
+    """A context in which what is printed does not get into the output: a module may print while it is imported."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 class Register(Protocol):
@@ -52,9 +61,12 @@ class Registry(Generic[T]):
         Two third parties have the same right to a name: from then on nobody can be given it.
 
         Raises:
-            QnasError: Another distribution, or the same one, registered the name already.
+            QnasError: It is no entry, or the name is taken.
         """
+        self._refuse_odd(entry)
         taken = self._entries.get(entry.name)
+        if taken is not None and taken.distribution == entry.distribution:
+            raise QnasError(f"it registers the {self.kind} '{entry.name}' twice: {taken.target} and {entry.target}")
         if taken is not None:
             clash = (
                 f"two {self.kind}s are named '{entry.name}': one of {taken.distribution} ({taken.target})"
@@ -65,9 +77,18 @@ class Registry(Generic[T]):
             raise QnasError(clash)
         self._entries[entry.name] = entry
 
+    def _refuse_odd(self, entry: Entry) -> None:
+        for what, value in (("name", entry.name), ("target", entry.target), ("summary", entry.summary)):
+            if not isinstance(value, str) or not (value or what == "summary"):
+                raise QnasError(f"it registers {self.kind} {entry.name!r} with the {what} {value!r}: that must be text")
+        if not _TARGET.fullmatch(entry.target):
+            message = f"it registers the {self.kind} '{entry.name}' as '{entry.target}': that must be 'module:Class'"
+            raise QnasError(message)
+
     def remove(self, entry: Entry) -> None:
         """Take out what :meth:`add` added."""
         del self._entries[entry.name]
+        self._contested.pop(entry.name, None)
 
     def entry(self, name: str) -> Entry:
         """The entry of that name.
@@ -94,12 +115,16 @@ class Registry(Generic[T]):
         module_name, _, attribute = entry.target.partition(":")
         who = f"the {self.kind} '{name}' of {entry.distribution}"
         try:
-            loaded: type[T] = getattr(importlib.import_module(module_name), attribute)
-        except Exception as error:  # a stranger's module may raise anything at import
-            raise QnasError(f"{who} can't be loaded from {entry.target}: {error}") from error
+            with quiet():
+                loaded: type[T] = getattr(importlib.import_module(module_name), attribute)
+        except (Exception, SystemExit) as error:  # a stranger's module may raise anything at import
+            raise QnasError(f"{who} can't be loaded from {entry.target}: {first_line(error)}") from error
         is_kind = isinstance(loaded, type) and getattr(loaded, "kind", None) == self.kind
         if not is_kind or "kind" in vars(loaded):  # the interface itself is none
             raise QnasError(f"{who} is no class of that kind: {entry.target}")
+        if inspect.isabstract(loaded):
+            lacking = ", ".join(sorted(getattr(loaded, "__abstractmethods__", ())))
+            raise QnasError(f"{who} lacks what it must define, {lacking}: {entry.target}")
         return loaded
 
     def loadable(self) -> Iterator[tuple[Entry, type[T]]]:

@@ -45,6 +45,7 @@ def plugin(name: str, wanted: Sequence[str], out: Path) -> None:
     kinds = _in_order(wanted)
     named = PluginName.parse(name)
     _refuse_taken(named, kinds)
+    _refuse_installed(named)
     folder = out / named.distribution
     _refuse_place(folder)
     write_folder(folder, plugin_files(named, kinds))
@@ -64,6 +65,18 @@ def _refuse_taken(name: "PluginName", kinds: Sequence[str]) -> None:
         for entry in registries.get(kind, ()):
             if entry.name == name.component:
                 raise InputError(f"{entry.distribution} has the {kind} '{entry.name}' already; choose another name")
+
+
+def _refuse_installed(name: "PluginName") -> None:
+    """To install the new plugin would replace what is there under that name."""
+    import importlib.metadata
+    import importlib.util
+
+    for distribution in importlib.metadata.distributions(name=name.distribution):
+        found = f"{distribution.name} {distribution.version}"
+        raise InputError(f"{found} is installed already: choose another name, or add to it what you want")
+    if importlib.util.find_spec(name.package):
+        raise InputError(f"there is a module '{name.package}' already: choose another name")
 
 
 def _refuse_place(folder: Path) -> None:

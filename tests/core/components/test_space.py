@@ -1,7 +1,12 @@
+from collections.abc import Mapping
+from typing import ClassVar
+
 import pytest
 from pydantic import ValidationError
+from torch import nn
 
 from qnas.core.components import SlotShape, Space, Widths
+from qnas.core.errors import QnasError
 
 
 def names(space: Space, role: str) -> list[str]:
@@ -65,3 +70,23 @@ def test_a_choice_that_stands_there_twice_is_refused(fields):
 
 def test_bits_are_numbers_or_pairs():
     assert space(bits=[2, [4, 8], 32]).bits == (Widths(2, 2), Widths(4, 8), Widths(32, 32))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({}, "states no candidates for the role 'body' of its slots"),
+        ({"body": ()}, "states no candidates for the role 'body' of its slots"),
+        ({"body": "conv3x3"}, "states 'conv3x3', which is no list, for the role 'body' of its slots"),
+        ({"body": ("conv3x3", "conv3x4")}, "in its candidates for the role 'body': .*did you mean 'conv3x3'"),
+    ],
+)
+def test_what_a_space_states_wrongly_is_told_of_the_space_not_of_the_spec(names, message):
+    class Odd(Space):
+        defaults: ClassVar[Mapping[str, tuple[str, ...]]] = names
+
+        def build(self, scale: int) -> nn.Module:
+            raise NotImplementedError
+
+    with pytest.raises(QnasError, match=f"^the space 'odd',? {message}"):
+        Odd(name="odd").offer("0", SlotShape("body", 3, 3))

@@ -80,7 +80,8 @@ def test_with_the_quantizer_of_the_search_the_found_network_is_the_supernet_at_o
     found = build_found(Space.of(RICH), 2, chosen, Quantizer.of(quantizer))
     inherit_weights(found, supernet.network, chosen)
     other = torch.rand_like(IMAGE)
-    calibrate(found.eval(), lambda: found(other), ancestors(found, supernet.network, chosen))
+    before = ancestors(found, supernet.network, chosen)
+    calibrate(found.eval(), lambda: found(other), before, as_they_are=True)
     expected = supernet(IMAGE, supernet.one_hot(chosen))
     torch.testing.assert_close(found(IMAGE), expected, rtol=1e-5, atol=1e-5)
 

@@ -39,18 +39,36 @@ def test_an_argument_that_a_hook_is_not_given_is_told_with_those_that_it_is():
         refuse_odd_hooks(odd)
 
 
-@pytest.mark.parametrize("name", ["qnas_step", "qnas_register_spaces", "qnas_register_kosts"])
+@pytest.mark.parametrize("name", ["qnas_step", "qnas_steps", "qnas_register_spaces", "qnas_register_kosts"])
 @pytest.mark.parametrize("mark", [lambda function: function, pluggy.HookimplMarker("another")])
 def test_a_hook_without_its_mark_is_told(name, mark):
     with pytest.raises(QnasError, match=f"{name} is no hook without @qnas.hookimpl above it"):
         refuse_odd_hooks(SimpleNamespace(**{name: mark(takes("register"))}))
 
 
+def test_a_class_is_no_plugin():
+    class Hooks:
+        pass
+
+    with pytest.raises(QnasError, match=r"names the class .*Hooks: it must name a module or an object"):
+        refuse_odd_hooks(Hooks)
+
+
+def test_a_hook_that_would_never_run_is_told():
+    async def qnas_step(step):
+        pass
+
+    with pytest.raises(QnasError, match="qnas_step is async: it would never run"):
+        refuse_odd_hooks(SimpleNamespace(qnas_step=hookimpl(qnas_step)))
+
+
 def test_what_is_right_passes():
     hooks = {
         "qnas_step": hookimpl(takes("metrics")),
         "qnas_stage_began": hookimpl(takes(default="every=2")),
+        "log_step": hookimpl(specname="qnas_step")(takes("step")),
         "helper": takes("anything"),
+        "qnas_helper": takes("anything"),
         "qnas_version": "1.0",
     }
     refuse_odd_hooks(SimpleNamespace(**hooks))

@@ -4,7 +4,7 @@ import pytest
 
 from qnas.core.errors import InputError
 from qnas.core.registry import PluginInfo, plugins
-from qnas.core.registry.installed import installed, refuse_unknown, selection
+from qnas.core.registry.installed import installed, selected, selection
 
 
 def install(site: Path, version: str, distribution: str = "qnas-ghost", target: str = "qnas_ghost.plugin") -> Path:
@@ -61,5 +61,22 @@ def test_a_selection_of_what_is_not_installed_is_an_error_that_names_what_is(tmp
     monkeypatch.setenv("QNAS_PLUGINS", "goast")
     with pytest.raises(InputError, match=r"QNAS_PLUGINS: .* is called 'goast' \(installed: qnas-ghost\)"):
         plugins.__wrapped__()
-    refuse_unknown(None, [])
-    refuse_unknown(["ghost"], ghosts())
+    assert selected(ghosts(), None) == selected(ghosts(), ["ghost"]) == ghosts()
+
+
+def test_a_distribution_is_what_its_name_means_whoever_else_uses_it():
+    own = PluginInfo("ghost", "qnas-ghost", "1.0", "qnas_ghost.plugin")
+    evil = PluginInfo("qnas-ghost", "evil", "1.0", "ghost.plugin")
+    assert selected([own, evil], ["qnas_ghost"]) == [own]
+    with pytest.raises(InputError, match="'ghost' may be any of qnas-ghost, evil: name one of these"):
+        selected([own, evil], ["ghost"])
+
+
+def test_a_distribution_with_damaged_metadata_is_skipped_with_a_warning(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(install(tmp_path, "1.0"))
+    information = tmp_path / "stranger-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[qnas]\n= = nothing ]\n[[\n")
+    with pytest.warns(UserWarning, match=r"stranger-1.0.dist-info is skipped: its metadata is damaged"):
+        assert [info.version for info in ghosts()] == ["1.0"]

@@ -111,7 +111,7 @@ def test_an_installed_distribution_is_found_by_its_entry_point(third_party):
     loaded = plugins.__wrapped__()
     mine = next(i for i in loaded.found if i.distribution == "qnas-third-party")
     assert (mine.name, mine.version, mine.target, mine.error) == ("mine", "1.2", "qnas_third_party", "")
-    assert mine.registered == ["cost doubled", "cost tenfold"]
+    assert mine.registered == ("cost doubled", "cost tenfold")
     assert loaded.registries["cost"].entry("doubled").distribution == "qnas-third-party"
 
 
@@ -127,9 +127,8 @@ def test_a_third_partys_component_is_as_good_as_a_shipped_one_in_a_spec(third_pa
 
 def test_a_plugin_object_can_be_added_by_hand_and_does_not_outlive_its_registry(third_party, monkeypatch):
     own = Plugins()
-    added = info("by-hand")
-    own.add(registering("halved", target="qnas_third_party:Doubled", factor=5), added)
-    assert added.registered == ["cost halved"]
+    added = own.add(registering("halved", target="qnas_third_party:Doubled", factor=5), info("by-hand"))
+    assert added.registered == ("cost halved",)
     with monkeypatch.context() as patch:
         patch.setattr("qnas.core.components.component.plugins", lambda: own)
         assert Cost.of("halved").factor == 5
@@ -217,6 +216,42 @@ def test_a_plugin_that_clashes_leaves_nothing_behind():
     with pytest.raises(QnasError):
         own.add(registering("extra", "bits"), info("second"))
     assert [e.name for e in own.registries["cost"]] == ["bits"]
+
+
+def test_two_names_of_one_plugin_are_told_and_the_first_stays():
+    heard = []
+
+    def qnas_step(step):
+        heard.append(step)
+
+    one = plugin(qnas_step=qnas_step, qnas_register_costs=lambda register: None)
+    own = Plugins()
+    own.add(one, info("first"))
+    with pytest.raises(QnasError, match="it is the same as plugin 'first' of dist-first"):
+        own.add(one, info("second"))
+    own.manager.hook.qnas_step(folder=None, stage="train", step=7, metrics={})
+    assert heard == [7]
+
+
+def test_a_hook_may_wrap_others():
+    heard = []
+
+    def qnas_step(step):
+        heard.append("before")
+        yield
+        heard.append("after")
+
+    own = Plugins()
+    module = ModuleType("a_plugin")
+    module.qnas_step = hookimpl(wrapper=True)(qnas_step)
+    own.add(module, info("wrapping"))
+
+    def plain(step):
+        heard.append(step)
+
+    own.add(plugin(qnas_step=plain), info("plain"))
+    own.manager.hook.qnas_step(folder=None, stage="train", step=1, metrics={})
+    assert heard == ["before", 1, "after"]
 
 
 def test_components_of_different_kinds_may_share_a_name():

@@ -78,7 +78,7 @@ def test_a_name_registered_twice_names_both_distributions_and_changes_nothing():
 def test_one_distribution_can_not_register_a_name_twice_either():
     registry: Registry[object] = Registry("cost")
     registry.add(entry("bits"))
-    with pytest.raises(QnasError, match="two costs are named 'bits'"):
+    with pytest.raises(QnasError, match="it registers the cost 'bits' twice: nowhere:Thing and nowhere:Thing"):
         registry.add(entry("bits"))
 
 
@@ -89,6 +89,8 @@ def test_one_distribution_can_not_register_a_name_twice_either():
         pytest.param("class Other: pass", id="missing class"),
         pytest.param("raise RuntimeError('no driver')", id="any exception at import"),
         pytest.param("class Thing(:", id="syntax error"),
+        pytest.param("raise SystemExit(3)", id="leaves the process"),
+        pytest.param("raise RuntimeError('one line\\nand another')", id="says several lines"),
     ],
 )
 def test_a_component_that_can_not_be_imported_is_named_with_its_distribution(module, source):
@@ -99,14 +101,58 @@ def test_a_component_that_can_not_be_imported_is_named_with_its_distribution(mod
         registry.load("thing")
     for part in ("cost 'thing'", "dist-broken", "broken_thing:Thing"):
         assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("target", [":Thing", ""])
-def test_a_target_without_a_module_is_an_error_of_the_plugin(target):
+def test_what_a_module_prints_as_it_is_imported_is_not_in_the_output(module, capsys):
+    name = module("loud_thing", "print('welcome')\nclass Cost: kind = 'cost'\nclass Thing(Cost): pass")
     registry: Registry[object] = Registry("cost")
-    registry.add(entry("thing", target))
-    with pytest.raises(QnasError, match="the cost 'thing' of dist-a can't be loaded"):
+    registry.add(entry("thing", f"{name}:Thing"))
+    registry.load("thing")
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "welcome\n")
+
+
+def test_a_class_that_lacks_what_it_must_define_is_told(module):
+    source = "import abc\nclass Cost(abc.ABC):\n  kind = 'cost'\n  @abc.abstractmethod\n  def count(self): ...\n"
+    name = module("half_thing", f"{source}class Thing(Cost): pass")
+    registry: Registry[object] = Registry("cost")
+    registry.add(entry("thing", f"{name}:Thing"))
+    with pytest.raises(
+        QnasError, match="the cost 'thing' of dist-a lacks what it must define, count: half_thing:Thing"
+    ):
         registry.load("thing")
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "summary", "message"),
+    [
+        ("thing", ":Thing", "A thing", "as ':Thing': that must be 'module:Class'"),
+        ("thing", "module.Thing", "A thing", "as 'module.Thing': that must be 'module:Class'"),
+        ("thing", "", "A thing", "with the target '': that must be text"),
+        ("thing", Entry, "A thing", "with the target <class .*Entry'>: that must be text"),
+        (None, "a:A", "A thing", "it registers cost None with the name None: that must be text"),
+        ("thing", "a:A", None, "with the summary None: that must be text"),
+    ],
+)
+def test_what_is_no_entry_is_refused(name, target, summary, message):
+    registry: Registry[object] = Registry("cost")
+    with pytest.raises(QnasError, match=message):
+        registry.add(Entry(name, target, summary, "dist-a"))
+    assert not list(registry)
+
+
+def test_a_name_is_claimed_no_more_once_who_had_it_is_gone():
+    registry: Registry[object] = Registry("cost")
+    first = entry("bits", "a:A", "dist-a")
+    registry.add(first)
+    with pytest.raises(QnasError):
+        registry.add(entry("bits", "b:B", "dist-b"))
+    with pytest.raises(InputError, match="two costs are named 'bits'"):
+        registry.entry("bits")
+    registry.remove(first)
+    registry.add(entry("bits", "c:C", "dist-c"))
+    assert registry.entry("bits").target == "c:C"
 
 
 def test_a_class_is_named_by_the_entry_that_changes_none_of_its_defaults():

@@ -1,0 +1,42 @@
+"""What errors of others' code are told as."""
+
+import sys
+
+import pytest
+from pydantic import BaseModel
+
+from qnas.core.errors import InputError, first_line, in_one_line
+
+
+@pytest.fixture
+def theirs(tmp_path, monkeypatch):
+    """A module that somebody else wrote."""
+    source = "import json\nimport torch\n\ndef fail():\n    return json.loads('[')\n\ndef misfit():\n"
+    (tmp_path / "their_nets.py").write_text(f"{source}    return torch.ones(2) @ torch.ones(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import their_nets
+
+    yield their_nets
+    del sys.modules["their_nets"]
+
+
+@pytest.mark.parametrize(("name", "line"), [("fail", 5), ("misfit", 8)])
+def test_the_place_is_the_last_in_their_code(name, line, theirs):
+    with pytest.raises(InputError) as caught, in_one_line("it fails"):
+        getattr(theirs, name)()
+    assert str(caught.value).startswith("it fails: ")
+    assert str(caught.value).endswith(f" ({theirs.__file__}:{line})")
+
+
+def test_of_an_invalid_field_what_is_wrong_is_told():
+    class Model(BaseModel):
+        width: int
+
+    with pytest.raises(ValueError) as caught:
+        Model(width="wide")
+    assert first_line(caught.value).startswith("width: Input should be a valid integer")
+
+
+@pytest.mark.parametrize(("error", "told"), [(ValueError("a\nb"), "ValueError: a"), (KeyError(), "KeyError")])
+def test_others_are_told_by_their_first_line(error, told):
+    assert first_line(error) == told
