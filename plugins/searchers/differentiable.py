@@ -1,5 +1,6 @@
 """The differentiable search of QuantNAS: alternating gradient steps on the architecture and on the weights."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from qnas.core.components import Searcher, invalid
+from qnas.core.components import Cost, Searcher, invalid
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.engine.optimizer import adam
@@ -134,7 +135,16 @@ class AlternatingSearch:
             self._judge(step, epoch, mean_loss(losses, step))
         if self.best is None:
             raise RuntimeError("an epoch is always left to search in")
+        self._warn_of_the_cheapest(self.best.architecture)
         return self._outcome(self.best)
+
+    def _warn_of_the_cheapest(self, found: Architecture) -> None:
+        """Say it where no slot was worth more than its cheapest candidate: the price may have decided alone."""
+        table = self.task.prices[Cost.of("bitops")]
+        cost = float(table.expected(self.supernet.one_hot(found.candidates())))
+        if cost == table.lowest < table.highest:
+            message = "the search found the cheapest network of the space: if you want a better one for more BitOps"
+            warnings.warn(f"{message}, lower the weight of the cost (regularizers.cost.weight)", stacklevel=2)
 
     def _outcome(self, best: _Best) -> SearchOutcome:
         end = self.settings.final_temperature

@@ -1,9 +1,10 @@
 import math
+import warnings
 
 import pytest
 import torch
 
-from qnas.core.components import Searcher
+from qnas.core.components import Regularizer, Searcher
 from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
 
 
@@ -136,3 +137,15 @@ def test_weight_decay_spares_what_quantizers_learn(make_task):
     assert {decay[i] for i in steps} == {0}
     assert {decay[id(p)] for p in search.supernet.weights() if id(p) not in steps} == {0.1}
     assert id(search.supernet.alpha) not in decay
+
+
+def test_a_search_that_took_the_cheapest_of_everything_says_so(make_task):
+    dear = {"cost": Regularizer.of({"name": "cost", "weight": 1e4})}
+    with pytest.warns(UserWarning, match="found the cheapest network of the space: .* lower the weight of the cost"):
+        AlternatingSearch(settings(alpha_learning_rate=1.0), make_task(regularizers=dear)).run()
+
+
+def test_a_search_that_weighed_more_than_the_price_says_nothing(make_task):
+    free = {"cost": Regularizer.of({"name": "cost", "weight": 0.0})}
+    with warnings.catch_warnings(action="error"):
+        AlternatingSearch(settings(), make_task(regularizers=free)).run()
