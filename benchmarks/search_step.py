@@ -124,6 +124,7 @@ def like(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 def floor(step: Step) -> Step:
     """The convolutions of an iteration alone."""
+    step()  # the first counts the space, by convolutions too
     with Convolutions() as convolutions:
         step()
 

@@ -1,0 +1,72 @@
+"""The benchmarks run, on sizes far too small to mean anything, and write what they print. Nothing here is a time."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+NAMES = ("rounds", "search_step", "train_step", "memory", "data")
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch):
+    """Imports a benchmark as a script would be, made small."""
+    monkeypatch.syspath_prepend(FOLDER)
+
+    def load(name: str):
+        search_step = importlib.import_module("search_step")
+        for constant, value in {
+            "PATCH": 8,
+            "BATCH": 1,
+            "SPACE": {**search_step.SPACE, "channels": 6, "cells": 1},
+        }.items():
+            monkeypatch.setattr(search_step, constant, value)
+        return importlib.import_module(name)
+
+    yield load
+    for name in NAMES:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(("name", "ratios"), [("search_step", 8), ("train_step", 9), ("data", 2)])
+def test_a_benchmark_prints_its_ratios_and_writes_them(name: str, ratios: int, benchmark, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    done = CliRunner().invoke(benchmark(name).main, ["--rounds", "2", "--threads", "1", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    written = json.loads(out.read_text())
+    assert len(written["ratios"]) == ratios
+    assert all(len(seconds) == 2 for seconds in written["seconds"].values())
+    for target in written["ratios"]:
+        assert f"{target['ratio']:.3f}" in done.output
+    assert ("met" in done.output) or ("missed" in done.output)
+
+
+def test_the_floor_is_the_convolutions_of_an_iteration(benchmark) -> None:
+    search_step = benchmark("search_step")
+    step = search_step.iteration()
+    step()  # the first counts the space
+    with search_step.Convolutions() as found:
+        step()
+    # Head, upsample and tail have one merged convolution a slot, the skip too; the two of the chain have four more
+    # each, beside the merged one. An iteration runs them twice.
+    assert len(found.noted) == 2 * (2 + 1 + 2 + 1 + 2 * 5)
+
+
+def test_ratios_are_medians_over_rounds(benchmark) -> None:
+    rounds = benchmark("rounds")
+    assert rounds.ratio({"a": [1.0, 9.0, 4.0], "b": [1.0, 3.0, 2.0]}, "a", "b") == 2
+    order = []
+    timed = rounds.interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 2, warmup=0)
+    assert order == ["a", "b", "b", "a"]
+    assert all(len(seconds) == 2 for seconds in timed.values())
+
+
+def test_memory_is_what_a_process_grows_by() -> None:
+    code = "import memory; kept = []; print(memory.growth(lambda: lambda: kept.append(b'x' * 10**7)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=FOLDER, check=True, capture_output=True, text=True)
+    assert 3e7 < int(done.stdout) < 8e7  # four blocks, give or take what it had and gave back
