@@ -3,8 +3,10 @@
 import shutil
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import yaml
 
 from qnas.core.engine.device import choose_device
 from qnas.core.engine.environment import environment
@@ -102,5 +104,24 @@ def _make(folder: RunFolder, spec: Spec, facts: Mapping[str, Any]) -> None:
 
 
 def _refuse_other_spec(spec: Spec, folder: RunFolder) -> None:
-    if folder.read_text("spec.yaml") != dump_spec(spec):
-        raise InputError("the spec is not the one that this run began with (its spec.yaml)", str(folder.path))
+    before, now = folder.read_text("spec.yaml"), dump_spec(spec)
+    if before != now:
+        what = f"the spec is not the one that this run began with (its spec.yaml): {_first_difference(before, now)}"
+        raise InputError(what, str(folder.path))
+
+
+def _first_difference(before: str, now: str) -> str:
+    try:
+        return next(_differences(yaml.safe_load(before), yaml.safe_load(now)), "it is written otherwise")
+    except yaml.YAMLError:
+        return "it is damaged"
+
+
+def _differences(before: Any, now: Any, field: str = "") -> Iterator[str]:
+    """The fields that differ, each with both values."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        if before != now:
+            yield f"{field or 'it'} was {before} and is {now}"
+        return
+    for key in {**before, **now}:
+        yield from _differences(before.get(key), now.get(key), f"{field}.{key}" if field else str(key))

@@ -115,7 +115,9 @@ def test_resume_refuses_another_spec_and_a_folder_without_a_run(
 ) -> None:
     capsys.readouterr()
     assert invoke(["run", str(tiny), "--out", str(out), "--resume", "--set", "seed=5"]) == 2
-    assert "not the one that this run began with" in capsys.readouterr().err
+    assert "not the one that this run began with (its spec.yaml): seed was 0 and is 5" in capsys.readouterr().err
+    assert invoke(["run", str(tiny), "--out", str(out), "--resume", "--set", "space.bits=[8]"]) == 2
+    assert "space.bits was [4, 8] and is [8]" in capsys.readouterr().err
     assert invoke(["run", str(tiny), "--out", str(tiny.parent / "none"), "--resume"]) == 2
     assert "there is no run to resume" in capsys.readouterr().err
 
