@@ -12,11 +12,6 @@ from qnas.core.components import Block, Operation, Quantizer, Space, Widths
 from qnas.core.network import Architecture, Candidate, Slot, fill, find_slots
 from qnas.core.registry import PluginInfo, hookimpl, plugins
 
-BLOCKS = [
-    entry.name
-    for entry in plugins().registries["block"]
-    if not any(f.is_required() for f in plugins().registries["block"].load(entry.name).model_fields.values())
-]
 ACTIVATIONS = {
     "none": lambda x: x,
     "relu": F.relu,

@@ -8,6 +8,9 @@ from qnas.core.components import Block, Residual
 from qnas.core.network import Slot
 from qnas.testing import check_block
 
+from . import broken
+from .broken import Behind, attended, mixed, related
+
 
 class Single(Block):
     """Keeps it; most others break it by one thing."""
@@ -29,28 +32,6 @@ class Shuffle(Block):
 
     def build(self, channels, activation):
         return Slot("squeeze", channels, 2 * channels, activation=activation, native="conv1x1")
-
-
-class Behind(nn.Module):
-    """A module, and what is done with its output."""
-
-    def __init__(self, inner, then):
-        super().__init__()
-        self.inner = inner
-        self.then = then
-
-    def forward(self, features):
-        return self.then(self.inner(features))
-
-
-class Silent(Single):
-    def unfit(self, channels):
-        return None
-
-
-class Nowhere(Single):
-    def unfit(self, channels):
-        return f"not {channels}"
 
 
 class Unstated(Single):
@@ -78,23 +59,9 @@ class SmallestIsTwelve(Single):
         return Behind(super().build(channels, activation), lambda x: x / (x.shape[-1] >= 12))
 
 
-class Twofold(Single):
-    def build(self, channels, activation):
-        module = Behind(super().build(channels, activation), lambda x: x)
-        module.forward = lambda x: module.inner(x) if x.is_meta else (module.inner(x) + module.inner(x)) / 2
-        return module
-
-
 class Unsigned(Single):
     def build(self, channels, activation):
         return Slot("body", channels, channels, activation=activation, signed=False)
-
-
-class Unread(Single):
-    def build(self, channels, activation):
-        module = Behind(super().build(channels, activation), lambda x: x)
-        module.gain = nn.Parameter(torch.ones(1))
-        return module
 
 
 class Detached(Single):
@@ -104,9 +71,25 @@ class Detached(Single):
         )
 
 
-class Random(Single):
+class Blind(Single):
+    """Does not look at what it is given, though a gradient of zeros gets there."""
+
     def build(self, channels, activation):
-        return Behind(super().build(channels, activation), lambda x: x + torch.randn_like(x))
+        return nn.Sequential(
+            Behind(nn.Identity(), lambda x: torch.ones_like(x) + 0 * x), super().build(channels, "none")
+        )
+
+
+class Mixed(Single):
+    def build(self, channels, activation):
+        return Behind(super().build(channels, activation), mixed, weight=torch.eye(channels))
+
+
+class Attentive(Single):
+    """Keeps it: no layer multiplies features with each other."""
+
+    def build(self, channels, activation):
+        return Behind(super().build(channels, activation), lambda x: related(attended(x)))
 
 
 class Unfitting(Shuffle):
@@ -120,7 +103,7 @@ class Crashing(Single):
         return Slot("body", channels, channels, activation={"relu": activation}[activation])
 
 
-@pytest.mark.parametrize("component", [Single, Shuffle])
+@pytest.mark.parametrize("component", [Single, Shuffle, Attentive])
 def test_one_that_keeps_it_passes(registered, component):
     check_block(registered(component))
 
@@ -128,21 +111,18 @@ def test_one_that_keeps_it_passes(registered, component):
 @pytest.mark.parametrize(
     ("component", "message"),
     [
-        (Silent, "with 3 channels: unfit gives None, no text"),
-        (Nowhere, r"it fits none of \(3, 4, .*\) channels; 64: not 64"),
+        (Mixed, broken.HIDDEN),
         (Unstated, "its slot 'block' has the role 'skip', which it does not state"),
         (Unnatural, "its slot 'block' can't hold its original operation: 2 groups don't divide 3 -> 3 channels"),
         (Wider, r"^the block 'wider': with 3 .*: its output is \(2, 4, 17, 22\), not \(2, 3, 17, 22\)$"),
         (Smaller, r"its output is \(2, 3, 17, 21\), not \(2, 3, 17, 22\)"),
         (SmallestIsTwelve, "its output has values that are not finite"),
-        (Twofold, "BitOps are counted of a network that has"),
         (
             Unsigned,
             "with 3 channels and prelu: its slot 'block' reads -.*, and says that what it reads is never negative",
         ),
-        (Unread, "no gradient reaches block.gain"),
         (Detached, "no gradient reaches its input"),
-        (Random, "in evaluation it does not give the same again"),
+        (Blind, "with 64 channels and relu at 32 bits: the gradient of its input is zero"),
         (
             Unfitting,
             "in a network: body.0: 'unfitting' can't stand here: its plain residual can't add 16",
@@ -153,3 +133,23 @@ def test_one_that_keeps_it_passes(registered, component):
 def test_what_breaks_it_is_told(registered, component, message):
     with pytest.raises(AssertionError, match=message):
         check_block(registered(component))
+
+
+@pytest.mark.parametrize(("around", "message"), broken.MODULES.values(), ids=broken.MODULES)
+def test_a_broken_module_is_told(registered, around, message):
+    class Around(Single):
+        def build(self, channels, activation):
+            return around(super().build(channels, activation))
+
+    with pytest.raises(AssertionError, match=f"channels and relu.*: {message}"):
+        check_block(registered(Around))
+
+
+@pytest.mark.parametrize(("answer", "message"), broken.UNFIT.values(), ids=broken.UNFIT)
+def test_one_that_fits_nowhere_is_told(registered, answer, message):
+    class Nowhere(Single):
+        def unfit(self, channels):
+            return answer
+
+    with pytest.raises(AssertionError, match=message):
+        check_block(registered(Nowhere))

@@ -21,6 +21,11 @@ class Fractional(Cost):
         return convolution.weights * convolution.weight_bits / 8
 
 
+class Logical(Cost):
+    def of_convolution(self, convolution):
+        return convolution.weight_bits > 2
+
+
 class Negative(Cost):
     def of_convolution(self, convolution):
         return convolution.weights - 1000
@@ -56,6 +61,7 @@ def test_one_that_keeps_it_passes(registered):
     ("component", "message"),
     [
         (Fractional, r"^the cost 'fractional': of ConvolutionShape\(.*it costs \d+\.\d, no whole number"),
+        (Logical, r"weight_bits=2, .*it costs False, no whole number \(int\)$"),
         (Negative, r"it costs -\d+, less than nothing$"),
         (Falling, r"activation_bits=4, .*: it costs \d+, less than the \d+ of fewer bits"),
         (Free, "^the cost 'free': no convolution costs anything$"),

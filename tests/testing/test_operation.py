@@ -10,6 +10,9 @@ from torch import nn
 from qnas.core.components import Operation, Unquantized
 from qnas.testing import check_operation
 
+from . import broken
+from .broken import Behind, attended, mixed
+
 
 class Single(Operation):
     """Keeps it; most others break it by one thing."""
@@ -41,18 +44,6 @@ class Nothing(Operation):
         return nn.AvgPool2d(3, slot.stride, 1)
 
 
-class Behind(nn.Module):
-    """A module, and what is done with its output."""
-
-    def __init__(self, inner, then):
-        super().__init__()
-        self.inner = inner
-        self.then = then
-
-    def forward(self, features):
-        return self.then(self.inner(features))
-
-
 class Wider(Operation):
     def build(self, slot, layers):
         return layers.conv(slot.in_channels, slot.out_channels + 1, 3, stride=slot.stride)
@@ -63,11 +54,6 @@ class Strideless(Operation):
         return layers.conv(slot.in_channels, slot.out_channels, 3)
 
 
-class Infinite(Single):
-    def build(self, slot, layers):
-        return Behind(super().build(slot, layers), lambda x: x / 0)
-
-
 class Unquantized3x3(Operation):
     def build(self, slot, layers):
         return nn.Conv2d(slot.in_channels, slot.out_channels, 3, slot.stride, 1)
@@ -76,6 +62,42 @@ class Unquantized3x3(Operation):
 class Transposed(Single):
     def build(self, slot, layers):
         return nn.Sequential(super().build(slot, layers), nn.ConvTranspose2d(slot.out_channels, slot.out_channels, 1))
+
+
+class Dense(Operation):
+    """A 1 x 1 convolution that is not called one."""
+
+    quantized: ClassVar[bool] = False
+
+    def unfit(self, slot):
+        return "" if slot.stride == 1 else "it keeps the size"
+
+    def build(self, slot, layers):
+        linear = nn.Linear(slot.in_channels, slot.out_channels)
+        return nn.Sequential(
+            Behind(nn.Identity(), lambda x: x.movedim(1, -1)), Behind(linear, lambda x: x.movedim(-1, 1))
+        )
+
+
+class Mixed(Single):
+    def build(self, slot, layers):
+        return Behind(super().build(slot, layers), mixed, weight=torch.eye(slot.out_channels))
+
+
+class Multiplied(Single):
+    """As a linear layer does it."""
+
+    def build(self, slot, layers):
+        def multiplied(features, weight, bias):
+            return F.linear(features.movedim(1, -1), weight, bias).movedim(-1, 1)
+
+        channels = slot.out_channels
+        return Behind(super().build(slot, layers), multiplied, weight=torch.eye(channels), bias=torch.ones(channels))
+
+
+class Attentive(Single):
+    def build(self, slot, layers):
+        return Behind(super().build(slot, layers), attended)
 
 
 class Wordy(Single):
@@ -97,21 +119,6 @@ class Idle(Single):
         return module
 
 
-class Hidden(Single):
-    def build(self, slot, layers):
-        kernel = torch.ones(slot.out_channels, slot.out_channels, 1, 1)
-        return Behind(super().build(slot, layers), lambda x: F.conv2d(x, kernel.to(x)))
-
-
-class Twofold(Single):
-    """Runs twice where values are real, once where they are not."""
-
-    def build(self, slot, layers):
-        module = Behind(super().build(slot, layers), lambda x: x)
-        module.forward = lambda x: module.inner(x) if x.is_meta else (module.inner(x) + module.inner(x)) / 2
-        return module
-
-
 class Hooked(Single):
     """One bare convolution, of which merging leaves a part out."""
 
@@ -127,28 +134,6 @@ class Secretive(Single):
 
 class Boastful(Nothing):
     quantized: ClassVar[bool] = True
-
-
-class Silent(Single):
-    def unfit(self, slot):
-        return None
-
-
-class Nowhere(Single):
-    def unfit(self, slot):
-        return "it is not for you"
-
-
-class Random(Single):
-    def build(self, slot, layers):
-        return Behind(super().build(slot, layers), lambda x: x + torch.randn_like(x))
-
-
-class Unread(Single):
-    def build(self, slot, layers):
-        module = Behind(super().build(slot, layers), lambda x: x)
-        module.gain = nn.Parameter(torch.ones(1))
-        return module
 
 
 class Detached(Single):
@@ -181,21 +166,18 @@ def test_one_that_keeps_it_passes(registered, component):
     [
         (Wider, r"in a body slot of 6 -> 6 .*: its output is \(2, 7, 9, 7\), not \(2, 6, 9, 7\)$"),
         (Strideless, r"with stride 2 .*: its output is \(2, 6, 9, 7\), not \(2, 6, 5, 4\)$"),
-        (Infinite, "its output has values that are not finite"),
         (Unquantized3x3, "its Conv2d is not made by layers.conv"),
         (Transposed, "its ConvTranspose2d is not made by layers.conv"),
+        (Dense, "its Linear is not made by layers.conv"),
+        (Mixed, broken.HIDDEN),
+        (Multiplied, broken.HIDDEN),
+        (Attentive, broken.HIDDEN),
         (Wordy, r"a convolution reads \d+ different values at 3 bits: what comes between"),
         (Precise, r"a convolution holds 54 different weights at 2 bits"),
         (Idle, "one of its convolutions never runs"),
-        (Hidden, r"its layers multiply \d+ times, its convolutions \d+: one is in no layer"),
-        (Twofold, "BitOps are counted of a network that has"),
         (Hooked, "merged with other operations in the supernet, it does something else"),
         (Secretive, "it has a convolution, and says that it has nothing to quantize"),
         (Boastful, "it has no convolution: it should say quantized = False"),
-        (Silent, "unfit gives None, no text"),
-        (Nowhere, "it fits none of 16 usual slots; the first: it is not for you"),
-        (Random, "in evaluation it does not give the same again"),
-        (Unread, "no gradient reaches operation.gain"),
         (Detached, "no gradient reaches activation.quantizer.log_step"),
         (Constant, "the gradient of activation.quantizer.log_step is zero"),
         (Steep, "the gradient of .* is not finite"),
@@ -205,3 +187,23 @@ def test_one_that_keeps_it_passes(registered, component):
 def test_what_breaks_it_is_told(registered, component, message):
     with pytest.raises(AssertionError, match=message):
         check_operation(registered(component))
+
+
+@pytest.mark.parametrize(("around", "message"), broken.MODULES.values(), ids=broken.MODULES)
+def test_a_broken_module_is_told(registered, around, message):
+    class Around(Single):
+        def build(self, slot, layers):
+            return around(super().build(slot, layers))
+
+    with pytest.raises(AssertionError, match=f"in a body slot of 6 -> 6 channels with stride 1 behind relu: {message}"):
+        check_operation(registered(Around))
+
+
+@pytest.mark.parametrize(("answer", "message"), broken.UNFIT.values(), ids=broken.UNFIT)
+def test_one_that_fits_nowhere_is_told(registered, answer, message):
+    class Nowhere(Single):
+        def unfit(self, slot):
+            return answer
+
+    with pytest.raises(AssertionError, match=message):
+        check_operation(registered(Nowhere))

@@ -14,6 +14,9 @@ import qnas
 from qnas.core.network import FilledSlot
 from qnas.testing import check_space
 
+from . import broken
+from .broken import Behind, attended, blurred, mixed
+
 
 class Network(nn.Module):
     """What somebody wrote who knew nothing of qnas."""
@@ -27,11 +30,40 @@ class Network(nn.Module):
         return self.enlarge(self.body(image))
 
 
-def test_the_space_of_a_foreign_network_keeps_it(monkeypatch):
+class Frozen(Network):
+    """Begins with a layer that is not trained, as EDSR does."""
+
+    def __init__(self, scale: int = 2) -> None:
+        super().__init__(scale)
+        self.shift = nn.Conv2d(3, 3, 1).requires_grad_(False)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return super().forward(self.shift(image))
+
+
+class Attentive(Network):
+    """Multiplies with weights that are in no layer, of which the space's notices speak."""
+
+    def __init__(self, scale: int = 2) -> None:
+        super().__init__(scale)
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.last = nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        features = self.first(image)
+        tokens = features.flatten(2).transpose(1, 2)
+        attended, _ = self.attention(tokens, tokens, tokens)
+        return super().forward(self.last(attended.transpose(1, 2).reshape(features.shape)))
+
+
+@pytest.mark.parametrize("network", [Network, Frozen, Attentive])
+def test_the_space_of_a_foreign_network_keeps_it(monkeypatch, network):
     home = ModuleType("foreign_networks")
-    home.Network = Network
+    setattr(home, network.__name__, network)
     monkeypatch.setitem(sys.modules, home.__name__, home)
-    check_space({"name": "module", "target": "foreign_networks:Network", "scale_argument": "scale"})
+    target = f"{home.__name__}:{network.__name__}"
+    check_space({"name": "module", "target": target, "scale_argument": "scale"})
 
 
 class Chain(qnas.Space):
@@ -61,56 +93,49 @@ class Larger(Chain):
         return super().build(2)
 
 
-class Beside(nn.Module):
-    """A parameter that nothing reads."""
+class Blind(Chain):
+    """Makes the same of every image."""
+
+    def build(self, scale: int) -> nn.Module:
+        return nn.Sequential(Behind(nn.Identity(), torch.ones_like), super().build(scale))
+
+
+class Mixed(Chain):
+    def build(self, scale: int) -> nn.Module:
+        return Behind(super().build(scale), mixed, weight=torch.eye(3))
+
+
+class Told(Chain):
+    """Says what is in no count."""
+
+    def notices(self, scale: int) -> tuple[str, ...]:
+        return ("it blurs, which is not counted",)
+
+    def build(self, scale: int) -> nn.Module:
+        return Behind(super().build(scale), blurred, kernel=torch.rand(1, 1, 3, 3))
+
+
+class SelfAttentive(Chain):
+    """Multiplies features with each other, which no layer does."""
+
+    def build(self, scale: int) -> nn.Module:
+        return Behind(super().build(scale), attended)
+
+
+class Gate(nn.Module):
+    """A ReLU that lets all through or nothing."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.unread = nn.Parameter(torch.zeros(1))
+        self.register_buffer("shift", torch.where(torch.rand(1) < 0.5, 100.0, -100.0))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x
+        return torch.relu(x + self.shift)
 
 
-class Unread(Chain):
+class Shut(Chain):
     def build(self, scale: int) -> nn.Module:
-        return nn.Sequential(super().build(scale), Beside())
-
-
-class Noisy(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + torch.randn_like(x)
-
-
-class Random(Chain):
-    def build(self, scale: int) -> nn.Module:
-        return nn.Sequential(super().build(scale), Noisy())
-
-
-class Twofold(nn.Module):
-    """Runs what it has twice where values are real, once where they are not."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.inner(x) if x.is_meta else (self.inner(x) + self.inner(x)) / 2
-
-
-class Uncounted(Chain):
-    def build(self, scale: int) -> nn.Module:
-        return Twofold(super().build(scale))
-
-
-class Infinite(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x / 0
-
-
-class Unbounded(Chain):
-    def build(self, scale: int) -> nn.Module:
-        return nn.Sequential(super().build(scale), Infinite())
+        return nn.Sequential(super().build(scale), Gate())
 
 
 class Negative(nn.Module):
@@ -175,15 +200,23 @@ def test_a_space_that_keeps_it_passes(registered):
     check_space({"name": name, "bits": [[4, 8], 2], "operations": ["separable3x3", "conv3x3"]})
 
 
+@pytest.mark.parametrize("component", [Told, SelfAttentive])
+def test_what_is_not_counted_may_be(registered, component):
+    check_space(registered(component))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_that_a_relu_shuts_by_chance_passes(registered, seed):
+    check_space(registered(Shut), seed=seed)
+
+
 @pytest.mark.parametrize(
     ("component", "message"),
     [
         (Scaleless, "it claims no scale"),
         (Larger, r"^the space 'larger': at scale 3: its output is \(2, 3, 34, 44\), not \(2, 3, 51, 66\)$"),
-        (Unread, r"no gradient reaches 1\.unread"),
-        (Random, "it does not give the same again"),
-        (Uncounted, "BitOps are counted of a network that has"),
-        (Unbounded, "values that are not finite"),
+        (Blind, "it makes the same of every image"),
+        (Mixed, broken.HIDDEN),
         (Unsigned, r"its slot '1\.0' reads -\d.*, and says that what it reads is never negative"),
         (Unstated, "states no candidates for the role 'tail'"),
         (Rounded, "its architecture is another once it was written to JSON and read again"),
@@ -194,3 +227,13 @@ def test_a_space_that_keeps_it_passes(registered):
 def test_what_breaks_it_is_told(registered, component, message):
     with pytest.raises(AssertionError, match=message):
         check_space(registered(component))
+
+
+@pytest.mark.parametrize(("around", "message"), broken.MODULES.values(), ids=broken.MODULES)
+def test_a_broken_module_is_told(registered, around, message):
+    class Around(Chain):
+        def build(self, scale: int) -> nn.Module:
+            return around(super().build(scale))
+
+    with pytest.raises(AssertionError, match=f"at scale 2: {message}"):
+        check_space(registered(Around))

@@ -12,13 +12,14 @@ from qnas.core.components import FLOAT, Activation, Block, Operation, Quantizer,
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.network import Candidate, convolutions, fill, find_slots
 from qnas.testing.contract import contract
-from qnas.testing.counting import COUNTING, assert_counted
+from qnas.testing.counting import COUNTING, assert_counted, assert_nothing_hidden
 from qnas.testing.failure import told_as
-from qnas.testing.gradients import assert_gradients, assert_repeatable
+from qnas.testing.fitting import fitting
+from qnas.testing.gradients import assert_gradients, assert_reached, assert_repeatable
 from qnas.testing.network import assert_unsigned, check_network
 from qnas.testing.small import SCALE, composed
 
-_CHANNELS = (3, 4, 7, 8, 12, 16, 32, 48, 64)
+_CHANNELS = {f"with {channels} channels": channels for channels in (3, 4, 7, 8, 12, 16, 32, 48, 64)}
 _TRIES = 3
 _ACTIVATIONS: tuple[Activation, ...] = ("relu", "prelu")
 _WIDTHS = (FLOAT, Widths(4, 4))
@@ -32,7 +33,8 @@ def check_block(reference: Block | str | Mapping[str, Any], *, seed: int = 0) ->
     It fits one at least, and says why it does not fit the others. Its slots have the roles that it states; each can
     hold its original operation, and where it says that it reads no negative values it reads none. What comes out has
     the channels that the block says, and the size of what comes in. Its cost is what is counted by hand, layer by
-    layer. Gradients reach the input and every parameter; in evaluation it gives the same again.
+    layer; outside of layers nothing is multiplied with weights. Gradients that are not all zeros reach the input and
+    every parameter, at the most channels that it fits; in evaluation it gives the same again.
 
     Args:
         reference: A block, or its name, or a mapping of its name and fields.
@@ -42,23 +44,16 @@ def check_block(reference: Block | str | Mapping[str, Any], *, seed: int = 0) ->
         AssertionError: It breaks its contract.
     """
     with contract(Block.of, reference) as block:
-        fitting = [channels for channels in _CHANNELS if not _unfit(block, channels)]
-        assert fitting, f"it fits none of {_CHANNELS} channels; {_CHANNELS[-1]}: {block.unfit(_CHANNELS[-1])}"
-        for channels, activation in itertools.product(fitting[:_TRIES], _ACTIVATIONS):
+        fitting_channels = list(fitting(block.unfit, _CHANNELS).values())
+        for channels, activation in itertools.product(fitting_channels[:_TRIES], _ACTIVATIONS):
             with told_as(f"with {channels} channels and {activation}"):
                 _check_slots(block, channels, activation)
                 for widths in _WIDTHS:
                     torch.manual_seed(seed)
                     _check_alone(block, channels, activation, widths)
+        _check_reached(block, fitting_channels[-1])
         with told_as("in a network"):
-            check_network(composed(block, channels=fitting[0]), SCALE)
-
-
-def _unfit(block: Block, channels: int) -> str:
-    with told_as(f"with {channels} channels"):
-        reason: object = block.unfit(channels)
-        assert isinstance(reason, str), f"unfit gives {reason!r}, no text"
-    return reason
+            check_network(composed(block, channels=fitting_channels[0]), SCALE)
 
 
 def _built(block: Block, channels: int, activation: Activation) -> nn.Module:
@@ -86,10 +81,24 @@ def _check_alone(block: Block, channels: int, activation: Activation, widths: Wi
         counted = convolutions(_filled(block, channels, activation, widths, COUNTING), channels, _SIZE)
         slots = find_slots(_built(block, channels, activation))
     assert_counted(counted, network, features[:1])
+    assert_nothing_hidden(network, features[:1], attention=True)
     assert_unsigned(slots, network, features)
     given = features.clone().requires_grad_()
     assert_gradients(network.train(), lambda: network(given), input=given)
     assert_repeatable(network, lambda: network(features))
+
+
+def _check_reached(block: Block, channels: int) -> None:
+    """With so many channels that narrow parts of it, such as attention, are no dead ends."""
+    for activation, widths in itertools.product(_ACTIVATIONS, _WIDTHS):
+
+        def make(activation: Activation = activation, widths: Widths = widths) -> nn.Module:
+            network, features = _filled(block, channels, activation, widths), torch.randn(2, channels, *_SIZE)
+            calibrate(network, lambda: network(features))
+            return network
+
+        with told_as(f"with {channels} channels and {activation} at {widths.label} bits"):
+            assert_reached(make, lambda: torch.randn(2, channels, *_SIZE, requires_grad=True))
 
 
 def _filled(block: Block, channels: int, activation: Activation, widths: Widths, quantizer: str = "lsq") -> nn.Module:

@@ -17,7 +17,7 @@ _SCALES = (2, 3, 4)
 _LOOKED_AT = 3  # images at every scale but the first
 
 
-def check_dataset(reference: Dataset | str | Mapping[str, Any], *, seed: int = 0) -> None:
+def check_dataset(reference: Dataset | str | Mapping[str, Any]) -> None:
     """Check that a data set keeps its contract, at scales 2, 3 and 4.
 
     It may refuse scales (with ``InputError``), but not all. It has as many images as it says, each (H, W, 3) uint8
@@ -26,12 +26,10 @@ def check_dataset(reference: Dataset | str | Mapping[str, Any], *, seed: int = 0
 
     Args:
         reference: A data set, or its name, or a mapping of its name and fields. Choose it small: it is read twice.
-        seed: Not used: nothing is drawn.
 
     Raises:
         AssertionError: It breaks its contract.
     """
-    del seed
     with contract(Dataset.of, reference) as dataset:
         refusals = {scale: _refusal(dataset, scale) for scale in _SCALES}
         scales = [scale for scale, refusal in refusals.items() if not refusal]

@@ -1,37 +1,57 @@
 """Gradients: whether training can reach what it is to move."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 _START = 0.1
+_MORE_TRIES = 31  # most find all in the first; a narrow attention lets nothing through more often than not
 
 
 def assert_gradients(module: nn.Module, run: Callable[[], Tensor], **inputs: Tensor) -> None:
-    """Every parameter of ``module``, and every one of its inputs, gets a finite gradient from what ``run`` returns."""
+    """Every parameter that is trained, and every input, gets a finite gradient from what ``run`` returns."""
     module.zero_grad()
     output = run()
     assert output.requires_grad, "no gradient passes through it"
     (output * torch.rand_like(output)).sum().backward()
-    for name, tensor in [*module.named_parameters(), *((f"its {name}", given) for name, given in inputs.items())]:
+    for name, tensor in _moved(module, inputs):
         assert tensor.grad is not None, f"no gradient reaches {name}"
         assert tensor.grad.isfinite().all(), f"the gradient of {name} is not finite"
 
 
-def assert_reached(module: nn.Module, features: Tensor) -> None:
-    """Every parameter of ``module``, and ``features``, which it is given, gets a gradient that is not all zeros.
+def assert_reached(make: Callable[[], nn.Module], draw: Callable[[], Tensor]) -> None:
+    """Every parameter gets a gradient that is not all zeros, and so does the input where it requires one.
 
-    Parameters that start at zero are moved first, as they hide what is behind them.
+    It may be all zeros by chance, behind a ReLU that lets nothing through: then it is tried again with other values.
+
+    Args:
+        make: Makes the module, with other parameters each time.
+        draw: Draws its input.
     """
+    unreached = _unreached(make(), draw())
+    for _ in range(_MORE_TRIES):
+        if unreached:
+            again = _unreached(make(), draw())
+            unreached = [name for name in unreached if name in again]
+    assert not unreached, f"the gradient of {unreached[0]} is zero"
+
+
+def _unreached(module: nn.Module, given: Tensor) -> list[str]:
+    """What gets a gradient that is all zeros. Parameters that start at zero, and hide what is behind, are moved."""
     with torch.no_grad():
         for parameter in module.parameters():
             if not parameter.any():
                 parameter.normal_(std=_START)
-    given = features.clone().requires_grad_()
-    assert_gradients(module, lambda: module(given), input=given)
-    for name, tensor in [*module.named_parameters(), ("its input", given)]:
-        assert tensor.grad is not None and tensor.grad.any(), f"the gradient of {name} is zero"
+    inputs = {"input": given} if given.requires_grad else {}
+    assert_gradients(module.train(), lambda: module(given), **inputs)
+    return [name for name, tensor in _moved(module, inputs) if tensor.grad is None or not tensor.grad.any()]
+
+
+def _moved(module: nn.Module, inputs: Mapping[str, Tensor]) -> list[tuple[str, Tensor]]:
+    """What gradients have to reach, by name: not the parameters that are frozen."""
+    trained = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
+    return [*trained, *((f"its {name}", given) for name, given in inputs.items())]
 
 
 def assert_repeatable(module: nn.Module, run: Callable[[], Tensor]) -> None:

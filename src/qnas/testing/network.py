@@ -17,12 +17,14 @@ from qnas.core.network import (
     count_found,
     find_slots,
 )
-from qnas.testing.counting import COUNTING, assert_counted
-from qnas.testing.gradients import assert_gradients, assert_repeatable
+from qnas.testing.counting import COUNTING, assert_counted, assert_nothing_hidden
+from qnas.testing.gradients import assert_gradients, assert_reached, assert_repeatable
 
 Choices = Mapping[str, Candidate]
 SIZE = (17, 22)
 _IMAGES = 2
+_TRIES = 8  # as a ReLU may let nothing through by chance
+_NOT_COUNTED = "not counted"
 
 
 def check_network(space: Space, scale: int) -> None:
@@ -39,9 +41,21 @@ def check_found(space: Space, scale: int, chosen: Choices) -> None:
     calibrate(network, lambda: network(image))
     _check_output(network(image), scale)
     assert_counted(count_found(space, scale, chosen, Quantizer.of(COUNTING), SIZE), network, image[:1])
+    if not any(_NOT_COUNTED in notice for notice in space.notices(scale)):
+        assert_nothing_hidden(network, image[:1], attention=True)
     assert_unsigned(_slots(space, scale), network, image)
     assert_gradients(network.train(), lambda: network(image))
     assert_repeatable(network, lambda: network(image))
+
+
+def check_float(space: Space, scale: int, chosen: Choices) -> None:
+    """The found network, in float, makes another image of another one, and training reaches every parameter."""
+
+    def make() -> nn.Module:
+        return build_found(space, scale, chosen, Quantizer.of("none"))
+
+    assert any(_depends(make()) for _ in range(_TRIES)), "it makes the same of every image"
+    assert_reached(make, lambda: torch.rand(_IMAGES, 3, *SIZE))
 
 
 def check_round_trip(space: Space, scale: int, chosen: Choices) -> None:
@@ -63,6 +77,13 @@ def check_supernet(space: Space, scale: int) -> None:
     assert_gradients(supernet.network.train(), lambda: supernet(image, probabilities))
     assert_repeatable(supernet, lambda: supernet(image, probabilities))
     _check_output(supernet(image, probabilities), scale)
+
+
+def _depends(network: nn.Module) -> bool:
+    """Whether the output is another for another image."""
+    with torch.no_grad():
+        first, second = network.eval()(_image())
+    return not torch.equal(first, second)
 
 
 def assert_unsigned(slots: Mapping[str, SlotShape], network: nn.Module, image: Tensor) -> None:

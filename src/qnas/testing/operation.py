@@ -11,8 +11,9 @@ from qnas.core.components import Activation, Operation, Quantizer, SlotShape, Wi
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.network import Candidate, MergedSlot, MixedSlot, PlainSlot, QuantizedConv2d, convolutions, grid
 from qnas.testing.contract import contract
-from qnas.testing.counting import COUNTING, assert_counted, assert_nothing_hidden
+from qnas.testing.counting import COUNTED, COUNTING, assert_counted, assert_nothing_hidden
 from qnas.testing.failure import told_as
+from qnas.testing.fitting import fitting
 from qnas.testing.gradients import assert_reached, assert_repeatable
 
 _PLACES = (
@@ -32,6 +33,11 @@ _SHAPES = tuple(
         itertools.product(_PLACES, (1, 2)), itertools.cycle(_ACTIVATIONS), strict=False
     )
 )
+_USUAL = {
+    f"in a {shape.role} slot of {shape.in_channels} -> {shape.out_channels} channels"
+    f" with stride {shape.stride} behind {shape.activation}": shape
+    for shape in _SHAPES
+}
 _SIZE = (9, 7)
 _WIDTHS = (Widths(4, 4), Widths(4, 8))
 _FEW = Widths(2, 3)  # so few that more values show; too few to train
@@ -41,10 +47,10 @@ def check_operation(reference: Operation | str | Mapping[str, Any], *, seed: int
     """Check that an operation keeps its contract, in every slot of a list of usual ones that it fits.
 
     It fits one at least, and says why it does not fit the others. What comes out has the slot's channels and size.
-    All of its convolutions are made by ``layers.conv``: each holds at most 2^bits different weights an output channel
-    and reads at most 2^bits different values, and the cost that is counted is that of the layers that really run. In
-    the supernet, where it may be merged with others, it does what it does alone. Gradients reach the input and every
-    parameter; in evaluation it gives the same again.
+    All that it multiplies, by convolutions or matrices, is so in layers that ``layers.conv`` makes: each holds at most
+    2^bits different weights an output channel and reads at most 2^bits different values, and the cost that is counted
+    is that of the layers that really run. In the supernet, where it may be merged with others, it does what it does
+    alone. Gradients that are not all zeros reach the input and every parameter; in evaluation it gives the same again.
 
     Args:
         reference: An operation, or its name, or a mapping of its name and fields.
@@ -54,28 +60,12 @@ def check_operation(reference: Operation | str | Mapping[str, Any], *, seed: int
         AssertionError: It breaks its contract.
     """
     with contract(Operation.of, reference) as operation:
-        fitting = [shape for shape in _SHAPES if not _unfit(operation, shape)]
-        assert fitting, f"it fits none of {len(_SHAPES)} usual slots; the first: {operation.unfit(_SHAPES[0])}"
-        for shape in fitting:
-            with told_as(_described(shape)):
+        for place, shape in fitting(operation.unfit, _USUAL).items():
+            with told_as(place):
                 torch.manual_seed(seed)
                 features = torch.randn(2, shape.in_channels, *_SIZE)
                 _check_alone(operation, shape, features)
                 _check_in_supernet(operation, shape, features)
-
-
-def _described(shape: SlotShape) -> str:
-    return (
-        f"in a {shape.role} slot of {shape.in_channels} -> {shape.out_channels} channels"
-        f" with stride {shape.stride} behind {shape.activation}"
-    )
-
-
-def _unfit(operation: Operation, shape: SlotShape) -> str:
-    with told_as(_described(shape)):
-        reason: object = operation.unfit(shape)
-        assert isinstance(reason, str), f"unfit gives {reason!r}, no text"
-    return reason
 
 
 def _check_alone(operation: Operation, shape: SlotShape, features: Tensor) -> None:
@@ -86,7 +76,7 @@ def _check_alone(operation: Operation, shape: SlotShape, features: Tensor) -> No
     _check_values(module, features)
     _check_count(operation, shape, module, features[:1])
     assert_repeatable(module, lambda: module(features))
-    assert_reached(_filled(operation, shape, _WIDTHS[0], features).train(), features)
+    assert_reached(lambda: _filled(operation, shape, _WIDTHS[0], features), lambda: features.clone().requires_grad_())
 
 
 def _candidate(operation: Operation, shape: SlotShape, widths: Widths) -> Candidate:
@@ -106,7 +96,7 @@ def _check_output(output: Tensor, shape: SlotShape) -> None:
 
 
 def _check_layers(module: nn.Module, is_quantized: bool) -> None:
-    found = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    found = [m for m in module.modules() if isinstance(m, COUNTED)]
     for layer in found:
         assert isinstance(layer, QuantizedConv2d), f"its {type(layer).__name__} is not made by layers.conv"
     if is_quantized:

@@ -19,8 +19,8 @@ _CHANNELS = (1, 6, 7)
 def check_residual(reference: Residual | str | Mapping[str, Any], *, seed: int = 0) -> None:
     """Check that a residual connection keeps its contract, around a convolution and around the blocks of a network.
 
-    It keeps the shape. Gradients reach the input and every parameter, those of the body too, and are finite for flat
-    images as well. In evaluation it gives the same again.
+    It keeps the shape. Gradients that are not all zeros reach the input and every parameter, those of the body too;
+    for flat images they are finite as well. In evaluation it gives the same again.
 
     Args:
         reference: A residual connection, or its name, or a mapping of its name and fields.
@@ -40,15 +40,22 @@ def check_residual(reference: Residual | str | Mapping[str, Any], *, seed: int =
 
 
 def _check_alone(residual: Residual, channels: int) -> None:
-    body = nn.Conv2d(channels, channels, 3, padding=1)
+    def make() -> nn.Module:
+        return residual.wrap(_body(channels), channels)
+
+    body = _body(channels)
     wrapped = residual.wrap(body, channels)
     assert body in wrapped.modules(), "it leaves out what it is wrapped around"
     features = torch.randn(2, channels, 9, 7)
     output = wrapped(features)
     assert output.shape == features.shape, f"of {tuple(features.shape)} it makes {tuple(output.shape)}"
     assert output.isfinite().all(), "its output has values that are not finite"
-    assert_reached(wrapped, features)
+    assert_reached(make, lambda: torch.randn_like(features).requires_grad_())
     with told_as("given a flat image"):
         flat = torch.full_like(features, 0.5, requires_grad=True)
         assert_gradients(wrapped, lambda: wrapped(flat), input=flat)
     assert_repeatable(wrapped, lambda: wrapped(features))
+
+
+def _body(channels: int) -> nn.Module:
+    return nn.Conv2d(channels, channels, 3, padding=1)

@@ -11,7 +11,7 @@ from qnas.core.network import Candidate, count_found, count_space, one_hot, slot
 from qnas.testing.contract import contract
 from qnas.testing.counting import COUNTING
 from qnas.testing.failure import told_as
-from qnas.testing.network import Choices, check_found, check_round_trip, check_supernet, originals
+from qnas.testing.network import Choices, check_float, check_found, check_round_trip, check_supernet, originals
 
 Candidates = Mapping[str, Sequence[Candidate]]
 _TRIES = 2
@@ -20,11 +20,13 @@ _TRIES = 2
 def check_space(reference: Space | str | Mapping[str, Any], *, seed: int = 0) -> None:
     """Check that a space keeps its contract, at every scale that it claims.
 
-    It is read again from what it writes. It builds, and gives an image of the right size; it can be filled with its
-    original operations, with any of its candidates and with all of them at once. Its cost is what is counted by hand,
-    layer by layer, and what the search expects. An architecture of it survives JSON, down to the network's output.
-    A slot that says that it reads no negative values reads none. Gradients reach every parameter; in evaluation it
-    gives the same again.
+    It is read again from what it writes. It builds, and gives an image of the right size, another one for another
+    image; it can be filled with its original operations, with any of its candidates and with all of them at once. Its
+    cost is what is counted by hand, layer by layer, and what the search expects; outside of layers nothing is
+    multiplied with weights, unless one of its notices says that something is "not counted". An architecture of it
+    survives JSON, down to the network's output. A slot that says that it reads no negative values reads none.
+    Gradients reach every parameter that is trained, and in float they are not all zeros; in evaluation it gives the
+    same again.
 
     Args:
         reference: A space, or its name, or a mapping of its name and fields. Choose them small: it is run.
@@ -44,8 +46,10 @@ def _check_at(space: Space, scale: int, seed: int) -> None:
     torch.manual_seed(seed)
     candidates = slot_candidates(space, scale)
     drawn = [_drawn(candidates, random.Random(f"{seed} {i}")) for i in range(_TRIES)]
-    for chosen in [*drawn, *originals(space, scale)]:
+    fillings = [*originals(space, scale), *drawn]
+    for chosen in fillings:
         check_found(space, scale, chosen)
+    check_float(space, scale, fillings[0])
     for chosen in drawn:
         check_round_trip(space, scale, chosen)
     _check_expected_cost(space, scale, candidates, drawn)
