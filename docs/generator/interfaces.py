@@ -8,31 +8,33 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import qnas
-from qnas.core.components import Component
 
 from .markdown import code, docstring, escaped, fence, heading, page, prose, table, wrapped
 from .signature import constructor, signature
 
 _ABOUT = """\
-What a plugin needs is in the package `qnas`. A component is a frozen pydantic model: its fields are what a spec may
-say, and its methods build or compute. Below each class stand its methods; those marked as abstract are what an author
-writes, the others are there, and can be overridden."""
+What plugins and their tests are written with is in the package `qnas` itself; what is imported from deeper in it may
+change between versions. A component is a frozen pydantic model: its fields are what a spec may say, and its methods
+build or compute. Below each class stand its methods; those marked as abstract are what an author writes, the others are
+there, and can be overridden."""
 
 _ELSEWHERE = {"Spec": "All of a spec; its fields are [on their own page](spec.md)."}
 """Names that another page is about."""
-_ALIASES = {"Pixels": "An array (H, W, 3) of uint8: RGB."}
-"""Names for types that have no docstring."""
+_PLAIN = {
+    "FLOAT": "The widths that stand for no quantization: `Widths(32, 32)`.",
+    "FLOAT_BITS": "The bit-width that stands for float: 32.",
+    "Pixels": "An array (H, W, 3) of uint8: RGB.",
+}
+"""Names of what can have no docstring."""
+_MADE = {"Candidate", "QuantizedLayers", "Supernet", "Widths"}
+"""Classes of which objects are made though their docstrings have no ``Args:``."""
 
 
 def interfaces() -> str:
     """Every public name with its docstring, its class variables and its methods."""
-    names = ["Component", *qnas.__all__]
+    names = sorted(qnas.__all__, key=lambda name: name != "Component")  # which all kinds have in common
     rows = ((f"[`{name}`](#{name.lower()})", _first_line(name)) for name in names)
     return page("Interfaces", prose(_ABOUT), table(("name", "what it is"), rows), *map(_section, names))
-
-
-def _public(name: str) -> Any:
-    return Component if name == "Component" else getattr(qnas, name)
 
 
 def _first_line(name: str) -> str:
@@ -40,7 +42,7 @@ def _first_line(name: str) -> str:
 
 
 def _section(name: str) -> str:
-    value = _public(name)
+    value = getattr(qnas, name)
     parts = [_called(value, name), _about(name)]
     if inspect.isclass(value) and name not in _ELSEWHERE:
         parts += [_variables(value), *_methods(value)]
@@ -48,16 +50,18 @@ def _section(name: str) -> str:
 
 
 def _called(value: object, name: str) -> str:
-    """How a function is called, or how an object is made of a class whose docstring has ``Args:``."""
+    """How a function is called, or how an object is made of a class that is to be called."""
     if inspect.isfunction(value):
         return fence(signature(value, name), "python")
-    return fence(constructor(value), "python") if inspect.isclass(value) and "Args:" in (value.__doc__ or "") else ""
+    if inspect.isclass(value) and (name in _MADE or "Args:" in (value.__doc__ or "")):
+        return fence(constructor(value), "python")
+    return ""
 
 
 def _about(name: str) -> str:
-    value = _public(name)
-    if name in _ELSEWHERE or name in _ALIASES:
-        return {**_ELSEWHERE, **_ALIASES}[name]
+    value = getattr(qnas, name)
+    if name in _ELSEWHERE or name in _PLAIN:
+        return {**_ELSEWHERE, **_PLAIN}[name]
     if name == "hookimpl":
         return "The mark of a hook's implementation: `@qnas.hookimpl`. [The hooks](hooks.md) have a page of their own."
     if get_args(value):

@@ -17,15 +17,35 @@ def signature(function: Callable[..., Any], name: str) -> str:
 
 
 def constructor(cls: type[Any]) -> str:
-    """``Name(...)``, for a class that has a constructor of its own."""
-    _, *parameters = _parameters(_definition(vars(cls)["__init__"]).args)
+    """``Name(...)``, for a class that has a constructor of its own, or fields."""
+    written = [node for node in _class(cls).body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+    _, *parameters = _parameters(written[0].args) if written else ("self", *_fields(_class(cls)))
     return _called(cls.__name__, parameters, "")
 
 
+def _fields(node: ast.ClassDef) -> Iterator[str]:
+    """The fields of a dataclass or a named tuple, as the constructor takes them."""
+    for stated in node.body:
+        if isinstance(stated, ast.AnnAssign):
+            yield ast.unparse(stated)
+
+
 def _definition(function: Callable[..., Any]) -> ast.FunctionDef:
-    (node,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    node = _source(function)
     if not isinstance(node, ast.FunctionDef):
         raise TypeError(f"{function} is no function")
+    return node
+
+
+def _class(cls: type[Any]) -> ast.ClassDef:
+    node = _source(cls)
+    if not isinstance(node, ast.ClassDef):
+        raise TypeError(f"{cls} is no class")
+    return node
+
+
+def _source(value: Callable[..., Any]) -> ast.stmt:
+    (node,) = ast.parse(textwrap.dedent(inspect.getsource(value))).body
     return node
 
 

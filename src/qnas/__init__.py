@@ -1,7 +1,7 @@
 """qnas: searches for quantized super-resolution networks, operations and bit-widths together, by gradient.
 
-The public names, which are what a plugin needs, are imported when they are first used, so that ``import qnas`` and
-``qnas --help`` are quick.
+The public names, which are what plugins and their tests are written with, are imported when they are first used, so
+that ``import qnas`` and ``qnas --help`` are quick.
 """
 
 import importlib
@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qnas.core.components import (
+        FLOAT,
+        FLOAT_BITS,
         Activation,
         Block,
+        Component,
         ConvolutionShape,
         Cost,
         Dataset,
@@ -29,13 +32,27 @@ if TYPE_CHECKING:
         SlotShape,
         SourceImage,
         Space,
+        Widths,
         integer_range,
         invalid,
+        make_activation,
     )
     from qnas.core.engine import RunFolder
     from qnas.core.engine.search import SearchOutcome, SearchTask
     from qnas.core.errors import InputError
-    from qnas.core.network import Architecture, Slot
+    from qnas.core.network import (
+        Architecture,
+        Candidate,
+        QuantizedLayers,
+        Slot,
+        Supernet,
+        build_found,
+        convolutions,
+        count_found,
+        find_slots,
+        one_hot,
+        slot_candidates,
+    )
     from qnas.core.registry import Register, hookimpl
     from qnas.core.spec import Spec
 
@@ -43,8 +60,11 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "qnas.core.components": (
+        "FLOAT",
+        "FLOAT_BITS",
         "Activation",
         "Block",
+        "Component",
         "ConvolutionShape",
         "Cost",
         "Dataset",
@@ -63,22 +83,40 @@ _NAMES = {
         "SlotShape",
         "SourceImage",
         "Space",
+        "Widths",
         "integer_range",
         "invalid",
+        "make_activation",
     ),
     "qnas.core.engine": ("RunFolder",),
     "qnas.core.engine.search": ("SearchOutcome", "SearchTask"),
     "qnas.core.errors": ("InputError",),
-    "qnas.core.network": ("Architecture", "Slot"),
+    "qnas.core.network": (
+        "Architecture",
+        "Candidate",
+        "QuantizedLayers",
+        "Slot",
+        "Supernet",
+        "build_found",
+        "convolutions",
+        "count_found",
+        "find_slots",
+        "one_hot",
+        "slot_candidates",
+    ),
     "qnas.core.registry": ("Register", "hookimpl"),
     "qnas.core.spec": ("Spec",),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [
+    "FLOAT",
+    "FLOAT_BITS",
     "Activation",
     "Architecture",
     "Block",
+    "Candidate",
+    "Component",
     "ConvolutionShape",
     "Cost",
     "Dataset",
@@ -89,6 +127,7 @@ __all__ = [
     "Mixture",
     "Operation",
     "Pixels",
+    "QuantizedLayers",
     "Quantizer",
     "Register",
     "Regularizer",
@@ -104,9 +143,18 @@ __all__ = [
     "SourceImage",
     "Space",
     "Spec",
+    "Supernet",
+    "Widths",
+    "build_found",
+    "convolutions",
+    "count_found",
+    "find_slots",
     "hookimpl",
     "integer_range",
     "invalid",
+    "make_activation",
+    "one_hot",
+    "slot_candidates",
 ]
 
 

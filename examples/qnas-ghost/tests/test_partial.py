@@ -1,13 +1,12 @@
 """Partial convolution against one plain convolution that does the same."""
 
 import pytest
+import qnas
 import torch
 import torch.nn.functional as F
-from qnas.core.components import FLOAT, Operation, Quantizer, SlotShape
-from qnas.core.network import Candidate, convolutions
 from torch import Tensor
 
-SLOT = SlotShape("body", in_channels=9, out_channels=6, activation="none")
+SLOT = qnas.SlotShape("body", in_channels=9, out_channels=6, activation="none")
 FIRST = 9 // 4
 
 
@@ -16,9 +15,9 @@ FIRST = 9 // 4
 def test_it_is_the_t_shaped_convolution(kernel: int, stride: int) -> None:
     """As the paper describes it: all taps for the first channels, only the middle one for the others."""
     torch.manual_seed(0)
-    slot = SlotShape("body", 9, 6, stride, "none")
-    operation: Operation = Operation.of(f"partial{kernel}x{kernel}")
-    module = Candidate(operation, FLOAT).fill(slot, Quantizer.of("none"))
+    slot = qnas.SlotShape("body", 9, 6, stride, "none")
+    operation: qnas.Operation = qnas.Operation.of(f"partial{kernel}x{kernel}")
+    module = qnas.Candidate(operation, qnas.FLOAT).fill(slot, qnas.Quantizer.of("none"))
     weights: list[Tensor] = [p for p in module.parameters() if p.dim() == 4]
     (partial, pointwise), middle = weights, kernel // 2
     assert partial.shape == (FIRST, FIRST, kernel, kernel)
@@ -35,10 +34,10 @@ def test_it_is_the_t_shaped_convolution(kernel: int, stride: int) -> None:
 def test_it_costs_what_the_paper_says() -> None:
     """``h w (k^2 c_p^2 + c c')`` with c_p of the c channels convolved."""
     with torch.device("meta"):
-        module = Candidate(Operation.of("partial3x3"), FLOAT).fill(SLOT, Quantizer.of("none"))
-    assert sum(shape.macs for shape in convolutions(module, 9, (8, 11))) == 8 * 11 * (9 * FIRST**2 + 9 * 6)
+        module = qnas.Candidate(qnas.Operation.of("partial3x3"), qnas.FLOAT).fill(SLOT, qnas.Quantizer.of("none"))
+    assert sum(shape.macs for shape in qnas.convolutions(module, 9, (8, 11))) == 8 * 11 * (9 * FIRST**2 + 9 * 6)
 
 
 def test_too_few_channels_are_told() -> None:
-    assert "the slot has 3" in Operation.of("partial3x3").unfit(SlotShape("head", 3, 8))
-    assert not Operation.of("partial3x3").unfit(SlotShape("head", 4, 8))
+    assert "the slot has 3" in qnas.Operation.of("partial3x3").unfit(qnas.SlotShape("head", 3, 8))
+    assert not qnas.Operation.of("partial3x3").unfit(qnas.SlotShape("head", 4, 8))

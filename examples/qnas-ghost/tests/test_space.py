@@ -2,10 +2,9 @@
 
 import pydantic
 import pytest
+import qnas
 import torch
 import torch.nn.functional as F
-from qnas.core.components import FLOAT, Operation, Quantizer
-from qnas.core.network import Candidate, build_found, convolutions, find_slots
 from torch import Tensor, nn
 
 from qnas_ghost.space import GhostModule, GhostSpace
@@ -13,8 +12,9 @@ from qnas_ghost.space import GhostModule, GhostSpace
 
 def original(space: GhostSpace, scale: int) -> nn.Module:
     """The network with its native operations, in float."""
-    native = Candidate(Operation.of("native"), FLOAT)
-    return build_found(space, scale, dict.fromkeys(find_slots(space.build(scale)), native), Quantizer.of("none"))
+    native = qnas.Candidate(qnas.Operation.of("native"), qnas.FLOAT)
+    chosen = dict.fromkeys(qnas.find_slots(space.build(scale)), native)
+    return qnas.build_found(space, scale, chosen, qnas.Quantizer.of("none"))
 
 
 def test_it_is_ghostnets_bottleneck_with_the_activation_behind_both_parts() -> None:
@@ -49,10 +49,10 @@ def test_a_ghost_module_costs_what_equation_4_says(ratio: int) -> None:
     """``n/s h w c k k + (s - 1) n/s h w d d``: here c = 8, n = 12, k = 1, d = 3."""
     with torch.device("meta"):
         module = GhostModule(8, 12, ratio, before="none", between="relu")
-        for name, slot in find_slots(module).items():
-            filled = Candidate(Operation.of("native"), FLOAT).fill(slot, Quantizer.of("none"))
+        for name, slot in qnas.find_slots(module).items():
+            filled = qnas.Candidate(qnas.Operation.of("native"), qnas.FLOAT).fill(slot, qnas.Quantizer.of("none"))
             module.set_submodule(name, filled)
-    counted = sum(shape.macs for shape in convolutions(module, 8, (5, 7)))
+    counted = sum(shape.macs for shape in qnas.convolutions(module, 8, (5, 7)))
     assert counted == 12 // ratio * 5 * 7 * 8 + (ratio - 1) * 12 // ratio * 5 * 7 * 3 * 3
 
 

@@ -100,24 +100,23 @@ def take_in(folder: Path, fresh: Plugins, monkeypatch: pytest.MonkeyPatch) -> Pl
     """The plugin in ``folder``, loaded as if it were installed."""
     monkeypatch.syspath_prepend(folder)
     target = f"{folder.name.replace('-', '_')}.plugin"
-    info = PluginInfo("new", folder.name, "0.1.0", target)
-    fresh.add(import_module(target), info)
-    return info
+    return fresh.add(import_module(target), PluginInfo("new", folder.name, "0.1.0", target))
 
 
 @pytest.mark.parametrize(("name", "kind"), [*((kind, kind) for kind in KINDS), ("fake", "quantizer")])
 def test_a_plugin_of_one_kind(name: str, kind: str, fresh: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"{name}-x" if name == kind else name
     folder = write(name, kind)
-    assert take_in(folder, fresh, monkeypatch).registered == [f"{kind} {name}"]
+    assert take_in(folder, fresh, monkeypatch).registered == (f"{kind} {name}",)
     component: type[Component] = fresh.registries[kind].load(name)
     assert component.__doc__ and "Attributes:" in component.__doc__
     assert f'"{name}"' in load_spec(folder / "spec.yaml").model_dump_json(exclude={"name"})
+    assert invoke(["check", f"{folder}/spec.yaml"]) == 0
 
 
 def test_a_plugin_that_listens_only(fresh: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write("diary", "events")
-    assert take_in(folder, fresh, monkeypatch).registered == []
+    assert take_in(folder, fresh, monkeypatch).registered == ()
     assert fresh.manager.hook.qnas_stage_ended.get_hookimpls()
     assert load_spec(folder / "spec.yaml").name == "diary"
 
@@ -163,8 +162,8 @@ def installed(throwaway, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_is_listed_at_once(throwaway, installed: Path) -> None:
-    lines = says(throwaway, "qnas list", installed, COLUMNS="200").splitlines()
-    assert len([line for line in lines if " all-kinds " in line and line.endswith(" qnas-all-kinds")]) == len(KINDS)
+    rows = [line.split() for line in says(throwaway, "qnas list", installed, COLUMNS="200").splitlines()]
+    assert len([row for row in rows if "all-kinds" in row and row[-1] == "qnas-all-kinds"]) == len(KINDS)
 
 
 def test_it_passes_its_tests(throwaway, installed: Path) -> None:
@@ -233,7 +232,7 @@ def test_nothing_is_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_is_left_of_what_could_not_be_written(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
 
@@ -246,6 +245,7 @@ def test_nothing_is_left_of_what_could_not_be_written(
     monkeypatch.setattr(Path, "write_text", fills_up)
     fails_with(["new", "plugin", "shuffle"], "the disk is full", capsys)
     assert len(written) == 3
+    assert list(here.iterdir()) == []
 
 
 def test_it_does_without_torch(here: Path) -> None:

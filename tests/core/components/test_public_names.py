@@ -1,14 +1,53 @@
+import ast
+import inspect
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import qnas
 
+ROOT = Path(__file__).resolve().parents[3]
+SHOWN = [
+    ROOT / "README.md",
+    ROOT / "docs/index.md",
+    ROOT / "docs/spaces.md",
+    ROOT / "docs/reference/hooks.md",
+    *(ROOT / "docs/tutorials").rglob("*.md"),
+    *(ROOT / "core/cli/new/templates").rglob("*.j2"),
+    *(path for end in ("py", "md", "toml", "yaml") for path in (ROOT / "examples").rglob(f"*.{end}")),
+]
+
 
 @pytest.mark.parametrize("name", qnas.__all__)
 def test_a_public_name_can_be_imported(name):
-    assert callable(getattr(qnas, name))
+    assert hasattr(qnas, name)
+
+
+def for_type_checkers() -> Iterator[tuple[str, str]]:
+    """The module and the name of each import that only type checkers see."""
+    for statement in ast.parse(inspect.getsource(qnas)).body:
+        if isinstance(statement, ast.If):
+            assert ast.unparse(statement.test) == "TYPE_CHECKING"
+            for imported in statement.body:
+                assert isinstance(imported, ast.ImportFrom)
+                yield from ((str(imported.module), alias.name) for alias in imported.names)
+
+
+def test_the_three_lists_of_public_names_are_equal():
+    lazily = [(home, name) for home, names in qnas._NAMES.items() for name in names]
+    assert sorted(for_type_checkers()) == sorted(lazily)
+    assert sorted(name for _, name in lazily) == sorted(qnas.__all__)
+
+
+def test_what_authors_copy_from_has_public_names_only():
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in SHOWN}
+    assert {"docs/tutorials/cost.md", "core/cli/new/templates/package/searcher.py.j2"} < set(texts)
+    assert "examples/qnas-ghost/tests/test_space.py" in texts
+    assert [path for path, text in texts.items() if re.search(r"qnas\.core|from qnas import core", text)] == []
 
 
 def test_an_unknown_name_is_an_attribute_error():
