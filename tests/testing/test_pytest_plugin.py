@@ -131,3 +131,11 @@ def test_pytest_imports_nothing_heavy_with_it():
     code = "import qnas.testing.pytest_plugin, sys; print({'torch', 'pydantic', 'numpy', 'pluggy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "{'pluggy'}"  # which is pytest's own
+
+
+def test_a_wrong_selection_of_plugins_is_a_usage_error(site, monkeypatch):
+    monkeypatch.setenv("QNAS_PLUGINS", "goast")
+    code, told = run(site, "--qnas-plugin", "qnas-ghost")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "QNAS_PLUGINS: no installed plugin is called 'goast'" in told
+    assert "Traceback" not in told

@@ -24,10 +24,15 @@ def pytest_configure(config: pytest.Config) -> None:
     names: list[str] = config.getoption(_OPTION)
     if not names:
         return
-    from qnas.core.registry import find_plugins  # only now: pytest imports this module whatever it is to test
+    # Only now: pytest imports this module whatever it is to test.
+    from qnas.core.errors import InputError
+    from qnas.core.registry import find_plugins
 
     with warnings.catch_warnings(action="ignore"):  # of what is broken, which the suites tell
-        found = find_plugins()
+        try:
+            found = find_plugins()
+        except InputError as error:
+            raise pytest.UsageError(str(error)) from error
     for name in names:
         if not found.called(name):
             installed = ", ".join(dict.fromkeys(info.distribution for info in found.found))
