@@ -7,8 +7,6 @@ measured is how far the process grows beyond what it had before the first (resid
 """
 
 import multiprocessing
-import os
-import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,10 +34,16 @@ def growth(make: Callable[[], Step]) -> int:
     """Bytes that the process grows by while it takes steps."""
     torch.set_num_threads(2)
     step = make()
-    before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    before = resident("VmRSS")
     for _ in range(ITERATIONS):
         step()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    return resident("VmHWM") - before
+
+
+def resident(which: str) -> int:
+    """Bytes in memory, now (VmRSS) or at most so far (VmHWM). getrusage counts those of its parent too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{which}:"))
 
 
 @click.command(help=__doc__.splitlines()[0])

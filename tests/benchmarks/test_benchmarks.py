@@ -69,4 +69,4 @@ def test_ratios_are_medians_over_rounds(benchmark) -> None:
 def test_memory_is_what_a_process_grows_by() -> None:
     code = "import memory; kept = []; print(memory.growth(lambda: lambda: kept.append(b'x' * 10**7)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=FOLDER, check=True, capture_output=True, text=True)
-    assert 3e7 < int(done.stdout) < 8e7  # four blocks, give or take what it had and gave back
+    assert 3.5e7 < int(done.stdout) < 6e7  # four blocks
