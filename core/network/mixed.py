@@ -207,6 +207,7 @@ class MergedSlot(MixedSlot):
         self.merged = [i for i, operation in enumerate(self.operations) if _is_mergeable(operation)]
         self.beside = [i for i in range(len(self.operations)) if i not in self.merged]
         self.merger = KernelMerger(self._convolutions()) if self.merged else None
+        self._outlets = [_outlet(operation) for operation in self.operations]
 
     def _convolutions(self) -> list[MixedConv2d]:
         chosen = (self.operations[i] for i in self.merged)
@@ -244,7 +245,7 @@ class MergedSlot(MixedSlot):
             passed: Tensor = share * operation(raw)
             return passed
         self.given.value = widths
-        outlet = _outlet(operation)
+        outlet = self._outlets[index]
         if outlet is not None:
             outlet.share = share  # on its kernel, which is far smaller than its output
         result: Tensor = operation(quantized)
@@ -266,6 +267,11 @@ def _is_mergeable(operation: nn.Module) -> bool:
 
 
 def _outlet(operation: nn.Module) -> MixedConv2d | None:
-    """The convolution that gives an operation's output, where nothing comes behind it."""
-    last = operation[-1] if isinstance(operation, nn.Sequential) and len(operation) else operation
-    return last if isinstance(last, MixedConv2d) else None
+    """The convolution that gives an operation's output, where nothing comes behind or beside it.
+
+    That is known of a plain chain only: a subclass may do more with what its parts give.
+    """
+    parts = list(operation) if type(operation) is nn.Sequential else [operation]
+    last = parts[-1] if parts else None
+    is_used_once = sum(module is last for part in parts for module in part.modules()) == 1
+    return last if isinstance(last, MixedConv2d) and is_used_once else None

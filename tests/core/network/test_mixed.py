@@ -255,3 +255,38 @@ def test_slot_of_only_an_identity_passes_its_share_on():
     slot.probabilities = torch.tensor([0.25])
     assert torch.equal(slot(features), 0.25 * features)
     assert not list(slot.parameters())
+
+
+class Around(nn.Sequential):
+    """A chain that does more than its parts, as a stranger may write it."""
+
+    def forward(self, features):
+        return super().forward(features) + features
+
+
+class Rewound(Operation):
+    """Adds its input to what its last convolution gives."""
+
+    def build(self, slot, layers):
+        return Around(layers.conv(slot.in_channels, slot.out_channels, 3))
+
+
+class Tied(Operation):
+    """Runs one convolution twice."""
+
+    def build(self, slot, layers):
+        convolution = layers.conv(slot.in_channels, slot.out_channels, 3)
+        return nn.Sequential(convolution, layers.activation("none"), convolution)
+
+
+@pytest.mark.parametrize("operation", [Rewound, Tied])
+def test_an_operation_is_weighed_as_a_whole_whatever_it_does_with_its_last_convolution(operation):
+    shape = SlotShape("body", 6, 6)
+    candidates = grid([operation(name="conv"), Operation.of("conv3x3")], [Widths(8, 8)])
+    plain, merged, features = pair(shape, candidates, "none")
+    probabilities = torch.tensor([0.3, 0.7], dtype=torch.float64)
+    expected, expected_gradients = outcome(plain, features, probabilities)
+    actual, gradients = outcome(merged, features, probabilities)
+    assert_agree(actual, expected)
+    for ours, theirs in zip(gradients, expected_gradients, strict=True):
+        assert_agree(ours, theirs)
