@@ -1,9 +1,13 @@
 """The optimizer of a quantized network."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
 from qnas.core.components import FakeQuantizer
+
+_FUSED = frozenset({"cpu", "cuda"})  # devices where all parameters are handled at once: one by one takes several times
 
 # The gradient of the logarithm of an 8-bit step is around 1e-8, which is Adam's default and would freeze it.
 _EPSILON_OF_STEPS = 1e-12
@@ -28,6 +32,14 @@ def adam(
         {"params": weights, "weight_decay": weight_decay},
         {"params": list(steps), "eps": _EPSILON_OF_STEPS},
     ]
-    # In one kernel for all parameters: one by one they take several times as long.
-    can_fuse = all(p.device.type in {"cpu", "cuda"} for p in network.parameters())
-    return torch.optim.Adam(groups, lr=learning_rate, fused=can_fuse)
+    return torch.optim.Adam(groups, lr=learning_rate, fused=_is_fused(network.parameters()))
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], largest: float) -> None:
+    """Scale the gradients down so that the norm of them all together is at most ``largest``."""
+    listed = list(parameters)
+    nn.utils.clip_grad_norm_(listed, largest, foreach=_is_fused(listed))
+
+
+def _is_fused(parameters: Iterable[nn.Parameter]) -> bool:
+    return all(parameter.device.type in _FUSED for parameter in parameters)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from qnas.core.engine.device import autocast
 from qnas.core.engine.evaluate import validate
 from qnas.core.engine.images import ImagePair
-from qnas.core.engine.optimizer import adam
+from qnas.core.engine.optimizer import adam, clip_gradients
 from qnas.core.engine.patches import PatchSampler
 from qnas.core.errors import QnasError
 from qnas.core.spec.spec import Precision
@@ -124,7 +124,7 @@ def train_step(
     loss = F.l1_loss(enlarged.float(), batch.hr)
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), schedule.clip, foreach=True)
+    clip_gradients(network.parameters(), schedule.clip)
     optimizer.step()
     return loss.detach()
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from qnas.core.components import Cost, Searcher, invalid
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
-from qnas.core.engine.optimizer import adam
+from qnas.core.engine.optimizer import adam, clip_gradients
 from qnas.core.engine.patches import Batch
 from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
 from qnas.core.engine.training import mean_loss
@@ -190,7 +190,7 @@ class AlternatingSearch:
         loss = self._loss(batch, probabilities)
         self.weight_optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.weights, self.settings.clip, foreach=True)
+        clip_gradients(self.weights, self.settings.clip)
         self.weight_optimizer.step()
         self.schedule.step()
         return loss.detach()
