@@ -72,22 +72,27 @@ def place_of(error: BaseException) -> str:
 
     ``""`` if it never came through any.
     """
+    if isinstance(error, SyntaxError):
+        return f" ({error.filename}:{error.lineno})"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if path.is_file() and not any(path.is_relative_to(known) for known in _known_code()):
+        if path.is_file() and not _is_known(path):
             return f" ({frame.filename}:{frame.lineno})"
     return ""
 
 
+def _is_known(path: Path) -> bool:
+    """Whether it is of qnas, of the standard library or of what networks are written with."""
+    is_installed = "site-packages" in path.parts  # which is a folder of the standard library's
+    is_standard = path.is_relative_to(sysconfig.get_path("stdlib")) and not is_installed
+    return is_standard or any(path.is_relative_to(folder) for folder in _known_folders())
+
+
 @functools.cache
-def _known_code() -> list[Path]:
-    """The folders of qnas, of the standard library and of what networks are written with."""
+def _known_folders() -> list[Path]:
     ours = Path(__file__).parent  # through a link, or not, as it was imported
     folders = [ours.parent / name for name in ("core", "plugins", "spaces", "quantizers", "testing")]
     names = ("torch", "pydantic", "pydantic_core", "numpy", "pluggy")
     specs = filter(None, map(importlib.util.find_spec, names))
     others = [Path(spec.origin).parent for spec in specs if spec.origin]
-    both = [*folders, *(folder.resolve() for folder in folders)]
-    standard = Path(sysconfig.get_path("stdlib"))
-    own_parts = [path for path in standard.iterdir() if path.name != "site-packages"]
-    return [*both, *others, *own_parts]
+    return [*folders, *(folder.resolve() for folder in folders), *others]

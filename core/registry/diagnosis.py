@@ -3,7 +3,6 @@
 import importlib.metadata
 import importlib.util
 import sys
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
@@ -12,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from qnas.core.errors import QnasError
+from qnas.core.errors import QnasError, place_of
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.plugins import Plugins
 from qnas.core.registry.registry import Entry
@@ -42,7 +41,7 @@ def diagnose(info: PluginInfo, plugins: Plugins) -> list[Finding]:
 
 def _loading(info: PluginInfo) -> Iterator[Finding]:
     if info.error:
-        yield Finding(f"not loaded: {info.error}{_place(info.cause, info)}", _advice(info.cause, info))
+        yield Finding(f"not loaded: {info.error}{_place(info.cause)}", _advice(info.cause, info))
 
 
 def _components(info: PluginInfo, plugins: Plugins) -> Iterator[Finding]:
@@ -53,7 +52,7 @@ def _components(info: PluginInfo, plugins: Plugins) -> Iterator[Finding]:
             loaded = registry.load(name)
         except QnasError as error:
             cause = error.__cause__
-            yield Finding(f"{error}{_place(cause, info)}", _advice(cause, info))
+            yield Finding(f"{error}{_place(cause)}", _advice(cause, info))
         else:
             yield from _presets(loaded, registry.entry(name), kind)
 
@@ -92,24 +91,9 @@ def _files(info: PluginInfo) -> set[Path]:
     return {Path(str(file.locate())).resolve() for file in listed if Path(file.parts[0]).stem == info.package}
 
 
-def _place(cause: BaseException | None, info: PluginInfo) -> str:
-    """Where in the plugin's own code an exception came from: its last line there."""
-    if isinstance(cause, SyntaxError):
-        return f" ({cause.filename}:{cause.lineno})"
-    origin = getattr(cause, "__cause__", None) or cause
-    frames = traceback.extract_tb(origin.__traceback__) if origin else []
-    homes = _homes(info)
-    own = [frame for frame in frames if any(Path(frame.filename).is_relative_to(home) for home in homes)]
-    return f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
-
-
-def _homes(info: PluginInfo) -> list[Path]:
-    """The folders, or the file, that its package is."""
-    spec = _spec(info.package)
-    if spec is None:
-        return []
-    folders = list(spec.submodule_search_locations or ())
-    return [Path(folder) for folder in folders or filter(None, [spec.origin])]
+def _place(cause: BaseException | None) -> str:
+    """Where it went wrong; an error of ours was caused by theirs."""
+    return place_of(cause.__cause__ or cause) if cause else ""
 
 
 def _spec(module: str) -> ModuleSpec | None:

@@ -40,11 +40,6 @@ class Plugins:
         self.found: list[PluginInfo] = []
 
     @property
-    def broken(self) -> list[PluginInfo]:
-        """The plugins that could not be loaded."""
-        return [info for info in self.found if info.error]
-
-    @property
     def lacking(self) -> list[str]:
         """Why each plugin that is not there is not, a line each."""
         return [info.lack for info in self.found if info.lack]

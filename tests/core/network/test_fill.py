@@ -15,17 +15,9 @@ from qnas.core.network import (
     slot_candidates,
 )
 
+from .conftest import RICH
+
 NONE = Quantizer.of("none")
-RICH = {
-    "name": "basic",
-    "channels": 6,
-    "cells": 2,
-    "bits": [4, [4, 8]],
-    "operations": {
-        "body": ["conv3x3", "conv5x1-1x5", "separable3x3", "growth3x3", "narrow1x1", "depthwise5x5", "identity"],
-        "skip": ["conv1x1", "identity", {"name": "conv", "kernel": 3, "groups": 2, "dilation": 2}],
-    },
-}
 
 
 def tail_space(*names, **slot):

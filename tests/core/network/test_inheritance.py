@@ -8,17 +8,9 @@ from qnas.core.components import FakeQuantizer, Quantizer, Space
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.network import Supernet, ancestors, build_found, inherit_weights
 
+from .conftest import RICH
+
 NONE = Quantizer.of("none")
-RICH = {
-    "name": "basic",
-    "channels": 6,
-    "cells": 2,
-    "bits": [4, [4, 8]],
-    "operations": {
-        "body": ["conv3x3", "conv5x1-1x5", "separable3x3", "growth3x3", "narrow1x1", "depthwise5x5", "identity"],
-        "skip": ["conv1x1", "identity", {"name": "conv", "kernel": 3, "groups": 2, "dilation": 2}],
-    },
-}
 IMAGE = torch.rand(1, 3, 9, 11, generator=torch.Generator().manual_seed(0))
 
 
