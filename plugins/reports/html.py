@@ -1,9 +1,17 @@
-"""The HTML report: one page that explains a run to somebody who was not there."""
+"""The HTML report: one page that explains a run to somebody who was not there, or runs beside each other."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qnas.core.components import Report
 from qnas.core.engine.folder import RunFolder
 
+if TYPE_CHECKING:
+    from qnas.core.comparison import Comparison
+
 FILE = "report.html"
+COMPARISON = "compare"
 
 
 class HtmlReport(Report):
@@ -17,3 +25,15 @@ class HtmlReport(Report):
 
         folder.write_text(FILE, page(RunRecord.read(folder)))
         return FILE
+
+    def compare(self, comparison: "Comparison", folder: Path) -> Mapping[str, bytes]:
+        """See :meth:`qnas.Report.compare`: a page, and its plot as SVG and PNG."""
+        from qnas.plugins.reports.comparison_page import comparison_page
+        from qnas.plugins.reports.comparison_plot import ComparisonPlot
+
+        plot = ComparisonPlot(comparison)
+        page = comparison_page(comparison, plot, folder)
+        return {
+            f"{COMPARISON}.html": page.encode(),
+            **{f"{COMPARISON}.{kind}": plot.file(kind) for kind in ("svg", "png")},
+        }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from qnas.plugins.reports.anatomy import Anatomy, anatomy
 from qnas.plugins.reports.choices import HEIGHT, WIDTH, slot_choices
@@ -19,6 +19,11 @@ TEMPLATE = "report.html.j2"
 
 def page(record: RunRecord) -> str:
     """The whole report as HTML."""
+    return template(TEMPLATE).render(_context(record))
+
+
+def template(name: str) -> Template:
+    """A template of ours, with the filters of wording."""
     environment = Environment(
         loader=PackageLoader("qnas.plugins.reports", "templates"),
         autoescape=True,  # everything in a run's folder is somebody else's text
@@ -28,7 +33,7 @@ def page(record: RunRecord) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(FILTERS, bits_variable=bits_variable)
-    return environment.get_template(TEMPLATE).render(_context(record))
+    return environment.get_template(name)
 
 
 def _context(record: RunRecord) -> dict[str, Any]:

@@ -19,6 +19,7 @@ METRICS = (
     Metric("psnr_y", "PSNR Y", "dB", 2),
     Metric("ssim_y", "SSIM Y", "", 4),
     Metric("psnr_rgb", "PSNR RGB", "dB", 2),
+    Metric("ssim_rgb", "SSIM RGB", "", 4),
 )
 
 

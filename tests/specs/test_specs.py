@@ -8,9 +8,11 @@ import yaml
 
 from qnas.core.cli.main import invoke
 from qnas.core.registry import plugins
+from qnas.core.sweep import plan_points, read_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
-SPECS = sorted((ROOT / "specs").rglob("*.yaml"))
+SWEEPS = sorted((ROOT / "specs/experiments").glob("claims-*.yaml"))
+SPECS = [path for path in sorted((ROOT / "specs").rglob("*.yaml")) if path not in SWEEPS]
 
 IMAGES = {
     "data.train": "{name: dead-leaves, amount: 20, size: 64}",
@@ -21,6 +23,7 @@ FEW_STEPS = {
     "data.patch": "16",
     "search.steps": "2",
     "search.epochs": "2",
+    "search.warmup": "0",
     "search.batch": "2",
     "train.steps": "2",
     "train.batch": "2",
@@ -38,7 +41,7 @@ def content(path: Path) -> dict[str, object]:
 
 
 def has_own_images(path: Path) -> bool:
-    return "folder" in path.read_text()
+    return any(f"name: {dataset}" in path.read_text() for dataset in ("folder", "pack"))
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -58,3 +61,10 @@ def test_there_is_a_spec_of_every_space() -> None:
     spaces = [content(path)["space"] for path in SPECS]
     used = {space.get("name", space.get("extends")) for space in spaces if isinstance(space, dict)}
     assert used == {entry.name for entry in plugins().registries["space"] if entry.distribution == "qnas"}
+
+
+@pytest.mark.parametrize("sweep", SWEEPS, ids=lambda path: path.stem)
+def test_every_point_of_an_experiment_is_a_valid_spec(sweep: Path) -> None:
+    points = plan_points(read_sweep(sweep), [f"{key}={value}" for key, value in IMAGES.items()])
+    assert {"searched", "uniform", "mixed", "direct"} < {point.variant for point in points}
+    assert {point.spec.seed for point in points} == {0, 1, 2}

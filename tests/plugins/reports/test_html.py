@@ -4,7 +4,6 @@ import html
 import json
 import math
 import re
-from html.parser import HTMLParser
 
 import pytest
 import yaml
@@ -12,46 +11,15 @@ import yaml
 from qnas.core.components import Report
 from qnas.core.errors import InputError
 
+from .page import Page
+
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-VOID = {"meta", "img", "br", "input", "link"}
 
 
 @pytest.fixture(scope="module")
 def page_text(tmp_path_factory, tiny_run) -> str:
     """The page of the run as it is."""
     return write(tiny_run(tmp_path_factory.mktemp("page") / "run").make())
-
-
-class Page(HTMLParser):
-    """The tags, attributes and text of a page, and whether its tags close in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words += data.split()
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.words)
-
-    def attributes(self, name: str) -> list[str]:
-        return [value for _, attrs in self.tags if (value := attrs.get(name)) is not None]
 
 
 def write(folder) -> str:

@@ -1,0 +1,140 @@
+"""A comparison of runs: groups with their figures on one test set, over one cost, and what is on the front."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from qnas.core.comparison.alike import choose_test_set, common_test_sets, refuse_other_scales
+from qnas.core.comparison.cost import CostAxis, cost_axis
+from qnas.core.comparison.figure import Figure
+from qnas.core.comparison.find import FoundRuns
+from qnas.core.comparison.finished_run import FinishedRun, LeftOut
+from qnas.core.comparison.front import on_front
+from qnas.core.comparison.group import Group, same_spec
+from qnas.core.comparison.labels import Names, name_groups
+from qnas.core.comparison.protocol import notices
+from qnas.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs beside each other.
+
+    Attributes:
+        title: What is compared.
+        groups: Groups of seeds, by series and then by cost.
+        test: The test set of the figures.
+        tests: All test sets that the runs have in common.
+        images: How many images the test set has.
+        scale: The factor of super-resolution.
+        cost: What the comparison is made over.
+        bicubic: PSNR on Y of bicubic enlargement in dB, None if it is not known.
+        notices: What should be known before the figures are compared.
+        left_out: Runs that are not in it.
+    """
+
+    title: str
+    groups: Sequence[Group]
+    test: str
+    tests: Sequence[str]
+    images: int
+    scale: int
+    cost: CostAxis
+    bicubic: float | None
+    notices: Sequence[str]
+    left_out: Sequence[LeftOut]
+
+    @property
+    def runs(self) -> list[FinishedRun]:
+        """All runs that are in it."""
+        return [run for group in self.groups for run in group.runs]
+
+    @property
+    def front(self) -> list[Group]:
+        """The groups on the Pareto front, the cheapest first."""
+        return sorted((group for group in self.groups if group.on_front), key=lambda group: group.position)
+
+    @property
+    def series(self) -> dict[str, list[Group]]:
+        """Series to its groups, the cheapest first."""
+        names = dict.fromkeys(group.series for group in self.groups)
+        return {name: [group for group in self.groups if group.series == name] for name in names}
+
+
+def compare_runs(found: FoundRuns, test: str | None = None, cost: str = "bitops", title: str = "") -> Comparison:
+    """Put runs beside each other.
+
+    Args:
+        found: The runs.
+        test: The test set to compare on; by default, of those that all have, the one with the most images.
+        cost: What to compare them over: a registered cost, or ``size_bytes``.
+        title: What is compared, in words.
+
+    Raises:
+        InputError: The runs can't be compared, or none is left.
+    """
+    axis = cost_axis(cost)
+    if not found.runs:
+        raise InputError("no finished run is left to compare")
+    refuse_other_scales(found.runs)
+    name = choose_test_set(found.runs, test)
+    costs = {run.folder: axis.measure(run) for run in found.runs}
+    lacking = {run.folder: _lacking(run, name, axis, costs[run.folder]) for run in found.runs}
+    runs = [run for run in found.runs if not lacking[run.folder]]
+    left_out = [*found.left_out, *(LeftOut(folder, why) for folder, why in lacking.items() if why)]
+    if not runs:
+        raise InputError(f"no run is left to compare: {left_out[-1].folder}: {left_out[-1].why}")
+    members = same_spec(runs)
+    named = zip(name_groups(members), members, strict=True)
+    groups = [_group(names, group, name, [costs[run.folder] for run in group]) for names, group in named]
+    return Comparison(
+        title=title,
+        groups=sorted(_with_front(groups), key=lambda group: (group.series, group.position)),
+        test=name,
+        tests=common_test_sets(runs),
+        images=len(runs[0].images[name]),
+        scale=runs[0].scale,
+        cost=axis,
+        bicubic=Figure.of(run.figure("test", name, "bicubic", "psnr_y") for run in runs).mean,
+        notices=[*notices(members), *_older(runs, name)],
+        left_out=left_out,
+    )
+
+
+def _group(names: Names, runs: Sequence[FinishedRun], test: str, costs: Sequence[float | None]) -> Group:
+    psnr = [run.figure("test", test, "psnr_y") for run in runs]
+    bicubic = [run.figure("test", test, "bicubic", "psnr_y") for run in runs]
+    pairs = zip(psnr, bicubic, strict=True)
+    return Group(
+        names=names,
+        runs=runs,
+        cost=Figure.of(costs),
+        psnr=Figure.of(psnr),
+        ssim=Figure.of(run.figure("test", test, "ssim_y") for run in runs),
+        gain=Figure.of(None if ours is None or theirs is None else ours - theirs for ours, theirs in pairs),
+    )
+
+
+def _with_front(groups: Sequence[Group]) -> list[Group]:
+    best = on_front([group.position for group in groups])
+    return [replace(group, on_front=is_best) for group, is_best in zip(groups, best, strict=True)]
+
+
+def _lacking(run: FinishedRun, test: str, axis: CostAxis, cost: float | None) -> str:
+    """What a run must have and has not, ``""`` if it has all."""
+    if run.figure("test", test, "psnr_y") is None:
+        return f"result.json has no PSNR on '{test}': the training diverged, or another version of qnas wrote it"
+    if cost is None:
+        return f"result.json has no {axis.unit} {axis.size}".strip() + ": another version of qnas wrote it"
+    return ""
+
+
+def _older(runs: Sequence[FinishedRun], test: str) -> list[str]:
+    """Figures that only some runs have."""
+    paths = [("test", test, "ssim_y"), ("test", test, "bicubic", "psnr_y"), ("params",), ("size_bytes",)]
+    told = []
+    for path in [*paths, ("seconds", "search"), ("seconds", "train")]:
+        without = [run for run in runs if run.figure(*path) is None]
+        if without:
+            who = f"{without[0].folder}/result.json" + (f" and {len(without) - 1} more" if without[1:] else "")
+            told.append(f"{who} has no {'.'.join(path)}: another version of qnas wrote it")
+    return told

@@ -1,0 +1,75 @@
+"""Finding runs: folders that are runs, or hold runs at any depth."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from qnas.core.comparison.finished_run import FinishedRun, LeftOut
+from qnas.core.comparison.sweep_file import Point, Sweeps, sweep_points
+from qnas.core.errors import InputError
+from qnas.core.sweep import INDEX
+
+_MARKS = ("spec.yaml", "environment.json")
+"""What a run's folder has from its beginning."""
+
+
+@dataclass(frozen=True)
+class FoundRuns:
+    """What was found.
+
+    Attributes:
+        runs: The finished runs, each once.
+        left_out: The others.
+    """
+
+    runs: tuple[FinishedRun, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def find_runs(paths: Iterable[Path]) -> FoundRuns:
+    """The runs in these folders, and what can't be compared: unfinished, damaged, or planned by a sweep only.
+
+    Raises:
+        InputError: A folder does not exist or holds no run, or the list of a sweep is damaged.
+    """
+    sweeps = Sweeps()
+    runs, left_out = [], []
+    for folder in dict.fromkeys(folder for path in paths for folder in _run_folders(path)):
+        point = sweeps.point_of(folder)
+        try:
+            runs.append(_read(folder, point))
+        except InputError as error:
+            left_out.append(LeftOut(folder, str(error).removeprefix(f"{folder}{os.sep}").removeprefix(f"{folder}: ")))
+    return FoundRuns(tuple(_once(runs)), tuple(left_out))
+
+
+def _read(folder: Path, point: Point | None) -> FinishedRun:
+    if not folder.is_dir():
+        raise InputError("the sweep has not begun it", str(folder))
+    return FinishedRun.read(folder, point)
+
+
+def _once(runs: Iterable[FinishedRun]) -> Iterable[FinishedRun]:
+    """Without those that were named twice, in two ways."""
+    return {run.folder.resolve(): run for run in runs}.values()
+
+
+def _run_folders(path: Path) -> list[Path]:
+    if not path.is_dir():
+        raise InputError("there is no such folder: name folders of runs, or folders that hold runs", str(path))
+    found = sorted(_walk(path))
+    if not found:
+        raise InputError("there is no run in it (a run's folder has a spec.yaml)", str(path))
+    return found
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(path):
+        folder = Path(place)
+        if INDEX in files:
+            yield from (point.folder for point in sweep_points(folder).values())
+        elif any(mark in files for mark in _MARKS):
+            yield folder
+            folders.clear()
+        folders[:] = [name for name in folders if not name.startswith(".")]

@@ -1,0 +1,69 @@
+"""Groups: runs of one spec that differ in their seeds, with the figures that they are compared by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qnas.core.comparison.figure import Figure
+from qnas.core.comparison.finished_run import FinishedRun
+from qnas.core.comparison.labels import Names
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one spec, over their seeds.
+
+    Attributes:
+        names: What it is called, and which series it belongs to.
+        runs: Its runs.
+        cost: What the comparison is made over, by default BitOps at an LR image of 32 x 32.
+        psnr: PSNR on Y in dB, on the test set of the comparison.
+        ssim: SSIM on Y, on the same.
+        gain: PSNR on Y above bicubic's, in dB.
+        on_front: Whether no other group is as good for less, or better for as little.
+    """
+
+    names: Names
+    runs: Sequence[FinishedRun]
+    cost: Figure
+    psnr: Figure
+    ssim: Figure
+    gain: Figure
+    on_front: bool = False
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return self.names.label
+
+    @property
+    def series(self) -> str:
+        """What it is joined with by a line."""
+        return self.names.series
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of its runs, in ascending order."""
+        return sorted(run.seed for run in self.runs if run.seed is not None)
+
+    @property
+    def variant(self) -> str | None:
+        """The variant of the sweep that it belongs to."""
+        point = self.runs[0].point
+        return point.variant if point else None
+
+    def figure(self, *path: str) -> Figure:
+        """A figure of its runs' result.json."""
+        return Figure.of(run.figure(*path) for run in self.runs)
+
+    @property
+    def position(self) -> tuple[float, float]:
+        """Its mean cost and its mean PSNR, where it stands in the plot."""
+        return self.cost.mean or 0.0, self.psnr.mean or 0.0
+
+
+def same_spec(runs: Sequence[FinishedRun]) -> list[list[FinishedRun]]:
+    """The runs in groups whose specs are equal but for name and seed; two variants of a sweep are never one group."""
+    groups: dict[tuple[str | None, str], list[FinishedRun]] = {}
+    for run in runs:
+        groups.setdefault((run.point.variant if run.point else None, run.protocol), []).append(run)
+    return list(groups.values())

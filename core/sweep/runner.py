@@ -1,0 +1,150 @@
+"""Runs the points of a sweep, each in a process of its own."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qnas.core.engine.folder import write_atomically
+from qnas.core.errors import InputError
+from qnas.core.registry.trust import OPTION, is_foreign_code_refused
+from qnas.core.spec import dump_spec
+from qnas.core.sweep.progress import read_progress
+from qnas.core.sweep.status import Status
+
+_LOOK_SECONDS = 0.2
+_PATIENCE_SECONDS = 5.0
+_REASON_BYTES = 4096
+
+Command = Callable[[Path, Path, Path, bool], Sequence[str]]
+"""From the spec, the run's folder, the progress file and whether to resume to a command line."""
+
+
+def qnas_run(spec: Path, out: Path, progress: Path, resume: bool) -> list[str]:
+    """The command line that runs a point."""
+    # As the installed command does, and Python's -m does not: the working folder is no place to import from.
+    safe_path = [] if str(Path.cwd()) in sys.path else ["-P"]
+    flags = [flag for flag, is_set in (("--resume", resume), (OPTION, is_foreign_code_refused())) if is_set]
+    options = ["--out", str(out), "--progress-file", str(progress), *flags]
+    return [sys.executable, *safe_path, "-m", "qnas.core.cli", "run", str(spec), *options]
+
+
+def run_points(
+    statuses: Sequence[Status], jobs: int, tell: Callable[[], None] = lambda: None, command: Command = qnas_run
+) -> None:
+    """Run the points that wait; one that fails stops no other.
+
+    Args:
+        statuses: How the points stand, which is kept up to date.
+        jobs: How many to run at a time.
+        tell: Called a few times a second.
+        command: The command line that runs a point.
+    """
+    waiting = [status for status in statuses if status.state == "waiting"]
+    environment = _environment(jobs)
+    with tempfile.TemporaryDirectory(prefix="qnas-sweep-") as folder, _ending() as running:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                status = waiting.pop(0)
+                progress = Path(folder) / f"{len(waiting)}.json"
+                running.append(_start(status, progress, command, environment))
+            tell()
+            time.sleep(_LOOK_SECONDS)
+            running[:] = [child for child in running if child.goes_on()]
+        tell()
+
+
+@dataclass(frozen=True)
+class _Child:
+    """A point whose process runs.
+
+    Attributes:
+        status: How the point stands.
+        process: Its process.
+        progress: The file that tells how far it is.
+        said_before: Bytes in the log that are not from this process.
+        began: When it was started.
+    """
+
+    status: Status
+    process: "subprocess.Popen[bytes]"
+    progress: Path
+    said_before: int
+    began: float
+
+    def goes_on(self) -> bool:
+        """Whether it has not ended; its status is brought up to date."""
+        status, code = self.status, self.process.poll()
+        status.seconds = time.monotonic() - self.began
+        status.progress = read_progress(self.progress, status.progress)
+        if code == 0:
+            try:
+                status.finish()
+            except InputError as error:
+                status.fail(str(error))
+        elif code is not None:
+            status.fail(_reason(status.log, self.said_before, code))
+        return code is None
+
+
+def _start(status: Status, progress: Path, command: Command, environment: dict[str, str]) -> _Child:
+    """Start a point's process.
+
+    Its spec is written down beside its log first, so that one who changes the file meanwhile changes no point.
+    """
+    spec = status.log.with_suffix(".yaml")
+    write_atomically(spec, dump_spec(status.point.spec).encode())
+    line = command(spec, status.folder.path, progress, status.has_begun)
+    with status.log.open("a", encoding="utf-8") as log:
+        log.write(f"$ {shlex.join(line)}\n")
+        log.flush()
+        said_before = log.tell()
+        process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+    status.state = "running"
+    return _Child(status, process, progress, said_before, time.monotonic())
+
+
+@contextlib.contextmanager
+def _ending() -> Iterator[list[_Child]]:
+    """A list of children; whatever happens, none of them outlives the context."""
+    children: list[_Child] = []
+    try:
+        yield children
+    finally:
+        for child in children:
+            child.process.terminate()
+        try:
+            _wait(children)
+        finally:
+            for child in children:
+                child.process.kill()
+
+
+def _wait(children: Sequence[_Child]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    for child in children:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(max(0.0, deadline - time.monotonic()))
+
+
+def _environment(jobs: int) -> dict[str, str]:
+    """The environment of each process: the cores are shared out among them, unless the user did it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"OMP_NUM_THREADS": str(max(1, cores // jobs)), **os.environ}
+
+
+def _reason(log: Path, said_before: int, code: int) -> str:
+    """Why a process failed: the last line that it wrote, which is the error of a run."""
+    if code < 0:
+        return f"ended by signal {-code}, {signal.strsignal(-code)}" + " (out of memory?)" * (code == -signal.SIGKILL)
+    with log.open("rb") as stream:
+        stream.seek(max(said_before, log.stat().st_size - _REASON_BYTES))
+        lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else f"exit code {code}"

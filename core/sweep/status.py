@@ -1,0 +1,121 @@
+"""How the points of a sweep stand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from qnas.core.engine import RunFolder
+from qnas.core.engine.run import refuse_other_spec
+from qnas.core.engine.stages import STAGES
+from qnas.core.errors import InputError
+from qnas.core.sweep.plan import Point
+from qnas.core.sweep.progress import Progress
+
+_TELLING = 0.05
+State = Literal["waiting", "running", "done", "failed"]
+
+
+@dataclass
+class Status:
+    """How a point stands.
+
+    Attributes:
+        point: Which.
+        folder: Its run folder.
+        log: Where its process writes to.
+        state: ``done`` only once every stage has ended.
+        progress: How far it is while it runs.
+        seconds: That it has been running for.
+        reason: Why it failed.
+        result: Its result.json once it is done.
+        ended_before: Steps that an earlier sweep did of it.
+    """
+
+    point: Point
+    folder: RunFolder
+    log: Path
+    state: State = "waiting"
+    progress: Progress = field(default_factory=Progress)
+    seconds: float = 0.0
+    reason: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    ended_before: int = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a run to go on with."""
+        return self.folder.has("spec.yaml")
+
+    @property
+    def steps(self) -> int:
+        """How many it takes from its start to its end."""
+        return sum(self.point.steps.values())
+
+    @property
+    def steps_done(self) -> int:
+        """How many of them are behind it."""
+        stage = self.progress.stage
+        if self.state == "done":
+            return self.steps
+        if stage not in STAGES:
+            return self.ended_before
+        stages = list(STAGES)
+        before = sum(self.point.steps[name] for name in stages[: stages.index(stage)])
+        return before + (self.progress.step if self.point.steps[stage] else 0)
+
+    def finish(self) -> None:
+        """Note that it is done.
+
+        Raises:
+            InputError: Its result can't be read.
+        """
+        self.result = self.folder.read_json("result.json")
+        self.seconds = sum(self.result["seconds"].values())
+        self.state = "done"
+
+    def fail(self, reason: str) -> None:
+        """Note why it failed."""
+        self.state, self.reason = "failed", reason
+
+
+def begin_statuses(points: Sequence[Point], folder: Path) -> list[Status]:
+    """How the points stand in the sweep's folder, before anything is run.
+
+    Raises:
+        InputError: What is in the way of a point: a run of another spec, or what is no run at all.
+    """
+    return [_status(point, folder) for point in points]
+
+
+def _status(point: Point, folder: Path) -> Status:
+    status = Status(point, RunFolder(folder / point.folder), folder / "logs" / f"{point.folder}.txt")
+    if not status.has_begun and status.folder.path.exists():
+        raise InputError("is in the way: it holds no run (no spec.yaml in it); remove it", str(status.folder.path))
+    if status.has_begun:
+        _refuse_other_spec(status)
+        ended = [stage for stage in STAGES if status.folder.has(f"{stage}/result.json")]
+        status.ended_before = sum(point.steps[stage] for stage in ended)
+        if len(ended) == len(STAGES):
+            status.finish()
+    return status
+
+
+def _refuse_other_spec(status: Status) -> None:
+    try:
+        refuse_other_spec(status.point.spec, status.folder)
+    except InputError as error:
+        raise InputError(f"{error}; choose another folder with --out, or remove this one") from error
+
+
+def seconds_left(statuses: Sequence[Status], elapsed: float) -> float | None:
+    """How long the sweep will go on, None before a twentieth of a point is done: until then, starting is the most.
+
+    Args:
+        statuses: How its points stand.
+        elapsed: Seconds since it was started.
+    """
+    worked = sum(status.steps_done - status.ended_before for status in statuses)
+    left = sum(s.steps - s.steps_done for s in statuses if s.state in {"waiting", "running"})
+    is_known = worked > _TELLING * max(status.steps for status in statuses)
+    return elapsed / worked * left if is_known else None

@@ -1,0 +1,93 @@
+"""The claims: for each, the runs that it is about beside each other, and the verdicts on its parts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from qnas.core.comparison import Comparison, FoundRuns, Group, compare_runs
+
+from . import decisions, stability, trade_off
+from .roles import DIRECT, NO_ENTROPY, SEARCHED, TITLES, TRADE_OFFS
+from .verdict import NOT_RUN, Verdict, together
+
+Variants = Mapping[str, Sequence[Group]]
+"""Variant to its groups, none for one that has not run."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, and what the runs say of it.
+
+    Attributes:
+        number: Which one.
+        variants: The variants that it is about.
+        comparison: Their runs beside each other, None if there are none.
+        groups: Variant to its groups.
+        verdicts: On its parts.
+    """
+
+    number: int
+    variants: Sequence[str]
+    comparison: Comparison | None
+    groups: Variants
+    verdicts: Sequence[Verdict]
+
+    @property
+    def title(self) -> str:
+        """The claim in a line."""
+        return TITLES[self.number]
+
+    @property
+    def outcome(self) -> str:
+        """The verdict on the whole of it."""
+        return together(self.verdicts)
+
+
+def claims(found: FoundRuns, test: str | None = None) -> list[Claim]:
+    """All claims.
+
+    Args:
+        found: The runs.
+        test: The test set to judge by; by default the one with the most images.
+
+    Raises:
+        InputError: Runs of one claim can't be compared.
+    """
+    return [_claim(number, found, test) for number in TITLES]
+
+
+def _claim(number: int, found: FoundRuns, test: str | None) -> Claim:
+    variants = _variants(number)
+    runs = tuple(run for run in found.runs if run.point and run.point.variant in variants)
+    comparison = compare_runs(FoundRuns(runs, ()), test, title=f"{number}. {TITLES[number]}") if runs else None
+    groups = {
+        variant: [group for group in (comparison.groups if comparison else []) if group.variant == variant]
+        for variant in variants
+    }
+    return Claim(number, variants, comparison, groups, _verdicts(number, groups))
+
+
+def _variants(number: int) -> tuple[str, ...]:
+    if number in TRADE_OFFS:
+        ours, baselines, beside = TRADE_OFFS[number]
+        return (ours, *baselines, *beside)
+    return (SEARCHED, {2: DIRECT, 3: NO_ENTROPY}[number])
+
+
+def _verdicts(number: int, groups: Variants) -> list[Verdict]:
+    if number in TRADE_OFFS:
+        ours, baselines, _ = TRADE_OFFS[number]
+        verdicts = [trade_off.verdict_on(groups[ours], groups[name], name) for name in baselines]
+        return [_naming(verdict, [ours, name], groups) for verdict, name in zip(verdicts, baselines, strict=True)]
+    judges: dict[int, Callable[[], list[Verdict]]] = {
+        2: lambda: [judge(groups[SEARCHED], groups[DIRECT]) for judge in (stability.speed, stability.stability)],
+        3: lambda: [decisions.verdict_on(*(decisions.decisions(groups[name]) for name in (SEARCHED, NO_ENTROPY)))],
+    }
+    return [_naming(verdict, _variants(number), groups) for verdict in judges[number]()]
+
+
+def _naming(verdict: Verdict, needed: Sequence[str], groups: Variants) -> Verdict:
+    """The verdict, saying what has not run where that is why there is none."""
+    if verdict.outcome != NOT_RUN:
+        return verdict
+    missing = [name for name in needed if not groups[name]]
+    return Verdict(NOT_RUN, f"no run of {' and of '.join(missing)}" if missing else "no two runs match")

@@ -1,0 +1,98 @@
+"""Figures drawn by matplotlib: inline in a page, whose colours and font they take, or as files of their own."""
+
+import io
+import re
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+Colours = Mapping[str, str]
+Draw = Callable[[Axes, Colours], None]
+Size = tuple[float, float]
+
+INLINE = {"ink": "#0a0001", "muted": "#0a0002", "line": "#0a0003", "ours": "#0a0004", "other": "#0a0005"}
+"""What matplotlib draws with where the page's CSS variables of these names will stand."""
+_TIDY = (
+    (r"\s+xmlns(:xlink)?=\"[^\"]*\"", ""),
+    (r"(<svg[^>]*?) width=\"[^\"]*\" height=\"[^\"]*\"", r"\1"),
+    (r"<style.*?</style>", ""),
+    (r"<g id=\"[^\"]*\"", "<g"),
+    (r"xlink:href", "href"),
+    (r"font-family: [^;\"]*", "font-family: inherit"),
+    (r" transform=\"rotate\(-0[^\"]*\"", ""),
+    (r"\n\s*", " "),
+)
+
+
+def inline_svg(draw: Draw, size: Size, of: object, colours: Colours = INLINE) -> str:
+    """A figure that is safe to stand in a page. The same figure always gives the same text.
+
+    Args:
+        draw: Draws it.
+        size: Width and height in inches, which decide how large its text is beside the rest.
+        of: What is drawn: two figures on one page must not share an id, and one must not change its own.
+        colours: CSS variable to what it is drawn with, see ``INLINE``.
+    """
+    svg = _drawn(draw, size, "svg", colours, {"svg.fonttype": "none", "svg.hashsalt": f"qnas {of!r}"}).decode()
+    return _inline(svg, colours)
+
+
+def figure_file(draw: Draw, size: Size, kind: str, colours: Colours) -> bytes:
+    """A figure as a file on white, whose text needs no font to be there.
+
+    Args:
+        draw: Draws it.
+        size: Width and height in inches.
+        kind: ``svg`` or ``png``.
+        colours: Name to colour.
+    """
+    return _drawn(draw, size, kind, colours, {"svg.hashsalt": "qnas", "savefig.facecolor": "white"})
+
+
+def quiet(axes: Axes, colours: Colours) -> None:
+    """Leave of the axes what the eye needs: lines to read y off, and no frame."""
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0)
+    axes.grid(axis="y", color=colours["line"], linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.ticklabel_format(axis="y", useOffset=False)
+
+
+def figure_of(axes: Axes) -> Figure:
+    """The figure that the axes are in."""
+    return cast("Figure", axes.figure)  # never a part of one here
+
+
+def _drawn(draw: Draw, size: Size, kind: str, colours: Colours, settings: Mapping[str, str]) -> bytes:
+    stream = io.BytesIO()
+    base = {
+        "font.size": 9.5,
+        "axes.edgecolor": colours["line"],
+        "xtick.color": colours["muted"],
+        "ytick.color": colours["muted"],
+        "text.color": colours["ink"],
+        "text.parse_math": False,
+        "savefig.transparent": "savefig.facecolor" not in settings,
+    }
+    # From the defaults, so that a reader's own matplotlibrc changes nothing.
+    with style.context(["default", {**base, **settings}]):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.add_subplot(), colours)
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type") if kind == "svg" else ("Software",))
+        figure.savefig(stream, format=kind, dpi=200, metadata=nothing)
+    return stream.getvalue()
+
+
+def _inline(svg: str, colours: Colours) -> str:
+    """The bare element, without what only a file needs and what names a place in the web."""
+    text = svg[svg.index("<svg") :]
+    for pattern, replacement in _TIDY:
+        text = re.sub(pattern, replacement, text, flags=re.DOTALL)
+    for name, colour in colours.items():
+        text = text.replace(colour, f"var(--{name})")
+    return text.replace("<svg", '<svg aria-hidden="true"', 1)

@@ -1,0 +1,58 @@
+"""Points of the tiny spec, and a stand-in for the process that runs one."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from qnas.core.spec import Assignment
+from qnas.core.sweep import Point, plan_points, read_sweep
+from qnas.core.sweep.runner import Command
+
+Points = Callable[..., list[Point]]
+
+
+@pytest.fixture
+def points(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Points:
+    """The points of the tiny spec, or of the sweep file sweep.yaml with some text, as the command would plan them."""
+    monkeypatch.chdir(tiny.parent)
+
+    def plan(*vary: str, text: str = "", sets: Sequence[str] = (), seeds: int | None = None) -> list[Point]:
+        path = Path("spec.yaml")
+        if text:
+            path = Path("sweep.yaml")
+            path.write_text(text)
+        varied = [Assignment.read(value, "--vary", "a=1,2", "[{}]") for value in vary]
+        return plan_points(read_sweep(path).varied(varied).seeded(seeds), sets)
+
+    return plan
+
+
+STAND_IN = """
+import json, os, pathlib, shutil, signal, sys, time
+spec, out, progress = map(pathlib.Path, sys.argv[1:4])
+resumed = sys.argv[4] == "True"
+def finish():
+    if not resumed:
+        out.mkdir(parents=True)
+        shutil.copy(spec, out / "spec.yaml")
+    for stage in ("search", "derive", "train", "evaluate", "report"):
+        (out / stage).mkdir(exist_ok=True)
+        (out / stage / "result.json").write_text("{}")
+    scores = {"test": {"leaves": {"psnr_y": 30.5}}, "bitops": {"32x32": 2e9}, "seconds": {"search": 1.5, "train": 2}}
+    (out / "result.json").write_text(json.dumps(scores))
+"""
+
+
+@pytest.fixture
+def stand_in() -> Callable[[str], Command]:
+    """A command that runs some Python code in place of a point's run; ``finish()`` leaves a finished run."""
+
+    def command(code: str) -> Command:
+        def line(spec: Path, out: Path, progress: Path, resume: bool) -> list[str]:
+            return [sys.executable, "-S", "-c", STAND_IN + code, *map(str, (spec, out, progress, resume))]
+
+        return line
+
+    return command

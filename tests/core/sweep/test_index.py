@@ -1,0 +1,72 @@
+"""sweep.json, and the lock of a sweep's folder."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qnas.core.engine.lock import alone_in
+from qnas.core.errors import InputError
+from qnas.core.sweep import INDEX
+from qnas.core.sweep.index import write_index
+
+from .conftest import Points
+
+
+def listed(folder: Path) -> list[dict[str, Any]]:
+    index = json.loads((folder / INDEX).read_text())
+    assert index["format"] == 1
+    points: list[dict[str, Any]] = index["points"]
+    return points
+
+
+def test_it_lists_every_point(points: Points, tmp_path: Path) -> None:
+    write_index(tmp_path, points("space.bits=[4],[4,8]", sets=["seed=3"]))
+    assert listed(tmp_path) == [
+        {"folder": "bits=4/seed-3", "variant": None, "values": {"space.bits": [4]}, "seed": 3},
+        {"folder": "bits=4-8/seed-3", "variant": None, "values": {"space.bits": [4, 8]}, "seed": 3},
+    ]
+
+
+def test_it_keeps_what_an_earlier_plan_began(points: Points, tmp_path: Path) -> None:
+    write_index(tmp_path, points("scale=2,3"))
+    (tmp_path / "scale=2/seed-0").mkdir(parents=True)
+    write_index(tmp_path, points("scale=4"))
+    assert [point["folder"] for point in listed(tmp_path)] == ["scale=2/seed-0", "scale=4/seed-0"]
+    write_index(tmp_path, points("scale=2,4"))
+    assert [point["folder"] for point in listed(tmp_path)] == ["scale=2/seed-0", "scale=4/seed-0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[", "is damaged: "),
+        ('{"format": 2}', "has the format 2, not 1"),
+        ('{"format": 1}', "is damaged: it lists no points"),
+        ('{"format": 1, "points": [{"folder": 3}]}', "is damaged: it lists no points"),
+    ],
+)
+def test_one_that_can_not_be_read_is_told_and_left_alone(points: Points, tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / INDEX).write_text(text)
+    with pytest.raises(InputError) as caught:
+        write_index(tmp_path, points())
+    assert str(caught.value).startswith(f"{tmp_path / INDEX}: {told}")
+    assert (tmp_path / INDEX).read_text() == text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks")
+def test_a_folder_is_swept_by_one_process_at_a_time(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from qnas.core.engine.lock import alone_in\n"
+        "with alone_in(pathlib.Path(sys.argv[1])): pass"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with alone_in(tmp_path):
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.stderr.endswith("is at work in this folder\n")
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    with pytest.raises(BlockingIOError), alone_in(tmp_path):
+        raise BlockingIOError  # not the lock's
