@@ -96,3 +96,8 @@ def _known_folders() -> list[Path]:
     specs = filter(None, map(importlib.util.find_spec, names))
     others = [Path(spec.origin).parent for spec in specs if spec.origin]
     return [*folders, *(folder.resolve() for folder in folders), *others]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python's or PyTorch's error, on any device, means that."""
+    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)

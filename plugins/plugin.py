@@ -40,6 +40,7 @@ def qnas_register_residuals(register: Register) -> None:
     """Register residual connections."""
     register("none", "qnas.plugins.residuals.plain:NoResidual", "F(x)")
     register("plain", "qnas.plugins.residuals.plain:PlainResidual", "F(x) + x")
+    register("batch-norm", "qnas.plugins.residuals.plain:BatchNormResidual", "F(BN(x)) + x")
     register("adq", "qnas.plugins.residuals.adaptive:ADQResidual", "(a s + c) F(BN(x)) + x (QuantNAS)")
     register("adadm", "qnas.plugins.residuals.adaptive:AdaDMResidual", "exp(a log s + c) F(BN(x)) + x (AdaDM)")
 
@@ -68,6 +69,7 @@ def qnas_register_datasets(register: Register) -> None:
     register("dead-leaves", "qnas.plugins.datasets.generated:DeadLeaves", "Generated occlusion images")
     register("photos", "qnas.plugins.datasets.photos:Photos", "Five photographs that come with scikit-image")
     register("folder", "qnas.plugins.datasets.folder:Folder", "Your own images: HR alone, or HR and LR pairs")
+    register("pack", "qnas.plugins.datasets.pack:PackFile", "Your own images, decoded: a file of qnas data pack")
 
 
 @hookimpl

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qnas.core.components import Operation
+from qnas.core.components import ImageStatistic, Operation
 from qnas.core.network import Slot
 
 ROLE = "attention"
@@ -54,11 +54,23 @@ class ContrastAttention(nn.Module):
 
     def __init__(self, channels: int, middle: int) -> None:
         super().__init__()
+        self.contrast = Contrast(channels)
         self.reduce = Slot(ROLE, channels, middle, activation="none", native="conv1x1")
         self.expand = Slot(ROLE, middle, channels, activation="relu", native="conv1x1")
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
-        deviation, mean = torch.std_mean(features, dim=(2, 3), keepdim=True, correction=0)  # (N, C, 1, 1)
-        result: Tensor = features * torch.sigmoid(self.expand(self.reduce(deviation + mean)))
+        result: Tensor = features * torch.sigmoid(self.expand(self.reduce(self.contrast(features))))
         return result
+
+
+class Contrast(ImageStatistic):
+    """Standard deviation plus mean of each channel, (N, C, 1, 1)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, 1, 1)
+
+    def measure(self, features: Tensor) -> Tensor:
+        """See :meth:`qnas.ImageStatistic.measure`."""
+        deviation, mean = torch.std_mean(features, dim=(2, 3), keepdim=True, correction=0)
+        return deviation + mean

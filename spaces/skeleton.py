@@ -9,13 +9,10 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from qnas.core.components import Activation, Block, Original, Space, invalid, make_activation
-from qnas.core.network import Slot
+from qnas.core.network import Gain, Slot
 from qnas.spaces.image_residual import Enlarge, ImageResidual
 
 RGB = 3
-# Beside an image-space residual the network starts with next to nothing to add. With more, training first turns it
-# off, and as often as not the ReLU before the upsampling slot never opens again.
-_START_GAIN = 0.1
 
 Convolutions = tuple[Original, ...]
 Body = Annotated[tuple[Block, ...], Field(min_length=1)]
@@ -135,7 +132,7 @@ class SkeletonNetwork(nn.Module):
         self.tail = nn.Sequential(*_chain(space, "tail", channels, RGB, before, space.tail, change=len(space.tail) - 1))
         self.enlarge = None if space.image_residual == "none" else Enlarge(space.image_residual, scale)
         if self.enlarge is not None:
-            self.gain = nn.Parameter(torch.tensor(_START_GAIN))
+            self.gain = Gain()
 
     def forward(self, lr_image: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, 3, H * scale, W * scale), RGB in 0..1."""
@@ -145,7 +142,7 @@ class SkeletonNetwork(nn.Module):
         result: Tensor = self.tail(enlarged)
         if self.tail_refines:
             result = result + enlarged
-        return result if self.enlarge is None else self.gain * result + self.enlarge(lr_image)
+        return result if self.enlarge is None else self.gain(result) + self.enlarge(lr_image)
 
     def _run_body(self, features: Tensor) -> Tensor:
         outputs = []

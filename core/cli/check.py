@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.options import set_option, spec_argument
+from qnas.core.cli.options import no_code_option, set_option, spec_argument
 
 if TYPE_CHECKING:
     from qnas.core.spec import Spec
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 @click.command()
 @spec_argument
 @set_option
+@no_code_option
 def check(spec: Path, overrides: tuple[str, ...]) -> None:
     """Validate SPEC, and say what the run will be: its space drawn, BitOps, images, time and memory."""
     from qnas.core.engine.run_images import check_sets
@@ -26,15 +27,14 @@ def check(spec: Path, overrides: tuple[str, ...]) -> None:
 
 
 def _describe(spec: "Spec", counts: dict[str, int]) -> None:
-    from rich.console import Console
-
     from qnas.core.cli.format import duration, quantity
     from qnas.core.cli.space_view import print_space, view_space
+    from qnas.core.cli.terminal import Terminal
     from qnas.core.engine.device import choose_device
     from qnas.core.engine.estimate import estimate
     from qnas.core.network import guard
 
-    console = Console(highlight=False, markup=False)
+    console = Terminal()
     print_space(console, view_space(spec.space, spec.scale, spec.quantizer.train), spec.name)
     console.print(f"images: {', '.join(f'{name} {number}' for name, number in counts.items())}", soft_wrap=True)
     with guard(spec.space):

@@ -20,9 +20,9 @@ def doctor() -> None:
     Exits with 1 if anything can't be used. The environment variable QNAS_PLUGINS narrows what is loaded beside what
     qnas ships: names of distributions or plugins with commas between, or nothing.
     """
-    from rich.console import Console
+    from qnas.core.cli.terminal import Terminal
 
-    console = Console(highlight=False, markup=False)
+    console = Terminal()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is broken is told by what follows
         findings = _examine(console)
@@ -36,13 +36,13 @@ def _examine(console: "Console") -> "list[list[Finding]]":
     """Load and show one plugin after the other: if one hangs, its name is the last that is seen."""
     from qnas.core.registry import Plugins
     from qnas.core.registry.diagnosis import diagnose
-    from qnas.core.registry.installed import installed, selected, selection
+    from qnas.core.registry.installed import SELECTION, installed, selected, selection
 
     there, loaded, findings = installed(), Plugins(), []
     chosen = selected([info for _, info in there], selection())
     for point, info in there:
         console.print(f"{info.name}: {info.distribution} {info.version}, {info.target}", style="bold", soft_wrap=True)
-        now = loaded.load_one(point, info) if info in chosen else replace(info, is_left_out=True)
+        now = loaded.load_one(point, info) if info in chosen else replace(info, left_out_by=SELECTION)
         findings.append(diagnose(now, loaded))
         _show(console, now, findings[-1])
     return findings

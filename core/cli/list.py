@@ -27,9 +27,9 @@ def known_kind(given: str, kinds: Sequence[str] = KINDS) -> str:
 @click.argument("kind", required=False)
 def list_components(kind: str | None) -> None:
     """List the registered components, all or those of one KIND, and the distribution that each comes from."""
-    from rich.console import Console
     from rich.table import Table
 
+    from qnas.core.cli.terminal import Terminal
     from qnas.core.registry import plugins
 
     wanted = known_kind(kind) if kind else None
@@ -38,4 +38,4 @@ def list_components(kind: str | None) -> None:
         if wanted in {None, name}:
             for index, entry in enumerate(registry):
                 table.add_row(name if index == 0 else "", entry.name, entry.summary, entry.distribution)
-    Console(highlight=False, markup=False).print(table)
+    Terminal().print(table)

@@ -10,15 +10,21 @@ from typing import Any
 import click
 
 from qnas.core.cli.check import check
+from qnas.core.cli.compare import compare
+from qnas.core.cli.data import data
 from qnas.core.cli.doctor import doctor
+from qnas.core.cli.evaluate import evaluate
 from qnas.core.cli.list import list_components
 from qnas.core.cli.new import new
 from qnas.core.cli.run import run
+from qnas.core.cli.say import say
 from qnas.core.cli.schema import schema
 from qnas.core.cli.show import show
-from qnas.core.errors import InputError, QnasError
+from qnas.core.cli.sweep import sweep
+from qnas.core.cli.upscale import upscale
+from qnas.core.errors import InputError, QnasError, is_out_of_memory
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -27,7 +33,7 @@ def cli() -> None:
     """Search for quantized super-resolution networks: operations and bit-widths together."""
 
 
-for command in (run, check, list_components, show, doctor, schema, new):
+for command in (run, sweep, compare, evaluate, upscale, check, data, list_components, show, doctor, schema, new):
     cli.add_command(command)
 
 
@@ -48,7 +54,7 @@ def invoke(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except click.Abort:  # also what click makes of Ctrl-C
-        return _say("interrupted (a run goes on with the same command and --resume)", _INTERRUPTED)
+        return _say("interrupted (a run goes on with the same command and --resume)", INTERRUPTED)
     except QnasError as error:
         return _say(str(error), error.exit_code)
     except OSError as error:
@@ -67,21 +73,16 @@ def _told(error: OSError) -> str:
     return f"{error.filename}: {what}" if error.filename else what
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether Python's or PyTorch's error, on any device, means that."""
-    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
-
-
 def is_disk_full(error: OSError) -> bool:
     """Whether an operating system's or HDF5's error means that."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left on device" in str(error)
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(click.style(message, fg="red") if sys.stderr.isatty() else message, err=True)
+    say(message, "red")
     return code
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, UserWarning):
-        click.echo(f"warning: {message}", err=True)
+        say(f"warning: {message}")

@@ -4,6 +4,14 @@ from pathlib import Path
 
 import click
 
+
+def _refuse_code(context: click.Context, _: click.Parameter, is_given: bool) -> None:
+    if is_given:
+        from qnas.core.registry import no_foreign_code
+
+        context.with_resource(no_foreign_code())
+
+
 spec_argument = click.argument("spec", type=click.Path(path_type=Path))
 set_option = click.option(
     "--set",
@@ -11,4 +19,33 @@ set_option = click.option(
     metavar="KEY=VALUE",
     multiple=True,
     help="Override a field, such as --set search.steps=50. Can be given several times.",
+)
+run_argument = click.argument("run", type=click.Path(path_type=Path))
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    help="Where to compute; auto takes cuda, then mps, then cpu [default: auto].",
+)
+tile_option = click.option(
+    "--tile",
+    metavar="PIXELS",
+    type=click.IntRange(min=0),
+    help="Enlarge in tiles of so many LR pixels a side, 0 for whole. On a CPU the result is the same to the bit"
+    " [default: 256 for images of more than 512 x 512, if the network can].",
+)
+freeze_option = click.option(
+    "--freeze",
+    is_flag=True,
+    help="Put their means in training in place of what ADQ, AdaDM and IMDN's attention measure over each whole image:"
+    " then the network can do tiles, and what it makes is a little different.",
+)
+no_code_option = click.option(
+    "--no-code",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_refuse_code,
+    help="For files of strangers: import no code but qnas's own. What names any (the space 'module') is refused, and"
+    " installed plugins are left out.",
 )

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from qnas.core.cli.format import bitops, duration
 from qnas.core.registry import hookimpl, plugins
+from qnas.core.visible import visible
 
 _REFRESH_SECONDS = 0.2
 _LINE_SECONDS = 10.0
@@ -33,6 +35,25 @@ def show_progress() -> Iterator[object]:
     if not console.is_terminal:
         yield PlainProgress(console)
         return
+    with _bars(console) as bars:
+        yield LiveProgress(bars)
+
+
+@contextlib.contextmanager
+def show_count(what: str, total: int) -> Iterator[Callable[[float], None]]:
+    """A function to tell how many of ``total`` are done, parts counted, which shows it as suits the output."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with _bars(console) as bars:
+            task = bars.add_task(escape(what), total=total, metrics="")
+            yield lambda done: bars.update(task, completed=done)
+    else:
+        plain = PlainProgress(console)
+        plain.qnas_stage_began(what, 0)
+        yield lambda done: plain.qnas_step(what, max(round(done, 1), 0.1), {"of": total})
+
+
+def _bars(console: Console) -> Progress:
     columns = (
         TextColumn("[bold]{task.description:<8}"),
         BarColumn(bar_width=24),
@@ -40,8 +61,7 @@ def show_progress() -> Iterator[object]:
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[metrics]}", markup=False),
     )
-    with Progress(*columns, console=console) as bars:
-        yield LiveProgress(bars)
+    return Progress(*columns, console=console)
 
 
 class _Metrics:
@@ -55,7 +75,7 @@ class _Metrics:
 
     def __str__(self) -> str:
         formats: dict[str, Callable[[Any], str]] = {
-            "set": str,
+            "set": lambda v: visible(str(v)),
             "loss": lambda v: f"loss {float(v):.4f}",
             "psnr": lambda v: f"PSNR {float(v):.2f} dB",
             "bitops": lambda v: bitops(float(v)),
@@ -78,6 +98,12 @@ class LiveProgress:
         """A new bar."""
         self._metrics = _Metrics()
         self._task = self._bars.add_task(stage, total=steps or None, metrics="")
+
+    @hookimpl
+    def qnas_stage_resumed(self, step: int) -> None:
+        """Begin where it goes on, so that the time left is told from what is done now."""
+        if self._task is not None:
+            self._bars.reset(self._task, completed=step, total=self._bars.tasks[self._task].total)
 
     @hookimpl
     def qnas_step(self, step: int, metrics: Mapping[str, Any]) -> None:
@@ -107,17 +133,24 @@ class PlainProgress:
         self._console = console
         self._metrics = _Metrics()
         self._steps = 0
+        self._before = 0  # steps that were done before it was resumed
         self._began = self._said = time.monotonic()
 
     @hookimpl
     def qnas_stage_began(self, stage: str, steps: int) -> None:
         """Say so."""
-        self._metrics, self._steps = _Metrics(), steps
+        self._metrics, self._steps, self._before = _Metrics(), steps, 0
         self._began = self._said = time.monotonic()
         self._say(f"{stage}: began" + (f", {steps} steps" if steps else ""))
 
     @hookimpl
-    def qnas_step(self, stage: str, step: int, metrics: Mapping[str, Any]) -> None:
+    def qnas_stage_resumed(self, stage: str, step: int) -> None:
+        """Say so."""
+        self._before = step
+        self._say(f"{stage}: goes on after step {step}" + (f" of {self._steps}" if self._steps else ""))
+
+    @hookimpl
+    def qnas_step(self, stage: str, step: float, metrics: Mapping[str, Any]) -> None:
         """Say how far it is."""
         self._metrics.update(metrics)
         now = time.monotonic()
@@ -125,7 +158,7 @@ class PlainProgress:
         if is_validation or now - self._said > _LINE_SECONDS:
             self._said = now
             total = metrics.get("of", self._steps)
-            left = (now - self._began) / step * (total - step) if total else 0
+            left = (now - self._began) / max(1, step - self._before) * (total - step) if total else 0
             eta = f"  ETA {duration(left)}" if left > 0 else ""
             self._say(f"{stage} {step}{f'/{total}' if total else ''}  {self._metrics}{eta}")
 

@@ -25,8 +25,7 @@ def show(kind: str, name: str, scale: int | None) -> None:
 
     Of a space it also draws the network, lists the candidates, and counts architectures and costs.
     """
-    from rich.console import Console
-
+    from qnas.core.cli.terminal import Terminal
     from qnas.core.registry import plugins
 
     kind = known_kind(kind)
@@ -34,7 +33,7 @@ def show(kind: str, name: str, scale: int | None) -> None:
         raise InputError(f"only a space has a scale: show {kind} {name} without --scale")
     registry = plugins().registries[kind]
     entry, component = registry.entry(name), registry.load(name)
-    console = Console(highlight=False, markup=False)
+    console = Terminal()
     _show_fields(console, kind, entry, component)
     if kind == "space":
         console.print()

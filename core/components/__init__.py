@@ -5,7 +5,7 @@ from qnas.core.components.bits import FLOAT, FLOAT_BITS, Bits, Widths
 from qnas.core.components.block import Block, Count
 from qnas.core.components.component import Component
 from qnas.core.components.cost import ConvolutionShape, Cost
-from qnas.core.components.dataset import Dataset, Pixels, SourceImage
+from qnas.core.components.dataset import Dataset, ImageSource, Pixels, SourceImage
 from qnas.core.components.operation import (
     ConvShape,
     Layers,
@@ -34,6 +34,7 @@ from qnas.core.components.rules import Offer, SlotRule, path_matches
 from qnas.core.components.searcher import Searcher
 from qnas.core.components.settings import Frozen, FrozenDict, Settings, invalid
 from qnas.core.components.space import Space
+from qnas.core.components.statistic import ImageStatistic, freeze_statistics, measuring
 
 __all__ = [
     "FLOAT",
@@ -51,6 +52,8 @@ __all__ = [
     "Frozen",
     "FrozenDict",
     "Grid",
+    "ImageSource",
+    "ImageStatistic",
     "Layers",
     "Mixture",
     "Offer",
@@ -74,11 +77,13 @@ __all__ = [
     "Unquantized",
     "WeightedSum",
     "Widths",
+    "freeze_statistics",
     "integer_range",
     "invalid",
     "is_signed",
     "keeps_size",
     "make_activation",
+    "measuring",
     "path_matches",
     "same_padding",
 ]

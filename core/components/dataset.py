@@ -1,13 +1,16 @@
 """The interface of data sets: where high-resolution images, or pairs of both resolutions, come from."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from qnas.core.components.component import Component
+from qnas.core.errors import InputError
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -24,6 +27,29 @@ class SourceImage(NamedTuple):
     name: str
     hr: Pixels
     lr: Pixels | None = None
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """An image that is not read yet; any can be read at any time, in any thread.
+
+    Attributes:
+        name: Unique in its data set.
+        hr: Reads it: (H, W, 3) RGB, uint8. It raises ``InputError`` if it can't be read.
+        lr: Read its LR images, as far as there are any, by scale.
+        fingerprint: A text that changes whenever the image does.
+        mode: Says what pixels it is stored with, as Pillow names them: ``L`` is gray, ``RGBA`` has transparency.
+    """
+
+    name: str
+    hr: Callable[[], Pixels]
+    lr: Mapping[int, Callable[[], Pixels]] = field(default_factory=dict)
+    fingerprint: str = ""
+    mode: Callable[[], str] = lambda: "RGB"
+
+    def read(self, scale: int) -> SourceImage:
+        """The image, with its LR image of that scale if it has one."""
+        return SourceImage(self.name, self.hr(), self.lr[scale]() if scale in self.lr else None)
 
 
 class Dataset(Component):
@@ -53,3 +79,19 @@ class Dataset(Component):
     def fingerprint(self) -> str:
         """A text that changes whenever the images do; by default the fields."""
         return self.model_dump_json()
+
+    def sources(self, scales: Sequence[int]) -> list[ImageSource]:
+        """All images in the order of :meth:`images`, each to be read by itself, so that many can be at once.
+
+        Args:
+            scales: Of which LR images are looked for.
+
+        Raises:
+            InputError: A file is missing, or this data set can't do that: by default none can.
+        """
+        del scales
+        raise InputError(f"the images of '{self.known_as}' can only be read one after another")
+
+    def stored_in(self) -> Path | None:
+        """The pack that the images are in already, to be read from it and not cached; by default they are in none."""
+        return None

@@ -26,7 +26,19 @@ class Searcher(Component):
 
     @abstractmethod
     def search(self, task: "SearchTask") -> "SearchOutcome":
-        """Search, reporting each step through ``task.journal``."""
+        """Search, reporting each step through ``task.journal``.
+
+        Note:
+            A run that is stopped begins its search anew when it is resumed, unless the searcher keeps its state in
+            ``task.checkpoints``: then it goes on after the step that was kept last. It restores once, when it is set
+            up as at its beginning, and offers its state after every step. The state is of whatever has
+            ``state_dict`` and ``load_state_dict``, such as a network, or the search itself:
+
+                for step in range(task.checkpoints.restore(self) + 1, self.steps + 1):
+                    ...
+                    task.journal.step(step, {"loss": loss})
+                    task.checkpoints.keep(step, self)
+        """
 
     @abstractmethod
     def planned_steps(self) -> int:

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from qnas.core.components import FakeQuantizer, Pixels
-from qnas.core.engine.images import ImagePair, resize
+from qnas.core.engine.images import ImagePair
 from qnas.core.engine.metrics import psnr_y, score
 from qnas.core.engine.patches import to_tensor
+from qnas.core.engine.resample import imresize
+from qnas.core.engine.seamless import seamless
 
 Upscale = Callable[[Tensor], Tensor]
 
@@ -19,7 +21,8 @@ Upscale = Callable[[Tensor], Tensor]
 @torch.inference_mode()
 def enlarge(upscale: Upscale, lr: Pixels, device: torch.device) -> Pixels:
     """What a network makes of one image: (H, W, 3) uint8 to (H * scale, W * scale, 3) uint8."""
-    result = upscale(to_tensor(lr[None], device))[0]
+    with seamless(device):
+        result = upscale(to_tensor(lr[None], device))[0]
     image = result.float().mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
     pixels: Pixels = image.cpu().numpy()
     return pixels
@@ -33,11 +36,10 @@ def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: t
     return psnr, error
 
 
-def judge(upscale: Upscale, image: ImagePair, scale: int, device: torch.device) -> tuple[dict[str, object], Pixels]:
-    """Scores of one image beside bicubic's, and the enlarged image."""
-    ours = enlarge(upscale, image.lr, device)
-    bicubic = score(resize(image.lr, image.hr.shape[:2]), image.hr, scale)
-    return {**score(ours, image.hr, scale), "bicubic": bicubic}, ours
+def judge(ours: Pixels, image: ImagePair, scale: int) -> dict[str, object]:
+    """Scores of an enlarged image, bicubic's beside them."""
+    bicubic = score(imresize(image.lr, image.hr.shape[:2]), image.hr, scale)
+    return {**score(ours, image.hr, scale), "bicubic": bicubic}
 
 
 @torch.no_grad()

@@ -10,8 +10,9 @@ from PIL import Image
 
 from qnas.core.components import Pixels
 from qnas.core.engine.folder import RunFolder
-from qnas.core.engine.images import ImagePair, resize
+from qnas.core.engine.images import ImagePair
 from qnas.core.engine.metrics import luma
+from qnas.core.engine.resample import imresize
 
 CROP = 96
 KINDS = ("lr", "bicubic", "ours", "hr")
@@ -25,7 +26,7 @@ def write_examples(folder: RunFolder, examples: Iterable[tuple[str, ImagePair, P
         top, left, size = detailed_place(image.hr, CROP // scale * scale, scale)
         views = {
             "lr": image.lr[top // scale : (top + size) // scale, left // scale : (left + size) // scale],
-            "bicubic": _crop(resize(image.lr, image.hr.shape[:2]), top, left, size),
+            "bicubic": _crop(imresize(image.lr, image.hr.shape[:2]), top, left, size),
             "ours": _crop(ours, top, left, size),
             "hr": _crop(image.hr, top, left, size),
         }

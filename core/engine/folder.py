@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from torch import Tensor
 
 from qnas.core.errors import InputError
 
+_ASIDE = r"\..+\.\d+"  # as written_aside names them
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a whole file or nothing: aside first, then renamed into place.
@@ -21,20 +24,51 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: It can't be written; it names ``path``.
     """
+    with written_aside(path) as aside:
+        aside.write_bytes(content)
+
+
+@contextlib.contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Where to write what will be at ``path``, once it is whole: it is renamed into place when all went well.
+
+    Raises:
+        OSError: It can't be written; it names ``path``.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
+        yield aside
+        with aside.open("r+b") as stream:
             os.fsync(stream.fileno())
         aside.replace(path)
+        sync_folder(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
         if isinstance(error, OSError):
             error.filename = str(path)
         raise
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in what the operating system says of it."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def sync_folder(path: Path) -> None:
+    """Let what was renamed in a folder be so after a power cut too, where the system can do that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _finite(data: Any) -> Any:
@@ -79,6 +113,12 @@ class RunFolder:
         """
         if not self.has("spec.yaml"):
             raise InputError("there is no run to resume (no spec.yaml in it)", str(self.path))
+
+    def clear_asides(self) -> None:
+        """Remove what a process that was killed left half written."""
+        for path in self.path.rglob(".*"):
+            if re.fullmatch(_ASIDE, path.name):
+                path.unlink(missing_ok=True)
 
     def has(self, name: str) -> bool:
         """Whether the file is there."""
@@ -135,15 +175,26 @@ class RunFolder:
         """Start the history of a stage anew."""
         self.write_text(f"{stage}/history.jsonl", "")
 
+    def cut_history(self, stage: str, size: int) -> None:
+        """Take from the history of a stage what comes behind its first ``size`` bytes."""
+        os.truncate(self.path / stage / "history.jsonl", size)
+
+    def history_size(self, stage: str) -> int:
+        """How many bytes the history of a stage has."""
+        return (self.path / stage / "history.jsonl").stat().st_size if self.has(f"{stage}/history.jsonl") else 0
+
+    def sync_history(self, stage: str) -> None:
+        """Let what a stage has recorded stay after a power cut too."""
+        path = self.path / stage / "history.jsonl"
+        if path.is_file():
+            with _naming(path), path.open("ab") as stream:
+                os.fsync(stream.fileno())
+
     def append_history(self, stage: str, record: Mapping[str, Any]) -> None:
         """Add a line to the history of a stage."""
         path = self.path / stage / "history.jsonl"
-        try:
-            with path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(_finite(record), allow_nan=False) + "\n")
-        except OSError as error:
-            error.filename = str(path)
-            raise
+        with _naming(path), path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(_finite(record), allow_nan=False) + "\n")
 
     def history(self, stage: str) -> Iterator[dict[str, Any]]:
         """The lines of a stage's history; empty where it has none.

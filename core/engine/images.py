@@ -1,28 +1,39 @@
-"""Images in memory, decoded or generated once and cached as HDF5."""
+"""Images in both resolutions, decoded or generated once and kept in a pack."""
 
 import hashlib
-import io
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 import platformdirs
 from PIL import Image
 
 from qnas.core.components import Dataset, Pixels, SourceImage
-from qnas.core.engine.folder import write_atomically
+from qnas.core.engine.pack import HR, VERSION, Pack, new_pack
+from qnas.core.engine.resample import imresize
 from qnas.core.errors import InputError
+from qnas.core.spec.spec import Degradation
 
-_CACHE_FORMAT = 2
 OnImage = Callable[[int, int], None]
 
 
-class ImagePair(SourceImage):
-    """An image in both resolutions: ``hr`` is exactly ``scale`` times the size of ``lr``."""
+@dataclass(eq=False)
+class ImagePair:
+    """An image in both resolutions: ``hr`` is exactly ``scale`` times the size of ``lr``.
 
+    Attributes:
+        name: Unique in its data set.
+        hr: (H * scale, W * scale, 3) RGB, uint8.
+        lr: (H, W, 3) RGB, uint8.
+    """
+
+    name: str
+    hr: Pixels
     lr: Pixels
 
 
@@ -31,39 +42,88 @@ def cache_folder() -> Path:
     return Path(os.environ.get("QNAS_CACHE") or platformdirs.user_cache_dir("qnas")).expanduser()
 
 
-def load_images(dataset: Dataset, scale: int, report: OnImage | None = None) -> list[ImagePair]:
+def load_images(
+    dataset: Dataset, scale: int, degradation: Degradation = "matlab", report: OnImage | None = None
+) -> list[ImagePair]:
     """All images of a data set in both resolutions, from the cache where they are in it.
 
     Args:
         dataset: The data set.
         scale: The factor between the resolutions.
+        degradation: How LR images are made where there are none.
         report: Called with how many are done, of how many.
 
     Raises:
         InputError: An image is missing, broken or of the wrong size.
     """
-    total = dataset.count()
-    key = f"{_CACHE_FORMAT}\n{type(dataset).__module__}:{type(dataset).__qualname__}\n{scale}\n{dataset.fingerprint()}"
-    path = cache_folder() / f"images-{hashlib.sha256(key.encode()).hexdigest()[:32]}.h5"
-    if path.is_file():
-        try:
-            return _read(path)
-        except (OSError, KeyError, RuntimeError):
-            pass  # damaged: made anew
-    pairs = []
-    for image in dataset.images(scale):
-        pairs.append(pair(image, scale))
-        if report is not None:
-            report(len(pairs), total)
+    stored = dataset.stored_in()
+    if stored is not None:
+        return _packed(Pack(stored), scale)
+    path = _cache_file(dataset, scale, degradation)
     try:
-        _write(path, pairs)
+        return _read_cache(path, scale)
+    except InputError:
+        pass  # not there, or damaged: made anew
+    try:
+        with new_pack(path, (scale,), degradation) as cache:
+            for image in _made(dataset, scale, degradation, report):
+                cache.add(image.name, {HR: image.hr, scale: image.lr})
+        return _packed(Pack(path), scale)
     except OSError as error:
         where = "another place can be named by QNAS_CACHE"
         warnings.warn(f"images are not cached in {path.parent}: {error.strerror or error} ({where})", stacklevel=2)
-    return pairs
+    return list(_made(dataset, scale, degradation, report))
 
 
-def pair(image: SourceImage, scale: int) -> ImagePair:
+def _cache_file(dataset: Dataset, scale: int, degradation: Degradation) -> Path:
+    kind = f"{type(dataset).__module__}:{type(dataset).__qualname__}"
+    key = "\n".join([str(VERSION), kind, str(scale), degradation, dataset.fingerprint()])
+    return cache_folder() / f"images-{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:32]}.h5"
+
+
+def _read_cache(path: Path, scale: int) -> list[ImagePair]:
+    images = _packed(Pack(path), scale)
+    for image in images:
+        _ = image.hr, image.lr  # now, while a damaged one can still be made anew
+    return images
+
+
+def _made(dataset: Dataset, scale: int, degradation: Degradation, report: OnImage | None) -> Iterator[ImagePair]:
+    total = dataset.count()
+    for done, image in enumerate(dataset.images(scale), 1):
+        yield pair(image, scale, degradation)
+        if report is not None:
+            report(done, total)
+
+
+def _packed(pack: Pack, scale: int) -> list[ImagePair]:
+    pack.refuse_missing(scale)
+    return [_PackedPair(pack, index, scale) for index in range(len(pack))]
+
+
+class _PackedPair(ImagePair):
+    """A pair that stays in its pack: a side is mapped, and held against its checksum, when it is asked for."""
+
+    def __init__(self, pack: Pack, index: int, scale: int) -> None:
+        self.name = pack.names[index]
+        self._place = pack, index, scale
+
+    @cached_property
+    def hr(self) -> Pixels:  # type: ignore[override]
+        pack, index, scale = self._place
+        height, width, _ = self.lr.shape
+        return pack.pixels(index, HR)[: height * scale, : width * scale]
+
+    @cached_property
+    def lr(self) -> Pixels:  # type: ignore[override]
+        return self._place[0].pixels(*self._place[1:])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By its place: another process maps the pixels itself."""
+        return type(self), self._place
+
+
+def pair(image: SourceImage, scale: int, degradation: Degradation = "matlab") -> ImagePair:
     """Both resolutions of ``image``: HR cropped to a multiple of the scale, LR made from it if it has none.
 
     Raises:
@@ -73,7 +133,8 @@ def pair(image: SourceImage, scale: int) -> ImagePair:
     if min(height, width) < 1:
         raise InputError(f"is smaller than the scale {scale}", image.name)
     hr = image.hr[: height * scale, : width * scale]
-    lr = image.lr if image.lr is not None else resize(hr, (height, width))
+    reduce = imresize if degradation == "matlab" else resize
+    lr = image.lr if image.lr is not None else reduce(hr, (height, width))
     if lr.shape[:2] != (height, width):
         raise InputError(
             f"LR is {lr.shape[1]} x {lr.shape[0]}, HR is {image.hr.shape[1]} x {image.hr.shape[0]}:"
@@ -84,30 +145,10 @@ def pair(image: SourceImage, scale: int) -> ImagePair:
 
 
 def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """Bicubic resampling with antialiasing (Pillow's), as LR images are made and as the baseline enlarges.
+    """Bicubic resampling with antialiasing as Pillow does it.
 
     Args:
         image: (H, W, 3) RGB, uint8.
         size: The new height and width.
     """
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC))
-
-
-def _write(path: Path, pairs: Sequence[ImagePair]) -> None:
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w", track_order=True) as file:
-        file.attrs["images"] = len(pairs)
-        for index, image in enumerate(pairs):
-            group = file.create_group(f"{index:08d}")
-            group.attrs["name"] = image.name
-            # The checksum has HDF5 notice a pixel that changed on the disk.
-            group.create_dataset("hr", data=image.hr, fletcher32=True)
-            group.create_dataset("lr", data=image.lr, fletcher32=True)
-    write_atomically(path, buffer.getvalue())
-
-
-def _read(path: Path) -> list[ImagePair]:
-    with h5py.File(path, "r") as file:
-        if file.attrs["images"] != len(file):
-            raise OSError(f"{path} lacks images")
-        return [ImagePair(str(file[k].attrs["name"]), file[k]["hr"][...], file[k]["lr"][...]) for k in sorted(file)]

@@ -24,6 +24,10 @@ class Journal:
         """The stage begins; ``steps`` is how many it will take."""
         self._events.tell("qnas_stage_began", folder=self.folder, stage=self.stage, steps=steps)
 
+    def resume(self, step: int) -> None:
+        """The stage goes on after this step."""
+        self._events.tell("qnas_stage_resumed", folder=self.folder, stage=self.stage, step=step)
+
     def step(self, step: int, metrics: Mapping[str, Any]) -> None:
         """A step was taken (counted from 1)."""
         self._events.tell("qnas_step", folder=self.folder, stage=self.stage, step=step, metrics=metrics)

@@ -1,19 +1,17 @@
 """Judging a network on whole test sets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from qnas.core.components import Pixels
 from qnas.core.engine.evaluate import judge
 from qnas.core.engine.images import ImagePair
-from qnas.core.engine.journal import Journal
 
 Scores = dict[str, Any]
+OnImage = Callable[[int, Scores], object]
 
 
 @dataclass
@@ -32,24 +30,32 @@ class Judged:
 
 
 def judge_sets(
-    network: nn.Module,
-    sets: Mapping[str, Sequence[ImagePair]],
+    upscale: Callable[[Pixels], Pixels],
+    sets: Mapping[str, Iterable[ImagePair]],
     scale: int,
-    device: torch.device,
-    journal: Journal,
+    on_image: OnImage,
     examples_per_set: int = 6,
 ) -> Judged:
-    """Scores of every image of every set; each set's first images are kept as examples."""
+    """Scores of every image of every set.
+
+    Args:
+        upscale: Enlarges an image by ``scale``.
+        sets: What to judge it on; each image is asked for when its turn comes.
+        scale: The factor.
+        on_image: Told of every image: how many are done, and its scores.
+        examples_per_set: How many of each set's first images are kept as examples.
+    """
     judged, done = Judged(), 0
     for name, pairs in sets.items():
         judged.images[name] = {}
         for index, image in enumerate(pairs):
-            scores, ours = judge(network, image, scale, device)
+            ours = upscale(image.lr)
+            scores = judge(ours, image, scale)
             judged.images[name][image.name] = scores
             if index < examples_per_set:
                 judged.examples.append((name, image, ours))
             done += 1
-            journal.step(done, {"psnr": scores["psnr_y"]})
+            on_image(done, scores)
         judged.means[name] = mean_scores(list(judged.images[name].values()))
     return judged
 

@@ -19,7 +19,7 @@ def luma(image: Pixels) -> npt.NDArray[np.float64]:
 
 
 def score(result: Pixels, truth: Pixels, border: int) -> dict[str, float]:
-    """``psnr_y`` and ``psnr_rgb`` in dB and ``ssim_y`` of two (H, W, 3) RGB images.
+    """``psnr_y`` and ``psnr_rgb`` in dB, ``ssim_y`` and ``ssim_rgb`` of two (H, W, 3) RGB images.
 
     Args:
         result: The enlarged image.
@@ -27,11 +27,11 @@ def score(result: Pixels, truth: Pixels, border: int) -> dict[str, float]:
         border: Pixels left out at each side; by custom the scale. It shrinks for images too small for it.
     """
     result, truth = _inner(result, border), _inner(truth, border)
-    result_y, truth_y = luma(result), luma(truth)
+    sides = {"y": (luma(result), luma(truth)), "rgb": (result.astype(np.float64), truth.astype(np.float64))}
     return {
-        "psnr_y": psnr(result_y, truth_y),
-        "ssim_y": ssim(result_y, truth_y),
-        "psnr_rgb": psnr(result.astype(np.float64), truth.astype(np.float64)),
+        f"{name}_{colours}": measure(*pair)
+        for colours, pair in sides.items()
+        for name, measure in (("psnr", psnr), ("ssim", ssim))
     }
 
 
@@ -52,9 +52,10 @@ def psnr(result: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> flo
 
 
 def ssim(result: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> float:
-    """SSIM with the 11 x 11 Gaussian window of Wang et al. 2004, of two (H, W) images in 0..255."""
-    return float(
-        structural_similarity(
-            truth, result, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
-        )
-    )
+    """SSIM with the 11 x 11 Gaussian window of Wang et al. 2004, of two (H, W) images in 0..255.
+
+    Of (H, W, C) it is the mean over the channels.
+    """
+    channels = -1 if truth.ndim == 3 else None
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(truth, result, data_range=255, channel_axis=channels, **window))

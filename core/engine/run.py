@@ -1,27 +1,38 @@
 """The engine: takes a spec through its stages, into a run folder."""
 
+import os
 import shutil
-import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
 
+from qnas.core.engine.checkpoint import EVERY_SECONDS, Keeping, StageCheckpoints
 from qnas.core.engine.device import choose_device
 from qnas.core.engine.environment import environment
-from qnas.core.engine.folder import RunFolder
+from qnas.core.engine.failure import told_with_a_way_out
+from qnas.core.engine.folder import RunFolder, sync_folder
 from qnas.core.engine.journal import Journal
+from qnas.core.engine.lock import alone_in
 from qnas.core.engine.run_images import load_run_images
 from qnas.core.engine.seeds import seed_everything
 from qnas.core.engine.stages import STAGES, Run, planned_steps
+from qnas.core.engine.stop import Stop
 from qnas.core.errors import InputError
 from qnas.core.network import guard
 from qnas.core.spec import Spec, dump_spec
 
 
 def run_spec(
-    spec: Spec, folder: RunFolder, *, resume: bool = False, until: str = "report", command: Sequence[str] = ()
+    spec: Spec,
+    folder: RunFolder,
+    *,
+    resume: bool = False,
+    until: str = "report",
+    command: Sequence[str] = (),
+    checkpoint_every: float = EVERY_SECONDS,
+    stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Run the stages of a spec and return what is in result.json.
 
@@ -30,21 +41,38 @@ def run_spec(
     Args:
         spec: What to do.
         folder: Where to keep it; it must not exist, unless ``resume``.
-        resume: Go on with a run: stages that ended are not done again.
+        resume: Go on with a run: stages that ended are not done again, one that was stopped goes on from its last
+            checkpoint. On a CPU the outcome is that of a run which was never stopped, to the byte.
         until: The last stage to do.
         command: The command line, for the record.
+        checkpoint_every: Seconds between two checkpoints, 0 for one after every step. It changes no result.
+        stop: Asks the run to stop.
 
     Raises:
-        InputError: The folder, the device or the images can't be used.
+        InputError: The folder, the device or the images can't be used, or another process is at work in the folder.
+        KeyboardInterrupt: It was asked to stop.
     """
+    keeping = Keeping(checkpoint_every, stop or Stop())
     if resume:
         folder.refuse_missing()
-        _refuse_other_spec(spec, folder)
-    else:
-        folder.refuse_existing()
+        with alone_in(folder.path):
+            folder.clear_asides()
+            refuse_other_spec(spec, folder)
+            run = _load(spec, folder, keeping)
+            folder.write_text("spec.yaml", dump_spec(spec))  # what may differ is that of now
+            return _do_stages(run, until)
+    folder.refuse_existing()
+    run = _load(spec, folder, keeping)
+    _make(folder, spec, environment(spec.seed, run.device, command))
+    with alone_in(folder.path):
+        return _do_stages(run, until)
+
+
+def _load(spec: Spec, folder: RunFolder, keeping: Keeping) -> Run:
+    """The run with its device and its images; nothing is written."""
     device = choose_device(spec.device)
     for notice in spec.space.notices(spec.scale):
-        warnings.warn(notice, stacklevel=2)
+        warnings.warn(notice, stacklevel=3)
     loading = Journal(folder, "data")
     loading.begin()
     images = load_run_images(
@@ -54,25 +82,29 @@ def run_spec(
         lambda name, done, total: loading.step(done, {"set": name, "of": total}),
     )
     loading.end({})
-    if not resume:
-        _make(folder, spec, environment(spec.seed, device, command))
-    run = Run(spec, folder, device, images)
+    return Run(spec, folder, device, images, keeping)
+
+
+def _do_stages(run: Run, until: str) -> dict[str, Any]:
     for name in list(STAGES)[: list(STAGES).index(until) + 1]:
-        if not folder.has(f"{name}/result.json"):
-            _do_stage(run, name)
-    return summarize(folder)
+        journal = Journal(run.folder, name)
+        checkpoints = StageCheckpoints(journal, run.keeping)
+        if not run.folder.has(f"{name}/result.json"):
+            _do_stage(run, journal, checkpoints)
+        checkpoints.remove()
+    return summarize(run.folder)
 
 
-def _do_stage(run: Run, name: str) -> None:
-    journal = Journal(run.folder, name)
+def _do_stage(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> None:
+    name = journal.stage
     journal.begin(planned_steps(run.spec, name))
     if name == "report":
         summarize(run.folder)  # which the report reads
-    began = time.perf_counter()
     seed_everything(run.spec.seed)  # a space's network may be made with any of them
-    with guard(run.spec.space):
-        result = STAGES[name](run, journal)
-    result["seconds"] = round(time.perf_counter() - began, 3)
+    with guard(run.spec.space), told_with_a_way_out(run.spec, checkpoints):
+        result = STAGES[name](run, journal, checkpoints)
+    result["seconds"] = round(checkpoints.seconds, 3)
+    run.folder.sync_history(name)
     run.folder.write_json(f"{name}/result.json", result)
     journal.end(result)
 
@@ -93,35 +125,45 @@ def summarize(folder: RunFolder) -> dict[str, Any]:
 
 
 def _make(folder: RunFolder, spec: Spec, facts: Mapping[str, Any]) -> None:
-    """Make the folder with its first files, or nothing."""
-    folder.path.mkdir(parents=True)
+    """Make the folder with its first files, or nothing: a folder that is there has a run that can be resumed."""
+    aside = RunFolder(folder.path.with_name(f".{folder.path.name}.{os.getpid()}"))
     try:
-        folder.write_json("environment.json", facts)
-        folder.write_text("spec.yaml", dump_spec(spec))
-    except BaseException:
-        shutil.rmtree(folder.path, ignore_errors=True)
+        aside.write_json("environment.json", facts)
+        aside.write_text("spec.yaml", dump_spec(spec))
+        folder.refuse_existing()  # meanwhile, another may have made it
+        aside.path.rename(folder.path)
+        sync_folder(folder.path.parent)
+    except BaseException as error:
+        shutil.rmtree(aside.path, ignore_errors=True)
+        if isinstance(error, OSError):
+            error.filename = str(error.filename).replace(str(aside.path), str(folder.path))  # the user knows no other
         raise
 
 
-def _refuse_other_spec(spec: Spec, folder: RunFolder) -> None:
-    before, now = folder.read_text("spec.yaml"), dump_spec(spec)
-    if before != now:
-        what = f"the spec is not the one that this run began with (its spec.yaml): {_first_difference(before, now)}"
-        raise InputError(what, str(folder.path))
+def refuse_other_spec(spec: Spec, folder: RunFolder) -> None:
+    """Refuse to go on with a run by another spec than it began with.
 
+    What to do when it diverges (``on_divergence``) may be another: nothing before that depends on it.
 
-def _first_difference(before: str, now: str) -> str:
+    Raises:
+        InputError: They differ; it names the first field that does.
+    """
     try:
-        return next(_differences(yaml.safe_load(before), yaml.safe_load(now)), "it is written otherwise")
+        before = yaml.safe_load(folder.read_text("spec.yaml"))
+        now = yaml.safe_load(dump_spec(spec))
+        what = next((told for field, told in _differences(before, now) if field[-1:] != ("on_divergence",)), None)
     except yaml.YAMLError:
-        return "it is damaged"
+        what = "it is damaged"
+    if what is not None:
+        message = f"the spec is not the one that this run began with (its spec.yaml): {what}"
+        raise InputError(message, str(folder.path))
 
 
-def _differences(before: Any, now: Any, field: str = "") -> Iterator[str]:
-    """The fields that differ, each with both values."""
+def _differences(before: Any, now: Any, field: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The fields that differ, each with a text that has both values."""
     if not (isinstance(before, dict) and isinstance(now, dict)):
         if before != now:
-            yield f"{field or 'it'} was {before} and is {now}"
+            yield field, f"{'.'.join(field) or 'it'} was {before} and is {now}"
         return
     for key in {**before, **now}:
-        yield from _differences(before.get(key), now.get(key), f"{field}.{key}" if field else str(key))
+        yield from _differences(before.get(key), now.get(key), (*field, str(key)))

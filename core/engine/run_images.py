@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -49,19 +50,24 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report) -> RunIma
     # Everything is counted before anything is decoded: a wrong path shows at once.
     check_sets(data)
     with from_field("data", "train"):
-        train = load_images(data.train, scale, lambda done, total: report("train", done, total))
+        train = load_images(data.train, scale, data.degradation, partial(report, "train"))
         learn = split(train, data.validation, seed)
         check_size([*learn.weights, *learn.architecture], data.patch)
-        _judgeable(learn.validation)
+        refuse_unjudgeable(learn.validation)
     test = {}
     for name, dataset in data.test.items():
         with from_field("data", "test", name):
-            test[name] = images = load_images(dataset, scale, lambda done, total, n=name: report(n, done, total))  # type: ignore[misc]
-            _judgeable(images)
+            test[name] = images = load_images(dataset, scale, data.degradation, partial(report, name))
+            refuse_unjudgeable(images)
     return RunImages(learn, test)
 
 
-def _judgeable(pairs: Sequence[ImagePair]) -> None:
+def refuse_unjudgeable(pairs: Sequence[ImagePair]) -> None:
+    """Refuse images that are too small for the metrics.
+
+    Raises:
+        InputError: It names the image.
+    """
     for image in pairs:
         if min(image.hr.shape[:2]) < SMALLEST:
             raise InputError(f"is too small to be judged: SSIM needs {SMALLEST} pixels a side", image.name)

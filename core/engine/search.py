@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import Cost, Quantizer, Regularizer, Space
+from qnas.core.engine.checkpoint import Checkpoints
 from qnas.core.engine.device import autocast
 from qnas.core.engine.evaluate import calibrate, validate
 from qnas.core.engine.images import ImagePair
@@ -56,6 +57,7 @@ class SearchTask:
         precision: Of convolutions.
         seed: Decides every random number.
         journal: Where to report.
+        checkpoints: Where to keep the state, to go on from it when the run is resumed.
     """
 
     space: Space
@@ -70,6 +72,7 @@ class SearchTask:
     precision: Precision
     seed: int
     journal: Journal
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
     @cached_property
     def prices(self) -> "Prices":

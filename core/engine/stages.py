@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from qnas.core.engine.checkpoint import Checkpoints, Keeping, StageCheckpoints
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate, validate
 from qnas.core.engine.examples import write_examples
@@ -18,7 +19,8 @@ from qnas.core.engine.patches import PatchSampler
 from qnas.core.engine.run_images import RunImages
 from qnas.core.engine.search import SearchOutcome, SearchTask, derive
 from qnas.core.engine.sizes import found_sizes
-from qnas.core.engine.training import Schedule, train
+from qnas.core.engine.tiles import Upscaler
+from qnas.core.engine.training import Schedule, Training
 from qnas.core.network import Architecture, Supernet, slot_candidates
 from qnas.core.spec import Spec
 
@@ -36,12 +38,14 @@ class Run:
         folder: Where it is kept.
         device: Where to compute.
         images: What to learn from and to be judged on.
+        keeping: When checkpoints are written.
     """
 
     spec: Spec
     folder: RunFolder
     device: torch.device
     images: RunImages
+    keeping: Keeping
 
     @cached_property
     def architecture(self) -> Architecture:
@@ -66,11 +70,11 @@ class Run:
         )
 
 
-def search(run: Run, journal: Journal) -> dict[str, Any]:
+def search(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
     """Search, and keep the best architecture, the last one and the supernet."""
     spec = run.spec
-    run.folder.begin_history("search")
-    outcome = only_architecture(spec) or spec.search.search(_task(run, journal))
+    checkpoints.begin()
+    outcome = only_architecture(spec) or spec.search.search(_task(run, journal, checkpoints))
     run.folder.write_text("search/best.json", outcome.best.to_json())
     run.folder.write_text("search/last.json", outcome.last.to_json())
     if outcome.supernet is not None:
@@ -82,7 +86,7 @@ def search(run: Run, journal: Journal) -> dict[str, Any]:
     }
 
 
-def _task(run: Run, journal: Journal) -> SearchTask:
+def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:
     spec = run.spec
     return SearchTask(
         space=spec.space,
@@ -97,6 +101,7 @@ def _task(run: Run, journal: Journal) -> SearchTask:
         precision=spec.precision,
         seed=spec.seed,
         journal=journal,
+        checkpoints=checkpoints,
     )
 
 
@@ -111,9 +116,9 @@ def only_architecture(spec: Spec) -> SearchOutcome | None:
     return SearchOutcome(best=only, last=only)
 
 
-def derive_found(run: Run, journal: Journal) -> dict[str, Any]:
+def derive_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
     """Take the best architecture, and measure what is lost by taking one network out of the supernet."""
-    del journal
+    del journal, checkpoints
     run.folder.write_text(ARCHITECTURE, run.folder.read_text("search/best.json"))
     supernet_psnr = run.folder.read_json("search/result.json")["supernet_psnr_y"]
     if supernet_psnr is None:
@@ -137,34 +142,49 @@ def _inherited(run: Run) -> nn.Module:
     return derive(spec.space, spec.scale, run.architecture.candidates(), supernet, spec.quantizer.train, batch)
 
 
-def train_found(run: Run, journal: Journal) -> dict[str, Any]:
+def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
     """Train the found network with real fake quantization."""
-    training = run.spec.train
-    run.folder.begin_history("train")
+    settings = run.spec.train
+    checkpoints.begin()
     torch.manual_seed(run.spec.seed)
-    network = _inherited(run) if training.init == "supernet" else run.found_network()
+    network = _inherited(run) if settings.init == "supernet" else run.found_network()
     place(network, run.device)
     batches = run.sampler(purpose=20)
-    if training.init == "scratch":
+    if settings.init == "scratch":
         first = batches.draw()
         calibrate(network.train(), lambda: network(first.lr))
-    schedule = Schedule(training.steps, training.learning_rate, training.validations, training.clip, run.spec.precision)
-    trained = train(network, batches, run.images.learn.validation, schedule, journal.step, journal.record)
+    schedule = Schedule(
+        settings.steps,
+        settings.learning_rate,
+        settings.validations,
+        settings.clip,
+        run.spec.precision,
+        settings.on_divergence,
+    )
+    training = Training(network, batches, run.images.learn.validation, schedule, journal.step, journal.record)
+    checkpoints.restore(training)
+    trained = training.run(lambda step: checkpoints.keep(step, training))
     run.folder.write_tensors(MODEL, trained.best)
     run.folder.write_tensors("train/last.safetensors", trained.last)
     return {
         "best_step": trained.best_step,
         "best_psnr_y": trained.best_psnr,
         "last_psnr_y": trained.last_psnr,
+        "halvings": trained.halvings,
     }
 
 
-def evaluate(run: Run, journal: Journal) -> dict[str, Any]:
+def evaluate(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
     """Judge the trained network on the test sets beside bicubic, and keep example crops."""
+    del checkpoints
     network = run.found_network()
     network.load_state_dict(run.folder.read_tensors(MODEL))
     network.to(run.device).eval()
-    judged = judge_sets(network, run.images.test, run.spec.scale, run.device, journal)
+    scale = run.spec.scale
+    upscaler = Upscaler(network, scale, run.device)
+    judged = judge_sets(
+        upscaler, run.images.test, scale, lambda done, scores: journal.step(done, {"psnr": scores["psnr_y"]})
+    )
     write_examples(run.folder, judged.examples)
     return {
         "test": judged.means,
@@ -173,13 +193,13 @@ def evaluate(run: Run, journal: Journal) -> dict[str, Any]:
     }
 
 
-def report(run: Run, journal: Journal) -> dict[str, Any]:
+def report(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
     """Write the page that explains the run."""
-    del journal
+    del journal, checkpoints
     return {"file": run.spec.report.write(run.folder)}
 
 
-Stage = Callable[[Run, Journal], dict[str, Any]]
+Stage = Callable[[Run, Journal, StageCheckpoints], dict[str, Any]]
 STAGES: Mapping[str, Stage] = {
     "search": search,
     "derive": derive_found,

@@ -1,6 +1,5 @@
 """Training one network: L1 loss, Adam, cosine; the best and the last weights are kept."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +10,11 @@ from torch import Tensor, nn
 from qnas.core.engine.device import autocast
 from qnas.core.engine.evaluate import validate
 from qnas.core.engine.images import ImagePair
+from qnas.core.engine.loop import Loop
 from qnas.core.engine.optimizer import adam, clip_gradients
 from qnas.core.engine.patches import PatchSampler
-from qnas.core.errors import QnasError
-from qnas.core.spec.spec import Precision
+from qnas.core.engine.state import State
+from qnas.core.spec.spec import OnDivergence, Precision
 
 OnStep = Callable[[int, dict[str, object]], None]
 
@@ -29,6 +29,7 @@ class Schedule:
         validations: How many times, evenly spread, the network is validated; the last is at the end.
         clip: Largest norm of the gradient.
         precision: Of convolutions.
+        on_divergence: What to do when the loss is no finite number.
     """
 
     steps: int
@@ -36,6 +37,7 @@ class Schedule:
     validations: int
     clip: float
     precision: Precision
+    on_divergence: OnDivergence = "stop"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Trained:
         last: Weights at the end.
         last_psnr: PSNR at the end.
         last_error: Mean absolute error (0..1) at the end.
+        halvings: How many times the learning rate was halved, as the training diverged.
     """
 
     best: dict[str, Tensor]
@@ -57,17 +60,11 @@ class Trained:
     last: dict[str, Tensor]
     last_psnr: float
     last_error: float
+    halvings: int
 
 
-def train(
-    network: nn.Module,
-    batches: PatchSampler,
-    validation: Sequence[ImagePair],
-    schedule: Schedule,
-    on_step: OnStep,
-    on_validation: OnStep,
-) -> Trained:
-    """Train ``network`` in place; it is left with its last weights, in evaluation mode.
+class Training(Loop):
+    """One training under way. The network is trained in place and left with its last weights, in evaluation mode.
 
     Args:
         network: Calibrated, on its device.
@@ -75,42 +72,81 @@ def train(
         validation: Images to validate on, whole.
         schedule: How to train.
         on_step: Told of every step: its number from 1, ``loss``.
-        on_validation: Told of every validation: the step, the mean ``loss`` since the last one, ``psnr``.
-
-    Raises:
-        QnasError: The loss is no longer a finite number.
+        on_validation: Told of every validation instead: the step, the mean ``loss`` since the last one, ``psnr``.
     """
-    optimizer = adam(network, schedule.learning_rate)
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
-    due = {schedule.steps * (i + 1) // schedule.validations for i in range(schedule.validations)} - {0}
-    best, best_psnr, best_step, psnr, error = {}, float("-inf"), 0, float("nan"), float("nan")
-    losses: list[Tensor] = []
-    for step in range(1, schedule.steps + 1):
-        loss = train_step(network, optimizer, batches, schedule)
-        cosine.step()
-        losses.append(loss)
-        if step not in due:
-            on_step(step, {"loss": loss})
-            continue
-        psnr, error = validate(network.eval(), validation, batches.scale, batches.device)
-        on_validation(step, {"loss": mean_loss(losses, step), "psnr": psnr})
-        losses.clear()
-        if psnr > best_psnr:
-            best, best_psnr, best_step = _snapshot(network), psnr, step
-    network.eval()
-    return Trained(best, best_psnr, best_step, _snapshot(network), psnr, error)
 
+    def __init__(
+        self,
+        network: nn.Module,
+        batches: PatchSampler,
+        validation: Sequence[ImagePair],
+        schedule: Schedule,
+        on_step: OnStep,
+        on_validation: OnStep,
+    ) -> None:
+        self.batches = batches
+        self.validation = validation
+        self.schedule = schedule
+        self.optimizer = adam(network, schedule.learning_rate)
+        self.cosine = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, schedule.steps)
+        self._on_step = on_step
+        self._on_validation = on_validation
+        self._due = {schedule.steps * (i + 1) // schedule.validations for i in range(schedule.validations)} - {0}
+        self._best: dict[str, Tensor] = {}
+        self._best_psnr, self._best_step = float("-inf"), 0
+        self._psnr, self._error = float("nan"), float("nan")
+        super().__init__(
+            network, [self.optimizer], [self.cosine], [batches], schedule.precision, schedule.on_divergence
+        )
 
-def mean_loss(losses: Sequence[Tensor], step: int) -> float:
-    """The mean of some losses, read from the device all at once.
+    def run(self, keep: Callable[[int], object] = lambda _: None) -> Trained:
+        """Train to the end.
 
-    Raises:
-        QnasError: One was no finite number: nothing that is learned from then on means anything.
-    """
-    mean = float(torch.stack(list(losses)).mean())
-    if not math.isfinite(mean):
-        raise QnasError(f"the loss is {mean} by step {step}: lower the learning rate and run again")
-    return mean
+        Args:
+            keep: Called after each step; it may take the state.
+
+        Raises:
+            Diverged: See :meth:`Loop.go_on`.
+        """
+        self.go_on(self.schedule.steps, keep)
+        self.network.eval()
+        last = _snapshot(self.network)
+        return Trained(self._best, self._best_psnr, self._best_step, last, self._psnr, self._error, self.halvings)
+
+    def advance(self) -> None:
+        """See :meth:`Loop.advance`."""
+        loss = train_step(self.network, self.optimizer, self.batches, self.schedule)
+        self.cosine.step()
+        self.count(loss)
+        if self.step in self._due:
+            self._validate()
+        else:
+            self._on_step(self.step, {"loss": loss})
+
+    def _validate(self) -> None:
+        loss = self.mean_loss()
+        self._psnr, self._error = validate(
+            self.network.eval(), self.validation, self.batches.scale, self.batches.device
+        )
+        if self._psnr > self._best_psnr:
+            self._best, self._best_psnr, self._best_step = _snapshot(self.network), self._psnr, self.step
+        self.mark_judged()
+        self._on_validation(self.step, {"loss": loss, "psnr": self._psnr})
+
+    def get_extra_state(self) -> State:
+        """See :meth:`Loop.get_extra_state`."""
+        return {
+            "best": self._best,
+            "best_psnr": self._best_psnr,
+            "best_step": self._best_step,
+            "psnr": self._psnr,
+            "error": self._error,
+        }
+
+    def set_extra_state(self, state: State) -> None:
+        """See :meth:`Loop.set_extra_state`."""
+        self._best, self._best_psnr, self._best_step = state["best"], state["best_psnr"], state["best_step"]
+        self._psnr, self._error = state["psnr"], state["error"]
 
 
 def train_step(

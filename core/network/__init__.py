@@ -13,6 +13,7 @@ from qnas.core.network.fill import (
     refuse_scale,
     slot_candidates,
 )
+from qnas.core.network.gain import Gain
 from qnas.core.network.inheritance import ancestors, inherit_weights
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.opening import Survey, open_slots, survey
@@ -28,6 +29,7 @@ __all__ = [
     "CostTable",
     "FilledSlot",
     "Form",
+    "Gain",
     "MergedSlot",
     "MixedSlot",
     "PlainSlot",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from qnas.core.components import Quantizer, Space
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import Form, build_mixed
+from qnas.core.network.gain import Gain
 from qnas.core.network.mixed import MixedSlot
 
 
@@ -59,6 +60,9 @@ class Supernet(nn.Module):
         super().__init__()
         self.quantizer = quantizer
         self.network = build_mixed(space, scale, quantizer, form)
+        for module in self.network.modules():
+            if isinstance(module, Gain):
+                module.begin_search()
         self.slots = {path: m for path, m in self.network.named_modules() if isinstance(m, MixedSlot)}
         self.candidates = {path: slot.candidates for path, slot in self.slots.items()}
         mask = candidate_mask(self.candidates)

@@ -6,6 +6,7 @@ from qnas.core.registry.hookspecs import PROJECT, hookimpl
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.plugins import KINDS, Plugins, find_plugins, plugins
 from qnas.core.registry.registry import Entry, Register, Registry
+from qnas.core.registry.trust import is_foreign_code_refused, no_foreign_code
 
 __all__ = [
     "KINDS",
@@ -19,5 +20,7 @@ __all__ = [
     "find_plugins",
     "hook_names",
     "hookimpl",
+    "is_foreign_code_refused",
+    "no_foreign_code",
     "plugins",
 ]

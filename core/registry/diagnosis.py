@@ -34,8 +34,8 @@ class Finding:
 
 def diagnose(info: PluginInfo, plugins: Plugins) -> list[Finding]:
     """Everything that can be found wrong with a plugin; its components are imported."""
-    if info.is_left_out:
-        return [Finding("left out by QNAS_PLUGINS", is_fault=False)]
+    if info.left_out_by:
+        return [Finding(f"left out by {info.left_out_by}", is_fault=False)]
     return [*_loading(info), *_components(info, plugins), *_idle(info), *_shadowed(info)]
 
 

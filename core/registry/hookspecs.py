@@ -85,8 +85,14 @@ def qnas_stage_began(folder: "RunFolder", stage: str, steps: int) -> None:
     """A stage of a run begins; ``steps`` is how many it will take (0 where it does not count any).
 
     Stages are ``data`` (images are loaded; the run has no folder on the disk yet), ``search``, ``derive``, ``train``,
-    ``evaluate`` and ``report``. One that was stopped begins anew when the run is resumed, with step 1.
+    ``evaluate`` and ``report``. One that was stopped begins again when the run is resumed; if it goes on from a
+    checkpoint, ``qnas_stage_resumed`` follows.
     """
+
+
+@hookspec
+def qnas_stage_resumed(folder: "RunFolder", stage: str, step: int) -> None:
+    """A stage that was stopped goes on after ``step``: the next step that is told is the one behind it."""
 
 
 @hookspec

@@ -10,6 +10,7 @@ from qnas.core.errors import InputError, first_line
 from qnas.core.registry.hookspecs import PROJECT
 from qnas.core.registry.plugin_info import PluginInfo
 
+SELECTION = "QNAS_PLUGINS"
 Found = tuple[importlib.metadata.EntryPoint, PluginInfo]
 _Named = tuple[importlib.metadata.Distribution, list[importlib.metadata.EntryPoint]]
 
@@ -56,7 +57,7 @@ def _home(distribution: importlib.metadata.Distribution) -> str:
 
 def selection() -> list[str] | None:
     """The names that the environment variable ``QNAS_PLUGINS`` lists, or None where it is not set."""
-    listed = os.environ.get("QNAS_PLUGINS")
+    listed = os.environ.get(SELECTION)
     return None if listed is None else [name for name in re.split(r"[\s,]+", listed) if name]
 
 
@@ -77,9 +78,9 @@ def selected(plugins: Sequence[PluginInfo], names: Sequence[str] | None) -> list
         distributions = list(dict.fromkeys(info.distribution for info in meant))
         if not meant:
             others = ", ".join(dict.fromkeys(info.distribution for info in plugins if not info.is_ours)) or "none"
-            raise InputError(f"no installed plugin is called '{name}' (installed: {others})", "QNAS_PLUGINS")
+            raise InputError(f"no installed plugin is called '{name}' (installed: {others})", SELECTION)
         if len(distributions) > 1:
-            raise InputError(f"'{name}' may be any of {', '.join(distributions)}: name one of these", "QNAS_PLUGINS")
+            raise InputError(f"'{name}' may be any of {', '.join(distributions)}: name one of these", SELECTION)
         chosen += meant
     return chosen
 

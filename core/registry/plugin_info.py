@@ -20,7 +20,7 @@ class PluginInfo:
         listens: The hooks that it implements beside those that register.
         home: The folder that the distribution is in.
         shadowed: Other versions of the distribution that are behind it on Python's path, and so not used.
-        is_left_out: Whether ``QNAS_PLUGINS`` leaves it out.
+        left_out_by: What leaves it out, ``QNAS_PLUGINS`` or ``--no-code``, or ``""``.
         cause: What went wrong, beside ``error`` in words.
     """
 
@@ -33,7 +33,7 @@ class PluginInfo:
     listens: tuple[str, ...] = ()
     home: str = ""
     shadowed: tuple[str, ...] = ()
-    is_left_out: bool = False
+    left_out_by: str = ""
     cause: BaseException | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
@@ -52,8 +52,8 @@ class PluginInfo:
     @property
     def lack(self) -> str:
         """Why nothing of it can be used, in one line, or ``""``."""
-        if self.is_left_out:
-            return f"{self} is left out by QNAS_PLUGINS"
+        if self.left_out_by:
+            return f"{self} is left out by {self.left_out_by}"
         return f"{self} failed: {self.error}" if self.error else ""
 
     def is_of(self, distribution: str) -> bool:

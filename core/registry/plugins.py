@@ -12,9 +12,10 @@ import pluggy
 from qnas.core.errors import QnasError, first_line
 from qnas.core.registry import hookspecs
 from qnas.core.registry.hook_check import refuse_odd_hooks
-from qnas.core.registry.installed import Found, called, installed, selected, selection
+from qnas.core.registry.installed import SELECTION, Found, called, installed, selected, selection
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.registry import Entry, Register, Registry, quiet
+from qnas.core.registry.trust import OPTION, is_foreign_code_refused
 
 KINDS = (
     "space",
@@ -48,15 +49,20 @@ class Plugins:
         """The plugins of that name, distribution or package."""
         return called(self.found, name)
 
-    def load(self, found: Iterable[Found], names: list[str] | None = None) -> None:
+    def load(self, found: Iterable[Found], names: list[str] | None = None, chooser: str = SELECTION) -> None:
         """Load plugins, those of ``names`` if it is given; whatever is wrong with one is no matter to the others.
 
         One that fails is skipped with a warning: only a spec that needs it is stopped by it.
+
+        Args:
+            found: What is installed.
+            names: See :func:`selected`.
+            chooser: Who says so.
         """
         listed = list(found)
         chosen = selected([info for _, info in listed], names)
         for point, info in listed:
-            self.found.append(self.load_one(point, info) if info in chosen else replace(info, is_left_out=True))
+            self.found.append(self.load_one(point, info) if info in chosen else replace(info, left_out_by=chooser))
 
     def load_one(self, point: EntryPoint, info: PluginInfo) -> PluginInfo:
         """Load one plugin, and say what is known of it then: a warning tells if it failed."""
@@ -114,14 +120,25 @@ class Plugins:
         return register
 
 
-@functools.cache
 def plugins() -> Plugins:
-    """The process's plugins, loaded at the first call.
+    """The process's plugins, loaded at the first call; where foreign code is refused, those that qnas ships.
 
     Raises:
         InputError: ``QNAS_PLUGINS`` lists what is not installed.
     """
+    return _shipped() if is_foreign_code_refused() else _selected()
+
+
+@functools.cache
+def _selected() -> Plugins:
     return find_plugins()
+
+
+@functools.cache
+def _shipped() -> Plugins:
+    found = Plugins()
+    found.load(installed(), [], OPTION)
+    return found
 
 
 def find_plugins() -> Plugins:

@@ -1,6 +1,17 @@
 """The spec of a run, and how it is read from YAML."""
 
+from qnas.core.spec.document import Assignment
 from qnas.core.spec.load import SpecFile, dump_spec, load_spec, read_spec
 from qnas.core.spec.spec import Data, QuantizerChoice, Spec, Training
 
-__all__ = ["Data", "QuantizerChoice", "Spec", "SpecFile", "Training", "dump_spec", "load_spec", "read_spec"]
+__all__ = [
+    "Assignment",
+    "Data",
+    "QuantizerChoice",
+    "Spec",
+    "SpecFile",
+    "Training",
+    "dump_spec",
+    "load_spec",
+    "read_spec",
+]

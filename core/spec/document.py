@@ -1,15 +1,53 @@
 """YAML with positions: plain data, and the line and column that each value came from."""
 
+import copy
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import yaml
 
 from qnas.core.errors import InputError
 from qnas.core.spec.yaml_nodes import Key, Loader, Reader, Where
+from qnas.core.visible import one_line
+
+LONGEST_BYTES = 2**20
+"""How much there may be in a file."""
+
+
+class Assignment(NamedTuple):
+    """A value for a field, from outside of the document.
+
+    Attributes:
+        path: The field, such as ``"search.steps"``.
+        value: Mappings, lists and scalars.
+        where: Its place, such as ``"--set search.steps"``.
+    """
+
+    path: str
+    value: Any
+    where: str
+
+    @classmethod
+    def read(cls, text: str, option: str = "--set", example: str = "search.steps=50", form: str = "{}") -> Self:
+        """What an option such as ``--set key.path=value`` assigns, the value read as YAML.
+
+        Args:
+            text: What was given with the option.
+            option: Its name.
+            example: Of a text that is valid.
+            form: The YAML that the value stands in.
+
+        Raises:
+            InputError: It has no ``=``, no path, or its value is no YAML.
+        """
+        path, equals, value = text.partition("=")
+        if not equals or not all(path.split(".")):
+            raise InputError(f"must be key=value, such as {example}", f"{option} {text}")
+        where = f"{option} {path}"
+        return cls(path, _value(form.format(value), where), where)
 
 
 @dataclass
@@ -37,19 +75,13 @@ class Document:
                 return self.values[path[:length]]
         return self.source
 
-    def override(self, assignment: str) -> None:
-        """Apply ``key.path=value``, the value read as YAML.
+    def override(self, assignment: Assignment) -> None:
+        """Set a field.
 
         Raises:
-            InputError: It has no ``=``, its value is no YAML, or its path leads through a value or past a list.
+            InputError: The path leads through a value or past a list.
         """
-        path, equals, text = assignment.partition("=")
-        where = f"--set {path}"
-        if not equals or not all(path.split(".")):
-            raise InputError("must be key=value, such as search.steps=50", f"--set {assignment}")
-        self._assign(path.split("."), _value(text, where), where)
-
-    def _assign(self, keys: list[str], value: Any, where: str) -> None:
+        keys, where = assignment.path.split("."), assignment.where
         target, path = self.data, Where()
         for key in keys[:-1]:
             place = _place_in(target, key, where)
@@ -59,7 +91,7 @@ class Document:
             target[place] = target = _container(target[place] if place in _places(target) else None)
         last = _place_in(target, keys[-1], where)
         self._forget((*path, last))
-        target[last] = value
+        target[last] = copy.deepcopy(assignment.value)  # a later one may set a field inside
         self.values[*path, last] = self.keys[*path, last] = where
 
     def _forget(self, path: Where) -> None:
@@ -106,17 +138,30 @@ def read_document(path: Path) -> Document:
     """Read a YAML file.
 
     Raises:
-        InputError: It can't be read, is no YAML, or has a key twice.
+        InputError: It can't be read, is absurdly long, is no YAML, or has a key twice.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise InputError(f"can't read the spec: {reason}", str(path)) from error
-    document = parse(text, str(path))
+    document = parse(_text(path), str(path))
     if document.data is None:
         raise InputError("the spec is empty", f"{path}:1:1")
     return document
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LONGEST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"can't read the spec: {reason}", str(path)) from error
+    if len(content) > LONGEST_BYTES:
+        raise InputError(f"can't read the spec: it has more than {LONGEST_BYTES >> 20} MiB", str(path))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start)
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        where = f"{path}:{line + 1}:{column}"
+        raise InputError("can't read the spec: it is no UTF-8 text", where) from error
 
 
 def parse(text: str, source: str) -> Document:
@@ -137,11 +182,10 @@ def parse(text: str, source: str) -> Document:
         place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
         raise InputError(f"this is no valid YAML: {_problem(error)}", place) from error
     except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n") + 1
-        raise InputError(f"this is no valid YAML: {error.reason}", f"{source}:{line}:1") from error
-    except RecursionError as error:
-        raise InputError("this is no valid YAML: it is nested too deeply", f"{source}:1:1") from error
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise InputError(f"this is no valid YAML: {error.reason}", f"{source}:{line}:{column}") from error
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
-    return " ".join(" ".join(part for part in (error.context, error.problem) if part).split())
+    return one_line(" ".join(" ".join(part for part in (error.context, error.problem) if part).split()))

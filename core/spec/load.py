@@ -6,18 +6,24 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from qnas.core.components import Settings
 from qnas.core.components.space import EVERY_ROLE
 from qnas.core.errors import InputError
-from qnas.core.spec.document import Document, read_document
+from qnas.core.spec.document import Assignment, Document, read_document
 from qnas.core.spec.messages import message
 from qnas.core.spec.spec import Spec
 from qnas.core.spec.yaml_nodes import Where
+from qnas.core.visible import one_line
+
+S = TypeVar("S", bound=Settings)
+_LONGEST = 60
+_LONGEST_LINE = 1000
 
 
 @dataclass(frozen=True)
@@ -39,17 +45,17 @@ class SpecFile:
             raise InputError(f"{field}: {error}", self.document.place(error.field)) from error
 
 
-def load_spec(path: Path, overrides: Sequence[str] = ()) -> Spec:
+def load_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> Spec:
     """Read and validate a spec, see :func:`read_spec`."""
     return read_spec(path, overrides).spec
 
 
-def read_spec(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
+def read_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> SpecFile:
     """Read and validate a spec.
 
     Args:
         path: A YAML file. A spec without a name gets the file's.
-        overrides: ``key.path=value`` each, as of ``--set``.
+        overrides: Assignments, or texts ``key.path=value`` as of ``--set``; later ones win.
 
     Raises:
         InputError: One line for each thing that is wrong.
@@ -58,10 +64,19 @@ def read_spec(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
     if not isinstance(document.data, dict):
         raise InputError("a spec is a mapping of fields", document.place(()))
     for assignment in overrides:
-        document.override(assignment)
+        document.override(Assignment.read(assignment) if isinstance(assignment, str) else assignment)
     document.data.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip(".-_") or "run")
+    return SpecFile(validate(document, Spec), document)
+
+
+def validate(document: Document, model: type[S]) -> S:
+    """The group of fields that a document states.
+
+    Raises:
+        InputError: One line for each thing that is wrong.
+    """
     try:
-        return SpecFile(Spec.model_validate(document.data), document)
+        return model.model_validate(document.data)
     except ValidationError as error:
         raise InputError("\n".join(describe(error, document))) from error
 
@@ -96,7 +111,14 @@ def _line(details: ErrorDetails, document: Document) -> str:
     text = message(details)
     by_key = details["loc"][-1:] == ("name",) and path[-1:] != ("name",)  # the key is the name
     place = document.place(path, of_key=by_key or text.startswith(("unknown field", "no such role")))
-    return f"{place}: {'.'.join(map(str, path)) or 'spec'}: {text}"
+    told = one_line(f"{'.'.join(map(_key, path)) or 'spec'}: {text}")
+    return f"{place}: {told if len(told) <= _LONGEST_LINE else told[:_LONGEST_LINE] + '...'}"
+
+
+def _key(part: str | int) -> str:
+    """A part of a path; of a key that is hardly one, what shows that."""
+    text = str(part)
+    return text if re.fullmatch(r"[^\s'\"]{1,60}", text) else repr(text[:_LONGEST])
 
 
 def _written_path(loc: Where, data: Any) -> Where:

@@ -32,6 +32,8 @@ from qnas.core.network import refuse_broken, refuse_scale
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["float32", "bfloat16"]
+OnDivergence = Literal["stop", "lower-rate"]
+Degradation = Literal["matlab", "pillow"]
 
 
 def _named_by_key(value: Any) -> Any:
@@ -74,6 +76,8 @@ class Data(Settings):
         validation: How many training images are held out to validate on.
         patch: Height and width of the LR patches that training is fed with, in pixels.
         augment: Whether patches are flipped and turned at random.
+        degradation: How LR images are made where a data set has none: by the bicubic reduction of ``matlab``, which
+            published figures are about, or that of ``pillow``.
     """
 
     train: Dataset = "dead-leaves"  # type: ignore[assignment]
@@ -81,6 +85,7 @@ class Data(Settings):
     validation: PositiveInt = 8
     patch: Annotated[int, Field(ge=8)] = 24
     augment: bool = True
+    degradation: Degradation = "matlab"
 
 
 class Training(Settings):
@@ -93,6 +98,8 @@ class Training(Settings):
         init: ``scratch`` as published, or from the weights of the ``supernet``.
         validations: How many times the network is validated; the best is kept.
         clip: Largest norm of the gradient.
+        on_divergence: Whether to ``stop`` when the loss is no finite number, or to go back to the last validation and
+            halve the learning rate (``lower-rate``), 5 times at most.
     """
 
     steps: PositiveInt = 3000
@@ -101,6 +108,7 @@ class Training(Settings):
     init: Literal["scratch", "supernet"] = "scratch"
     validations: PositiveInt = 10
     clip: PositiveFloat = 5.0
+    on_divergence: OnDivergence = "stop"
 
 
 class Spec(Settings):

@@ -6,17 +6,43 @@ from typing import Any
 import yaml
 
 from qnas.core.errors import InputError
+from qnas.core.visible import one_line
 
 Key = str | int
 Where = tuple[Key, ...]
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = _TAG + "merge"
+_TOO_DEEP = "it is nested too deeply"
 _TAGS = {_TAG + kind for kind in ("map", "seq", "str", "int", "float", "bool", "null")}
+
+
+DEEPEST = 40
+"""How deep values may stand inside of each other."""
+MOST = 100_000
+"""How many values there may be once each alias is a copy: a few hundred bytes of aliases can stand for any number."""
+_LONGEST = 60
 
 
 class Loader(yaml.SafeLoader):
     """Safe YAML in which ``1e-3`` is a number, as in YAML 1.2 (PyYAML takes it for text), and a date is text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """The next node.
+
+        Raises:
+            yaml.composer.ComposerError: It stands too deep.
+        """
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise yaml.composer.ComposerError(None, None, _TOO_DEEP, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 Loader.yaml_implicit_resolvers = {
@@ -42,15 +68,22 @@ class Reader:
         self._source = source
         self._loader = loader
         self._open: list[yaml.Node] = []
+        self._left = MOST
 
     def read(self, node: yaml.Node, path: Where) -> Any:
         """The data of ``node``, which stands at ``path``.
 
         Raises:
-            InputError: A key stands twice, a node contains itself, or has a type that no spec needs.
+            InputError: A key stands twice, a node contains itself, or has a type that no spec needs; or there is
+                absurdly much.
         """
         if node in self._open:
             raise self._unreadable("it refers to itself", node)
+        self._left -= 1
+        if self._left < 0:
+            raise self._unreadable(f"with its aliases it stands for more than {MOST} values", node)
+        if len(self._open) >= DEEPEST:
+            raise self._unreadable(_TOO_DEEP, node)
         self._open.append(node)
         data = self._contents(node, path)
         self._open.pop()
@@ -59,7 +92,7 @@ class Reader:
 
     def _contents(self, node: yaml.Node, path: Where) -> Any:
         if node.tag not in _TAGS:
-            raise self._unreadable(f"'{node.tag.removeprefix(_TAG)}' is no type that a spec has", node)
+            raise self._unreadable(f"'{one_line(node.tag.removeprefix(_TAG))}' is no type that a spec has", node)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -74,11 +107,11 @@ class Reader:
                 continue
             key = self._scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
             if not isinstance(key, str):
-                got = f" (got {key_node.value})" if isinstance(key_node, yaml.ScalarNode) else ""
+                got = f" (got {_shown(key_node)})" if isinstance(key_node, yaml.ScalarNode) else ""
                 raise InputError(f"a key must be a word{got}", self._place(key_node))
             if key in own:
                 first = own[key].start_mark.line + 1
-                raise InputError(f"duplicate key '{key}' (first on line {first})", self._place(key_node))
+                raise InputError(f"duplicate key '{one_line(key)}' (first on line {first})", self._place(key_node))
             own[key] = key_node
             self.keys[*path, key] = self._place(key_node)
             data[key] = self.read(value_node, (*path, key))
@@ -102,10 +135,15 @@ class Reader:
             return self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError, KeyError, IndexError) as error:
             kind = node.tag.removeprefix(_TAG)
-            raise self._unreadable(f"'{node.value}' can't be read as {kind}", node) from error
+            raise self._unreadable(f"'{_shown(node)}' can't be read as {kind}", node) from error
 
     def _unreadable(self, why: str, node: yaml.Node) -> InputError:
         return InputError(f"this is no valid YAML: {why}", self._place(node))
 
     def _place(self, node: yaml.Node) -> str:
         return f"{self._source}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+
+
+def _shown(scalar: yaml.Node) -> str:
+    text = one_line(scalar.value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

@@ -1,128 +1,131 @@
-"""A user's own images in a folder: HR alone, or HR and LR paired by name."""
+"""A user's own images in folders: HR alone, or HR and LR paired by name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import combinations
 from pathlib import Path
+from typing import Annotated, Any, Self
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+from pydantic import BeforeValidator, model_validator
 
-from qnas.core.components import Dataset, Pixels, SourceImage
+from qnas.core.components import Dataset, ImageSource, SourceImage, invalid
 from qnas.core.errors import InputError
+from qnas.plugins.datasets.layouts import Layout, expanded, find_layout, list_images, walk
+from qnas.plugins.datasets.reading import mode_of, read_image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-_EIGHT_BIT_MODES = {
-    "1",
-    "L",
-    "LA",
-    "La",
-    "P",
-    "PA",
-    "RGB",
-    "RGBA",
-    "RGBa",
-    "RGBX",
-    "CMYK",
-    "YCbCr",
-    "LAB",
-    "HSV",
-}
+
+def _are_folders(value: Any) -> Any:
+    """Tell in one line what is wrong, where a union would tell of each of its types."""
+    if not _listed(value) or not all(isinstance(folder, str | Path) for folder in _listed(value)):
+        raise ValueError("must be a path, or a list of paths")
+    return value
+
+
+def _listed(folders: Any) -> tuple[Any, ...]:
+    """None, one or several."""
+    return () if folders is None else tuple(folders) if isinstance(folders, list | tuple) else (folders,)
+
+
+Folders = Annotated[Path | tuple[Path, ...], BeforeValidator(_are_folders)]
 
 
 class Folder(Dataset):
-    """The images of a folder (PNG, JPEG, WebP, BMP, TIFF), sorted by name. Transparency is left out.
+    """The images of folders and of the folders in them (PNG, JPEG, WebP, BMP, TIFF), sorted by name.
+
+    LR images of the scale that lie beside the HR ones are found: as in DIV2K and Flickr2K (``DIV2K_train_HR`` and
+    ``DIV2K_train_LR_bicubic/X4``), in pieces of them (``_sub``), and in benchmarks (``HR`` and ``LR_bicubic/X4``, or
+    ``GTmod12`` and ``LRbicx4``). What is hidden is passed over, transparency is left out.
 
     Attributes:
-        path: HR images. A relative path starts where the command is given.
-        lr_path: LR images, if they exist already. The LR image of ``NAME.png`` is ``NAME.*`` or ``NAMExSCALE.*``.
+        path: A folder of HR images, or one that has them and their LR images as above; or a list of such folders. A
+            relative path starts where the command is given.
+        lr_path: LR images that lie elsewhere: a folder for each of ``path``, or one that has them in ``X4`` and the
+            like. The LR image of ``NAME.png`` is ``NAME.*`` or ``NAMExSCALE.*``.
     """
 
-    path: Path
-    lr_path: Path | None = None
+    path: Folders
+    lr_path: Folders | None = None
+
+    @model_validator(mode="after")
+    def _lr_for_each(self) -> Self:
+        count, lr_count = len(_listed(self.path)), len(_listed(self.lr_path))
+        if lr_count not in (0, count):
+            message = f"must be as many folders as path has: {count} (got {lr_count})"
+            invalid("Folder", message, self.lr_path, "lr_path")
+        return self
+
+    @property
+    def layouts(self) -> list[Layout]:
+        """What each folder holds.
+
+        Raises:
+            InputError: One can't be read, has no images or several data sets, or shares images with another.
+        """
+        layouts = [find_layout(folder) for folder in _listed(self.path)]
+        roots = [layout.root.resolve() for layout in layouts]
+        for (one, root), (other, other_root) in combinations(zip(_listed(self.path), roots, strict=True), 2):
+            if root.is_relative_to(other_root) or other_root.is_relative_to(root):
+                raise InputError(f"shares images with {other}: list them once", str(one))
+        return layouts
 
     def count(self) -> int:
         """See :meth:`qnas.Dataset.count`."""
-        if self.lr_path is not None:
-            list_images(self.lr_path)
-        return len(list_images(self.path))
+        for folder in _listed(self.lr_path):
+            list_images(folder)
+        return sum(len(layout.hr) for layout in self.layouts)
 
     def fingerprint(self) -> str:
         """Names, sizes and times of change of all files."""
-        folders = [self.path, *([self.lr_path] if self.lr_path else [])]
-        files = [file for folder in folders for file in list_images(folder)]
-        return "\n".join(f"{f.resolve()} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files)
+        layouts = self.layouts
+        lr_folders = _listed(self.lr_path) or [folder for layout in layouts for folder in layout.lr.values()]
+        lr_files = [("", file) for folder in lr_folders for file in walk(expanded(folder))]
+        named = [*_named(_listed(self.path), layouts), *lr_files]
+        return "\n".join(f"{name} {_state(file)}" for name, file in named)
 
     def images(self, scale: int) -> Iterator[SourceImage]:
         """See :meth:`qnas.Dataset.images`."""
-        files = list_images(self.path)
-        lr_files = pair_by_name(files, list_images(self.lr_path), scale) if self.lr_path else [None] * len(files)
-        for file, lr_file in zip(files, lr_files, strict=True):
-            yield SourceImage(file.name, read_image(file), read_image(lr_file) if lr_file else None)
+        return (source.read(scale) for source in self.sources([scale]))
+
+    def sources(self, scales: Sequence[int]) -> list[ImageSource]:
+        """See :meth:`qnas.Dataset.sources`."""
+        layouts = self.layouts
+        lr_files = {scale: self._lr_of(layouts, scale) for scale in scales}
+        images = []
+        for index, (name, hr) in enumerate(_named(_listed(self.path), layouts)):
+            lr = {scale: file for scale, files in lr_files.items() if (file := files[index])}
+            readers = {scale: partial(read_image, file) for scale, file in lr.items()}
+            state = "\n".join(map(_state, [hr, *lr.values()]))
+            images.append(ImageSource(name, partial(read_image, hr), readers, state, partial(mode_of, hr)))
+        return images
+
+    def _lr_of(self, layouts: Sequence[Layout], scale: int) -> list[Path | None]:
+        folders = _listed(self.lr_path) or [None] * len(layouts)
+        return [file for of in zip(layouts, folders, strict=True) for file in _lr_files(*of, scale)]
 
 
-def list_images(folder: Path) -> list[Path]:
-    """The image files of a folder, by their suffix, sorted by name.
-
-    Raises:
-        InputError: The folder can't be read or has none.
-    """
+def _state(file: Path) -> str:
+    """Its place, size and time of change."""
     try:
-        files = sorted(f for f in folder.expanduser().iterdir() if f.suffix.lower() in SUFFIXES and f.is_file())
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"can't read the folder: {reason}", str(folder)) from error
-    files = [file for file in files if not file.name.startswith(".")]  # what file managers leave beside images
-    if not files:
-        raise InputError(f"no images in the folder (looked for {', '.join(SUFFIXES)})", str(folder))
-    return files
+        facts = file.stat()
+    except OSError as error:
+        raise InputError(f"can't be read: {error.strerror}", str(file)) from error
+    return f"{file.resolve()} {facts.st_size} {facts.st_mtime_ns}"
 
 
-def pair_by_name(hr_files: list[Path], lr_files: list[Path], scale: int) -> list[Path]:
-    """The LR file of each HR file: ``NAME.*`` or ``NAMExSCALE.*``.
-
-    Raises:
-        InputError: One is missing, stands there twice, or is left over.
-    """
-    where = str(lr_files[0].parent)
-    by_name: dict[str, Path] = {}
-    for file in lr_files:
-        name = file.stem.removesuffix(f"x{scale}")
-        if name in by_name:
-            raise InputError(f"two LR images for '{name}': {by_name[name].name} and {file.name}", where)
-        by_name[name] = file
-    names = [file.stem if file.stem in by_name else file.stem.removesuffix(f"x{scale}") for file in hr_files]
-    shared = sorted({name for name in names if names.count(name) > 1 and name in by_name})
-    if shared:
-        raise InputError(f"several HR images for the LR image {_some([by_name[n].name for n in shared])}", where)
-    missing = [file.name for file, name in zip(hr_files, names, strict=True) if name not in by_name]
-    left_over = sorted(by_name[name].name for name in set(by_name) - set(names))
-    if missing or left_over:
-        lines = [f"no LR image for {_some(missing)}"] * bool(missing) + [f"no HR image for {_some(left_over)}"] * bool(
-            left_over
-        )
-        raise InputError("; ".join(lines), where)
-    return [by_name[name] for name in names]
+def _lr_files(layout: Layout, lr_path: Path | None, scale: int) -> Sequence[Path | None]:
+    if lr_path is None:
+        return layout.lr_files(scale) or [None] * len(layout.hr)
+    folder = expanded(lr_path)
+    of_scale = folder / f"X{scale}"
+    return layout.paired_with(of_scale if of_scale.is_dir() else folder, scale)
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def read_image(file: Path) -> Pixels:
-    """An image file as (H, W, 3) RGB, uint8.
-
-    Raises:
-        InputError: It is no image, broken, absurdly large, or has more than 8 bits a channel.
-    """
-    try:
-        with Image.open(file) as image:
-            # Pillow opens 16-bit colour as 8-bit and drops the low byte; only the raw mode tells.
-            raw_modes = [str(tile[3]) for tile in image.tile]
-            raw = any(";16" in mode and "BGR;16" not in mode for mode in raw_modes)
-            if raw or image.mode not in _EIGHT_BIT_MODES:
-                depth = "16 bits a channel" if raw else f"pixels of mode '{image.mode}'"
-                raise InputError(f"has {depth}: use 8 bits a channel", str(file))
-            return np.asarray(image.convert("RGB"))
-    except UnidentifiedImageError as error:
-        raise InputError("is no image (or of no known format)", str(file)) from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"can't be decoded: {error}", str(file)) from error
+def _named(folders: Sequence[Path], layouts: Sequence[Layout]) -> list[tuple[str, Path]]:
+    """The HR images under their paths inside their folder, with the folder where they would not be unique."""
+    files = [file for layout in layouts for file in layout.hr]
+    names = [name for layout in layouts for name in layout.names]
+    if len(set(names)) < len(names):
+        titles = [folder.name for folder in folders]
+        titles = titles if len(set(titles)) == len(titles) else [folder.as_posix() for folder in folders]
+        names = [f"{title}/{name}" for title, of in zip(titles, layouts, strict=True) for name in of.names]
+    return list(zip(names, files, strict=True))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import Residual
+from qnas.core.components import ImageStatistic, Residual
 
 _EPSILON = 1e-8  # a flat image has no deviation: keeps its logarithm and the gradient of its root finite
 _START_SLOPE = 1.5
@@ -36,6 +36,17 @@ class AdaDMResidual(Residual):
         return AdaDM(body, channels)
 
 
+class Deviation(ImageStatistic):
+    """The standard deviation of an image's features, (N, 1, 1, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 1, 1)
+
+    def measure(self, features: Tensor) -> Tensor:
+        """See :func:`deviation`."""
+        return deviation(features)
+
+
 class ADQ(nn.Module):
     """``(a s + c) body(BN(x)) + x``."""
 
@@ -43,12 +54,14 @@ class ADQ(nn.Module):
         super().__init__()
         self.body = body
         self.norm = nn.BatchNorm2d(channels)
+        self.deviation = Deviation()
         self.slope = nn.Parameter(torch.tensor(_START_SLOPE))
         self.offset = nn.Parameter(torch.tensor(0.0))
 
     def gain(self, features: Tensor) -> Tensor:
         """What the body's output is multiplied by, (N, 1, 1, 1)."""
-        return self.slope * deviation(features) + self.offset
+        gain: Tensor = self.slope * self.deviation(features) + self.offset
+        return gain
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
@@ -61,4 +74,5 @@ class AdaDM(ADQ):
 
     def gain(self, features: Tensor) -> Tensor:
         """What the body's output is multiplied by, (N, 1, 1, 1)."""
-        return (self.slope * deviation(features).log() + self.offset).exp()
+        exponent: Tensor = self.slope * self.deviation(features).log() + self.offset
+        return exponent.exp()

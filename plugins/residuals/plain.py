@@ -1,4 +1,4 @@
-"""The plain residual connection, and none."""
+"""The plain residual connection, with Batch Norm and without, and none."""
 
 from torch import Tensor, nn
 
@@ -12,6 +12,14 @@ class PlainResidual(Residual):
         """See :meth:`qnas.Residual.wrap`."""
         del channels
         return Plain(body)
+
+
+class BatchNormResidual(Residual):
+    """y = F(BN(x)) + x: what ADQ and AdaDM repair. F sees features of unit deviation, whatever the image's contrast."""
+
+    def wrap(self, body: nn.Module, channels: int) -> nn.Module:
+        """See :meth:`qnas.Residual.wrap`."""
+        return Plain(nn.Sequential(nn.BatchNorm2d(channels), body))
 
 
 class NoResidual(Residual):

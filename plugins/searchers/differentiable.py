@@ -9,15 +9,18 @@ import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from qnas.core.components import Cost, Searcher, invalid
+from qnas.core.components import Searcher, invalid
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
+from qnas.core.engine.loop import Loop
 from qnas.core.engine.optimizer import adam, clip_gradients
 from qnas.core.engine.patches import Batch
 from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
-from qnas.core.engine.training import mean_loss
+from qnas.core.engine.state import State
 from qnas.core.network import Architecture, Candidate, Form, Supernet, Tie
+from qnas.core.spec.spec import OnDivergence
 from qnas.plugins.regularizers.penalties import entropy
+from qnas.plugins.searchers.collapse import EARLY, is_saturated, warnings_of
 from qnas.plugins.searchers.relaxation import Relaxation, relax
 
 
@@ -37,6 +40,8 @@ class DifferentiableSearch(Searcher):
         weight_decay: Of the weights.
         clip: Largest norm of the weights' gradient.
         alpha_learning_rate: Of Adam (betas 0.5, 0.999) for alpha.
+        on_divergence: Whether to ``stop`` when the loss is no finite number, or to go back to the last epoch's end and
+            halve the learning rates (``lower-rate``), 5 times at most.
         tie: Two candidates whose probabilities differ by less are reported as a tie.
         form: ``merged`` computes all convolutions of a slot as one, ``plain`` one by one, for comparison.
     """
@@ -55,6 +60,7 @@ class DifferentiableSearch(Searcher):
     weight_decay: NonNegativeFloat = 3e-8
     clip: PositiveFloat = 5.0
     alpha_learning_rate: PositiveFloat = 3e-4
+    on_divergence: OnDivergence = "stop"
     tie: Annotated[float, Field(ge=0, le=1)] = 0.05
     form: Form = "merged"
 
@@ -96,8 +102,18 @@ class _Best:
     supernet: dict[str, Tensor]
     supernet_psnr: float
 
+    def state(self) -> State:
+        """As a checkpoint keeps it."""
+        return {**vars(self), "architecture": self.architecture.to_json(), "ties": [list(tie) for tie in self.ties]}
 
-class AlternatingSearch:
+    @classmethod
+    def of(cls, state: State) -> Self:
+        """What was kept."""
+        architecture = Architecture.from_json(state["architecture"], "the best architecture so far")
+        return cls(**{**state, "architecture": architecture, "ties": [Tie(*tie) for tie in state["ties"]]})
+
+
+class AlternatingSearch(Loop):
     """One search under way."""
 
     def __init__(self, settings: DifferentiableSearch, task: SearchTask) -> None:
@@ -120,31 +136,51 @@ class AlternatingSearch:
             [self.supernet.alpha], lr=settings.alpha_learning_rate, betas=(0.5, 0.999)
         )
         self.best: _Best | None = None
+        self._is_saturated = False
+        super().__init__(
+            self.supernet,
+            [self.weight_optimizer, self.alpha_optimizer],
+            [self.schedule],
+            [self.weight_batches, self.alpha_batches],
+            task.precision,
+            settings.on_divergence,
+        )
 
     def run(self) -> SearchOutcome:
         """Search to the end."""
-        step = 0
-        for epoch in range(self.settings.epochs):
-            last_step = self.settings.steps * (epoch + 1) // self.settings.epochs
-            losses = []
-            while step < last_step:
-                step += 1
-                losses.append(self.iterate(step, epoch))
-                if step < last_step:  # which is told with what it is judged to be
-                    self.task.journal.step(step, {"loss": losses[-1]})
-            self._judge(step, epoch, mean_loss(losses, step))
+        self.task.checkpoints.restore(self)
+        self.go_on(self.settings.steps, lambda step: self.task.checkpoints.keep(step, self))
         if self.best is None:
             raise RuntimeError("an epoch is always left to search in")
-        self._warn_of_the_cheapest(self.best.architecture)
+        for warning in warnings_of(self.best.architecture, self.task):
+            warnings.warn(warning, stacklevel=2)
         return self._outcome(self.best)
 
-    def _warn_of_the_cheapest(self, found: Architecture) -> None:
-        """Say it where no slot was worth more than its cheapest candidate: the price may have decided alone."""
-        table = self.task.prices[Cost.of("bitops")]
-        cost = float(table.expected(self.supernet.one_hot(found.candidates())))
-        if cost == table.lowest < table.highest:
-            message = "the search found the cheapest network of the space: if you want a better one for more BitOps"
-            warnings.warn(f"{message}, lower the weight of the cost (regularizers.cost.weight)", stacklevel=2)
+    def advance(self) -> None:
+        """See :meth:`Loop.advance`."""
+        step = self.step + 1
+        epoch, is_last = self._epoch(step)
+        self.count(self.iterate(step, epoch))
+        if is_last:
+            self._judge(step, epoch, self.mean_loss())
+            self.mark_judged()
+        else:  # the last is told with what it is judged to be
+            self.task.journal.step(step, {"loss": self.losses[-1]})
+
+    def get_extra_state(self) -> State:
+        """See :meth:`Loop.get_extra_state`."""
+        return {"best": self.best and self.best.state(), "is_saturated": self._is_saturated}
+
+    def set_extra_state(self, state: State) -> None:
+        """See :meth:`Loop.set_extra_state`."""
+        self.best = state["best"] and _Best.of(state["best"])
+        self._is_saturated = state["is_saturated"]
+
+    def _epoch(self, step: int) -> tuple[int, bool]:
+        """The epoch that a step is in, from 0, and whether it is the last of it."""
+        steps, epochs = self.settings.steps, self.settings.epochs
+        epoch = -(-step * epochs // steps) - 1
+        return epoch, step == steps * (epoch + 1) // epochs
 
     def _outcome(self, best: _Best) -> SearchOutcome:
         end = self.settings.final_temperature
@@ -160,6 +196,7 @@ class AlternatingSearch:
                 "entropy_at_start": float(entropy(self.start).mean()),
                 "entropy_at_end": self._entropy(end),
                 "ties_at_end": [tie._asdict() for tie in ties_at_end],
+                "halvings": self.halvings,
             },
         )
 
@@ -178,10 +215,12 @@ class AlternatingSearch:
 
     def _alpha_step(self, batch: Batch, epoch: int, temperature: float) -> None:
         # The penalties are on the distribution: those of a random draw would only push away what was drawn.
-        state = self._state(self.supernet.alpha, self.supernet.probabilities(temperature), epoch)
-        loss = self._loss(batch, self._sample(temperature)) + penalty(self.task.regularizers, state)
+        state = self._progress(self.supernet.alpha, self.supernet.probabilities(temperature), epoch)
+        loss = self._loss(batch, self._sample(temperature))
+        penalties = penalty(self.task.regularizers, state)
+        self.penalties.append(penalties.detach())
         # Only the architecture's gradient is asked for, so none is computed for the weights.
-        (self.supernet.alpha.grad,) = torch.autograd.grad(loss, [self.supernet.alpha])
+        (self.supernet.alpha.grad,) = torch.autograd.grad(loss + penalties, [self.supernet.alpha])
         self.alpha_optimizer.step()
 
     def _weight_step(self, batch: Batch, temperature: float) -> Tensor:
@@ -200,7 +239,7 @@ class AlternatingSearch:
             enlarged = self.supernet(batch.lr, probabilities)
         return F.l1_loss(enlarged.float(), batch.hr)
 
-    def _state(self, alpha: Tensor, probabilities: Tensor, epoch: int) -> SearchProgress:
+    def _progress(self, alpha: Tensor, probabilities: Tensor, epoch: int) -> SearchProgress:
         warmup, epochs = self.settings.warmup, self.settings.epochs
         since = max(epoch - warmup, 0)
         return SearchProgress(alpha, probabilities, self.start, since, epochs - warmup, self.task.prices)
@@ -231,11 +270,22 @@ class AlternatingSearch:
             self.best = _Best(objective, epoch, self.task.architecture(chosen), ties, state, supernet_psnr)
         measured = {"loss": loss, "psnr": psnr, "supernet_psnr": supernet_psnr, "objective": objective}
         self.task.journal.record(step, {"epoch": epoch, **measured, **self._choices(probabilities)})
+        self._warn_of_saturation(epoch, probabilities)
+
+    def _warn_of_saturation(self, epoch: int, probabilities: Tensor) -> None:
+        """Say it, once, where alpha has decided before much was learned."""
+        searched, of = epoch + 1 - self.settings.warmup, self.settings.epochs - self.settings.warmup
+        if not self._is_saturated and 0 < searched <= EARLY * of and is_saturated(probabilities, self.start):
+            self._is_saturated = True
+            what = (
+                f"the search has all but decided after {searched} of {of} epochs, before its weights have learned much"
+            )
+            warnings.warn(f"{what}: lower search.alpha_learning_rate, or set search.warmup", stacklevel=2)
 
     def _price(self, chosen: dict[str, Candidate]) -> float:
         """The penalties of one single network: its entropy is zero, and it has no alpha."""
         rows = self.supernet.one_hot(chosen)
-        state = self._state(torch.zeros_like(rows), rows, self.settings.epochs - 1)
+        state = self._progress(torch.zeros_like(rows), rows, self.settings.epochs - 1)
         return float(penalty(self.task.regularizers, state))
 
     def _choices(self, probabilities: Tensor) -> dict[str, object]:

@@ -10,8 +10,10 @@ from qnas.core.components import Searcher
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
-from qnas.core.engine.training import Schedule, Trained, train
-from qnas.core.network import Candidate, build_found, one_hot, slot_candidates, uniform
+from qnas.core.engine.state import State
+from qnas.core.engine.training import Schedule, Training
+from qnas.core.network import build_found, one_hot, slot_candidates, uniform
+from qnas.core.spec.spec import OnDivergence
 
 
 class RandomSearch(Searcher):
@@ -25,6 +27,8 @@ class RandomSearch(Searcher):
         steps: Training steps of each.
         learning_rate: Of Adam at the start of each training.
         clip: Largest norm of the gradient.
+        on_divergence: Whether to ``stop`` when the loss is no finite number, or to train the architecture anew at half
+            the learning rate (``lower-rate``), 5 times at most.
     """
 
     example = {"samples": 2, "steps": 2, "batch": 2}
@@ -33,6 +37,7 @@ class RandomSearch(Searcher):
     steps: PositiveInt = 200
     learning_rate: PositiveFloat = 1e-3
     clip: PositiveFloat = 5.0
+    on_divergence: OnDivergence = "stop"
 
     def planned_steps(self) -> int:
         """See :meth:`qnas.Searcher.planned_steps`."""
@@ -40,34 +45,75 @@ class RandomSearch(Searcher):
 
     def search(self, task: SearchTask) -> SearchOutcome:
         """See :meth:`qnas.Searcher.search`."""
-        candidates = slot_candidates(task.space, task.scale)
-        random = np.random.default_rng(task.seed)
-        tried: list[tuple[float, dict[str, Candidate]]] = []
-        for sample in range(self.samples):
-            chosen = {path: options[random.integers(len(options))] for path, options in candidates.items()}
-            trained = self._train(task, chosen, sample)
-            rows = one_hot(candidates, chosen).to(task.device)
-            state = SearchProgress(torch.zeros_like(rows), rows, uniform(candidates).to(task.device), 0, 1, task.prices)
-            objective = trained.last_error + float(penalty(task.regularizers, state))
-            tried.append((objective, chosen))
-            record = {"sample": sample, "psnr": trained.last_psnr, "objective": objective}
-            bitops = float(task.expected_bitops(rows))
-            task.journal.record((sample + 1) * self.steps, {**record, "bitops": bitops})
-        best = min(tried, key=lambda item: item[0])[1]
-        return SearchOutcome(best=task.architecture(best), last=task.architecture(tried[-1][1]))
+        return Sampling(self, task).run()
 
-    def _train(self, task: SearchTask, chosen: dict[str, Candidate], sample: int) -> Trained:
+
+class Sampling:
+    """One random search under way."""
+
+    def __init__(self, settings: RandomSearch, task: SearchTask) -> None:
+        self.settings = settings
+        self.task = task
+        self.candidates = slot_candidates(task.space, task.scale)
+        random = np.random.default_rng(task.seed)
+        self.drawn = [
+            {path: options[random.integers(len(options))] for path, options in self.candidates.items()}
+            for _ in range(settings.samples)
+        ]
+        self.objectives: list[float] = []
+        self.training: Training | None = None
+
+    def run(self) -> SearchOutcome:
+        """Try all that was drawn."""
+        self.task.checkpoints.restore(self)
+        while len(self.objectives) < self.settings.samples:
+            self._try(len(self.objectives))
+        best = self.drawn[self.objectives.index(min(self.objectives))]
+        return SearchOutcome(best=self.task.architecture(best), last=self.task.architecture(self.drawn[-1]))
+
+    def state_dict(self) -> State:
+        """What has been tried, and the training under way."""
+        return {"objectives": self.objectives, "training": self.training and self.training.state_dict()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from there."""
+        self.objectives = state["objectives"]
+        if state["training"]:
+            self.training = self._begin(len(self.objectives))
+            self.training.load_state_dict(state["training"])
+
+    def _try(self, sample: int) -> None:
+        """Train one architecture, and record its objective."""
+        self.training = self.training or self._begin(sample)
+        before = sample * self.settings.steps
+        trained = self.training.run(lambda step: self.task.checkpoints.keep(before + step, self))
+        self.training = None
+        rows = one_hot(self.candidates, self.drawn[sample]).to(self.task.device)
+        start = uniform(self.candidates).to(self.task.device)
+        state = SearchProgress(torch.zeros_like(rows), rows, start, 0, 1, self.task.prices)
+        objective = trained.last_error + float(penalty(self.task.regularizers, state))
+        self.objectives.append(objective)
+        record = {"sample": sample, "psnr": trained.last_psnr, "objective": objective}
+        bitops = float(self.task.expected_bitops(rows))
+        self.task.journal.record(before + self.settings.steps, {**record, "bitops": bitops})
+
+    def _begin(self, sample: int) -> Training:
+        """The training of one architecture."""
+        task, settings = self.task, self.settings
         torch.manual_seed(task.seed + sample)
-        network = place(build_found(task.space, task.scale, chosen, task.train_quantizer), task.device)
+        found = build_found(task.space, task.scale, self.drawn[sample], task.train_quantizer)
+        network = place(found, task.device)
         images = [*task.images.weights, *task.images.architecture]
-        batches = task.sampler(images, self.batch, purpose=sample)
+        batches = task.sampler(images, settings.batch, purpose=sample)
         calibrate(network, functools.partial(network, batches.draw().lr))
-        schedule = Schedule(self.steps, self.learning_rate, 1, self.clip, task.precision)
+        schedule = Schedule(
+            settings.steps, settings.learning_rate, 1, settings.clip, task.precision, settings.on_divergence
+        )
 
         def report(step: int, metrics: dict[str, object]) -> None:
-            task.journal.step(sample * self.steps + step, metrics)
+            task.journal.step(sample * settings.steps + step, metrics)
 
         def report_nothing(step: int, metrics: dict[str, object]) -> None:
             """The whole sample is recorded once its objective is known."""
 
-        return train(network, batches, task.images.validation, schedule, report, report_nothing)
+        return Training(network, batches, task.images.validation, schedule, report, report_nothing)

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from qnas.core.components import FrozenDict
 from qnas.core.errors import InputError, from_field, in_one_line
+from qnas.core.registry import is_foreign_code_refused
 
 _KEYS = {"target", "arguments"}
 
@@ -62,7 +63,7 @@ def call(target: str, arguments: Mapping[str, Any]) -> Any:
     """What ``target`` makes of these arguments.
 
     Raises:
-        InputError: It can't be imported or called, or raises something.
+        InputError: It can't be imported or called, or raises something; or such code is refused (``--no-code``).
     """
     with from_field("target"):
         maker = _import(target)
@@ -82,6 +83,8 @@ def _made(value: Any) -> Any:
 
 
 def _import(target: str) -> Callable[..., Any]:
+    if is_foreign_code_refused():
+        raise InputError(f"names code to run, {target}, which --no-code refuses")
     module_name, _, name = target.partition(":")
     here = str(Path.cwd())
     if here not in sys.path:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-NAMES = ("rounds", "search_step", "train_step", "memory", "data")
+NAMES = ("rounds", "search_step", "train_step", "memory", "data", "crash")
 
 
 @pytest.fixture
@@ -70,3 +70,28 @@ def test_memory_is_what_a_process_grows_by() -> None:
     code = "import memory; kept = []; print(memory.growth(lambda: lambda: kept.append(b'x' * 10**7)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=FOLDER, check=True, capture_output=True, text=True)
     assert 3.5e7 < int(done.stdout) < 6e7  # four blocks
+
+
+def test_a_run_that_is_killed_is_compared_with_one_that_is_not(benchmark, tmp_path: Path, monkeypatch) -> None:
+    crash = benchmark("crash")
+    monkeypatch.setattr(crash, "SEARCHES", {"{steps: 30, epochs: 3, batch: 2}": "scratch"})
+    monkeypatch.setattr(crash, "STAGES", ("search",))
+    out = tmp_path / "figures.json"
+    done = CliRunner().invoke(crash.main, ["--kills", "1", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "1 of 1 ended identical" in done.output
+    (kill,) = json.loads(out.read_text())["kills"]
+    assert kill["stage"] == "search"
+    assert kill["differing"] == []
+
+
+def test_what_differs_is_named(benchmark, tmp_path: Path) -> None:
+    crash = benchmark("crash")
+    for name, seconds in (("one", 1), ("other", 2)):
+        folder = tmp_path / name / "train"
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text(json.dumps({"psnr": 30, "seconds": seconds}))
+        (folder / "last.safetensors").write_bytes(b"weights")
+    assert crash.files_of(tmp_path / "one") == crash.files_of(tmp_path / "other")
+    (folder / "last.safetensors").write_bytes(b"others")
+    assert crash.files_of(tmp_path / "one") != crash.files_of(tmp_path / "other")

@@ -9,9 +9,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import skimage.data
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+
+sys.path.append(str(ROOT))  # where the package docs.generator is
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -19,10 +23,14 @@ def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
 
 
+def console(document: str) -> list[list[str]]:
+    """The commands that a document shows, block by block."""
+    return [[line.removeprefix("$ ") for line in block.splitlines()] for block in blocks(document, "console")]
+
+
 def commands(document: str) -> list[str]:
     """The commands that a document shows."""
-    shown = "".join(blocks(document, "console"))
-    return [line.removeprefix("$ ") for line in shown.splitlines()]
+    return [command for block in console(document) for command in block]
 
 
 def shell(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -33,11 +41,16 @@ def shell(command: str, folder: Path, **environment: str) -> subprocess.Complete
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the specs and README's own two."""
+    """A folder with the specs, README's own two, a photo and a folder of images."""
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "specs", folder / "specs")
     for name, text in zip(("small.yaml", "composed.yaml"), blocks("README.md", "yaml"), strict=True):
         (folder / name).write_text(text)
+    photo = Image.fromarray(skimage.data.chelsea())
+    photo.save(folder / "photo.png")
+    (folder / "images").mkdir()
+    for number, left in enumerate((0, 150)):
+        photo.crop((left, 0, left + 150, 150)).save(folder / f"images/{number}.png")
     return folder
 
 

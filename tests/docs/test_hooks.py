@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from qnas.core.engine import RunFolder, run_spec
+from qnas.core.engine.stop import Stop
 from qnas.core.registry import PluginInfo, hook_names, hookimpl, hookspecs, plugins
 from qnas.core.spec import load_spec
 
@@ -36,12 +39,12 @@ def recorder(hook: str, calls: Calls) -> Callable[..., None]:
     return hookimpl(implementation)
 
 
-def run_with(plugin: object, spec: Path, folder: Path) -> None:
+def run_with(plugin: object, spec: Path, folder: Path, **options: Any) -> None:
     """Install a plugin, and run a spec."""
     found = plugins()
     found.add(plugin, PluginInfo("test", "qnas-test", "1.0", "test"))
     try:
-        run_spec(load_spec(spec), RunFolder(folder))
+        run_spec(load_spec(spec), RunFolder(folder), **options)
     finally:
         found.manager.unregister(plugin)
 
@@ -52,9 +55,17 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Calls:
     heard: Calls = {}
     folder = tmp_path_factory.mktemp("hooks")
     (folder / "spec.yaml").write_text(TINY)
+    spec, run = folder / "spec.yaml", folder / "run"
+    stop, resumed = Stop(), ModuleType("resumed")
+    stop.signal = signal.SIGTERM  # which is heeded after the first step
+    vars(resumed)["qnas_stage_resumed"] = recorder("qnas_stage_resumed", heard)
+    with pytest.raises(KeyboardInterrupt):
+        run_with(resumed, spec, run, stop=stop)
+    run_with(resumed, spec, run, resume=True, until="search")
+    shutil.rmtree(run)
     plugin = ModuleType("recording")
     vars(plugin).update({hook: recorder(hook, heard) for hook in hook_names()})
-    run_with(plugin, folder / "spec.yaml", folder / "run")
+    run_with(plugin, spec, run)
     return heard
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from qnas.core.components import Block, Operation, Quantizer, Space, Widths
 from qnas.core.network import Architecture, Candidate, Slot, fill, find_slots
-from qnas.core.registry import PluginInfo, hookimpl, plugins
+from qnas.core.registry import PluginInfo, find_plugins, hookimpl
 
 ACTIVATIONS = {
     "none": lambda x: x,
@@ -207,7 +207,7 @@ def third_party(monkeypatch):
     monkeypatch.setitem(sys.modules, "qnas_ghost", home)
     plugin = ModuleType("a_plugin")
     plugin.qnas_register_blocks = hookimpl(lambda register: register("ghost", "qnas_ghost:Ghost", "Shifts channels"))
-    loaded = plugins.__wrapped__()
+    loaded = find_plugins()
     loaded.add(plugin, PluginInfo("ghost", "qnas-ghost", "1.0", "qnas_ghost.plugin"))
     monkeypatch.setattr("qnas.core.components.component.plugins", lambda: loaded)
 

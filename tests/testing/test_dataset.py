@@ -1,5 +1,6 @@
 """The contract of data sets: ours of files keeps it, and each way to break it is told."""
 
+import functools
 import itertools
 from typing import ClassVar
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qnas.core.components import Dataset, SourceImage
+from qnas.core.components import Dataset, ImageSource, SourceImage
 from qnas.core.errors import InputError
 from qnas.testing import check_dataset
 
@@ -34,6 +35,27 @@ class Pairs(Noise):
 
     def changed(self, image, index, scale):
         return image._replace(lr=np.ascontiguousarray(image.hr[::3, ::3]))
+
+
+class Singly(Noise):
+    """Keeps it; each image can be read by itself."""
+
+    def sources(self, scales):
+        names = [f"noise-{index}" for index in range(self.amount)]
+        return [ImageSource(name, functools.partial(self.read, index)) for index, name in enumerate(names)]
+
+    def read(self, index):
+        return next(itertools.islice(self.images(2), index, None)).hr
+
+
+class Backwards(Singly):
+    def sources(self, scales):
+        return super().sources(scales)[::-1]
+
+
+class Elsewhere(Singly):
+    def read(self, index):
+        return super().read(0)
 
 
 class Uncounted(Noise):
@@ -133,7 +155,7 @@ class Hashed(Noise):
         return hash(self)
 
 
-@pytest.mark.parametrize("component", [Noise, Pairs])
+@pytest.mark.parametrize("component", [Noise, Pairs, Singly])
 def test_one_that_keeps_it_passes(registered, component):
     check_dataset(registered(component))
 
@@ -167,6 +189,8 @@ def test_a_folder_keeps_it(tmp_path, paired):
         (Crashing, "RuntimeError: the disk is full"),
         (Shuffled, "when it is asked again its images are others, or in another order"),
         (Flickering, "when it is asked again its image 'noise-2' has other pixels"),
+        (Backwards, "its sources are others than its images, or in another order"),
+        (Elsewhere, "its image 'noise-1' has other pixels when it is read by itself"),
         (Dated, "its fingerprint is another when it is asked again"),
         (Printless, "its fingerprint is empty"),
         (Hashed, r"its fingerprint is -?\d+, no text"),

@@ -22,7 +22,7 @@ def check_dataset(reference: Dataset | str | Mapping[str, Any]) -> None:
 
     It may refuse scales (with ``InputError``), but not all. It has as many images as it says, each (H, W, 3) uint8
     under a name of its own; an LR image fits its HR image. At every call they are the same, in
-    the same order, and so is the fingerprint.
+    the same order, and so is the fingerprint. Those that can be read one by one (``sources``) are the same then, too.
 
     Args:
         reference: A data set, or its name, or a mapping of its name and fields. Choose it small: it is read twice.
@@ -68,6 +68,7 @@ def _check_all(dataset: Dataset, scale: int) -> None:
         _check_image(image, scale)
         assert image.name not in names, f"two images are named '{image.name}'"
         names[image.name] = _digest(image)
+    _check_sources(dataset, scale, names)
     count: object = dataset.count()
     assert isinstance(count, int), f"it counts {count!r} images, no whole number (int)"
     assert names, "it has no images"
@@ -77,6 +78,17 @@ def _check_all(dataset: Dataset, scale: int) -> None:
     assert is_same, "when it is asked again its images are others, or in another order"
     for name, digest in again:
         assert digest == names[name], f"when it is asked again its image '{name}' has other pixels"
+
+
+def _check_sources(dataset: Dataset, scale: int, digests: Mapping[str, str]) -> None:
+    try:
+        sources = dataset.sources([scale])
+    except InputError:
+        return  # it can only give them one after another
+    read = {source.name: _digest(source.read(scale)) for source in sources}
+    assert list(read) == list(digests), "its sources are others than its images, or in another order"
+    differing = next((name for name, digest in read.items() if digest != digests[name]), None)
+    assert differing is None, f"its image '{differing}' has other pixels when it is read by itself"
 
 
 def _check_image(image: SourceImage, scale: int) -> None:

@@ -17,7 +17,7 @@ def _plugins(config: pytest.Config) -> list[PluginInfo]:
     found = plugins()
     names: list[str] = config.getoption("--qnas-plugin", [])
     if not names:
-        return [info for info in found.found if not info.is_left_out]
+        return [info for info in found.found if not info.left_out_by]
     return [info for info in found.found if any(map(info.is_called, names))]
 
 

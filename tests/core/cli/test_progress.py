@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from qnas.core.cli.main import invoke
-from qnas.core.cli.progress import LiveProgress, PlainProgress, listening
+from qnas.core.cli.progress import LiveProgress, PlainProgress, listening, show_count
 from qnas.core.cli.run import STAGES as CHOICES
 from qnas.core.engine import RunFolder, run_spec
 from qnas.core.engine.stages import STAGES
@@ -91,6 +91,21 @@ def test_the_live_bar_shows_the_latest_metrics() -> None:
         live.qnas_stage_ended({"seconds": 61})
         assert bars.tasks[0].finished
         assert "1 min 1 s" in bars.tasks[0].fields["metrics"]
+
+
+def test_a_count_is_a_bar_in_a_terminal_and_lines_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with show_count("decode", 3) as told:
+        told(1)
+    assert capsys.readouterr().err == "decode: began\n"
+    screen = io.StringIO()
+    terminal = Console(file=screen, width=100, force_terminal=True)
+    monkeypatch.setattr("qnas.core.cli.progress.Console", lambda **_: terminal)
+    with show_count("[x] images", 3) as told:
+        told(2)
+    assert "[x] images" in screen.getvalue()
+    assert "2/3" in re.sub(r"\x1b\[[0-9;?]*\w", "", screen.getvalue())
 
 
 def test_names_are_never_taken_for_markup(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,8 +55,8 @@ def test_a_run_leaves_a_folder_that_explains_itself(out: Path, tiny: Path) -> No
     assert files(out) >= FILES
     assert load_spec(out / "spec.yaml") == load_spec(tiny)
     result = json.loads((out / "result.json").read_text())
-    assert set(result["test"]["leaves"]) == {"psnr_y", "ssim_y", "psnr_rgb", "bicubic"}
-    assert set(result["test"]["leaves"]["bicubic"]) == {"psnr_y", "ssim_y", "psnr_rgb"}
+    assert set(result["test"]["leaves"]) == {"psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "bicubic"}
+    assert set(result["test"]["leaves"]["bicubic"]) == {"psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"}
     assert set(result["bitops"]) == {"32x32", "256x256"}
     # No slot of the basic space has a stride, so the cost grows with the area.
     assert result["bitops"]["256x256"] == 64 * result["bitops"]["32x32"]

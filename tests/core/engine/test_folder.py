@@ -54,7 +54,8 @@ def test_a_file_is_whole_on_the_disk_before_it_has_its_name(tmp_path, monkeypatc
 
     def watched_fsync(handle: int) -> None:
         fsync(handle)
-        order.append(("fsync", path.read_bytes(), os.fstat(handle).st_size))
+        is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
+        order.append(("fsync folder" if is_folder else "fsync", path.read_bytes(), os.fstat(handle).st_size))
 
     def watched_replace(source, target) -> None:
         with open(source, "rb") as aside:  # noqa: PTH123
@@ -64,7 +65,9 @@ def test_a_file_is_whole_on_the_disk_before_it_has_its_name(tmp_path, monkeypatc
     monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(os, "replace", watched_replace)
     write_atomically(path, b"x" * 100_000)
-    assert order == [("fsync", b"old", 100_000), ("replace", b"old", 100_000)]
+    *before, (last, content, _) = order
+    assert before == [("fsync", b"old", 100_000), ("replace", b"old", 100_000)]
+    assert (last, content) == ("fsync folder", b"x" * 100_000)  # so that its name stays after a power cut
     assert path.read_bytes() == b"x" * 100_000
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from qnas.core.components import Dataset, SourceImage
 from qnas.core.engine.images import cache_folder, load_images, pair, resize
+from qnas.core.engine.resample import imresize
 from qnas.core.errors import InputError
 
 
@@ -72,7 +73,7 @@ def test_images_are_made_once_and_read_from_the_cache_afterwards(asked):
 
 def test_progress_is_reported_while_they_are_made(asked):
     told: list[tuple[int, int]] = []
-    load_images(Counted(amount=3), 2, lambda done, total: told.append((done, total)))
+    load_images(Counted(amount=3), 2, report=lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -119,6 +120,12 @@ def only_file(cache: Path) -> Path:
     return file
 
 
+def replace(file: Path, content: bytes) -> None:
+    """Another file in its place; what is mapped into memory keeps the one that was there."""
+    file.unlink()
+    file.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -133,34 +140,48 @@ def only_file(cache: Path) -> Path:
 def test_a_damaged_cache_is_made_anew(cache, asked, damage):
     made = load_images(Counted(), 2)
     file = only_file(cache)
-    file.write_bytes(damage(file.read_bytes()))
+    replace(file, damage(file.read_bytes()))
     assert same(load_images(Counted(), 2), made)
     assert same(load_images(Counted(), 2), made)
     assert len(asked) == 2
 
 
-def test_a_cache_that_lacks_an_array_is_made_anew(cache, asked):
-    made = load_images(Counted(), 2)
-    with h5py.File(only_file(cache), "a") as file:
-        del file["00000001/lr"]
-    assert same(load_images(Counted(), 2), made)
-    assert len(asked) == 2
-
-
-def test_a_cache_with_a_flipped_bit_is_made_anew(cache):
+@pytest.mark.parametrize("part", ["names", "arrays", "pixels/0"])
+def test_a_cache_that_lacks_something_is_made_anew(cache, asked, part):
     made = load_images(Counted(), 2)
     file = only_file(cache)
-    content = file.read_bytes()
-    at = content.index(made[0].hr.tobytes())
-    file.write_bytes(content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :])
+    replace(file, file.read_bytes())
+    with h5py.File(file, "a") as content:
+        del content[part]
     assert same(load_images(Counted(), 2), made)
+    assert len(asked) == 2
 
 
-def test_a_cache_that_lacks_an_image_is_made_anew(cache):
+@pytest.mark.parametrize("side", ["hr", "lr"])
+def test_a_cache_with_a_flipped_bit_is_made_anew(cache, asked, side):
     made = load_images(Counted(), 2)
-    with h5py.File(only_file(cache), "a") as file:
-        del file["00000001"]
+    file = only_file(cache)
+    content = bytearray(file.read_bytes())
+    content[content.index(getattr(made[1], side).tobytes())] ^= 1
+    replace(file, bytes(content))
     assert same(load_images(Counted(), 2), made)
+    assert len(asked) == 2
+
+
+def test_a_cache_that_can_not_be_written_costs_a_warning_only(cache, asked):
+    cache.write_text("in the way")
+    with pytest.warns(UserWarning, match="images are not cached in .*QNAS_CACHE"):
+        made = load_images(Counted(), 2)
+    np.testing.assert_array_equal(made[1].hr, noise(1))
+
+
+def test_images_of_a_cache_that_is_deleted_or_made_anew_stay(cache):
+    made = load_images(Counted(), 2)
+    kept = [image.hr.copy() for image in made]
+    replace(only_file(cache), b"something else")
+    only_file(cache).unlink()
+    for image, hr in zip(made, kept, strict=True):
+        np.testing.assert_array_equal(image.hr, hr)
 
 
 def test_images_that_can_not_be_made_leave_no_cache(cache):
@@ -192,7 +213,26 @@ def test_hr_is_cropped_to_whole_lr_pixels_from_the_top_left(height, width, scale
     assert made.lr.shape == (height // scale, width // scale, 3)
     assert made.hr.shape == (height // scale * scale, width // scale * scale, 3)
     np.testing.assert_array_equal(made.hr, image.hr[: made.hr.shape[0], : made.hr.shape[1]])
-    np.testing.assert_array_equal(made.lr, resize(made.hr, made.lr.shape[:2]))
+    np.testing.assert_array_equal(made.lr, imresize(made.hr, made.lr.shape[:2]))
+
+
+@pytest.mark.parametrize(("degradation", "reduce"), [("matlab", imresize), ("pillow", resize)])
+def test_lr_is_made_in_the_way_that_is_asked_for(asked, degradation, reduce):
+    image = SourceImage("a", noise(0, 24, 36))
+    made = pair(image, 2, degradation)
+    np.testing.assert_array_equal(made.lr, reduce(image.hr, (12, 18)))
+    (loaded,) = load_images(Counted(amount=1), 2, degradation)
+    np.testing.assert_array_equal(loaded.lr, reduce(noise(0), (6, 9)))
+    (again,) = load_images(Counted(amount=1), 2, degradation)
+    np.testing.assert_array_equal(again.lr, loaded.lr)
+    assert len(asked) == 1
+
+
+def test_each_way_to_make_lr_has_a_cache_of_its_own(asked):
+    matlab, pillow, again = (load_images(Counted(), 2, way)[0].lr for way in ("matlab", "pillow", "matlab"))
+    assert len(asked) == 2
+    assert (matlab != pillow).any()
+    np.testing.assert_array_equal(matlab, again)
 
 
 def test_an_lr_image_that_is_given_is_kept(asked):
@@ -248,17 +288,19 @@ def test_a_flat_image_stays_flat_at_every_size():
         assert (resize(flat, size) == 77).all()
 
 
+@pytest.mark.parametrize(("degradation", "enlarge"), [("matlab", imresize), ("pillow", resize)])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_what_is_smooth_survives_being_reduced_and_enlarged(scale):
+def test_what_is_smooth_survives_being_reduced_and_enlarged(scale, degradation, enlarge):
     rows, columns = np.mgrid[0:48, 0:72] / 12
     smooth = 128 + 60 * np.stack([np.sin(rows), np.cos(columns), np.sin(rows + columns)], axis=-1)
     image = np.rint(smooth).astype(np.uint8)
-    made = pair(SourceImage("a", image), scale)
-    back = resize(made.lr, image.shape[:2])[8:-8, 8:-8].astype(float)
+    made = pair(SourceImage("a", image), scale, degradation)
+    back = enlarge(made.lr, image.shape[:2])[8:-8, 8:-8].astype(float)
     assert 10 * np.log10(255**2 / np.mean((back - image[8:-8, 8:-8]) ** 2)) > 38
 
 
-def test_a_pattern_too_fine_for_lr_turns_gray_and_does_not_alias():
+@pytest.mark.parametrize("degradation", ["matlab", "pillow"])
+def test_a_pattern_too_fine_for_lr_turns_gray_and_does_not_alias(degradation):
     checks = np.where(np.indices((24, 24)).sum(axis=0) % 2, 255, 0).astype(np.uint8)[..., None].repeat(3, axis=2)
-    lr = pair(SourceImage("a", checks), 2).lr[2:-2, 2:-2].astype(int)
+    lr = pair(SourceImage("a", checks), 2, degradation).lr[2:-2, 2:-2].astype(int)
     assert np.abs(lr - 127.5).max() < 10

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -61,9 +63,10 @@ def test_every_place_and_every_image_is_drawn():
 
 def test_all_eight_flips_and_turns_are_drawn_as_often_as_one_another():
     drawn = whole(sampler([coded(4, 4, 2)], batch=1600, augment=True).draw().lr)
-    counts = np.unique(drawn.reshape(1600, -1), axis=0, return_counts=True)[1]
-    assert len(counts) == 8
-    assert counts.min() > 150
+    counts = Counter(patch.tobytes() for patch in drawn)
+    image = coded(4, 4, 2).lr
+    assert set(counts) == {np.rot90(side, k).tobytes() for side in (image, image[::-1]) for k in range(4)}
+    assert min(counts.values()) > 150
 
 
 def test_nothing_is_flipped_or_turned_without_augmentation():
@@ -107,6 +110,44 @@ def test_the_seed_alone_decides_every_draw():
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     assert not np.array_equal(first[0], first[1])
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**63 - 1), position=st.integers(0, 10**7), before=st.integers(0, 3))
+def test_a_batch_depends_on_the_seed_and_its_number_alone(seed, position, before):
+    pairs = [coded(12, 9, 2, i) for i in range(4)]
+    one, other = (sampler(pairs, augment=True, seed=(seed, 3)) for _ in range(2))
+    for _ in range(before):
+        other.draw()
+    assert other.position == before
+    one.position = other.position = position
+    np.testing.assert_array_equal(whole(one.draw().hr), whole(other.draw().hr))
+    assert one.position == position + 1
+
+
+def test_workers_that_take_turns_draw_what_one_draws():
+    pairs = [coded(12, 9, 2, i) for i in range(4)]
+    alone = sampler(pairs, augment=True)
+    workers = [sampler(pairs, augment=True) for _ in range(3)]
+    for step in range(9):
+        worker = workers[step % 3]
+        worker.position = step
+        np.testing.assert_array_equal(whole(worker.draw().lr), whole(alone.draw().lr))
+
+
+def test_batches_differ_from_one_another():
+    source = sampler([coded(40, 40, 2)], augment=True)
+    drawn = {whole(source.draw().lr).tobytes() for _ in range(50)}
+    assert len(drawn) == 50
+
+
+def test_images_may_be_read_only_and_lie_in_memory_in_any_way():
+    pair = coded(9, 8, 2)
+    odd = [side[..., ::-1].copy()[..., ::-1] for side in (pair.hr, pair.lr)]
+    for side in odd:
+        side.setflags(write=False)
+    plain, other = sampler([pair], augment=True), sampler([ImagePair("odd", *odd)], augment=True)
+    np.testing.assert_array_equal(whole(plain.draw().hr), whole(other.draw().hr))
 
 
 def test_the_images_are_left_as_they_are():

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qnas.core.components import Dataset, SourceImage
-from qnas.core.engine.images import ImagePair
+from qnas.core.engine.images import ImagePair, resize
+from qnas.core.engine.resample import imresize
 from qnas.core.engine.run_images import check_sets, load_run_images, split
 from qnas.core.errors import InputError
 from qnas.core.spec import Data
@@ -197,6 +198,14 @@ def test_too_few_training_images_are_found_by_counting():
 def test_a_test_set_may_be_called_train():
     data = Data.model_validate({"validation": 3, "train": Plain(), "test": {"train": Plain(title="a", amount=1)}})
     assert check_sets(data) == {"train": 12, "test.train": 1}
+
+
+@pytest.mark.parametrize(("chosen", "reduce"), [({}, imresize), ({"degradation": "pillow"}, resize)])
+def test_lr_images_are_made_as_the_spec_says(chosen, reduce):
+    leaves = {"name": "dead-leaves", "amount": 6, "size": 24}
+    images = load(train=leaves, test={"a": {**leaves, "seed": 1, "amount": 1}}, **chosen)
+    for image in [*images.train, *images.learn.validation, *images.test["a"]]:
+        np.testing.assert_array_equal(image.lr, reduce(image.hr, (12, 12)))
 
 
 def test_a_set_named_in_yaml_is_loaded(tmp_path):

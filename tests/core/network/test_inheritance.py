@@ -15,7 +15,7 @@ IMAGE = torch.rand(1, 3, 9, 11, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("residual", ["plain", "adq", "adadm"])
+@pytest.mark.parametrize("residual", ["plain", "batch-norm", "adq", "adadm"])
 def test_found_network_with_inherited_weights_is_the_supernet_at_one_hot(seed, residual, choose):
     torch.manual_seed(seed)
     space = Space.of({**RICH, "residual": residual, "variant": "AB"[seed % 2]})

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from qnas.core.errors import InputError
-from qnas.core.registry import PluginInfo, plugins
+from qnas.core.registry import PluginInfo, find_plugins
 from qnas.core.registry.installed import installed, selected, selection
 
 
@@ -60,7 +60,7 @@ def test_a_selection_of_what_is_not_installed_is_an_error_that_names_what_is(tmp
     monkeypatch.syspath_prepend(install(tmp_path, "1.0"))
     monkeypatch.setenv("QNAS_PLUGINS", "goast")
     with pytest.raises(InputError, match=r"QNAS_PLUGINS: .* is called 'goast' \(installed: qnas-ghost\)"):
-        plugins.__wrapped__()
+        find_plugins()
     assert selected(ghosts(), None) == selected(ghosts(), ["ghost"]) == ghosts()
 
 

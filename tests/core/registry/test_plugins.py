@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from qnas.core import components
 from qnas.core.components import Component, Cost, Dataset, Operation
 from qnas.core.errors import InputError, QnasError
-from qnas.core.registry import KINDS, PluginInfo, Plugins, hookimpl, plugins
+from qnas.core.registry import KINDS, PluginInfo, Plugins, find_plugins, hookimpl, plugins
 from qnas.core.spec import Spec, load_spec
 
 THIRD_PARTY = """
@@ -48,7 +48,7 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Plugins:
     """Plugins of this test's own, which components are looked up in until it ends."""
-    loaded = plugins.__wrapped__()
+    loaded = find_plugins()
     monkeypatch.setattr("qnas.core.components.component.plugins", lambda: loaded)
     return loaded
 
@@ -108,7 +108,7 @@ def test_every_kind_has_a_component():
 
 
 def test_an_installed_distribution_is_found_by_its_entry_point(third_party):
-    loaded = plugins.__wrapped__()
+    loaded = find_plugins()
     mine = next(i for i in loaded.found if i.distribution == "qnas-third-party")
     assert (mine.name, mine.version, mine.target, mine.error) == ("mine", "1.2", "qnas_third_party", "")
     assert mine.registered == ("cost doubled", "cost tenfold")

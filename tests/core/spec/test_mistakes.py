@@ -110,7 +110,7 @@ MISTAKES = {
     "unknown field of a group": (
         "data:\n  ptach: 24\n",
         "spec.yaml:2:3: data.ptach",
-        "unknown field; did you mean 'patch'? (fields: train, test, validation, patch, augment)",
+        "unknown field; did you mean 'patch'? (fields: train, test, validation, patch, augment, degradation)",
     ),
     "unknown field of a component": (
         "space: {name: basic, chanels: 9}\n",

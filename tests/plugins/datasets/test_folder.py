@@ -1,177 +1,30 @@
-"""A user's own images: formats, broken files, and HR and LR paired by name."""
+"""A user's own images: found in folders, and HR and LR paired by name."""
 
 import os
 import shutil
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
+from qnas.core.components import Dataset
+from qnas.core.engine.image_file import SUFFIXES
 from qnas.core.errors import InputError
-from qnas.plugins.datasets.folder import Folder, list_images, pair_by_name, read_image
+from qnas.core.spec import load_spec
+from qnas.plugins.datasets.folder import Folder
+from qnas.plugins.datasets.layouts import find_layout
+from qnas.testing import check_dataset
 
-PIXELS = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
-PICTURE = Image.fromarray(PIXELS)
-GRAY = np.asarray(PICTURE.convert("L"))
-
-
-def ramp() -> Image.Image:
-    """A smooth picture, which lossy formats hardly change."""
-    rows, columns = np.mgrid[0:48, 0:64]
-    return Image.fromarray(np.stack([4 * columns, 5 * rows, 2 * (rows + columns)], axis=-1).astype(np.uint8))
+PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8))
 
 
-def png(width: int, height: int, bits: int, colour_type: int, pixels: bytes) -> bytes:
-    """A PNG file, made by hand since Pillow writes no 16-bit colour."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
-    data = zlib.compress(pixels)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-
-
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".tiff", ".webp", ".PNG", ".Tif"])
-def test_formats_without_loss_are_read_to_the_pixel(tmp_path, suffix):
-    file = tmp_path / f"a{suffix}"
-    PICTURE.save(file, lossless=True)
-    assert list_images(tmp_path) == [file]
-    read = read_image(file)
-    assert read.dtype == np.uint8
-    np.testing.assert_array_equal(read, PIXELS)
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".webp"])
-def test_formats_with_loss_are_read_nearly(tmp_path, suffix):
-    file = tmp_path / f"a{suffix}"
-    ramp().save(file, quality=95)
-    assert list_images(tmp_path) == [file]
-    assert np.abs(read_image(file).astype(int) - np.asarray(ramp())).mean() < 3
-
-
-def test_gray_is_spread_over_three_channels(tmp_path):
-    PICTURE.convert("L").save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.repeat(GRAY[..., None], 3, axis=2))
-
-
-@pytest.mark.parametrize(("mode", "truth"), [("RGBA", PIXELS), ("LA", np.repeat(GRAY[..., None], 3, axis=2))])
-def test_transparency_is_left_out(tmp_path, mode, truth):
-    picture = PICTURE.convert(mode)
-    picture.putalpha(Image.fromarray(PIXELS[..., 0]))
-    picture.save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), truth)
-
-
-@pytest.mark.parametrize("transparency", [None, 3], ids=["opaque", "one colour transparent"])
-def test_a_palette_is_looked_up(tmp_path, recwarn, transparency):
-    palette = PICTURE.quantize(16)
-    palette.save(tmp_path / "a.png", **({} if transparency is None else {"transparency": transparency}))
-    colours = np.array(palette.getpalette()[: 3 * 16], dtype=np.uint8).reshape(-1, 3)
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), colours[np.asarray(palette)])
-    assert not recwarn.list
-
-
-def test_one_bit_is_black_and_white(tmp_path):
-    black = PIXELS[..., 0] > 127
-    Image.fromarray(black).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.where(black, 255, 0)[..., None].repeat(3, 2))
-
-
-def test_cmyk_is_turned_into_rgb(tmp_path):
-    PICTURE.convert("CMYK").save(tmp_path / "a.tif")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), PIXELS)
-
-
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_16_bits_of_gray_are_refused(tmp_path, suffix):
-    file = tmp_path / f"a{suffix}"
-    Image.fromarray(np.arange(480, dtype=np.uint16).reshape(20, 24)).save(file)
-    with pytest.raises(InputError) as caught:
-        read_image(file)
-    assert str(caught.value).startswith(f"{file}: ")
-    assert "8 bits a channel" in str(caught.value)
-
-
-@pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (6, 4)], ids=["RGB", "RGBA"])
-def test_16_bits_of_colour_are_refused(tmp_path, colour_type, channels):
-    rows = b"".join(b"\0" + bytes(range(4 * channels * 2)) for _ in range(4))
-    (tmp_path / "a.png").write_bytes(png(4, 4, 16, colour_type, rows))
-    with pytest.raises(InputError, match="8 bits a channel"):
-        read_image(tmp_path / "a.png")
-
-
-def test_16_bits_a_pixel_are_read(tmp_path):
-    masks = struct.pack("<III", 0xF800, 0x07E0, 0x001F)
-    header = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 16, 3, 4, 0, 0, 0, 0)
-    content = struct.pack("<2sIHHI", b"BM", 70, 0, 0, 66) + header + masks + struct.pack("<HH", 0xF800, 0x001F)
-    (tmp_path / "a.bmp").write_bytes(content)
-    np.testing.assert_array_equal(read_image(tmp_path / "a.bmp"), [[[255, 0, 0], [0, 0, 255]]])
-
-
-def test_floating_point_pixels_are_refused(tmp_path):
-    PICTURE.convert("F").save(tmp_path / "a.tif")
-    with pytest.raises(InputError, match="8 bits a channel"):
-        read_image(tmp_path / "a.tif")
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n"], ids=["empty", "text", "header only"])
-def test_a_file_that_is_no_image_is_named(tmp_path, content):
-    (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(InputError) as caught:
-        read_image(tmp_path / "a.png")
-    assert str(caught.value).startswith(f"{tmp_path / 'a.png'}: ")
-    assert caught.value.exit_code == 2
-
-
-@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tif"])
-def test_a_truncated_image_is_named_and_never_half_read(tmp_path, suffix, share):
-    file = tmp_path / f"a{suffix}"
-    PICTURE.save(file)
-    content = file.read_bytes()
-    file.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(InputError, match="can't be decoded") as caught:
-        read_image(file)
-    assert str(caught.value).startswith(f"{file}: ")
-
-
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), suffix=st.sampled_from([".png", ".jpg", ".webp", ".bmp"]))
-def test_a_corrupt_image_is_an_input_error_or_an_image(tmp_path_factory, seed, suffix):
-    random = np.random.default_rng(seed)
-    file = tmp_path_factory.getbasetemp() / f"corrupt{suffix}"
-    PICTURE.save(file)
-    content = bytearray(file.read_bytes())
-    for _ in range(4):
-        content[random.integers(len(content))] = random.integers(256)
-    file.write_bytes(content)
-    try:
-        assert read_image(file).shape[2] == 3
-    except InputError as error:
-        assert str(file) in str(error)
-
-
-def test_a_decompression_bomb_is_refused_unread(tmp_path):
-    (tmp_path / "a.png").write_bytes(png(60_000, 60_000, 8, 2, b""))
-    with pytest.raises(InputError, match="3600000000 pixels"):
-        read_image(tmp_path / "a.png")
-
-
-def test_other_files_and_folders_are_passed_over(tmp_path):
-    PICTURE.save(tmp_path / "b.png")
-    PICTURE.save(tmp_path / "a.jpg")
-    (tmp_path / "notes.txt").write_text("")
-    (tmp_path / "c.png").mkdir()
-    (tmp_path / "d.png").symlink_to(tmp_path / "gone.png")
-    (tmp_path / "._b.png").write_bytes(b"left by a file manager")
-    assert [file.name for file in list_images(tmp_path)] == ["a.jpg", "b.png"]
-    assert Folder(path=tmp_path).count() == 2
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".PNG", ".Tif"])
+def test_every_suffix_is_found(tmp_path, suffix):
+    PICTURE.save(tmp_path / f"a{suffix}")
+    (image,) = Folder(path=tmp_path).images(2)
+    assert image.name == f"a{suffix}"
+    assert image.hr.shape == (20, 24, 3)
 
 
 def test_an_empty_folder_is_told(tmp_path):
@@ -256,22 +109,6 @@ def test_hr_names_may_end_in_the_suffix_themselves(pairs):
     assert shades(pairs({"ax4.png": 1, "a.png": 2}, {"ax4x4.png": 1, "ax4.png": 2})) == [(2, 2), (1, 1)]
 
 
-names = st.lists(st.from_regex(r"[a-z0-9]{1,6}", fullmatch=True), min_size=1, max_size=8, unique=True)
-
-
-@settings(max_examples=80, deadline=None)
-@given(names=names, scale=st.sampled_from([2, 3, 4]), data=st.data())
-def test_pairing_does_not_depend_on_the_order_of_the_listings(names, scale, data):
-    names = [name for name in names if not name.endswith(f"x{scale}")] or ["only"]
-    suffixed = {name: data.draw(st.booleans(), label=name) for name in names}
-    hr = [Path(f"{name}.png") for name in data.draw(st.permutations(names))]
-    lr = [
-        Path(f"{name}x{scale}.png" if suffixed[name] else f"{name}.png") for name in data.draw(st.permutations(names))
-    ]
-    for of_hr, of_lr in zip(hr, pair_by_name(hr, lr, scale), strict=True):
-        assert of_lr.stem in {of_hr.stem, f"{of_hr.stem}x{scale}"}
-
-
 MISFITS = {
     "missing": ({"a.png": 1, "b.png": 2}, {"ax4.png": 1}, ["no LR image for b.png"]),
     "left over": ({"a.png": 1}, {"ax4.png": 1, "zx4.png": 2}, ["no HR image for zx4.png"]),
@@ -316,3 +153,151 @@ def test_the_fingerprint_follows_every_change(pairs, tmp_path):
     (tmp_path / "hr" / "b.png").rename(tmp_path / "hr" / "c.png")
     seen.add(folder.fingerprint())
     assert len(seen) == 5
+
+
+def write(folder: Path, *names: str, shade: int = 0, size: int = 16) -> Path:
+    for index, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (size, size), (shade + index, 0, 0)).save(folder / name)
+    return folder
+
+
+def names_of(folder: Folder) -> list[str]:
+    return [image.name for image in folder.images(4)]
+
+
+def test_images_in_folders_are_called_by_their_path(tmp_path):
+    write(tmp_path, "b.png", "a/2.png", "a/1.png", "a/deep/3.png")
+    assert names_of(Folder(path=tmp_path)) == ["a/1.png", "a/2.png", "a/deep/3.png", "b.png"]
+
+
+def test_a_list_of_folders_has_the_images_of_all_in_its_order(tmp_path):
+    two, one = write(tmp_path / "two", "a.png", shade=20), write(tmp_path / "one", "c.png", "b.png", shade=10)
+    folder = Folder(path=(two, one))
+    assert [(image.name, int(image.hr[0, 0, 0])) for image in folder.images(2)] == [
+        ("a.png", 20),
+        ("b.png", 11),
+        ("c.png", 10),
+    ]
+    assert folder.count() == 3
+    assert folder.fingerprint() != Folder(path=(one, two)).fingerprint()
+
+
+def test_names_that_two_folders_share_have_the_folder_in_front(tmp_path):
+    folders = [write(tmp_path / name, "a.png", f"{name}.png") for name in ("one", "two")]
+    assert names_of(Folder(path=folders)) == ["one/a.png", "one/one.png", "two/a.png", "two/two.png"]
+
+
+def test_folders_of_one_name_are_told_apart_by_their_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        write(tmp_path / name / "HR", "a.png")
+    assert names_of(Folder(path=["one/HR", "two/HR"])) == ["one/HR/a.png", "two/HR/a.png"]
+
+
+@pytest.mark.parametrize("paths", [("images", "images"), ("images", "images/HR"), ("images/HR/deep", "images/HR")])
+def test_folders_that_share_images_are_told(tmp_path, monkeypatch, paths):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "images/HR", "a.png", "deep/b.png")
+    with pytest.raises(InputError) as caught:
+        Folder(path=paths).count()
+    assert str(caught.value) == f"{paths[0]}: shares images with {paths[1]}: list them once"
+
+
+def test_each_folder_of_a_list_has_lr_images_of_its_own(tmp_path):
+    hr = [write(tmp_path / name, "a.png", shade=shade) for name, shade in (("one", 1), ("two", 2))]
+    lr = [write(tmp_path / f"{name}-lr", "ax4.png", shade=shade, size=4) for name, shade in (("one", 1), ("two", 2))]
+    assert shades(Folder(path=hr, lr_path=lr)) == [(1, 1), (2, 2)]
+    with pytest.raises(ValueError, match="must be as many folders as path has: 2"):
+        Folder(path=hr, lr_path=lr[0])
+
+
+def test_lr_folders_may_be_by_scale(tmp_path):
+    hr, lr = write(tmp_path / "hr", "a.png", shade=1), tmp_path / "lr"
+    write(lr / "X2", "ax2.png", shade=9, size=8)
+    write(lr / "X4", "ax4.png", shade=1, size=4)
+    assert shades(Folder(path=hr, lr_path=lr)) == [(1, 1)]
+
+
+def test_lr_images_beside_hr_images_are_used_at_their_scale_only(tmp_path):
+    write(tmp_path / "Set1/HR", "a.png", "b.png", shade=1)
+    write(tmp_path / "Set1/LR_bicubic/X4", "ax4.png", "bx4.png", shade=1, size=4)
+    folder = Folder(path=tmp_path / "Set1")
+    assert shades(folder) == [(1, 1), (2, 2)]
+    assert [image.lr for image in folder.images(2)] == [None, None]
+
+
+def test_lr_images_that_are_named_come_before_those_beside(tmp_path):
+    write(tmp_path / "HR", "a.png", shade=1)
+    write(tmp_path / "LR_bicubic/X4", "ax4.png", shade=1, size=4)
+    assert shades(Folder(path=tmp_path / "HR", lr_path=write(tmp_path / "mine", "a.png", shade=7, size=4))) == [(1, 7)]
+
+
+def test_lr_images_beside_hr_images_must_all_be_there(tmp_path):
+    write(tmp_path / "HR", "a.png", "b.png")
+    lr = write(tmp_path / "LR_bicubic/X4", "ax4.png", size=4)
+    with pytest.raises(InputError) as caught:
+        list(Folder(path=tmp_path).images(4))
+    assert str(caught.value) == f"{lr}: no LR image for b.png"
+
+
+def test_lr_images_beside_hr_images_are_in_the_fingerprint(tmp_path):
+    write(tmp_path / "HR", "a.png")
+    before = Folder(path=tmp_path).fingerprint()
+    write(tmp_path / "LR_bicubic/X4", "ax4.png", size=4)
+    assert Folder(path=tmp_path).fingerprint() != before
+
+
+def test_the_same_images_under_other_names_have_another_fingerprint(tmp_path):
+    write(tmp_path / "outer/inner", "a.png")
+    assert Folder(path=tmp_path / "outer").fingerprint() != Folder(path=tmp_path / "outer/inner").fingerprint()
+
+
+def test_folders_are_written_as_one_or_as_a_list(tmp_path):
+    one = Dataset.of({"name": "folder", "path": "a"})
+    assert one.reference() == {"name": "folder", "path": "a"}
+    several = Dataset.of({"name": "folder", "path": ["a", "b"], "lr_path": ["c", "d"]})
+    assert several.reference() == {"name": "folder", "path": ["a", "b"], "lr_path": ["c", "d"]}
+    assert Dataset.of(several.reference()) == several
+    PICTURE.save(tmp_path / "a.png")
+    assert names_of(Folder(path=[tmp_path])) == names_of(Folder(path=tmp_path))
+
+
+NO_FOLDERS = {
+    "[]": r"data.train.path: must be a path, or a list of paths (got [])",
+    "5": r"data.train.path: must be a path, or a list of paths (got 5)",
+    "[a, 5]": r"data.train.path: must be a path, or a list of paths (got ['a', 5])",
+    "{a: 1}": r"data.train.path: must be a path, or a list of paths (got {'a': 1})",
+    "null": r"data.train.path: must be a path, or a list of paths (got nothing)",
+    "a, lr_path: []": r"data.train.lr_path: must be a path, or a list of paths (got [])",
+    "[a, b], lr_path: c": r"data.train.lr_path: must be as many folders as path has: 2 (got 1)",
+}
+
+
+@pytest.mark.parametrize(("path", "line"), NO_FOLDERS.items())
+def test_what_is_no_folder_is_told_in_a_line(tiny, path, line):
+    with pytest.raises(InputError) as caught:
+        load_spec(tiny, [f"data.train={{name: folder, path: {path}}}"])
+    assert str(caught.value) == f"--set data.train: {line}"
+
+
+def test_the_contract_of_data_sets_is_kept(tmp_path):
+    write(tmp_path / "one/HR", "a.png", "deep/b.png", size=48)
+    write(tmp_path / "one/LR_bicubic/X2", "ax2.png", "deep/bx2.png", size=24)
+    write(tmp_path / "two", "a.png", size=25)
+    check_dataset({"name": "folder", "path": [str(tmp_path / "one"), str(tmp_path / "two")]})
+
+
+@pytest.mark.parametrize("ask", [lambda f: f.fingerprint(), lambda f: list(f.images(2))])
+def test_a_file_that_goes_while_they_are_read_is_told(tmp_path, monkeypatch, ask):
+    write(tmp_path, "a.png", "b.png")
+
+    def find_and_lose(path: Path):
+        layout = find_layout(path)
+        (tmp_path / "b.png").unlink()
+        return layout
+
+    monkeypatch.setattr("qnas.plugins.datasets.folder.find_layout", find_and_lose)
+    with pytest.raises(InputError) as caught:
+        ask(Folder(path=tmp_path))
+    assert str(caught.value) == f"{tmp_path / 'b.png'}: can't be read: No such file or directory"

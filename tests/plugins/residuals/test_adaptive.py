@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from qnas.core.components import Residual
+from qnas.core.components import Residual, freeze_statistics
 
 GAINS = {"adq": lambda a, s, c: a * s + c, "adadm": lambda a, s, c: np.exp(a * np.log(s) + c)}
 every_form = pytest.mark.parametrize("name", GAINS)
@@ -89,3 +89,33 @@ def test_slope_and_offset_get_the_gradient_of_the_gain(name):
                 at.append(wrapped(x).sum().item())
                 parameter.sub_(delta)
         assert parameter.grad.item() == pytest.approx((at[0] - at[1]) / 2e-5, rel=1e-6, abs=1e-6)
+
+
+@every_form
+def test_frozen_it_takes_the_mean_deviation_of_training_for_each_image(name):
+    torch.manual_seed(0)
+    wrapped = Residual.of(name).wrap(Square(), 4).train()
+    running = 1.0
+    for size in (0.5, 2.0, 3.0):
+        batch = torch.randn(5, 4, 6, 6) * size
+        wrapped(batch)
+        running = 0.9 * running + 0.1 * batch.numpy().std(axis=(1, 2, 3)).mean()
+    assert wrapped.eval().deviation.mean.item() == pytest.approx(running, rel=1e-6)
+    assert freeze_statistics(wrapped) == ["deviation"]
+    image = torch.randn(1, 4, 9, 7) * 10
+    gain = GAINS[name](1.5, running, 0.0)
+    torch.testing.assert_close(wrapped(image), gain * wrapped.norm(image) ** 2 + image)
+
+
+@every_form
+def test_frozen_it_costs_what_the_images_deviations_differ_from_their_mean(name):
+    """Nothing for an image whose deviation is that mean, more the farther away it is."""
+    torch.manual_seed(0)
+    wrapped = Residual.of(name).wrap(Square(), 4).eval()
+    image = torch.randn(1, 4, 12, 12)
+    image /= image.numpy().std()  # the mean is 1 before any training
+    images = [image * size for size in (1.0, 1.1, 1.5)]
+    own = [wrapped(each) for each in images]
+    freeze_statistics(wrapped)
+    costs = [((wrapped(each) - before).norm() / before.norm()).item() for each, before in zip(images, own, strict=True)]
+    assert costs[0] < 1e-6 < costs[1] < costs[2]

@@ -124,7 +124,7 @@ def test_a_loss_that_is_no_number_stops_the_search(make_task):
     search = AlternatingSearch(settings(), make_task())
     with torch.no_grad():
         search.supernet.weights()[0].fill_(math.nan)
-    with pytest.raises(QnasError, match="the loss is nan by step 2"):
+    with pytest.raises(QnasError, match="the loss is nan at step 1: lower the learning rate"):
         search.run()
 
 
@@ -149,3 +149,38 @@ def test_a_search_that_weighed_more_than_the_price_says_nothing(make_task):
     free = {"cost": Regularizer.of({"name": "cost", "weight": 0.0})}
     with warnings.catch_warnings(action="error"):
         AlternatingSearch(settings(), make_task(regularizers=free)).run()
+
+
+def test_a_search_that_has_decided_early_says_so_once(make_task):
+    task = make_task()
+    search = AlternatingSearch(settings(steps=8, epochs=8), task)
+    with torch.no_grad():
+        search.supernet.alpha[:, 0] = 20.0
+    with pytest.warns(UserWarning, match="all but decided after 1 of 8 epochs.*lower search.alpha_learning_rate"):
+        search._judge(1, epoch=0, loss=0.1)
+    with warnings.catch_warnings(action="error"):
+        search._judge(2, epoch=1, loss=0.1)
+        late = AlternatingSearch(settings(steps=8, epochs=8, warmup=4), task)
+        with torch.no_grad():
+            late.supernet.alpha[:, 0] = 20.0
+        late._judge(4, epoch=3, loss=0.1)  # alpha has not moved yet
+        late._judge(6, epoch=5, loss=0.1)  # in the middle
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(7, 3), (6, 6), (10, 4), (5, 1), (2000, 20), (17, 16)])
+def test_every_step_is_in_the_epoch_that_ends_at_or_after_it(make_task, steps, epochs):
+    search = AlternatingSearch(settings(steps=steps, epochs=epochs), make_task())
+    ends = [steps * (epoch + 1) // epochs for epoch in range(epochs)]
+    for step in range(1, steps + 1):
+        epoch = next(index for index, end in enumerate(ends) if end >= step)
+        assert search._epoch(step) == (epoch, step in ends)
+
+
+def test_a_penalty_that_is_no_number_is_told_as_the_cause(make_task, regularizers, monkeypatch):
+    from qnas.core.errors import QnasError
+
+    kind = type(regularizers["entropy"])
+    monkeypatch.setattr(kind, "penalty", lambda self, state: state.probabilities.sum() * math.nan)
+    search = AlternatingSearch(settings(), make_task(regularizers=regularizers))
+    with pytest.raises(QnasError, match="the loss is nan at step 1: a penalty of the regularizers was no finite"):
+        search.run()

@@ -1,0 +1,105 @@
+"""``qnas evaluate``: the found network of a run, judged on other images."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qnas.core.cli.options import device_option, freeze_option, no_code_option, run_argument, tile_option
+
+if TYPE_CHECKING:
+    from qnas.core.components import Dataset
+    from qnas.core.engine.found import Found
+    from qnas.core.engine.images import ImagePair
+    from qnas.core.spec.spec import Device
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--data",
+    "places",
+    metavar="[NAME=]FOLDER",
+    multiple=True,
+    required=True,
+    help="A test set: a folder of HR images, with LR images beside it or without, or a file of qnas data pack. It has"
+    " the folder's name in the results unless given another. Can be given several times.",
+)
+@click.option("--images", "each", is_flag=True, help="Show the scores of every image too.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all scores to a JSON file.")
+@tile_option
+@freeze_option
+@device_option
+@no_code_option
+def evaluate(
+    run: Path, places: Sequence[str], each: bool, out: Path | None, tile: int | None, freeze: bool, device: "Device"
+) -> None:
+    """Judge the network that RUN found on other test sets: PSNR and SSIM beside bicubic enlargement.
+
+    On Y of BT.601 and on RGB, a border of as many pixels as the scale left out. RUN itself stays as it is.
+    """
+    from qnas.core.cli.data.options import dataset_in
+    from qnas.core.cli.progress import show_count
+    from qnas.core.cli.scores_table import scores_table
+    from qnas.core.cli.terminal import Terminal
+    from qnas.core.cli.upscaling import load_upscaler, memory_told
+    from qnas.core.engine.judging import judge_sets
+    from qnas.core.network import guard
+
+    _refuse_inside(run, out)
+    datasets = {name: dataset_in(path) for name, path in _by_name(places).items()}
+    total = sum(dataset.count() for dataset in datasets.values())
+    found, upscaler = load_upscaler(run, device, tile, freeze)
+    sets = {name: _pairs(dataset, found) for name, dataset in datasets.items()}
+    with guard(found.architecture.space), memory_told(), show_count("evaluate", total) as tell:
+        judged = judge_sets(upscaler, sets, found.scale, lambda done, _: tell(done), examples_per_set=0)
+    console = Terminal()
+    for name in judged.images if each else ():
+        console.print(scores_table(judged.images[name], title=name), "")
+    console.print(scores_table(judged.means))
+    if out is not None:
+        _write(out, {"run": str(run), "frozen": freeze, "test": judged.means, "images": judged.images})
+
+
+def _by_name(places: Sequence[str]) -> dict[str, Path]:
+    """The test sets by their names.
+
+    Raises:
+        InputError: Two have one name.
+    """
+    from qnas.core.errors import InputError
+
+    named: dict[str, Path] = {}
+    for place in places:
+        name, _, folder = place.rpartition("=") if not Path(place).exists() else ("", "", place)
+        path = Path(folder).expanduser()
+        name = name or path.resolve().stem
+        if name in named:
+            raise InputError(f"two test sets are called '{name}': name one by --data NAME={folder}", "--data")
+        named[name] = path
+    return named
+
+
+def _pairs(dataset: "Dataset", found: "Found") -> Iterator["ImagePair"]:
+    """The images one after the other, so that they need not be in memory all at once."""
+    from qnas.core.engine.images import pair
+    from qnas.core.engine.run_images import refuse_unjudgeable
+
+    for image in dataset.images(found.scale):
+        judged = pair(image, found.scale, found.degradation)
+        refuse_unjudgeable([judged])
+        yield judged
+
+
+def _refuse_inside(run: Path, out: Path | None) -> None:
+    from qnas.core.errors import InputError
+
+    if out is not None and out.resolve().is_relative_to(run.resolve()):
+        raise InputError("is inside of the run's folder, which holds its own results: name another", f"--out {out}")
+
+
+def _write(path: Path, scores: dict[str, object]) -> None:
+    from qnas.core.engine.folder import RunFolder
+
+    RunFolder(path.parent).write_json(path.name, scores)

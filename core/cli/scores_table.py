@@ -1,0 +1,30 @@
+"""The table of scores: what a network reaches, beside bicubic enlargement."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+_COLUMNS = {"psnr_y": "PSNR Y", "ssim_y": "SSIM Y", "psnr_rgb": "PSNR RGB", "ssim_rgb": "SSIM RGB"}
+
+
+def scores_table(scores: Mapping[str, Mapping[str, Any]], title: str = "set") -> Table:
+    """Two rows for each test set or image, by its name.
+
+    Args:
+        scores: Of each, bicubic's under that name among them. What an older qnas did not measure may be missing.
+        title: What the names are of.
+    """
+    table = Table(title, "", box=None, pad_edge=False, header_style="bold")
+    for name in _COLUMNS.values():
+        table.add_column(name, justify="right")
+    for name, ours in scores.items():
+        for who, figures in (("found", ours), ("bicubic", ours["bicubic"])):
+            table.add_row(name if who == "found" else "", who, *(_figure(key, figures.get(key)) for key in _COLUMNS))
+    return table
+
+
+def _figure(key: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f} dB" if key.startswith("psnr") else f"{value:.4f}"

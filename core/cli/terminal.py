@@ -1,0 +1,23 @@
+"""The terminal, in which what others wrote is shown as text and does nothing."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from qnas.core.visible import visible
+
+
+class Terminal(Console):
+    """A console that prints text as it is: there is no markup in it, nothing in it is highlighted or controls anything.
+
+    Args:
+        options: Of :class:`rich.console.Console`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """See :meth:`rich.console.Console.render_str`."""
+        return super().render_str(visible(text), **options)

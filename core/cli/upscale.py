@@ -1,0 +1,139 @@
+"""``qnas upscale``: images enlarged by the found network of a run."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qnas.core.cli.format import plural
+from qnas.core.cli.options import device_option, freeze_option, no_code_option, run_argument, tile_option
+
+if TYPE_CHECKING:
+    from qnas.core.engine.tiles import Upscaler
+    from qnas.core.spec.spec import Device
+
+
+@click.command()
+@run_argument
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder for the results [default: that of each image; of FOLDER it is FOLDER_x4].",
+)
+@click.option("--force", is_flag=True, help="Replace results that are there already.")
+@tile_option
+@freeze_option
+@device_option
+@no_code_option
+def upscale(
+    run: Path,
+    images: Sequence[Path],
+    out: Path | None,
+    force: bool,
+    tile: int | None,
+    freeze: bool,
+    device: "Device",
+) -> None:
+    """Enlarge IMAGEs, which may be folders of images, with the network that RUN found.
+
+    NAME.jpg becomes NAME_x4.png (at scale 4). Images are turned as EXIF says, gray ones stay gray, transparency is
+    enlarged by bicubic, the colour profile is kept. An image that can't be read stops no other.
+    """
+    from qnas.core.cli.progress import show_count
+    from qnas.core.cli.upscaling import load_upscaler
+    from qnas.core.errors import QnasError
+    from qnas.core.network import guard
+
+    found, upscaler = load_upscaler(run, device, tile, freeze)
+    results = _planned(images, out, found.scale)
+    _refuse_existing(results, force)
+    failures: list[str] = []
+    with guard(found.architecture.space), show_count("upscale", len(results)) as tell:
+        for index, (image, result) in enumerate(results.items()):
+            failures += _enlarge(image, result, partial(_tell_share, tell, index), upscaler)
+            tell(index + 1)
+    if len(failures) < len(results):
+        folders = " and ".join(sorted({str(result.parent) for result in results.values()}))
+        click.echo(f"{plural(len(results) - len(failures), 'image')} written to {folders}")
+    if failures:
+        raise QnasError("\n".join([f"not enlarged: {len(failures)} of {plural(len(results), 'image')}", *failures]))
+
+
+def _planned(paths: Sequence[Path], out: Path | None, scale: int) -> dict[Path, Path]:
+    """Every image, and where its result goes.
+
+    Raises:
+        InputError: A path is not there, or two images would have one result.
+    """
+    from qnas.core.errors import InputError
+
+    results: dict[Path, Path] = {}
+    images: dict[Path, Path] = {}
+    for path in paths:
+        for image, folder in _images(path, scale):
+            result = (out or folder) / f"{image.stem}_x{scale}.png"
+            other = images.setdefault(result.resolve(), image)
+            if other != image:
+                raise InputError(f"would become {result}, as {other} does: enlarge one at a time, with -o", str(image))
+            results[image] = result
+    return results
+
+
+def _images(path: Path, scale: int) -> Iterator[tuple[Path, Path]]:
+    """The images that a path stands for, each with the folder that its result goes to by default."""
+    from qnas.core.engine.image_file import SUFFIXES
+    from qnas.core.errors import InputError
+
+    if not path.is_dir():
+        if not path.exists():
+            raise InputError("there is no such image or folder", str(path))
+        yield path, path.parent
+        return
+    files = [f for f in sorted(path.iterdir()) if f.suffix.lower() in SUFFIXES and f.name[0] != "." and f.is_file()]
+    if not files:
+        raise InputError(f"no images in the folder (looked for {', '.join(SUFFIXES)})", str(path))
+    name = path if path.name.strip(".") else path.resolve()
+    for file in files:
+        yield file, name.with_name(f"{name.name}_x{scale}")
+
+
+def _refuse_existing(results: Mapping[Path, Path], force: bool) -> None:
+    """Refuse to write over images that are to be enlarged, and without ``force`` over any.
+
+    Raises:
+        InputError: It names the first.
+    """
+    from qnas.core.errors import InputError
+
+    images = {image.resolve() for image in results}
+    for image, result in results.items():
+        if result.resolve() in images:
+            raise InputError(f"is to be enlarged, and would be the result of {image}: name a folder by -o", str(result))
+    there = [result for result in results.values() if result.exists()]
+    if there and not force:
+        more = f", and {len(there) - 1} more are" if len(there) > 1 else ""
+        raise InputError(f"is there already{more}: name a folder by -o, or replace by --force", str(there[0]))
+
+
+def _enlarge(image: Path, result: Path, report: Callable[[float], object], upscaler: "Upscaler") -> list[str]:
+    """Why an image could not be enlarged; nothing if it could."""
+    from qnas.core.cli.upscaling import memory_told
+    from qnas.core.engine.picture import read_picture, write_png
+    from qnas.core.errors import InputError, QnasError
+
+    try:
+        with memory_told():
+            write_png(read_picture(image).enlarged(partial(upscaler, report=report)), result)
+    except InputError as error:
+        return [str(error)]
+    except QnasError as error:
+        return [f"{image}: {error}"]
+    return []
+
+
+def _tell_share(tell: Callable[[float], object], done: int, share: float) -> None:
+    tell(done + share)

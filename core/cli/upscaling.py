@@ -1,0 +1,54 @@
+"""The network of a run as the commands use it."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qnas.core.errors import QnasError, is_out_of_memory
+
+if TYPE_CHECKING:
+    from qnas.core.engine.found import Found
+    from qnas.core.engine.tiles import Upscaler
+    from qnas.core.spec.spec import Device
+
+
+def load_upscaler(run: Path, device: "Device", tile: int | None, freeze: bool) -> tuple["Found", "Upscaler"]:
+    """The network that a run found, and what enlarges images with it.
+
+    Args:
+        run: The run's folder.
+        device: Where to compute.
+        tile: See :class:`qnas.core.engine.tiles.Upscaler`.
+        freeze: Whether to freeze its statistics over whole images.
+
+    Raises:
+        InputError: The run or the device can't be used, or the network can't do tiles.
+    """
+    from qnas.core.components import freeze_statistics
+    from qnas.core.engine.device import choose_device
+    from qnas.core.engine.found import load_found
+    from qnas.core.engine.tiles import Upscaler
+
+    place = choose_device(device)
+    found = load_found(run, place)
+    if freeze and not freeze_statistics(found.network):
+        warnings.warn("--freeze changes nothing: the network measures nothing over whole images", stacklevel=2)
+    return found, Upscaler(found.network, found.scale, place, tile)
+
+
+@contextlib.contextmanager
+def memory_told() -> Iterator[None]:
+    """Tell in one line that an image takes more memory than there is.
+
+    Raises:
+        QnasError: It says what takes less.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        what = "enlarge it in smaller tiles (--tile 128), with --freeze if the network looks at all of an image"
+        raise QnasError(f"out of memory: {what}") from error

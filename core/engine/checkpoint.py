@@ -1,0 +1,188 @@
+"""Checkpoints: the states of a stage's loop that a run which was stopped goes on from."""
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qnas.core.engine.folder import RunFolder
+from qnas.core.engine.journal import Journal
+from qnas.core.engine.seeds import generator_states, put_generators
+from qnas.core.engine.state import DamagedStateError, Stateful, from_bytes, to_bytes
+from qnas.core.engine.stop import Interrupted, Stop
+from qnas.core.errors import in_one_line
+
+EVERY_SECONDS = 60.0
+_MOST_OVERHEAD = 0.02  # of the time
+
+
+class Checkpoints:
+    """Where a loop keeps its state, to go on from it when the run is resumed. This one keeps nothing.
+
+    A searcher that uses it goes on exactly where it was, one that does not begins anew:
+
+        for step in range(task.checkpoints.restore(self) + 1, steps + 1):
+            ...
+            task.checkpoints.keep(step, self)
+    """
+
+    def restore(self, loop: Stateful) -> int:
+        """Put ``loop`` into the state that was kept last, and the generators of Python, NumPy and PyTorch too.
+
+        Args:
+            loop: Has ``load_state_dict``; it is made and set up as at its beginning.
+
+        Returns:
+            The step after which that was, 0 where nothing was kept.
+        """
+        del loop
+        return 0
+
+    def keep(self, step: int, loop: Stateful) -> None:
+        """Keep the state of ``loop`` if it is time to; call it after every step, when all is reported.
+
+        Args:
+            step: How many are done.
+            loop: Has ``state_dict``: mappings and lists of tensors, numbers, texts, booleans and None. It is asked
+                for it only if it is kept.
+
+        Raises:
+            KeyboardInterrupt: The run was asked to stop; the state is kept.
+        """
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """When checkpoints are written.
+
+    Attributes:
+        every: Seconds between two of them, 0 for one after every step. They come less often where they would take
+            more than 2 % of the time.
+        stop: Asks for one, and for the end of the run.
+    """
+
+    every: float
+    stop: Stop
+
+
+class StageCheckpoints(Checkpoints):
+    """The checkpoints of one stage of a run, in two files: the last one, and the one before.
+
+    Args:
+        journal: Of the stage.
+        keeping: When they are written.
+
+    Attributes:
+        stage: The name of the stage.
+        step: The step of the last one, 0 where there is none.
+    """
+
+    def __init__(self, journal: Journal, keeping: Keeping) -> None:
+        self.step = 0
+        self._journal = journal
+        self._folder: RunFolder = journal.folder
+        self.stage = journal.stage
+        self._every = keeping.every
+        self._stop = keeping.stop
+        self._seconds_before = 0.0
+        self._number = 0
+        self._found: Mapping[str, Any] | None = None
+        self._began = self._kept = time.monotonic()
+        self._cost = 0.0  # seconds that the last one took
+
+    def begin(self) -> None:
+        """Find the last one that is whole, and begin the stage's history, or go on with it from there.
+
+        Those that are damaged are named in a warning.
+        """
+        whole = list(self._whole())
+        if not whole:
+            self._folder.begin_history(self.stage)
+            return
+        self._found = max(whole, key=lambda state: int(state["number"]))
+        self._number, self.step = self._found["number"] + 1, self._found["step"]
+        self._seconds_before = self._found["seconds"]
+        self._folder.cut_history(self.stage, self._found["history"])
+
+    def restore(self, loop: Stateful) -> int:
+        """See :meth:`Checkpoints.restore`."""
+        self._stop.is_heeded = True
+        self._kept = time.monotonic()
+        found, self._found = self._found, None
+        if found is None:
+            return 0
+        with in_one_line(f"the checkpoint {self.path} is of another version, remove it to begin"):
+            loop.load_state_dict(found["loop"])
+            put_generators(found["generators"])
+        self._journal.resume(self.step)
+        return self.step
+
+    def keep(self, step: int, loop: Stateful) -> None:
+        """See :meth:`Checkpoints.keep`."""
+        asked = self._stop.signal
+        if asked is not None or self._is_due():
+            self._write(step, loop)
+        if asked is not None:
+            raise Interrupted(asked, f"stopped after step {step} of the {self.stage}, which is kept")
+
+    def remove(self) -> None:
+        """The stage has its result: they are of no more use."""
+        self._stop.is_heeded = False
+        for number in (0, 1):
+            self._path(number).unlink(missing_ok=True)
+
+    @property
+    def path(self) -> Path:
+        """Where the last one is."""
+        return self._path(self._number - 1)
+
+    @property
+    def seconds(self) -> float:
+        """How long the stage has taken, without what was done in vain after the checkpoint that it goes on from."""
+        return self._seconds_before + time.monotonic() - self._began
+
+    def _is_due(self) -> bool:
+        waited = time.monotonic() - self._kept
+        return waited >= self._every and (not self._every or waited >= self._cost / _MOST_OVERHEAD)
+
+    def _write(self, step: int, loop: Stateful) -> None:
+        began = time.monotonic()
+        state = {
+            "number": self._number,
+            "step": step,
+            "seconds": self.seconds,
+            "loop": loop.state_dict(),
+            "generators": generator_states(),
+            "history": self._folder.history_size(self.stage),
+        }
+        self._folder.sync_history(self.stage)  # which the checkpoint must not be ahead of after a power cut
+        self._folder.write_bytes(self._name(self._number), to_bytes(state))
+        self._number += 1
+        self.step = step
+        self._kept = time.monotonic()
+        self._cost = self._kept - began
+
+    def _whole(self) -> Iterator[dict[str, Any]]:
+        """What the files hold that are whole."""
+        for number in (0, 1):
+            path = self._path(number)
+            if path.is_file():
+                try:
+                    yield self._read(path)
+                except DamagedStateError as error:
+                    warnings.warn(f"{path}: {error}; it is not used", stacklevel=2)
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        state = from_bytes(path.read_bytes())
+        if state["history"] > self._folder.history_size(self.stage):
+            raise DamagedStateError("the stage's history is shorter than it was then")
+        return state
+
+    def _name(self, number: int) -> str:
+        """Two files take turns: while one is written, the other is as it was."""
+        return f"{self.stage}/checkpoint-{number % 2}.safetensors"
+
+    def _path(self, number: int) -> Path:
+        return self._folder.path / self._name(number)

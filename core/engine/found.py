@@ -1,0 +1,98 @@
+"""The found network of a run, loaded from its folder to be used."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from qnas.core.components import Quantizer
+from qnas.core.engine.folder import RunFolder
+from qnas.core.engine.stages import ARCHITECTURE, MODEL
+from qnas.core.errors import InputError
+from qnas.core.network import Architecture, guard
+from qnas.core.spec.document import read_document
+from qnas.core.spec.spec import Degradation
+
+SPEC = "spec.yaml"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A trained network.
+
+    Attributes:
+        folder: The run that found it.
+        architecture: What it is built from.
+        network: In evaluation mode, on its device.
+        degradation: How the LR images were made that it was trained with.
+    """
+
+    folder: RunFolder
+    architecture: Architecture
+    network: nn.Module
+    degradation: Degradation
+
+    @property
+    def scale(self) -> int:
+        """The factor that it enlarges by."""
+        return self.architecture.scale
+
+
+def load_found(path: Path, device: torch.device) -> Found:
+    """Load the found network of a run.
+
+    Of the spec only what the network depends on has to be valid: images and plugins of the training may be gone.
+
+    Args:
+        path: The run's folder.
+        device: Where the network goes.
+
+    Raises:
+        InputError: There is no run, it has trained no network yet, a file is damaged, or a plugin is missing.
+    """
+    folder = RunFolder(path)
+    for name, lacking in ((SPEC, "there is no run in the folder"), (MODEL, "the run has not trained a network yet")):
+        if not folder.has(name):
+            raise InputError(f"{lacking} (no {name} in it)", str(path))
+    spec = read_document(path / SPEC).data
+    where = str(path / ARCHITECTURE)
+    architecture = Architecture.from_json(folder.read_text(ARCHITECTURE), where)
+    with guard(architecture.space):
+        network = architecture.build(_quantizer(spec, str(path / SPEC)))
+    _load(network, folder)
+    return Found(folder, architecture, network.to(device).eval(), _degradation(spec))
+
+
+def _quantizer(spec: Any, where: str) -> Quantizer:
+    try:
+        return Quantizer.of(spec["quantizer"]["train"])
+    except (TypeError, KeyError) as error:
+        raise InputError("is damaged: it does not say quantizer.train", where) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, ("quantizer", "train", *first["loc"])))
+        raise InputError(f"{field}: {first['msg']}", where) from error
+
+
+def _degradation(spec: Any) -> Degradation:
+    """As the spec says; runs from before it could be chosen say nothing, and had Pillow's."""
+    try:
+        said = spec["data"]["degradation"]
+    except (TypeError, KeyError):
+        said = "pillow"
+    return "matlab" if said == "matlab" else "pillow"
+
+
+def _load(network: nn.Module, folder: RunFolder) -> None:
+    weights = folder.read_tensors(MODEL)
+    wanted = {name: value.shape for name, value in network.state_dict().items()}
+    there = {name: value.shape for name, value in weights.items()}
+    odd = [name for name in {**wanted, **there} if wanted.get(name) != there.get(name)]
+    if odd:
+        where = f"{odd[0]} and {len(odd) - 1} more" if len(odd) > 1 else odd[0]
+        what = f"is not of the network in {ARCHITECTURE} (or of another version of qnas): they differ in {where}"
+        raise InputError(what, str(folder.path / MODEL))
+    network.load_state_dict(weights)

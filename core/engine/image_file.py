@@ -1,0 +1,51 @@
+"""Opening image files: what is no image of 8 bits a channel is refused, and the others are turned upright."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+
+from qnas.core.errors import InputError
+
+SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+GRAY_MODES: Final = {"1", "L", "LA", "La"}
+_COLOUR_MODES: Final = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
+
+
+@contextlib.contextmanager
+def opened(file: Path) -> Iterator[ImageFile]:
+    """An image whose pixels are not decoded yet; what goes wrong with it inside is told as well.
+
+    Raises:
+        InputError: It is no image, broken or absurdly large.
+    """
+    try:
+        with Image.open(file) as image:
+            yield image
+    except UnidentifiedImageError as error:
+        raise InputError("is no image (or of no known format)", str(file)) from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"can't be decoded: {reason}", str(file)) from error
+
+
+def decoded(image: ImageFile, file: Path) -> Image.Image:
+    """An opened image, decoded and turned upright as its EXIF says.
+
+    Raises:
+        InputError: It has more than 8 bits a channel.
+    """
+    # Pillow opens 16-bit colour as 8-bit and drops the low byte; only the raw mode tells.
+    raw_modes = [str(tile[3]) for tile in image.tile]
+    is_deep = any(";16" in mode and "BGR;16" not in mode for mode in raw_modes)
+    if is_deep or image.mode not in GRAY_MODES | _COLOUR_MODES:
+        depth = "16 bits a channel" if is_deep else f"pixels of mode '{image.mode}'"
+        raise InputError(f"has {depth}: use 8 bits a channel", str(file))
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # broken EXIF raises whatever its parser stumbles over; the pixels are read already
+        return image

@@ -1,0 +1,30 @@
+r"""Text that others wrote, as it can be shown: it moves no cursor, turns no line round and can be encoded.
+
+Names in specs, of images and in the folders of runs come from anywhere.
+"""
+
+import re
+
+_PERHAPS_HIDDEN = re.compile(r"[^\t\n -~]")
+
+
+def visible(text: str) -> str:
+    r"""The text with escapes for what a reader would not see, or what would change how he sees the rest.
+
+    >>> visible("one\x1b[2J"), visible("two\nlines"), visible("größer")
+    ('one\\x1b[2J', 'two\nlines', 'größer')
+    """
+    return _PERHAPS_HIDDEN.sub(lambda found: _shown(found[0]), text)
+
+
+def one_line(text: str) -> str:
+    r"""The same in one line.
+
+    >>> one_line("two\nlines")
+    'two\\nlines'
+    """
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]

@@ -1,0 +1,47 @@
+"""Signs that a search collapsed: it found what needs no search, or decided before it could know."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from qnas.core.components import Cost
+from qnas.core.engine.search import SearchTask
+from qnas.core.network import Architecture, one_hot, slot_candidates
+from qnas.plugins.regularizers.penalties import entropy
+
+EARLY = 1 / 4  # of the epochs in which alpha moves
+_DECIDED = 0.05  # of the entropy at the start
+_SEVERAL = 2
+
+
+def warnings_of(found: Architecture, task: SearchTask) -> Iterator[str]:
+    """What to say of an architecture that shows them, with what to change."""
+    advice = "if you want a better one for more BitOps, lower the weight of the cost (regularizers.cost.weight)"
+    if _is_cheapest(found, task):
+        yield f"the search found the cheapest network of the space: {advice}"
+    elif skipped := _skipped(found, task):
+        yield f"the search left out every layer that it could ({skipped} slots compute nothing): {advice}"
+
+
+def is_saturated(probabilities: Tensor, start: Tensor) -> bool:
+    """Whether (slots, candidates) probabilities have all but decided, beside those at the start."""
+    undecided = entropy(start).mean()
+    return bool(undecided > 0) and bool(entropy(probabilities).mean() < _DECIDED * undecided)
+
+
+def _is_cheapest(found: Architecture, task: SearchTask) -> bool:
+    """Whether no slot was worth more than its cheapest candidate: the price may have decided alone."""
+    table = task.prices[Cost.of("bitops")]
+    rows = one_hot(slot_candidates(task.space, task.scale), found.candidates()).to(task.device)
+    return float(table.expected(rows)) == table.lowest < table.highest
+
+
+def _skipped(found: Architecture, task: SearchTask) -> int:
+    """In how many slots nothing is computed, if that is so in each that has such a candidate; else 0."""
+    options, chosen = slot_candidates(task.space, task.scale), found.candidates()
+    computes_nothing = []
+    for (path, candidates), row in zip(options.items(), task.prices[Cost.of("macs")].slots.tolist(), strict=True):
+        macs = dict(zip(candidates, row, strict=False))
+        if min(macs.values()) == 0 < max(macs.values()):
+            computes_nothing.append(macs[chosen[path]] == 0)
+    return len(computes_nothing) if len(computes_nothing) >= _SEVERAL and all(computes_nothing) else 0

@@ -1,0 +1,104 @@
+"""``qnas run`` that is told to stop: what it says, and that what it says works."""
+
+import errno
+import json
+import os
+import shlex
+import signal
+from pathlib import Path
+
+import pytest
+
+from qnas.core.cli.main import invoke
+from qnas.core.cli.progress import listening
+from qnas.core.registry import hookimpl
+
+
+class Signalling:
+    """Sends this process a signal at a step of a stage (0 when it begins), so many times."""
+
+    def __init__(self, number: int, stage: str, step: int, times: int = 1) -> None:
+        self.number, self.stage, self.step, self.times = number, stage, step, times
+
+    @hookimpl
+    def qnas_stage_began(self, stage: str) -> None:
+        self.qnas_step(stage, 0)
+
+    @hookimpl
+    def qnas_step(self, stage: str, step: int) -> None:
+        if (stage, step) == (self.stage, self.step):
+            for _ in range(self.times):
+                os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_it_keeps_what_it_has_and_says_how_to_go_on(
+    number, code, tiny: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tiny.parent / "a run"
+    arguments = [str(tiny), "--out", str(out), "--set", "search.epochs=2", "--until", "derive"]
+    with listening(Signalling(number, "search", 4)):
+        assert invoke(["run", *arguments]) == code
+    *_, last = capfd.readouterr().err.splitlines()
+    said, command = last.split("; go on with: ")
+    assert said == "stopped after step 4 of the search, which is kept"
+    program, *words = shlex.split(command)
+    assert (program, words) == ("qnas", ["run", *arguments, "--resume"])
+    assert invoke(words) == 0
+    lines = capfd.readouterr().err.splitlines()
+    assert "search: goes on after step 4 of 6" in lines
+    assert not [line for line in lines if line.startswith("search 3/6")]
+    assert (out / "architecture.json").exists()
+
+
+def test_twice_leaves_at_once_and_keeps_what_was_kept_before(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tiny.parent / "out"
+    arguments = ["run", str(tiny), "--out", str(out), "--checkpoint-every", "0"]
+    with listening(Signalling(signal.SIGINT, "search", 5, times=2)):
+        assert invoke(arguments) == 130
+    *_, last = capfd.readouterr().err.splitlines()
+    assert last.startswith("stopped at once; go on with: qnas run ")
+    assert last.endswith(" --checkpoint-every 0 --resume")
+    assert invoke([*arguments, "--resume", "--until", "search"]) == 0
+    assert "search: goes on after step 4 of 6" in capfd.readouterr().err
+    steps = [json.loads(line)["step"] for line in (out / "search/history.jsonl").read_text().splitlines()]
+    assert steps == [2, 4, 6]
+
+
+def test_where_nothing_was_begun_there_is_nothing_to_resume(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with listening(Signalling(signal.SIGTERM, "data", 0)):
+        assert invoke(["run", str(tiny), "--out", str(tiny.parent / "out")]) == 143
+    *_, last = capfd.readouterr().err.splitlines()
+    assert last == f"stopped at once; go on with: qnas run {tiny} --out {tiny.parent / 'out'}"
+    assert sorted(path.name for path in tiny.parent.iterdir()) == [tiny.name]
+
+
+def test_a_stage_that_keeps_nothing_ends_at_once(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tiny.parent / "out"
+    with listening(Signalling(signal.SIGTERM, "evaluate", 1)):
+        assert invoke(["run", str(tiny), "--out", str(out)]) == 143
+    assert invoke(["run", str(tiny), "--out", str(out), "--resume", "--until", "evaluate"]) == 0
+    assert "train: " not in capfd.readouterr().err.split("go on with")[1]
+
+
+def test_a_disk_that_gets_full_leaves_a_run_that_goes_on(tiny: Path, capfd, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, written = tiny.parent / "out", []
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.name.startswith(".checkpoint"):
+            written.append(path)
+            if len(written) == 4:
+                write(path, content[:1000])
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    arguments = ["run", str(tiny), "--out", str(out), "--until", "search", "--checkpoint-every", "0"]
+    assert invoke(arguments) == 2
+    *_, last = capfd.readouterr().err.splitlines()
+    checkpoint = out / "search/checkpoint-1.safetensors"
+    assert last.startswith(f"{checkpoint}: the disk is full; free some space and run again, with --resume")
+    monkeypatch.undo()
+    assert invoke([*arguments, "--resume"]) == 0
+    assert "search: goes on after step 3 of 6" in capfd.readouterr().err

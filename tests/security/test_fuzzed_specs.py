@@ -1,0 +1,79 @@
+"""Whatever is in a spec: it is valid, or each line that is told names a place in it. Never a traceback.
+
+``QNAS_FUZZ=5000`` tries as many.
+"""
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+
+from qnas.core.errors import InputError
+from qnas.core.registry import no_foreign_code
+from qnas.core.spec import dump_spec, load_spec
+from qnas.core.sweep import read_sweep
+
+from .mutations import SPECS, SWEEP, files
+
+TRIES = int(os.environ.get("QNAS_FUZZ", "0"))
+PATIENCE_SECONDS = 20  # on a busy machine; a spec takes some ten milliseconds
+fuzzed = settings(
+    max_examples=TRIES or 120,
+    deadline=None,
+    derandomize=not TRIES,  # the same each time, so that a run of the tests tells of a change
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+
+
+class HangsError(BaseException):
+    """No Exception, which what calls the code of others would tell in one line."""
+
+
+@contextmanager
+def in_time() -> Iterator[None]:
+    def give_up(*_: object) -> None:
+        raise HangsError
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(PATIENCE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def read_or_refuse(read: Callable[[Path], object], path: Path, content: bytes) -> object:
+    """What is read, or None where it is refused as it should be."""
+    path.write_bytes(content)
+    try:
+        with in_time(), no_foreign_code():
+            return read(path)
+    except InputError as error:
+        for line in str(error).split("\n"):
+            assert re.match(rf"{re.escape(str(path))}:\d+:\d+: \S", line), line
+            assert line.isprintable(), line
+            assert len(line) < 1500, line
+        return None
+
+
+@given(content=files(list(SPECS.values())))
+@fuzzed
+def test_a_mutated_spec_is_read_or_told_of(tmp_path: Path, content: bytes) -> None:
+    spec = read_or_refuse(load_spec, tmp_path / "spec.yaml", content)
+    if spec is not None:
+        again = tmp_path / "again.yaml"
+        again.write_text(dump_spec(spec))
+        with no_foreign_code():
+            assert load_spec(again) == spec  # which is how a run goes on, and how its network is used
+
+
+@given(content=files([SWEEP]))
+@fuzzed
+def test_a_mutated_sweep_file_is_read_or_told_of(tmp_path: Path, content: bytes) -> None:
+    read_or_refuse(read_sweep, tmp_path / "sweep.yaml", content)
