@@ -1,8 +1,9 @@
 """HDF5 files that others wrote: of them is only read what stands in the file itself, as it is.
 
 The format can also say that values are in other files (external links, external storage, virtual data sets), or that
-code which is looked for on the machine turns them into others (filters). A pack needs none of this. Nor does it need texts of
-any length: they stand in heaps, which have no checksum, and of which the library reads some for ever once a bit is wrong.
+code which is looked for on the machine turns them into others (filters). A pack needs none of this. Nor does it need
+texts of any length: they stand in heaps, which have no checksum, and of which the library reads some for ever once a
+bit is wrong.
 """
 
 from typing import Any
