@@ -5,7 +5,8 @@ Names in specs, of images and in the folders of runs come from anywhere.
 
 import re
 
-_PERHAPS_HIDDEN = re.compile(r"[^\t\n -~]")
+# The last is a space that does not break, as between a figure and its unit.
+_PERHAPS_HIDDEN = re.compile(r"[^\t\n -~\xa0]")
 
 
 def visible(text: str) -> str:

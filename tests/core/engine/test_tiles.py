@@ -34,7 +34,7 @@ def network_of(fields: dict, scale: int, seed: int = 0, train: str = "lsq") -> n
     for name, parameter in network.named_parameters():
         if name.endswith("bias"):
             nn.init.normal_(parameter, std=0.1)
-        elif name == "gain":
+        elif name.startswith("gain."):
             nn.init.ones_(parameter)
     calibrate(network.train(), lambda: network(torch.rand(2, 3, 16, 16)))
     freeze_statistics(network)

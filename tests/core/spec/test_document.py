@@ -1,5 +1,6 @@
 """The YAML layer: what is no spec at all, positions, numbers, anchors."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,24 @@ BROKEN = {
         "scale: 2\n---\nscale: 3\n",
         "spec.yaml:2:1: this is no valid YAML: expected a single document in the stream but found another document",
     ),
-    "a control character": ("name: a\nseed: \x07\n", "spec.yaml:2:1: this is no valid YAML: "),
+    "a control character": ("name: a\nseed: \x07\n", "spec.yaml:2:7: this is no valid YAML: "),
     "an anchor inside itself": ("data: &a\n  test: *a\n", "spec.yaml:1:7: this is no valid YAML: it refers to itself"),
     "very deep nesting": (
         "name: " + "[" * 2000 + "]" * 2000,
-        "spec.yaml:1:1: this is no valid YAML: it is nested too deeply",
+        "spec.yaml:1:46: this is no valid YAML: it is nested too deeply",
+    ),
+    "aliases that stand for more and more": (
+        "a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n"
+        + "".join(f"{name}: &{name} [{', '.join([f'*{of}'] * 10)}]\n" for of, name in pairwise("abcdefghij")),
+        "spec.yaml:1:8: this is no valid YAML: with its aliases it stands for more than 100000 values",
+    ),
+    "aliases that lead deeper and deeper": (
+        "a: &a [[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]\nb: &b [[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]\nc: [[[[[[[[[[[[[[[*b]]]]]]]]]]]]]]]\n",
+        "spec.yaml:1:15: this is no valid YAML: it is nested too deeply",
+    ),
+    "a number of many digits": (
+        f"seed: {'9' * 5000}\n",
+        f"spec.yaml:1:7: this is no valid YAML: '{'9' * 57}...' can't be read as int",
     ),
     "no such number": (
         "name: a\nseed: !!int x\n",
@@ -50,8 +64,8 @@ BROKEN = {
         "name: a\nseed: !!timestamp 2024-01-31\n",
         "spec.yaml:2:7: this is no valid YAML: 'timestamp' is no type that a spec has",
     ),
-    "not UTF-8": ("name: é".encode("latin-1"), "spec.yaml: can't read the spec: it is no UTF-8 text"),
-    "UTF-16": ("name: a".encode("utf-16"), "spec.yaml: can't read the spec: it is no UTF-8 text"),
+    "not UTF-8": ("name: é".encode("latin-1"), "spec.yaml:1:7: can't read the spec: it is no UTF-8 text"),
+    "UTF-16": ("name: a".encode("utf-16"), "spec.yaml:1:1: can't read the spec: it is no UTF-8 text"),
 }
 
 
