@@ -18,7 +18,7 @@ from qnas.core.errors import InputError
 from qnas.core.spec.document import Assignment, Document, read_document
 from qnas.core.spec.messages import message
 from qnas.core.spec.spec import Spec
-from qnas.core.spec.yaml_nodes import Where
+from qnas.core.spec.yaml_nodes import Dumper, Where
 from qnas.core.visible import one_line
 
 S = TypeVar("S", bound=Settings)
@@ -83,7 +83,7 @@ def validate(document: Document, model: type[S]) -> S:
 
 def dump_spec(spec: Spec) -> str:
     """The spec as YAML with every default filled in."""
-    text: str = yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+    text: str = yaml.dump(spec.model_dump(mode="json"), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
     return text
 
 

@@ -54,6 +54,13 @@ Loader.add_implicit_resolver(
 )
 
 
+class Dumper(yaml.SafeDumper):
+    """Writes what :class:`Loader` reads again: it quotes what that would take for a number."""
+
+
+Dumper.yaml_implicit_resolvers = Loader.yaml_implicit_resolvers
+
+
 class Reader:
     """Reads nodes, each alias as a copy of its own.
 

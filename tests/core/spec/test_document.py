@@ -46,11 +46,13 @@ BROKEN = {
     "aliases that stand for more and more": (
         "a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n"
         + "".join(f"{name}: &{name} [{', '.join([f'*{of}'] * 10)}]\n" for of, name in pairwise("abcdefghij")),
-        "spec.yaml:1:8: this is no valid YAML: with its aliases it stands for more than 100000 values",
+        "spec.yaml:1:35: this is no valid YAML: with its aliases it stands for more than 100000 values",
     ),
     "aliases that lead deeper and deeper": (
-        "a: &a [[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]\nb: &b [[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]\nc: [[[[[[[[[[[[[[[*b]]]]]]]]]]]]]]]\n",
-        "spec.yaml:1:15: this is no valid YAML: it is nested too deeply",
+        "a: &a [[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]\n"
+        "b: &b [[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]\n"
+        "c: [[[[[[[[[[[[[[[*b]]]]]]]]]]]]]]]\n",
+        "spec.yaml:1:16: this is no valid YAML: it is nested too deeply",
     ),
     "a number of many digits": (
         f"seed: {'9' * 5000}\n",
