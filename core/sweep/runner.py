@@ -125,6 +125,7 @@ def _ending() -> Iterator[list[_Child]]:
         finally:
             for child in children:
                 child.process.kill()
+                child.process.wait()
 
 
 def _wait(children: Sequence[_Child]) -> None:
