@@ -33,6 +33,14 @@ class InputError(QnasError):
         self.field: tuple[str | int, ...] = ()
 
 
+class UnexpectedError(QnasError):
+    """A mistake in qnas or in a plugin; the message says where to read about it."""
+
+
+class QnasWarning(UserWarning):
+    """What the user of a command should know. Warnings of other packages are for those who look for them."""
+
+
 @contextlib.contextmanager
 def from_field(*field: str | int) -> Iterator[None]:
     """Note on an InputError raised inside which field of the spec it comes from."""

@@ -4,6 +4,7 @@ Names in specs, of images and in the folders of runs come from anywhere.
 """
 
 import re
+import unicodedata
 
 # The last is a space that does not break, as between a figure and its unit.
 _PERHAPS_HIDDEN = re.compile(r"[^\t\n -~\xa0]")
@@ -28,4 +29,5 @@ def one_line(text: str) -> str:
 
 
 def _shown(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
+    is_space = unicodedata.category(character) == "Zs"
+    return character if is_space or character.isprintable() else ascii(character)[1:-1]

@@ -12,8 +12,12 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line does, bef
 if "PYTEST_XDIST_WORKER" in os.environ:  # there is a worker for each core
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import hypothesis
 import pytest
 import torch
+
+hypothesis.settings.register_profile("qnas", deadline=None)  # no test asserts a time
+hypothesis.settings.load_profile("qnas")
 
 
 @pytest.fixture(scope="session", autouse=True)

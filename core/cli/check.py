@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.options import no_code_option, set_option, spec_argument
+from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
 
 if TYPE_CHECKING:
     from qnas.core.spec import Spec
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 @spec_argument
 @set_option
 @no_code_option
+@verbose_option
 def check(spec: Path, overrides: tuple[str, ...]) -> None:
     """Validate SPEC, and say what the run will be: its space drawn, BitOps, images, time and memory."""
     from qnas.core.engine.run_images import check_sets

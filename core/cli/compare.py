@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.options import no_code_option
+from qnas.core.cli.options import no_code_option, verbose_option
 from qnas.core.cli.say import say
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ NAME = "compare"
 @click.option("--title", default="", help="What is compared, in words [default: the names of the folders].")
 @click.option("--report", metavar="NAME", default="html", show_default=True, help="The report that draws it.")
 @no_code_option
+@verbose_option
 def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str, title: str, report: str) -> None:
     """Compare finished RUNS: one table, and one plot of PSNR over BitOps with its Pareto front.
 

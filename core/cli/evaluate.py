@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.options import device_option, freeze_option, no_code_option, run_argument, tile_option
+from qnas.core.cli.options import (
+    device_option,
+    freeze_option,
+    no_code_option,
+    run_argument,
+    tile_option,
+    verbose_option,
+)
 
 if TYPE_CHECKING:
     from qnas.core.components import Dataset
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 @freeze_option
 @device_option
 @no_code_option
+@verbose_option
 def evaluate(
     run: Path, places: Sequence[str], each: bool, out: Path | None, tile: int | None, freeze: bool, device: "Device"
 ) -> None:

@@ -3,9 +3,7 @@
 import errno
 import os
 import sys
-import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -22,6 +20,7 @@ from qnas.core.cli.schema import schema
 from qnas.core.cli.show import show
 from qnas.core.cli.sweep import sweep
 from qnas.core.cli.upscale import upscale
+from qnas.core.cli.verbosity import tell_of_warnings
 from qnas.core.errors import InputError, QnasError, is_out_of_memory
 
 INTERRUPTED = 130
@@ -42,7 +41,7 @@ def main() -> None:
     # Threads of GNU OpenMP, which PyTorch uses, spin while they wait for each other. Beside another busy process, a
     # small network then trains more than 20 times slower; with a short spin 4 times slower. An idle machine loses 15 %.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    warnings.showwarning = _show_warning
+    tell_of_warnings()
     sys.exit(invoke(sys.argv[1:]))
 
 
@@ -81,8 +80,3 @@ def is_disk_full(error: OSError) -> bool:
 def _say(message: str, code: int) -> int:
     say(message, "red")
     return code
-
-
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    if issubclass(category, UserWarning):
-        say(f"warning: {message}")

@@ -12,6 +12,13 @@ def _refuse_code(context: click.Context, _: click.Parameter, is_given: bool) -> 
         context.with_resource(no_foreign_code())
 
 
+def _tell_more(context: click.Context, _: click.Parameter, is_given: bool) -> None:
+    if is_given:
+        from qnas.core.cli.verbosity import verbose
+
+        context.with_resource(verbose())
+
+
 spec_argument = click.argument("spec", type=click.Path(path_type=Path))
 set_option = click.option(
     "--set",
@@ -48,4 +55,13 @@ no_code_option = click.option(
     callback=_refuse_code,
     help="For files of strangers: import no code but qnas's own. What names any (the space 'module') is refused, and"
     " installed plugins are left out.",
+)
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_more,
+    help="Tell more on standard error: what happens, what libraries warn of, and the traceback of what ends a run.",
 )

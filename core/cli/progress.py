@@ -10,22 +10,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from qnas.core.cli.format import bitops, duration
-from qnas.core.registry import hookimpl, plugins
+from qnas.core.registry import hookimpl
 from qnas.core.visible import visible
 
 _REFRESH_SECONDS = 0.2
 _LINE_SECONDS = 10.0
-
-
-@contextlib.contextmanager
-def listening(listener: object) -> Iterator[None]:
-    """Let ``listener``, a plugin like any other, hear the run's events."""
-    manager = plugins().manager
-    manager.register(listener)
-    try:
-        yield
-    finally:
-        manager.unregister(listener)
 
 
 @contextlib.contextmanager

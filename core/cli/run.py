@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.options import no_code_option, set_option, spec_argument
+from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
 
 if TYPE_CHECKING:
     from qnas.core.errors import QnasError
@@ -39,6 +39,7 @@ _CHECKPOINT_SECONDS = 60.0
 )
 @click.option("--progress-file", type=click.Path(path_type=Path), hidden=True)  # how a sweep hears of its points
 @no_code_option
+@verbose_option
 def run(
     spec: Path,
     out: Path | None,
@@ -49,10 +50,11 @@ def run(
     progress_file: Path | None,
 ) -> None:
     """Search, train, judge and explain a network as SPEC says."""
-    from qnas.core.cli.progress import listening, show_progress
+    from qnas.core.cli.progress import show_progress
     from qnas.core.cli.summary import print_summary
     from qnas.core.engine import RunFolder, run_spec
     from qnas.core.engine.stop import stop_on_signals
+    from qnas.core.registry import listening
     from qnas.core.spec import read_spec
     from qnas.core.sweep.progress import ProgressFile
 

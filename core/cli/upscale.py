@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from qnas.core.cli.format import plural
-from qnas.core.cli.options import device_option, freeze_option, no_code_option, run_argument, tile_option
+from qnas.core.cli.options import (
+    device_option,
+    freeze_option,
+    no_code_option,
+    run_argument,
+    tile_option,
+    verbose_option,
+)
 
 if TYPE_CHECKING:
     from qnas.core.engine.tiles import Upscaler
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
 @freeze_option
 @device_option
 @no_code_option
+@verbose_option
 def upscale(
     run: Path,
     images: Sequence[Path],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qnas.core.errors import QnasError, is_out_of_memory
+from qnas.core.errors import QnasError, QnasWarning, is_out_of_memory
 
 if TYPE_CHECKING:
     from qnas.core.engine.found import Found
@@ -34,7 +34,9 @@ def load_upscaler(run: Path, device: "Device", tile: int | None, freeze: bool) -
     place = choose_device(device)
     found = load_found(run, place)
     if freeze and not freeze_statistics(found.network):
-        warnings.warn("--freeze changes nothing: the network measures nothing over whole images", stacklevel=2)
+        warnings.warn(
+            "--freeze changes nothing: the network measures nothing over whole images", QnasWarning, stacklevel=2
+        )
     return found, Upscaler(found.network, found.scale, place, tile)
 
 

@@ -7,12 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from qnas.core.comparison.fields import Fields, canonical, fields_of
 from qnas.core.comparison.sweep_file import Point
 from qnas.core.engine.folder import RunFolder
 from qnas.core.errors import InputError
+from qnas.core.spec.document import parse
 
 
 @dataclass(frozen=True)
@@ -124,10 +123,7 @@ def _read(folder: RunFolder, name: str) -> Mapping[str, Any]:
 
 
 def _mapping(text: str, where: str) -> Mapping[str, Any]:
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError("is damaged: it is no valid YAML", where) from error
+    data = parse(text, where).data
     if not isinstance(data, dict):
         raise InputError("is damaged: it is no mapping", where)
     return data

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from qnas.core.comparison.fields import differing, short_names, told
 from qnas.core.comparison.finished_run import FinishedRun
 from qnas.core.comparison.sweep_file import Point
+from qnas.core.visible import visible
 
 Runs = Sequence[FinishedRun]
 Naming = Callable[[Sequence[Runs]], list[str]]
@@ -36,7 +37,7 @@ def name_groups(groups: Sequence[Runs]) -> list[Names]:
         _names_of_point(point, series) if (point := swept.get(id(runs))) else Names(called[id(runs)], called[id(runs)])
         for runs in groups
     ]
-    return _made_distinct(names, groups)
+    return [Names(*map(visible, name)) for name in _made_distinct(names, groups)]
 
 
 def _series_names(points: Iterable[Point]) -> dict[tuple[object, str | None], str]:

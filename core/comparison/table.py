@@ -9,6 +9,7 @@ from qnas.core.comparison.comparison import Comparison
 from qnas.core.comparison.fields import fields_of
 from qnas.core.comparison.finished_run import FinishedRun
 from qnas.core.comparison.group import Group
+from qnas.core.visible import visible
 
 
 def csv_text(comparison: Comparison) -> str:
@@ -17,12 +18,20 @@ def csv_text(comparison: Comparison) -> str:
     What a run does not have is empty.
     """
     rows = [_row(group, run) for group in comparison.groups for run in group.runs]
-    columns = dict.fromkeys(column for row in rows for column in row)
+    columns = list(dict.fromkeys(column for row in rows for column in row))
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(map(_plain, columns))
+    writer.writerows([_plain(row.get(column, "")) for column in columns] for row in rows)
     return stream.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """What spreadsheets take for a formula, marked as text; what can't be encoded, as escapes."""
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def _row(group: Group, run: FinishedRun) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from qnas.core.engine.journal import Journal
 from qnas.core.engine.seeds import generator_states, put_generators
 from qnas.core.engine.state import DamagedStateError, Stateful, from_bytes, to_bytes
 from qnas.core.engine.stop import Interrupted, Stop
-from qnas.core.errors import in_one_line
+from qnas.core.errors import QnasWarning, in_one_line
 
 EVERY_SECONDS = 60.0
 _MOST_OVERHEAD = 0.02  # of the time
@@ -172,7 +172,7 @@ class StageCheckpoints(Checkpoints):
                 try:
                     yield self._read(path)
                 except DamagedStateError as error:
-                    warnings.warn(f"{path}: {error}; it is not used", stacklevel=2)
+                    warnings.warn(f"{path}: {error}; it is not used", QnasWarning, stacklevel=2)
 
     def _read(self, path: Path) -> dict[str, Any]:
         state = from_bytes(path.read_bytes())

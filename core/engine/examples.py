@@ -16,6 +16,7 @@ from qnas.core.engine.resample import imresize
 
 CROP = 96
 KINDS = ("lr", "bicubic", "ours", "hr")
+_LONGEST_NAME = 120  # of a file, to which kind and suffix are added
 
 
 def write_examples(folder: RunFolder, examples: Iterable[tuple[str, ImagePair, Pixels]]) -> None:
@@ -30,7 +31,7 @@ def write_examples(folder: RunFolder, examples: Iterable[tuple[str, ImagePair, P
             "ours": _crop(ours, top, left, size),
             "hr": _crop(image.hr, top, left, size),
         }
-        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{number:02d}-{set_name}-{Path(image.name).stem}")
+        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{number:02d}-{set_name}-{Path(image.name).stem}")[:_LONGEST_NAME]
         for kind in KINDS:
             folder.write_bytes(f"examples/{stem}-{kind}.png", _png(views[kind]))
         index.append({"set": set_name, "image": image.name, "stem": stem, "crop": [top, left, size]})

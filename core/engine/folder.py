@@ -13,6 +13,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from qnas.core.engine.sealed import is_sealed, metadata_of, refuse_broken, seal
 from qnas.core.errors import InputError
 
 _ASIDE = r"\..+\.\d+"  # as written_aside names them
@@ -114,6 +115,19 @@ class RunFolder:
         if not self.has("spec.yaml"):
             raise InputError("there is no run to resume (no spec.yaml in it)", str(self.path))
 
+    def refuse_links(self) -> None:
+        """Refuse a folder in which links lead out of it: what is written there would be written elsewhere.
+
+        Raises:
+            InputError: There is one.
+        """
+        home = self.path.resolve()
+        for path in self.path.rglob("*"):
+            if path.is_symlink() and not path.resolve().is_relative_to(home):
+                raise InputError(
+                    "is a link that leads out of the run's folder: put what it leads to in its place", str(path)
+                )
+
     def clear_asides(self) -> None:
         """Remove what a process that was killed left half written."""
         for path in self.path.rglob(".*"):
@@ -136,10 +150,10 @@ class RunFolder:
         """Write a JSON file."""
         self.write_text(name, json.dumps(_finite(data), indent=2, allow_nan=False) + "\n")
 
-    def write_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> None:
-        """Write tensors as safetensors."""
+    def write_tensors(self, name: str, tensors: Mapping[str, Tensor], **metadata: str) -> None:
+        """Write tensors as safetensors, with a checksum."""
         flat = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        self.write_bytes(name, safetensors.torch.save(flat))
+        self.write_bytes(name, seal(flat, metadata))
 
     def read_text(self, name: str) -> str:
         """Read a text file.
@@ -166,10 +180,22 @@ class RunFolder:
         Raises:
             InputError: It is not there or broken.
         """
+        return self.read_sealed(name)[0]
+
+    def read_sealed(self, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Read a safetensors file and its metadata. One that another program wrote need have no checksum.
+
+        Raises:
+            InputError: It is not there or broken.
+        """
         try:
-            return safetensors.torch.load_file(self.path / name)
-        except (OSError, safetensors.SafetensorError) as error:
-            raise InputError(f"can't be read: {error}", str(self.path / name)) from error
+            content = (self.path / name).read_bytes()
+            if is_sealed(content):
+                refuse_broken(content)
+            return safetensors.torch.load(content), metadata_of(content)
+        except (OSError, ValueError, safetensors.SafetensorError, LookupError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise InputError(f"can't be read: {reason}", str(self.path / name)) from error
 
     def begin_history(self, stage: str) -> None:
         """Start the history of a stage anew."""
@@ -209,7 +235,7 @@ class RunFolder:
     def _parse(self, text: str, name: str) -> dict[str, Any]:
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"is damaged: {error}", str(self.path / name)) from error
         if not isinstance(data, dict):
             raise InputError("is damaged: it holds no JSON object", str(self.path / name))

@@ -10,13 +10,11 @@ from torch import nn
 
 from qnas.core.components import Quantizer
 from qnas.core.engine.folder import RunFolder
-from qnas.core.engine.stages import ARCHITECTURE, MODEL
+from qnas.core.engine.weights import ARCHITECTURE, MODEL, SPEC, load_weights
 from qnas.core.errors import InputError
 from qnas.core.network import Architecture, guard
 from qnas.core.spec.document import read_document
 from qnas.core.spec.spec import Degradation
-
-SPEC = "spec.yaml"
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def load_found(path: Path, device: torch.device) -> Found:
     architecture = Architecture.from_json(folder.read_text(ARCHITECTURE), where)
     with guard(architecture.space):
         network = architecture.build(_quantizer(spec, str(path / SPEC)))
-    _load(network, folder)
+    load_weights(network, folder, spec["quantizer"]["train"])
     return Found(folder, architecture, network.to(device).eval(), _degradation(spec))
 
 
@@ -84,15 +82,3 @@ def _degradation(spec: Any) -> Degradation:
     except (TypeError, KeyError):
         said = "pillow"
     return "matlab" if said == "matlab" else "pillow"
-
-
-def _load(network: nn.Module, folder: RunFolder) -> None:
-    weights = folder.read_tensors(MODEL)
-    wanted = {name: value.shape for name, value in network.state_dict().items()}
-    there = {name: value.shape for name, value in weights.items()}
-    odd = [name for name in {**wanted, **there} if wanted.get(name) != there.get(name)]
-    if odd:
-        where = f"{odd[0]} and {len(odd) - 1} more" if len(odd) > 1 else odd[0]
-        what = f"is not of the network in {ARCHITECTURE} (or of another version of qnas): they differ in {where}"
-        raise InputError(what, str(folder.path / MODEL))
-    network.load_state_dict(weights)

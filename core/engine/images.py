@@ -16,7 +16,7 @@ from PIL import Image
 from qnas.core.components import Dataset, Pixels, SourceImage
 from qnas.core.engine.pack import HR, VERSION, Pack, new_pack
 from qnas.core.engine.resample import imresize
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, QnasWarning
 from qnas.core.spec.spec import Degradation
 
 OnImage = Callable[[int, int], None]
@@ -71,7 +71,9 @@ def load_images(
         return _packed(Pack(path), scale)
     except OSError as error:
         where = "another place can be named by QNAS_CACHE"
-        warnings.warn(f"images are not cached in {path.parent}: {error.strerror or error} ({where})", stacklevel=2)
+        warnings.warn(
+            f"images are not cached in {path.parent}: {error.strerror or error} ({where})", QnasWarning, stacklevel=2
+        )
     return list(_made(dataset, scale, degradation, report))
 
 

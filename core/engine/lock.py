@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, QnasWarning
 
 FILE = ".lock"
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
@@ -127,7 +127,7 @@ def _lock(handle: int, path: Path) -> None:
     left = Holder.read(handle)
     if left and not left.is_here:
         what = f"{path.parent}: {left}, left without saying so: make sure that it is gone"
-        warnings.warn(what, stacklevel=2)
+        warnings.warn(what, QnasWarning, stacklevel=2)
 
 
 def _refuse_what_it_says(handle: int, path: Path) -> None:

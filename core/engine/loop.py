@@ -15,6 +15,7 @@ from qnas.core.engine.divergence import Diverged, refuse_diverged
 from qnas.core.engine.patches import PatchSampler
 from qnas.core.engine.seeds import generator_states, put_generators
 from qnas.core.engine.state import State
+from qnas.core.errors import QnasWarning
 from qnas.core.spec.spec import OnDivergence, Precision
 
 MOST_HALVINGS = 5
@@ -186,4 +187,4 @@ class Loop(ABC):
             schedule.base_lrs = [rate / 2 for rate in schedule.base_lrs]
         self._mark()
         times = f"{self.halvings} of {MOST_HALVINGS} times"
-        warnings.warn(f"{error}; going on from step {self.step} at half of it ({times})", stacklevel=2)
+        warnings.warn(f"{error}; going on from step {self.step} at half of it ({times})", QnasWarning, stacklevel=2)

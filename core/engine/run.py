@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from qnas.core.engine.checkpoint import EVERY_SECONDS, Keeping, StageCheckpoints
 from qnas.core.engine.device import choose_device
 from qnas.core.engine.environment import environment
@@ -16,12 +14,14 @@ from qnas.core.engine.folder import RunFolder, sync_folder
 from qnas.core.engine.journal import Journal
 from qnas.core.engine.lock import alone_in
 from qnas.core.engine.run_images import load_run_images
+from qnas.core.engine.run_log import RunLog, logged, tell_environment
 from qnas.core.engine.seeds import seed_everything
 from qnas.core.engine.stages import STAGES, Run, planned_steps
 from qnas.core.engine.stop import Stop
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, QnasWarning, in_one_line
 from qnas.core.network import guard
 from qnas.core.spec import Spec, dump_spec
+from qnas.core.spec.document import parse
 
 
 def run_spec(
@@ -53,18 +53,31 @@ def run_spec(
         KeyboardInterrupt: It was asked to stop.
     """
     keeping = Keeping(checkpoint_every, stop or Stop())
-    if resume:
-        folder.refuse_missing()
+    with logged(folder, command) as log:
+        if resume:
+            return _go_on(spec, folder, keeping, until, command, log)
+        folder.refuse_existing()
+        run = _load(spec, folder, keeping)
+        facts = environment(spec.seed, run.device, command)
+        _make(folder, spec, facts)
         with alone_in(folder.path):
-            folder.clear_asides()
-            refuse_other_spec(spec, folder)
-            run = _load(spec, folder, keeping)
-            folder.write_text("spec.yaml", dump_spec(spec))  # what may differ is that of now
+            log.begin()
+            tell_environment(facts)
             return _do_stages(run, until)
-    folder.refuse_existing()
-    run = _load(spec, folder, keeping)
-    _make(folder, spec, environment(spec.seed, run.device, command))
+
+
+def _go_on(
+    spec: Spec, folder: RunFolder, keeping: Keeping, until: str, command: Sequence[str], log: RunLog
+) -> dict[str, Any]:
+    folder.refuse_missing()
     with alone_in(folder.path):
+        folder.refuse_links()
+        folder.clear_asides()
+        refuse_other_spec(spec, folder)
+        log.begin()
+        run = _load(spec, folder, keeping)
+        tell_environment(environment(spec.seed, run.device, command))
+        folder.write_text("spec.yaml", dump_spec(spec))  # what may differ is that of now
         return _do_stages(run, until)
 
 
@@ -72,7 +85,7 @@ def _load(spec: Spec, folder: RunFolder, keeping: Keeping) -> Run:
     """The run with its device and its images; nothing is written."""
     device = choose_device(spec.device)
     for notice in spec.space.notices(spec.scale):
-        warnings.warn(notice, stacklevel=3)
+        warnings.warn(notice, QnasWarning, stacklevel=3)
     loading = Journal(folder, "data")
     loading.begin()
     images = load_run_images(
@@ -113,12 +126,13 @@ def summarize(folder: RunFolder) -> dict[str, Any]:
     """Put the results of the stages that ended together, into result.json once the network has been judged."""
     done = {name: folder.read_json(f"{name}/result.json") for name in STAGES if folder.has(f"{name}/result.json")}
     judged = done.get("evaluate", {})
-    summary = {
-        **{key: judged.get(key) for key in ("test", "bitops", "macs", "params", "size_bytes")},
-        "seconds": {name: result["seconds"] for name, result in done.items()},
-        "discretization_gap_db": done.get("derive", {}).get("discretization_gap_db"),
-        "ties": [tie["slot"] for tie in done.get("search", {}).get("ties", [])],
-    }
+    with in_one_line(f"{folder.path}: the result.json of a stage is damaged"):
+        summary = {
+            **{key: judged.get(key) for key in ("test", "bitops", "macs", "params", "size_bytes")},
+            "seconds": {name: result["seconds"] for name, result in done.items()},
+            "discretization_gap_db": done.get("derive", {}).get("discretization_gap_db"),
+            "ties": [tie["slot"] for tie in done.get("search", {}).get("ties", [])],
+        }
     if judged:
         folder.write_json("result.json", summary)
     return summary
@@ -148,11 +162,11 @@ def refuse_other_spec(spec: Spec, folder: RunFolder) -> None:
     Raises:
         InputError: They differ; it names the first field that does.
     """
+    kept = folder.read_text("spec.yaml")
     try:
-        before = yaml.safe_load(folder.read_text("spec.yaml"))
-        now = yaml.safe_load(dump_spec(spec))
+        before, now = (parse(text, "spec.yaml").data for text in (kept, dump_spec(spec)))
         what = next((told for field, told in _differences(before, now) if field[-1:] != ("on_divergence",)), None)
-    except yaml.YAMLError:
+    except InputError:
         what = "it is damaged"
     if what is not None:
         message = f"the spec is not the one that this run began with (its spec.yaml): {what}"

@@ -21,12 +21,12 @@ from qnas.core.engine.search import SearchOutcome, SearchTask, derive
 from qnas.core.engine.sizes import found_sizes
 from qnas.core.engine.tiles import Upscaler
 from qnas.core.engine.training import Schedule, Training
+from qnas.core.engine.weights import ARCHITECTURE, load_weights, write_weights
+from qnas.core.errors import InputError
 from qnas.core.network import Architecture, Supernet, slot_candidates
 from qnas.core.spec import Spec
 
 SUPERNET = "search/supernet.safetensors"
-ARCHITECTURE = "architecture.json"
-MODEL = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,15 @@ class Run:
     @cached_property
     def architecture(self) -> Architecture:
         """The found architecture."""
-        return Architecture.from_json(self.folder.read_text(ARCHITECTURE), str(self.folder.path / ARCHITECTURE))
+        text, where = self.folder.read_text(ARCHITECTURE), str(self.folder.path / ARCHITECTURE)
+        if text != self.folder.read_text("search/best.json"):
+            raise InputError("is not what the search found (search/best.json): one of the two is damaged", where)
+        return Architecture.from_json(text, where)
+
+    @property
+    def train_quantizer(self) -> dict[str, Any]:
+        """The quantizer of the found network, as JSON."""
+        return self.spec.quantizer.model_dump(mode="json")["train"]  # type: ignore[no-any-return]
 
     def found_network(self) -> nn.Module:
         """The found network, freshly initialised."""
@@ -164,7 +172,7 @@ def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> di
     training = Training(network, batches, run.images.learn.validation, schedule, journal.step, journal.record)
     checkpoints.restore(training)
     trained = training.run(lambda step: checkpoints.keep(step, training))
-    run.folder.write_tensors(MODEL, trained.best)
+    write_weights(run.folder, trained.best, run.train_quantizer)
     run.folder.write_tensors("train/last.safetensors", trained.last)
     return {
         "best_step": trained.best_step,
@@ -178,7 +186,7 @@ def evaluate(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[
     """Judge the trained network on the test sets beside bicubic, and keep example crops."""
     del checkpoints
     network = run.found_network()
-    network.load_state_dict(run.folder.read_tensors(MODEL))
+    load_weights(network, run.folder, run.train_quantizer)
     network.to(run.device).eval()
     scale = run.spec.scale
     upscaler = Upscaler(network, scale, run.device)

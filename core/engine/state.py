@@ -1,6 +1,5 @@
 """The state of a loop as bytes: a safetensors file with JSON for all that is no tensor, and a checksum over it all."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -10,12 +9,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from qnas.core.engine.sealed import BrokenSealError, metadata_of, refuse_broken, seal
+
 State = Mapping[str, Any]
 """Mappings and lists of tensors, numbers, texts, true, false and None, as deep as they come."""
 
 _FORMAT = "1"
-_FIELD = b'"sha256":"'  # in JSON that is a text within JSON, the quotes would be escaped
-_UNKNOWN = b"0" * 64
 
 
 class Stateful(Protocol):
@@ -35,21 +34,12 @@ class DamagedStateError(ValueError):
 def to_bytes(state: State) -> bytes:
     """The state as a safetensors file. Tensors keep their layout in memory, whatever device they are on.
 
-    Note:
-        The checksum is in the header, taken with zeros in its place. So there is one file, renamed into place as a
-        whole, and every reader of safetensors can open it; a checksum behind the tensors would make it invalid, one
-        in a second file could be of another.
-
     Raises:
         TypeError: There is something in it that is no part of a :data:`State`.
     """
     tensors: dict[str, Tensor] = {}
     text = json.dumps(_pack(state, tensors))
-    metadata = {"format": _FORMAT, "state": text, "sha256": _UNKNOWN.decode()}
-    content = bytearray(safetensors.torch.save(tensors, metadata))
-    begin = _checksum_at(content)
-    content[begin : begin + len(_UNKNOWN)] = hashlib.sha256(content).hexdigest().encode()
-    return bytes(content)
+    return seal(tensors, {"format": _FORMAT, "state": text})
 
 
 def from_bytes(content: bytes) -> dict[str, Any]:
@@ -58,33 +48,19 @@ def from_bytes(content: bytes) -> dict[str, Any]:
     Raises:
         DamagedStateError: It is not what was written.
     """
-    _check(content)
     try:
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        refuse_broken(content)
+    except BrokenSealError as error:
+        raise DamagedStateError(str(error)) from error
+    try:
+        header = metadata_of(content)
         kept, text = header["format"], header["state"]
         state = _unpack(json.loads(text), safetensors.torch.load(content)) if kept == _FORMAT else None
-    except (safetensors.SafetensorError, LookupError, ValueError, TypeError, RecursionError) as error:
+    except (safetensors.SafetensorError, LookupError, ValueError, TypeError, RuntimeError) as error:
         raise DamagedStateError(f"it holds no state: {error}") from error
     if not isinstance(state, dict):
         raise DamagedStateError(f"it is of format {kept}, and this version of qnas reads {_FORMAT}")
     return state
-
-
-def _check(content: bytes) -> None:
-    whole = bytearray(content)
-    begin = _checksum_at(whole)
-    end = begin + len(_UNKNOWN)
-    claimed, whole[begin:end] = bytes(whole[begin:end]), _UNKNOWN
-    if claimed != hashlib.sha256(whole).hexdigest().encode():
-        raise DamagedStateError("its checksum is wrong")
-
-
-def _checksum_at(content: bytearray) -> int:
-    """Where the checksum begins."""
-    at = content.find(_FIELD, 8, 8 + int.from_bytes(content[:8], "little"))
-    if at < 0:
-        raise DamagedStateError("it has no checksum")
-    return at + len(_FIELD)
 
 
 def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:

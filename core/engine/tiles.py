@@ -14,6 +14,7 @@ from qnas.core.components import Pixels
 from qnas.core.engine.cutting import ReceptiveField, spans
 from qnas.core.engine.evaluate import enlarge
 from qnas.core.engine.receptive_field import TilingError, find_receptive_field
+from qnas.core.errors import QnasWarning
 
 LARGE: Final = 512  # an image of more pixels than a square of this is enlarged in tiles
 TILE: Final = 256  # height and width of tiles, in LR pixels, where the user does not say
@@ -80,6 +81,6 @@ class Upscaler:
         try:
             _ = self.field
         except TilingError as error:
-            warnings.warn(f"large images are enlarged whole: {error}", stacklevel=2)
+            warnings.warn(f"large images are enlarged whole: {error}", QnasWarning, stacklevel=2)
             return False
         return True

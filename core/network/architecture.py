@@ -10,6 +10,7 @@ from qnas.core.components import Operation, Quantizer, Settings, Space, Widths
 from qnas.core.errors import InputError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import build_found, slot_candidates
+from qnas.core.visible import one_line
 
 
 class Choice(Settings):
@@ -67,7 +68,7 @@ class Architecture(Settings):
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
-            raise InputError(": ".join(filter(None, (field, first["msg"]))), where) from error
+            raise InputError(one_line(": ".join(filter(None, (field, first["msg"])))), where) from error
         except InputError as error:
             raise InputError(str(error), where) from error
         if set(known) != set(architecture.slots):

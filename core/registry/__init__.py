@@ -1,6 +1,6 @@
 """Hooks, plugins and the registries they fill."""
 
-from qnas.core.registry.events import Events
+from qnas.core.registry.events import Events, listening
 from qnas.core.registry.hook_check import hook_names
 from qnas.core.registry.hookspecs import PROJECT, hookimpl
 from qnas.core.registry.plugin_info import PluginInfo
@@ -21,6 +21,7 @@ __all__ = [
     "hook_names",
     "hookimpl",
     "is_foreign_code_refused",
+    "listening",
     "no_foreign_code",
     "plugins",
 ]

@@ -1,10 +1,26 @@
 """Tells plugins what a run does."""
 
+import contextlib
+import logging
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
-from qnas.core.errors import first_line
+from qnas.core.errors import QnasWarning, first_line
 from qnas.core.registry.plugins import plugins
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def listening(listener: object) -> Iterator[None]:
+    """Let ``listener``, a plugin like any other, hear the run's events."""
+    manager = plugins().manager
+    manager.register(listener)
+    try:
+        yield
+    finally:
+        manager.unregister(listener)
 
 
 class Events:
@@ -26,4 +42,6 @@ class Events:
         except (Exception, SystemExit) as error:  # a stranger's hook may raise anything
             self._failed.add(id(plugin))
             name = self._plugins.manager.get_name(plugin)
-            warnings.warn(f"{name} failed in {hook} and is told no more: {first_line(error)}", stacklevel=2)
+            what = f"{name} failed in {hook} and is told no more: {first_line(error)}"
+            warnings.warn(what, QnasWarning, stacklevel=2)
+            _LOGGER.info("the traceback of %s in %s", name, hook, exc_info=error)

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Sequence
 
-from qnas.core.errors import InputError, first_line
+from qnas.core.errors import InputError, QnasWarning, first_line
 from qnas.core.registry.hookspecs import PROJECT
 from qnas.core.registry.plugin_info import PluginInfo
 
@@ -47,7 +47,7 @@ def _points(distribution: importlib.metadata.Distribution) -> list[importlib.met
         return list(distribution.entry_points.select(group=PROJECT)) if distribution.name else []
     except Exception as error:  # importlib.metadata raises what its parser happens to
         where = getattr(distribution, "_path", _home(distribution))
-        warnings.warn(f"{where} is skipped: its metadata is damaged: {first_line(error)}", stacklevel=2)
+        warnings.warn(f"{where} is skipped: its metadata is damaged: {first_line(error)}", QnasWarning, stacklevel=2)
         return []
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pluggy
 
-from qnas.core.errors import QnasError, first_line
+from qnas.core.errors import QnasError, QnasWarning, first_line
 from qnas.core.registry import hookspecs
 from qnas.core.registry.hook_check import refuse_odd_hooks
 from qnas.core.registry.installed import SELECTION, Found, called, installed, selected, selection
@@ -71,7 +71,7 @@ class Plugins:
                 return self.add(point.load(), info)
         except (Exception, SystemExit) as error:  # a stranger's module may raise anything
             reason = str(error) if isinstance(error, QnasError) else first_line(error)
-            warnings.warn(f"{info} is skipped: {reason} (see: qnas doctor)", stacklevel=4)
+            warnings.warn(f"{info} is skipped: {reason} (see: qnas doctor)", QnasWarning, stacklevel=4)
             return replace(info, error=reason, cause=error)
 
     def add(self, plugin: object, info: PluginInfo) -> PluginInfo:

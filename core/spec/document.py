@@ -45,8 +45,8 @@ class Assignment(NamedTuple):
         """
         path, equals, value = text.partition("=")
         if not equals or not all(path.split(".")):
-            raise InputError(f"must be key=value, such as {example}", f"{option} {text}")
-        where = f"{option} {path}"
+            raise InputError(f"must be key=value, such as {example}", f"{option} {one_line(text)}")
+        where = f"{option} {one_line(path)}"
         return cls(path, _value(form.format(value), where), where)
 
 
@@ -114,9 +114,9 @@ def _place_in(container: Any, key: str, where: str) -> Any:
     if isinstance(container, dict):
         return key
     if not isinstance(container, list):
-        raise InputError(f"'{key}' can't be set: what stands there has no fields", where)
+        raise InputError(f"'{one_line(key)}' can't be set: what stands there has no fields", where)
     if not key.isdecimal() or int(key) >= len(container):
-        raise InputError(f"'{key}' is no place in a list of {len(container)}", where)
+        raise InputError(f"'{one_line(key)}' is no place in a list of {len(container)}", where)
     return int(key)
 
 

@@ -106,7 +106,7 @@ def _start(status: Status, progress: Path, command: Command, environment: dict[s
         log.write(f"$ {shlex.join(line)}\n")
         log.flush()
         said_before = log.tell()
-        process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)  # noqa: S603 - our own command line
     status.state = "running"
     return _Child(status, process, progress, said_before, time.monotonic())
 

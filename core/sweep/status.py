@@ -8,7 +8,7 @@ from typing import Any, Literal
 from qnas.core.engine import RunFolder
 from qnas.core.engine.run import refuse_other_spec
 from qnas.core.engine.stages import STAGES
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, in_one_line
 from qnas.core.sweep.plan import Point
 from qnas.core.sweep.progress import Progress
 
@@ -71,7 +71,8 @@ class Status:
             InputError: Its result can't be read.
         """
         self.result = self.folder.read_json("result.json")
-        self.seconds = sum(self.result["seconds"].values())
+        with in_one_line(f"{self.folder.path / 'result.json'} is damaged"):
+            self.seconds = sum(self.result["seconds"].values())
         self.state = "done"
 
     def fail(self, reason: str) -> None:

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from qnas.core.comparison import Comparison, Group
+from qnas.core.visible import visible
 from qnas.plugins.reports.comparison_look import Look, looks
 from qnas.plugins.reports.comparison_names import name_points
 from qnas.plugins.reports.figure import INLINE, Colours, Size, figure_file, figure_of, inline_svg, quiet
@@ -59,7 +60,7 @@ class ComparisonPlot:
 
     def _draw_with_title(self, axes: Axes, colours: Colours) -> None:
         self._draw(axes, colours)
-        axes.set_title(self.comparison.title, loc="left", fontsize=11, fontweight="bold", color=colours["ink"])
+        axes.set_title(visible(self.comparison.title), loc="left", fontsize=11, fontweight="bold", color=colours["ink"])
 
     def _draw(self, axes: Axes, colours: Colours) -> None:
         quiet(axes, colours)
@@ -99,7 +100,7 @@ class ComparisonPlot:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value / size)))
         unit = f"{prefix}{axis.unit}" if axis.unit[:1].isupper() or axis.unit == "B" else f"{axis.unit}, {prefix}"
         axes.set_xlabel(f"{unit.rstrip(', ')} {axis.size}".strip(), color=colours["muted"])
-        axes.set_ylabel(f"PSNR Y on {self.comparison.test}, dB", color=colours["muted"])
+        axes.set_ylabel(f"PSNR Y on {visible(self.comparison.test)}, dB", color=colours["muted"])
         low, high = axes.get_ylim()
         digits = 2 if high - low > _FINE_DB else 3
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: decimal(value, digits)))

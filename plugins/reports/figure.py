@@ -19,12 +19,10 @@ INLINE = {"ink": "#0a0001", "muted": "#0a0002", "line": "#0a0003", "ours": "#0a0
 _TIDY = (
     (r"\s+xmlns(:xlink)?=\"[^\"]*\"", ""),
     (r"(<svg[^>]*?) width=\"[^\"]*\" height=\"[^\"]*\"", r"\1"),
-    (r"<style.*?</style>", ""),
     (r"<g id=\"[^\"]*\"", "<g"),
     (r"xlink:href", "href"),
     (r"font-family: [^;\"]*", "font-family: inherit"),
     (r" transform=\"rotate\(-0[^\"]*\"", ""),
-    (r"\n\s*", " "),
 )
 
 
@@ -90,9 +88,15 @@ def _drawn(draw: Draw, size: Size, kind: str, colours: Colours, settings: Mappin
 
 def _inline(svg: str, colours: Colours) -> str:
     """The bare element, without what only a file needs and what names a place in the web."""
-    text = svg[svg.index("<svg") :]
+    text = re.sub(r"<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r"<[^>]+>", lambda tag: _tidied(tag[0], colours), text)
+    return re.sub(r"\n\s*", " ", text).replace("<svg", '<svg aria-hidden="true"', 1)
+
+
+def _tidied(tag: str, colours: Colours) -> str:
+    """A tag as the page needs it. What stands between tags is somebody's text, in which nothing may be replaced."""
     for pattern, replacement in _TIDY:
-        text = re.sub(pattern, replacement, text, flags=re.DOTALL)
+        tag = re.sub(pattern, replacement, tag, flags=re.DOTALL)
     for name, colour in colours.items():
-        text = text.replace(colour, f"var(--{name})")
-    return text.replace("<svg", '<svg aria-hidden="true"', 1)
+        tag = tag.replace(colour, f"var(--{name})")
+    return tag

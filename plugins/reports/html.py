@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qnas.core.components import Report
 from qnas.core.engine.folder import RunFolder
+from qnas.core.errors import in_one_line
 
 if TYPE_CHECKING:
     from qnas.core.comparison import Comparison
@@ -23,7 +24,9 @@ class HtmlReport(Report):
         from qnas.plugins.reports.page import page
         from qnas.plugins.reports.record import RunRecord
 
-        folder.write_text(FILE, page(RunRecord.read(folder)))
+        with in_one_line(f"{folder.path}: there is no page to be made of its files (one may be damaged)"):
+            text = page(RunRecord.read(folder))
+        folder.write_text(FILE, text)
         return FILE
 
     def compare(self, comparison: "Comparison", folder: Path) -> Mapping[str, bytes]:

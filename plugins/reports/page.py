@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from qnas.core.visible import visible
 from qnas.plugins.reports.anatomy import Anatomy, anatomy
 from qnas.plugins.reports.choices import HEIGHT, WIDTH, slot_choices
 from qnas.plugins.reports.curves import search_charts, taken_step, train_charts
@@ -27,6 +28,7 @@ def template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("qnas.plugins.reports", "templates"),
         autoescape=True,  # everything in a run's folder is somebody else's text
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -34,6 +36,11 @@ def template(name: str) -> Template:
     )
     environment.filters.update(FILTERS, bits_variable=bits_variable)
     return environment.get_template(name)
+
+
+def _shown(value: Any) -> Any:
+    # A Markup stays one.
+    return type(value)(visible(value)) if isinstance(value, str) else value
 
 
 def _context(record: RunRecord) -> dict[str, Any]:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from qnas.core.engine.examples import KINDS
 from qnas.core.engine.folder import RunFolder
 from qnas.core.errors import InputError
+from qnas.core.spec.document import parse
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,7 @@ class RunRecord:
 
 
 def _mapping(text: str, where: str) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"is damaged: {error}", where) from error
+    data = parse(text, where).data
     if not isinstance(data, dict):
         raise InputError("is damaged: it is no mapping", where)
     return data

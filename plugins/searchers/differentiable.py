@@ -17,6 +17,7 @@ from qnas.core.engine.optimizer import adam, clip_gradients
 from qnas.core.engine.patches import Batch
 from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
 from qnas.core.engine.state import State
+from qnas.core.errors import QnasWarning
 from qnas.core.network import Architecture, Candidate, Form, Supernet, Tie
 from qnas.core.spec.spec import OnDivergence
 from qnas.plugins.regularizers.penalties import entropy
@@ -153,7 +154,7 @@ class AlternatingSearch(Loop):
         if self.best is None:
             raise RuntimeError("an epoch is always left to search in")
         for warning in warnings_of(self.best.architecture, self.task):
-            warnings.warn(warning, stacklevel=2)
+            warnings.warn(warning, QnasWarning, stacklevel=2)
         return self._outcome(self.best)
 
     def advance(self) -> None:
@@ -280,7 +281,7 @@ class AlternatingSearch(Loop):
             what = (
                 f"the search has all but decided after {searched} of {of} epochs, before its weights have learned much"
             )
-            warnings.warn(f"{what}: lower search.alpha_learning_rate, or set search.warmup", stacklevel=2)
+            warnings.warn(f"{what}: lower search.alpha_learning_rate, or set search.warmup", QnasWarning, stacklevel=2)
 
     def _price(self, chosen: dict[str, Candidate]) -> float:
         """The penalties of one single network: its entropy is zero, and it has no alpha."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     )
     from qnas.core.engine import RunFolder
     from qnas.core.engine.search import SearchOutcome, SearchTask
-    from qnas.core.errors import InputError
+    from qnas.core.errors import InputError, QnasWarning
     from qnas.core.network import (
         Architecture,
         Candidate,
@@ -94,7 +94,7 @@ _NAMES = {
     ),
     "qnas.core.engine": ("RunFolder",),
     "qnas.core.engine.search": ("SearchOutcome", "SearchTask"),
-    "qnas.core.errors": ("InputError",),
+    "qnas.core.errors": ("InputError", "QnasWarning"),
     "qnas.core.network": (
         "Architecture",
         "Candidate",
@@ -133,6 +133,7 @@ __all__ = [
     "Mixture",
     "Operation",
     "Pixels",
+    "QnasWarning",
     "QuantizedLayers",
     "Quantizer",
     "Register",

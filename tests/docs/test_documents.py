@@ -18,7 +18,10 @@ from .conftest import ROOT, blocks, commands, console, shell
 README = commands("README.md")
 QNAS = [block for block in console("README.md") if block[0].startswith("qnas ")]
 MADE = [command for command in {*README, *commands("CONTRIBUTING.md")} if command.startswith("make ")]
-DOCUMENTS = [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")), *(ROOT / "docs").rglob("*.md")]
+DOCUMENTS = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")),
+    *(ROOT / "docs").rglob("*.md"),
+]
 BY_HAND = [command for command in README if not command.startswith(("qnas ", "make "))]
 
 

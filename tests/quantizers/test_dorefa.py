@@ -20,7 +20,7 @@ def of_channels(weights: np.ndarray) -> np.ndarray:
     return np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(bits=st.integers(2, 8), size=SIZES, seed=st.integers(0, 2**16))
 def test_weights_are_squashed_and_rounded(bits, size, seed):
     w = drawn_weights(seed, size)
@@ -40,7 +40,7 @@ def test_weights_are_squashed_and_rounded(bits, size, seed):
     np.testing.assert_allclose(tensor.grad, by_w, rtol=1e-9, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(bits=st.integers(2, 8), size=SIZES, seed=st.integers(0, 2**16))
 def test_weights_are_half_a_step_from_the_papers(bits, size, seed):
     """In a layer of one channel, divided by max|w|: our levels lie between the paper's."""
@@ -53,7 +53,7 @@ def test_weights_are_half_a_step_from_the_papers(bits, size, seed):
     np.testing.assert_allclose(np.abs(ours - paper), 1 / n, rtol=1e-7)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(bits=st.integers(2, 8), size=st.floats(0.1, 20.0), seed=st.integers(0, 2**16))
 def test_activations_are_clipped_and_rounded_as_in_the_paper_where_the_range_is_one(bits, size, seed):
     x = np.random.default_rng(seed).normal(size=(2, 3, 4, 4))

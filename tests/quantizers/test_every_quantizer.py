@@ -24,7 +24,7 @@ CASES = st.fixed_dictionaries(
     }
 )
 every_quantizer = pytest.mark.parametrize("name", NAMES)
-FEW = settings(deadline=None, max_examples=40, derandomize=True)
+FEW = settings(max_examples=40, derandomize=True)
 
 
 def set_up(name, bits, signed, channels, seed, size) -> tuple[FakeQuantizer, torch.Tensor]:

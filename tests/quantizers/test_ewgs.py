@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qnas.core.components import Quantizer, integer_range
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     bits=st.integers(2, 8),
     signed=st.booleans(),

@@ -37,7 +37,7 @@ def oracle(x: float, step: float, q_min: int, q_max: int) -> tuple[float, float,
     return round(v) * step, 1.0, round(v) - v
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     bits=st.integers(2, 8),
     signed=st.booleans(),

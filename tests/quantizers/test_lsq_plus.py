@@ -18,7 +18,7 @@ def made(bits, signed, *, channels=None, **fields):
     return Quantizer.of({"name": "lsq+", **fields}).fake_quantizer(bits, signed=signed, channels=channels)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     bits=st.integers(2, 8),
     signed=st.booleans(),

@@ -83,7 +83,7 @@ def test_errors_of_neighbours_and_of_calls_are_uncorrelated():
         assert abs(np.corrcoef(a, b)[0, 1]) < limit
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 @given(
     numbers=st.lists(st.integers(0, 5), min_size=3, max_size=3).filter(any),
     distribution=st.sampled_from(sorted(KURTOSIS)),

@@ -22,7 +22,7 @@ def made(bits: int, signed: bool, alpha: float, decay: float = 0.0) -> PACTActiv
     return quantizer
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     bits=st.integers(2, 8),
     alpha=st.floats(0.1, 5.0),

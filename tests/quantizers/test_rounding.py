@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qnas.core.components import integer_range
 from qnas.quantizers.rounding import clip_and_round, round_straight, round_to_steps
 
-FEW = settings(deadline=None, max_examples=60, derandomize=True)
+FEW = settings(max_examples=60, derandomize=True)
 CASES = st.fixed_dictionaries(
     {
         "bits": st.integers(2, 8),

@@ -6,6 +6,8 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
+from qnas.core.spec.yaml_nodes import Dumper
+
 SPECS = {
     "basic": """\
 name: tiny
@@ -103,7 +105,7 @@ weird = st.one_of(
     st.integers(1, 120).map(lambda depth: _nested([], depth)),
     st.integers(1, 120).map(lambda depth: _nested({}, depth)),
     st.integers(2, 400).map(lambda length: ["conv3x3"] * length),
-)
+).map(copy.deepcopy)  # what is drawn is changed later
 
 
 def _nested(leaf: Any, depth: int) -> Any:
@@ -129,13 +131,16 @@ def _places(data: Any) -> list[tuple[Any, Any]]:
 def mutated_data(draw: st.DrawFn, data: Any) -> Any:
     """``data`` with one to three changes."""
     data = copy.deepcopy(data)
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(st.sampled_from([1, 1, 2, 3]))):
         places = _places(data)
         if not places:
             return data
-        container, key = draw(st.sampled_from(places))
-        kind = draw(st.sampled_from(["replace", "delete", "rename", "copy", "wrap", "add"]))
-        if kind == "replace":
+        leaves = [(container, key) for container, key in places if not isinstance(container[key], dict | list)]
+        container, key = draw(st.sampled_from(leaves if leaves and draw(st.booleans()) else places))
+        kind = draw(st.sampled_from(["replace", "number", "delete", "rename", "copy", "wrap", "add"]))
+        if kind == "number":
+            container[key] = draw(st.sampled_from(NUMBERS) | st.integers(0, 40))
+        elif kind == "replace":
             container[key] = draw(weird)
         elif kind == "delete":
             del container[key]
@@ -204,10 +209,6 @@ def files(texts: list[str]) -> st.SearchStrategy[bytes]:
     return st.one_of(data, data, st.sampled_from(texts).flatmap(mutated_text))
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes what it is given, keys that are no text too."""
-
-
 def _dumped(data: Any) -> bytes:
-    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True)
     return text.encode(errors="surrogatepass")

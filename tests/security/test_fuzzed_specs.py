@@ -11,19 +11,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from qnas.core.errors import InputError
 from qnas.core.registry import no_foreign_code
 from qnas.core.spec import dump_spec, load_spec
 from qnas.core.sweep import read_sweep
+from qnas.core.visible import one_line
 
 from .mutations import SPECS, SWEEP, files
 
 TRIES = int(os.environ.get("QNAS_FUZZ", "0"))
 PATIENCE_SECONDS = 20  # on a busy machine; a spec takes some ten milliseconds
 fuzzed = settings(
-    max_examples=TRIES or 120,
-    deadline=None,
+    max_examples=TRIES or 250,
     derandomize=not TRIES,  # the same each time, so that a run of the tests tells of a change
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
@@ -57,7 +58,7 @@ def read_or_refuse(read: Callable[[Path], object], path: Path, content: bytes) -
     except InputError as error:
         for line in str(error).split("\n"):
             assert re.match(rf"{re.escape(str(path))}:\d+:\d+: \S", line), line
-            assert line.isprintable(), line
+            assert line == one_line(line), line
             assert len(line) < 1500, line
         return None
 
@@ -77,3 +78,51 @@ def test_a_mutated_spec_is_read_or_told_of(tmp_path: Path, content: bytes) -> No
 @fuzzed
 def test_a_mutated_sweep_file_is_read_or_told_of(tmp_path: Path, content: bytes) -> None:
     read_or_refuse(read_sweep, tmp_path / "sweep.yaml", content)
+
+
+KEYS = [
+    "space",
+    "space.name",
+    "space.bits.0",
+    "data.test.leaves",
+    "search.steps",
+    "regularizers.price",
+    "name",
+    "",
+    "a..b",
+    "0",
+]
+VALUES = [
+    "1",
+    "{",
+    "[4, 8]",
+    "&a [*a]",
+    "!!int x",
+    "{name: basic}",
+    "null",
+    "'",
+    "1e400",
+    "\x1b[2J",
+    "*a",
+    "- - -",
+    "a: b: c",
+]
+settings_ = st.tuples(
+    st.sampled_from(KEYS) | st.text(max_size=8),
+    st.sampled_from(["=", "=", "=", "", "=="]),
+    st.sampled_from(VALUES) | st.text(),
+).map("".join)
+
+
+@given(overrides=st.lists(settings_, min_size=1, max_size=3))
+@fuzzed
+def test_a_mutated_setting_is_taken_or_told_of_by_its_option(tmp_path: Path, overrides: list[str]) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(SPECS["basic"])
+    try:
+        with in_time(), no_foreign_code():
+            load_spec(path, overrides)
+    except InputError as error:
+        for line in str(error).split("\n"):
+            assert line.startswith(("--set ", f"{path}:")), line
+            assert line == one_line(line), line

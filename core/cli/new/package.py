@@ -22,7 +22,7 @@ def plugin_files(name: PluginName, kinds: Sequence[str]) -> dict[str, str]:
     """
     environment = Environment(
         loader=PackageLoader("qnas.core.cli.new", "templates"),
-        autoescape=False,  # none of it is HTML
+        autoescape=False,  # noqa: S701 - none of it is HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

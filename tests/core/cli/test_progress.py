@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from qnas.core.cli.main import invoke
-from qnas.core.cli.progress import LiveProgress, PlainProgress, listening, show_count
+from qnas.core.cli.progress import LiveProgress, PlainProgress, show_count
 from qnas.core.cli.run import STAGES as CHOICES
 from qnas.core.engine import RunFolder, run_spec
 from qnas.core.engine.stages import STAGES
-from qnas.core.registry import hookimpl
+from qnas.core.registry import hookimpl, listening
 from qnas.core.spec import load_spec
 
 

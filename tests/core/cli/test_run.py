@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from qnas.core.cli.main import invoke
 from qnas.core.spec import load_spec
@@ -14,6 +16,7 @@ from qnas.core.spec import load_spec
 FILES = {
     "spec.yaml",
     "environment.json",
+    "run.log",
     "architecture.json",
     "model.safetensors",
     "result.json",
@@ -80,6 +83,28 @@ def test_a_second_run_in_another_process_gives_the_same_bytes(out: Path, tiny: P
         assert (again / name).read_bytes() == (out / name).read_bytes(), name
     assert (again / "model.safetensors").read_bytes() == (out / "model.safetensors").read_bytes()
     assert figures(again) == figures(out)
+
+
+def test_neither_hashes_nor_the_number_of_threads_that_decode_decide_anything(tiny: Path, tmp_path: Path) -> None:
+    """There are no loader processes in training: patches are drawn in the loop, from images that threads decoded."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for index in range(12):
+        pixels = np.random.default_rng(index).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(images / f"{index}.png")
+    for hash_seed, jobs in (("1", "1"), ("4711", "5")):
+        folder = tmp_path / jobs
+        folder.mkdir()
+        train = f"data.train={{name: pack, path: {folder / 'a.h5'}}}"
+        for arguments in (
+            ["data", "pack", str(images), str(folder / "a.h5"), "--scale", "2", "--jobs", jobs],
+            ["run", str(tiny), "--out", str(folder / "run"), "--set", train, "--until", "train"],
+        ):
+            command = [sys.executable, "-m", "qnas.core.cli", *arguments]
+            environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "QNAS_CACHE": str(folder / "cache")}
+            subprocess.run(command, check=True, env=environment, capture_output=True)
+    for name in ("a.h5", "run/architecture.json", "run/search/history.jsonl", "run/model.safetensors"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "5" / name).read_bytes(), name
 
 
 def test_another_seed_gives_another_run(out: Path, tiny: Path) -> None:

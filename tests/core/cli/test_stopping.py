@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from qnas.core.cli.main import invoke
-from qnas.core.cli.progress import listening
-from qnas.core.registry import hookimpl
+from qnas.core.registry import hookimpl, listening
 
 
 class Signalling:

@@ -24,7 +24,7 @@ def test_anything_else_is_refused(value):
         ADAPTER.validate_python(value)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from(sorted(WIDTHS)), st.sampled_from(sorted(WIDTHS)))
 def test_a_pair_is_weights_then_activations_and_is_written_as_shortly_as_it_can(weight, activation):
     widths = ADAPTER.validate_python([weight, activation])

@@ -74,7 +74,7 @@ fields = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(name=st.sampled_from(["conv", "conv3x3", "conv5x5g2"]), fields=fields)
 def test_an_operation_of_any_fields_comes_back_from_its_reference(name, fields):
     operation = Operation.of({"name": name, **fields})
@@ -88,7 +88,7 @@ def test_an_operation_of_any_fields_comes_back_from_its_reference(name, fields):
     assert reference == ({"name": name, **changed} if changed else name)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(fields=fields)
 def test_an_operation_made_by_its_class_is_saved_under_the_name_that_changes_nothing(fields):
     made = Convolution(**fields)

@@ -201,7 +201,7 @@ def test_the_cache_is_where_the_environment_says_or_the_users_own(monkeypatch, t
     assert cache_folder().name == "qnas"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(height=st.integers(1, 30), width=st.integers(1, 30), scale=st.integers(2, 4))
 def test_hr_is_cropped_to_whole_lr_pixels_from_the_top_left(height, width, scale):
     image = SourceImage("a", noise(0, height, width))

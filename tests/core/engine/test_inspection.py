@@ -84,7 +84,7 @@ def test_pixels_in_another_shape_are_not_the_same():
     assert not list(same([facts("a", scene(0)), facts("b", scene(0).reshape(45, 240, 3))]))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000),
     change=st.sampled_from(

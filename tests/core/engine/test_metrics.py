@@ -72,7 +72,7 @@ def test_luma_agrees_with_scikit_image_and_with_the_standards_formula():
     np.testing.assert_allclose(luma(image), plain_luma(image), atol=1e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), border=st.integers(0, 4), spread=st.integers(1, 255))
 def test_psnr_is_its_formula_on_what_the_border_leaves(seed, border, spread):
     truth = noise(seed)

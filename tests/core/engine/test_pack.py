@@ -48,7 +48,7 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     shapes=st.lists(st.tuples(names, sizes), min_size=1, max_size=6, unique_by=lambda shape: shape[0]),
     scales=st.lists(st.integers(2, 8), unique=True, max_size=3).map(lambda s: tuple(sorted(s))),
@@ -142,7 +142,7 @@ def test_a_damaged_image_is_named_when_it_is_asked_for_and_others_are_read(tmp_p
     assert str(caught.value) == f"{path}: the image 'image 1' is damaged: make it again with qnas data pack"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_flipped_bit_anywhere_is_told_or_does_no_harm(tmp_path, data):
     path = tmp_path / "a.h5"
@@ -164,7 +164,7 @@ def test_a_flipped_bit_anywhere_is_told_or_does_no_harm(tmp_path, data):
             np.testing.assert_array_equal(sides[scale], read_sides[scale])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_pack_that_is_cut_short_is_told(tmp_path, share):
     path = tmp_path / "a.h5"

@@ -32,7 +32,7 @@ def whole(tensor: torch.Tensor) -> np.ndarray:
     return tensor.mul(255).round().byte().permute(0, 2, 3, 1).numpy()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     scale=st.integers(2, 4),
     patch=st.integers(1, 6),
@@ -112,7 +112,7 @@ def test_the_seed_alone_decides_every_draw():
     assert not np.array_equal(first[0], first[1])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**63 - 1), position=st.integers(0, 10**7), before=st.integers(0, 3))
 def test_a_batch_depends_on_the_seed_and_its_number_alone(seed, position, before):
     pairs = [coded(12, 9, 2, i) for i in range(4)]

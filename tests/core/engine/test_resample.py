@@ -51,7 +51,7 @@ def roundings(value: Fraction) -> set[int]:
     return {min(max(result, 0), 255) for result in ({above, above - 1} if tie and not is_binary else {above})}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(old=st.integers(1, 24), new=st.integers(1, 24), seed=st.integers(0, 1000), across=st.booleans())
 def test_a_line_is_what_the_definition_says(old, new, seed, across):
     line = noise(seed, old, 1)
@@ -76,7 +76,7 @@ def test_halves_are_rounded_up(new):
     assert ties > 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     old=st.tuples(st.integers(1, 20), st.integers(1, 20)),
     new=st.tuples(st.integers(1, 20), st.integers(1, 20)),
@@ -95,7 +95,7 @@ def test_the_order_of_the_sides_makes_a_difference():
     assert (imresize(image, (10, 10)) != columns_first).any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     shade=st.integers(0, 255),
     old=st.tuples(st.integers(1, 30), st.integers(1, 30)),

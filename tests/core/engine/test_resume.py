@@ -18,7 +18,7 @@ from qnas.core.errors import InputError, QnasError
 from qnas.core.registry import hookimpl, plugins
 from qnas.core.spec import Spec, read_spec
 
-MAY_DIFFER = {"environment.json", "report.html"}
+MAY_DIFFER = {"environment.json", "report.html", "run.log"}
 WAYS: Mapping[str, tuple[str, ...]] = {
     "as published": (),
     "gumbel": (

@@ -58,7 +58,7 @@ def names(images) -> list[str]:
     return [image.name for image in images]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(count=st.integers(3, 60), validation=st.integers(1, 58), seed=st.integers(0, 2**63 - 1))
 def test_a_split_is_complete_disjoint_and_halves_what_is_left(count, validation, seed):
     validation = min(validation, count - 2)

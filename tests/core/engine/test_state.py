@@ -22,7 +22,7 @@ def some_state() -> dict[str, object]:
     return {"step": 3, "weights": torch.arange(6.0).reshape(2, 3), "text": 'sha256":"' + "0" * 64, "list": [1, [2.5]]}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STATES)
 def test_what_is_no_tensor_comes_back_equal_and_of_its_type(state):
     read = from_bytes(to_bytes(state))
@@ -84,7 +84,7 @@ def test_any_reader_of_safetensors_can_open_it():
     assert torch.equal(tensors["0"], torch.arange(6.0).reshape(2, 3))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_one_bit_that_is_wrong_is_found(data):
     content = bytearray(to_bytes(some_state()))
@@ -94,7 +94,7 @@ def test_one_bit_that_is_wrong_is_found(data):
         from_bytes(bytes(content))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_what_is_torn_or_has_something_behind_it_is_found(data):
     content = to_bytes(some_state())

@@ -111,7 +111,7 @@ def floats(network, scale, lr, tile, field):
 
 
 @only_onednn
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     height=st.integers(1, 90),
     width=st.integers(1, 90),

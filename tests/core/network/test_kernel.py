@@ -35,7 +35,7 @@ def merged_convolution(merger, features, kernels, shares):
     return F.conv2d(features, merged, None, merger.stride, merger.padding, groups=merger.groups)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(
     kernels=st.lists(st.sampled_from(KERNELS), min_size=1, max_size=5),
     stride=st.integers(1, 3),

@@ -75,7 +75,7 @@ def test_what_is_written_out_has_every_default(load):
     assert written["regularizers"]["cost"]["cost"] == {"name": "bitops"}
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     scale=st.sampled_from([2, 3, 4]),
     channels=st.sampled_from([3, 12]),

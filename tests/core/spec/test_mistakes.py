@@ -301,7 +301,7 @@ def test_an_unknown_field_hides_no_other_mistake(mistakes, text, places):
 VALID = ["scale: 2", "seed: 7", "precision: float32", "device: cpu", "report: html", "data: {patch: 24}"]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     others=st.lists(st.sampled_from(VALID), unique=True),
     before=st.integers(0, 6),

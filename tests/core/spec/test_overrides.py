@@ -137,7 +137,7 @@ def test_mistakes_of_the_file_keep_their_place(mistakes):
     assert [line.split(": ")[0] for line in told] == ["spec.yaml:2:7", "--set data.patch"]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.sampled_from(["scale", "seed", "data.patch", "train.steps", "train.batch", "space.cells", "search.steps"]),

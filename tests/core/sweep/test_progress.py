@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from qnas.core.cli.progress import listening
 from qnas.core.engine import RunFolder, run_spec
+from qnas.core.registry import listening
 from qnas.core.spec import load_spec
 from qnas.core.sweep.progress import Progress, ProgressFile, read_progress
 

@@ -12,7 +12,7 @@ from qnas.plugins.datasets.layouts import find_layout, list_images, pair_by_name
 names = st.lists(st.from_regex(r"[a-z0-9]{1,6}", fullmatch=True), min_size=1, max_size=8, unique=True)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(names=names, scale=st.sampled_from([2, 3, 4]), data=st.data())
 def test_pairing_does_not_depend_on_the_order_of_the_listings(names, scale, data):
     names = [name for name in names if not name.endswith(f"x{scale}")] or ["only"]

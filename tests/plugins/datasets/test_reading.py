@@ -178,7 +178,7 @@ def test_a_truncated_image_is_named_and_never_half_read(tmp_path, suffix, share)
     assert str(caught.value).startswith(f"{file}: ")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), suffix=st.sampled_from([".png", ".jpg", ".webp", ".bmp"]))
 def test_a_corrupt_image_is_an_input_error_or_an_image(tmp_path_factory, seed, suffix):
     random = np.random.default_rng(seed)

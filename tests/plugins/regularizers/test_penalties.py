@@ -28,7 +28,7 @@ def progress():
     return supernet, lambda rows: SearchProgress(supernet.alpha, rows, start, 7, 10, prices)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(numbers=st.lists(st.integers(0, 9), min_size=4, max_size=4).filter(any))
 def test_entropy_is_minus_sum_p_log_p_of_each_slot(numbers):
     p = torch.tensor([numbers, [1, 0, 0, 0], [1, 1, 1, 1]], dtype=torch.float64)

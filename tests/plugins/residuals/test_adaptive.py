@@ -30,7 +30,7 @@ def written_out(name, x, a, c, mean, variance, scale, shift):
 
 
 @every_form
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(
     a=st.floats(-2, 2), c=st.floats(-1, 1), size=st.floats(0.05, 20), seed=st.integers(0, 2**16), train=st.booleans()
 )

@@ -1,0 +1,58 @@
+"""The weights of a found network, which say of which network they are.
+
+Shapes don't tell: the same operations at other bit-widths, or with another quantizer, have weights of the same shapes.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from qnas.core.engine.folder import RunFolder
+from qnas.core.errors import InputError
+
+ARCHITECTURE = "architecture.json"
+MODEL = "model.safetensors"
+SPEC = "spec.yaml"
+
+
+def write_weights(folder: RunFolder, weights: Mapping[str, Tensor], quantizer: Mapping[str, Any]) -> None:
+    """Write the weights of the network that architecture.json describes, quantized as ``quantizer`` says in JSON."""
+    folder.write_tensors(MODEL, weights, network=_network(folder, quantizer))
+
+
+def load_weights(network: nn.Module, folder: RunFolder, quantizer: Any) -> None:
+    """Load into ``network`` the weights that a run left for it.
+
+    Args:
+        network: As the folder's architecture.json says.
+        folder: The run's.
+        quantizer: That of the network, as JSON.
+
+    Raises:
+        InputError: They can't be read, or are of another network.
+    """
+    weights, metadata = folder.read_sealed(MODEL)
+    where = str(folder.path / MODEL)
+    if metadata.get("network", _network(folder, quantizer)) != _network(folder, quantizer):
+        what = f"is of another network than {ARCHITECTURE} and quantizer.train in {SPEC} say"
+        raise InputError(f"{what}: one of these files is damaged or another run's", where)
+    wanted, there = _layout(network.state_dict()), _layout(weights)
+    odd = [name for name in {**wanted, **there} if wanted.get(name) != there.get(name)]
+    if odd:
+        which = f"{odd[0]} and {len(odd) - 1} more" if len(odd) > 1 else odd[0]
+        what = f"is not of the network in {ARCHITECTURE} (or of another version of qnas): they differ in {which}"
+        raise InputError(what, where)
+    network.load_state_dict(weights)
+
+
+def _layout(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {name: (value.shape, value.dtype) for name, value in weights.items()}
+
+
+def _network(folder: RunFolder, quantizer: Any) -> str:
+    """A text that other networks don't share."""
+    text = f"{folder.read_text(ARCHITECTURE)}\n{json.dumps(quantizer, sort_keys=True)}"
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
