@@ -6,26 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from qnas.core.engine.folder import RunFolder
-from qnas.core.errors import InputError, first_line
-from qnas.core.sweep import INDEX
-
-_FORMAT = 1
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    folder: str
-    variant: str | None = None
-    values: dict[str, Any] = {}
-    seed: int | None = None
-
-
-class _Content(BaseModel):
-    points: list[_Entry]
+from qnas.core.sweep.index import read_index
 
 
 @dataclass(frozen=True)
@@ -53,16 +34,7 @@ def sweep_points(sweep: Path) -> dict[Path, Point]:
     Raises:
         InputError: Its sweep.json can't be read, or is of another version.
     """
-    folder = RunFolder(sweep)
-    if not folder.has(INDEX):
-        return {}
-    data, where = folder.read_json(INDEX), str(sweep / INDEX)
-    if data.get("format") != _FORMAT:
-        raise InputError(f"has format {data.get('format')}, not {_FORMAT}: another version of qnas wrote it", where)
-    try:
-        entries = _Content.model_validate(data).points
-    except ValidationError as error:
-        raise InputError(f"is damaged: {first_line(error)}", where) from error
+    entries = read_index(sweep)
     varied = tuple(dict.fromkeys(path for entry in entries for path in entry.values))
     points = [Point(sweep, sweep / entry.folder, entry.variant, entry.values, varied) for entry in entries]
     return {point.folder.resolve(): point for point in points}

@@ -1,16 +1,65 @@
 """sweep.json: which points a sweep's folder has, for whoever groups them."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from qnas.core.engine import RunFolder
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, first_line
 from qnas.core.sweep.plan import Point
 
 INDEX = "sweep.json"
 _FORMAT = 1
+
+
+def _inside(folder: str) -> str:
+    """A path that leads nowhere but into the folder that it begins in."""
+    path = PurePath(folder)
+    if not folder.isprintable() or not path.parts or ".." in path.parts or path.anchor:
+        raise ValueError("must be a folder in that of the sweep")
+    return folder
+
+
+class Entry(BaseModel):
+    """A point as sweep.json lists it.
+
+    Attributes:
+        folder: The run's folder, relative to the sweep's.
+        variant: The variant of the spec that it belongs to, if the sweep has any.
+        values: What is varied: path of a field to its value.
+        seed: Its seed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: Annotated[str, AfterValidator(_inside)]
+    variant: str | None = None
+    values: dict[str, Any] = {}
+    seed: int | None = None
+
+
+class _Content(BaseModel):
+    points: list[Entry]
+
+
+def read_index(folder: Path) -> list[Entry]:
+    """What the sweep.json of a folder lists; nothing where there is none.
+
+    Raises:
+        InputError: It is damaged or of another version.
+    """
+    kept = RunFolder(folder)
+    if not kept.has(INDEX):
+        return []
+    data, where = kept.read_json(INDEX), str(folder / INDEX)
+    if data.get("format") != _FORMAT:
+        raise InputError(f"has format {data.get('format')}, not {_FORMAT}: another version of qnas wrote it", where)
+    try:
+        return _Content.model_validate(data).points
+    except ValidationError as error:
+        raise InputError(f"is damaged: {first_line(error)}", where) from error
 
 
 def write_index(folder: Path, points: Sequence[Point]) -> None:
@@ -20,25 +69,10 @@ def write_index(folder: Path, points: Sequence[Point]) -> None:
         InputError: The sweep.json that is there is damaged or of another version.
     """
     now = {point.folder: _entry(point) for point in points}
-    earlier = [
-        entry for entry in _earlier(folder) if entry["folder"] not in now and (folder / entry["folder"]).exists()
-    ]
-    RunFolder(folder).write_json(INDEX, {"format": _FORMAT, "points": [*earlier, *now.values()]})
+    earlier = [e for e in read_index(folder) if e.folder not in now and (folder / e.folder).exists()]
+    listed = [entry.model_dump() for entry in (*earlier, *now.values())]
+    RunFolder(folder).write_json(INDEX, {"format": _FORMAT, "points": listed})
 
 
-def _entry(point: Point) -> dict[str, Any]:
-    return {"folder": point.folder, "variant": point.variant, "values": point.values, "seed": point.spec.seed}
-
-
-def _earlier(folder: Path) -> list[dict[str, Any]]:
-    if not (folder / INDEX).exists():
-        return []
-    index = RunFolder(folder).read_json(INDEX)
-    if index.get("format") != _FORMAT:
-        raise InputError(f"has the format {json.dumps(index.get('format'))}, not {_FORMAT}", str(folder / INDEX))
-    points = index.get("points")
-    if not isinstance(points, list) or not all(
-        isinstance(p, dict) and isinstance(p.get("folder"), str) for p in points
-    ):
-        raise InputError("is damaged: it lists no points", str(folder / INDEX))
-    return points
+def _entry(point: Point) -> Entry:
+    return Entry(folder=point.folder, variant=point.variant, values=dict(point.values), seed=point.spec.seed)
