@@ -60,10 +60,12 @@ def test_gradients_pass_inside_the_grid_only(name, case):
     step, q_min, q_max, offset = quantizer.grid()
     v = (tensor.detach() - offset) / step
     inside = (v >= q_min) & (v <= q_max)
+    beyond = (q_max - q_min) * 1e-6  # what rounding puts there is at the end
+    outside = (v < q_min - beyond) | (v > q_max + beyond)
     if not torch.equal(quantizer.normalise(tensor), tensor):  # to the range of the grid: nothing is outside
         assert (tensor.grad >= 0).all() and tensor.grad.any()
     else:
-        assert (tensor.grad[~inside] == 0).all()
+        assert (tensor.grad[outside] == 0).all()
         # Those that weigh gradients by the rounding error, such as EWGS, pass a little more or less.
         torch.testing.assert_close(tensor.grad[inside], torch.ones_like(v[inside]), rtol=0, atol=1e-3)
 
