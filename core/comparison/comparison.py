@@ -111,6 +111,7 @@ def _group(names: Names, runs: Sequence[FinishedRun], test: str, costs: Sequence
         psnr=Figure.of(psnr),
         ssim=Figure.of(run.figure("test", test, "ssim_y") for run in runs),
         gain=Figure.of(None if ours is None or theirs is None else ours - theirs for ours, theirs in pairs),
+        points=[(at, of) for at, of in zip(costs, psnr, strict=True) if at is not None and of is not None],
     )
 
 

@@ -19,6 +19,7 @@ class Group:
         psnr: PSNR on Y in dB, on the test set of the comparison.
         ssim: SSIM on Y, on the same.
         gain: PSNR on Y above bicubic's, in dB.
+        points: Cost and PSNR of each run.
         on_front: Whether no other group is as good for less, or better for as little.
     """
 
@@ -28,6 +29,7 @@ class Group:
     psnr: Figure
     ssim: Figure
     gain: Figure
+    points: Sequence[tuple[float, float]]
     on_front: bool = False
 
     @property

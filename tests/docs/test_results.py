@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,8 @@ def verdicts(page: str) -> list[str]:
 def whole(folder: Path, **gains: float) -> Experiment:
     """All variants, with the claims held unless ``gains`` say otherwise."""
     experiment = Experiment(folder)
-    gain = dict.fromkeys(ROLES, 0.0) | {"searched": 0.2, "rfdn-searched": 0.2} | gains
+    without_adq = dict.fromkeys(("uniform-plain", "uniform-batch-norm"), -0.2)
+    gain = dict.fromkeys(ROLES, 0.0) | {"searched": 0.2, "rfdn-searched": 0.2} | without_adq | gains
     for name in ROLES:
         changes: dict = {"search": OPEN if name == "no-entropy" else DECIDED}
         if name == "direct":
@@ -132,9 +134,9 @@ def test_the_page_says_how_the_runs_were_made_and_where_on_no_machine(tmp_path: 
     for fact in ("cpu (x86_64, 2 threads)", "seeds: 0, 1", "folder (path train)", "steps 800, batch 16", "x4"):
         assert fact in text
     assert "Set5 (5 images), Set14 (14 images)" in text
-    # 10 variants of 4 runs each; 100 s or 150 s of search, half of them a second more, and 201 s.
-    seconds = 40 * 201 + 36 * 100 + 4 * 150 + 20 * 1 + 365
-    assert f"runs: 41, which took {seconds // 3600} h {round(seconds / 60) % 60} min together" in text
+    # 12 variants of 4 runs each; 100 s or 150 s of search, half of them a second more, and 201 s.
+    seconds = 48 * 201 + 44 * 100 + 4 * 150 + 24 * 1 + 365
+    assert f"runs: 49, which took {seconds // 3600} h {seconds // 60 % 60} min together" in text
     assert "searched/weight=5/seed-0: the sweep has not begun it" in text
     assert "searched/weight=6/seed-0: result.json has no PSNR on 'Set14'" in text
 
@@ -153,6 +155,15 @@ def test_the_page_and_its_plots_fit_together(tmp_path: Path) -> None:
     ]
     assert set(re.findall(r"\]\(#(.*?)\)", page)) <= set(anchors)
     assert not [anchor for anchor in anchors if "--" in anchor]  # which MkDocs would write with one
+
+
+def test_adq_must_be_better_in_the_fixed_network_and_in_the_search(tmp_path: Path) -> None:
+    _, page = whole(tmp_path / "sweep", **{"uniform-plain": 0.1}).write(tmp_path)
+    assert verdicts(page)[3] == "did not hold"
+    _, section = page.split("\n## 4. ", 1)
+    for part in ("**did not hold**: -0.100 dB beside uniform-plain", "**held**: +0.200 dB beside uniform-batch-norm"):
+        assert part in section
+    assert "**held**: +0.200 dB beside no-adq" in section
 
 
 def test_times_of_different_machines_are_not_compared(tmp_path: Path) -> None:
@@ -224,7 +235,18 @@ def test_how_searches_ended(tmp_path: Path, groups_of) -> None:
 
 
 def group(cost: float, psnr: float, spread: float | None = None) -> Group:
-    return Group(Names("", ""), [], Figure(cost, None, 1), Figure(psnr, spread, 1), Figure.of([]), Figure.of([]))
+    none = Figure.of([])
+    return Group(Names("", ""), [], Figure(cost, None, 1), Figure(psnr, spread, 1), none, none, [(cost, psnr)])
+
+
+def test_what_another_seed_costs_more_is_no_spread() -> None:
+    """Runs of one spec that lie on the baseline's own front, lifted by 0.1 and 0.3, are 0.2 better, not scattered."""
+    baseline = [group(1, 27, 0.0), group(4, 28, 0.0)]
+    found = replace(group(2, 27.7), points=[(1, 27.1), (4, 28.3)])
+    (one,) = advantages([found], baseline)
+    assert one.gain == pytest.approx(0.2)
+    assert one.spread == pytest.approx(0.2 / 2**0.5)
+    assert one.baseline == pytest.approx(27.5)
 
 
 @given(CURVES)

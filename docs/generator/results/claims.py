@@ -68,16 +68,14 @@ def _claim(number: int, found: FoundRuns, test: str | None) -> Claim:
 
 def _variants(number: int) -> tuple[str, ...]:
     if number in TRADE_OFFS:
-        ours, baselines, beside = TRADE_OFFS[number]
-        return (ours, *baselines, *beside)
+        return tuple(name for ours, baselines, beside in TRADE_OFFS[number] for name in (ours, *baselines, *beside))
     return (SEARCHED, {2: DIRECT, 3: NO_ENTROPY}[number])
 
 
 def _verdicts(number: int, groups: Variants) -> list[Verdict]:
     if number in TRADE_OFFS:
-        ours, baselines, _ = TRADE_OFFS[number]
-        verdicts = [trade_off.verdict_on(groups[ours], groups[name], name) for name in baselines]
-        return [_naming(verdict, [ours, name], groups) for verdict, name in zip(verdicts, baselines, strict=True)]
+        pairs = [(ours, name) for ours, baselines, _ in TRADE_OFFS[number] for name in baselines]
+        return [_naming(trade_off.verdict_on(groups[o], groups[name], name), (o, name), groups) for o, name in pairs]
     judges: dict[int, Callable[[], list[Verdict]]] = {
         2: lambda: [judge(groups[SEARCHED], groups[DIRECT]) for judge in (stability.speed, stability.stability)],
         3: lambda: [decisions.verdict_on(*(decisions.decisions(groups[name]) for name in (SEARCHED, NO_ENTROPY)))],

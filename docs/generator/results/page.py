@@ -175,8 +175,8 @@ def _figures(comparison: Comparison) -> str:
 
 def _details(claim: Claim) -> list[str]:
     if claim.number in TRADE_OFFS:
-        ours, baselines, beside = TRADE_OFFS[claim.number]
-        return [_advantages(claim, ours, name) for name in (*baselines, *beside)]
+        pairs = [(ours, name) for ours, *others in TRADE_OFFS[claim.number] for names in others for name in names]
+        return [_advantages(claim, *pair) for pair in pairs]
     if claim.number == 2:
         return [_stability(claim)]
     return [_decisions(claim)]

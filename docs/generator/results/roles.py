@@ -16,6 +16,8 @@ ROLES = {
     "random": "random architectures of the same space",
     NO_ENTROPY: "searched without entropy regularization",
     NO_ADQ: "searched with plain residuals instead of ADQ",
+    "uniform-plain": "the fixed architecture at uniform bits, with plain residuals instead of ADQ",
+    "uniform-batch-norm": "the fixed architecture at uniform bits, with Batch Norm in plain residuals instead of ADQ",
     "rfdn-searched": "RFDN space, searched",
     "rfdn-uniform": "RFDN as it is, at uniform bits",
 }
@@ -23,7 +25,7 @@ ROLES = {
 
 
 class TradeOff(NamedTuple):
-    """A claim that one variant has a better PSNR for the same BitOps than others.
+    """What a claim says: that one variant has a better PSNR for the same BitOps than others.
 
     Attributes:
         ours: The variant that should be better.
@@ -37,11 +39,11 @@ class TradeOff(NamedTuple):
 
 
 TRADE_OFFS = {
-    1: TradeOff(SEARCHED, ("uniform", "uniform-edsr", "mixed"), ("random",)),
-    4: TradeOff(SEARCHED, (NO_ADQ,)),
-    5: TradeOff("rfdn-searched", ("rfdn-uniform",)),
+    1: (TradeOff(SEARCHED, ("uniform", "uniform-edsr", "mixed"), ("random",)),),
+    4: (TradeOff("uniform", ("uniform-plain", "uniform-batch-norm")), TradeOff(SEARCHED, (NO_ADQ,))),
+    5: (TradeOff("rfdn-searched", ("rfdn-uniform",)),),
 }
-"""Claim to the variants that decide it, where it is about the trade-off."""
+"""Claim to what decides it, where it is about trade-offs."""
 
 TITLES = {
     1: "Searched networks have a better trade-off than quantized fixed ones",

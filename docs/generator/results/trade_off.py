@@ -6,7 +6,7 @@ from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
 
-from qnas.core.comparison import Group
+from qnas.core.comparison import Figure, Group
 from qnas.core.comparison.front import on_front
 
 from .verdict import NOT_RUN, UNDECIDED, Verdict, both, judged
@@ -14,12 +14,14 @@ from .verdict import NOT_RUN, UNDECIDED, Verdict, both, judged
 TOLERANCE = 0.05
 """What costs may differ by, as a share, to count as equal."""
 RULE = f"""\
-A trade-off is compared point by point. Of each series only its own Pareto front counts. The PSNR of a searched point
-is set against what the baseline's front has at the same BitOps, read off between its points (linear in PSNR over the
-logarithm of BitOps). A point outside of the front's range, by more than {TOLERANCE:.0%}, is compared only where one
-side is better for less: if it is cheaper than the cheapest of the baseline and better, or dearer than the dearest and
-worse. The verdict is that on the mean of the differences; their spread is that of a difference of two runs with other
-seeds, the root of the sum of both variances, averaged over the points."""
+A trade-off is compared point by point, where a point is the runs of one spec over their seeds. Of each series only
+its own Pareto front counts. The PSNR of each run of a point is set against what the baseline's front has at the
+BitOps of that run, as another seed may find a network of another cost; it is read off between the front's points
+(linear in PSNR over the logarithm of BitOps), and level beyond its ends. A point outside of the front's range, by
+more than {TOLERANCE:.0%}, is compared only where one side is better for less: if it is cheaper than the cheapest of
+the baseline and better, or dearer than the dearest and worse. The verdict is that on the mean of the differences.
+Their spread is that of the differences over the seeds of a point and that of the baseline, the root of the sum of
+both variances, averaged over the points."""
 
 
 class Advantage(NamedTuple):
@@ -27,8 +29,8 @@ class Advantage(NamedTuple):
 
     Attributes:
         group: The point.
-        baseline: PSNR of the front at its cost, in dB.
-        gain: By how much the point is better, in dB.
+        baseline: PSNR of the front at its cost, in dB, the mean over its runs.
+        gain: By how much the point is better, in dB, the mean over its runs.
         spread: What seeds may do to that, None if it is not known.
     """
 
@@ -72,13 +74,13 @@ def _front(groups: Sequence[Group]) -> list[Group]:
 
 def _advantage(group: Group, front: Sequence[_Level]) -> Advantage | None:
     cost, psnr = group.position
-    level = _level(front, cost)
-    gain = psnr - level.psnr
+    gains = Figure.of(of - _level(front, at).psnr for at, of in group.points)
+    gain = gains.mean or 0.0
     is_cheaper = cost < front[0].cost * (1 - TOLERANCE)
     is_dearer = cost > front[-1].cost * (1 + TOLERANCE)
     if (is_cheaper and gain <= 0) or (is_dearer and gain >= 0):
         return None
-    return Advantage(group, level.psnr, gain, both(group.psnr.spread, level.spread))
+    return Advantage(group, psnr - gain, gain, both(gains.spread, _level(front, cost).spread))
 
 
 def _level(front: Sequence[_Level], cost: float) -> _Level:
