@@ -172,7 +172,8 @@ def _figures(view: SpaceView, name: str) -> list[str]:
 
 
 def _told_macs(view: SpaceView) -> str:
+    lr_height, lr_width = _hd_size(view.scale)
     if view.hd_macs is None:
-        return ""
-    height, width = (size * view.scale for size in _hd_size(view.scale))
+        return f"; it takes no LR image of {lr_width} x {lr_height}"
+    height, width = lr_height * view.scale, lr_width * view.scale
     return f", {quantity(view.hd_macs, 'MACs')} for an output of {width} x {height}"

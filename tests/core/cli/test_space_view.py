@@ -142,6 +142,19 @@ def test_figures_of_known_networks_are_the_published_ones():
     assert "for an output of 1281 x 720" in shown(registered("imdn", 3))
 
 
+class Narrow(nn.Sequential):
+    """Takes small images only."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        if image.shape[-1] > 256:
+            raise ValueError("too wide")
+        return super().forward(image)
+
+
+def test_a_size_that_a_network_does_not_take_is_told():
+    assert "parameters; it takes no LR image of 640 x 360" in shown(view_of(custom(lambda: Narrow(Slot("body", 3, 3))), 2))
+
+
 def test_colour_is_for_terminals():
     view = registered("quantnas-rfdn", 4)
     plain, coloured = shown(view), shown(view, terminal=True)
