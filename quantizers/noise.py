@@ -10,7 +10,7 @@ copies is one draw:
 import functools
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -69,7 +69,22 @@ class NoiseMixture(Mixture):
         low, high = in_memory_order(tensor.detach()).aminmax()
         # The norm's gradient at zero is zero, where that of a square root of a sum would not be a number.
         sigma = torch.linalg.vector_norm(probabilities * self.steps) * (high - low)
-        return torch.addcmul(tensor, noise_like(tensor, self.distribution), sigma.to(tensor.dtype))
+        noise = noise_like(tensor, self.distribution)
+        return _AddNoise.apply(tensor, noise, sigma.to(tensor.dtype))  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _AddNoise(torch.autograd.Function):
+    """``tensor + sigma noise``; the gradient of sigma takes no product of the size of the tensor."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
+        ctx.save_for_backward(noise)
+        return torch.addcmul(tensor, noise, sigma)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor | None]:
+        (noise,) = ctx.saved_tensors
+        return gradient, None, inner_product(gradient, noise) if ctx.needs_input_grad[2] else None
 
 
 class NoisyTensor(FakeQuantizer):
@@ -93,6 +108,13 @@ def in_memory_order(tensor: Tensor) -> Tensor:
     """A view of ``tensor`` with its dimensions as they lie in memory: reductions over all of it need no copy then."""
     is_nhwc = tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
     return tensor.permute(0, 2, 3, 1) if is_nhwc else tensor
+
+
+def inner_product(a: Tensor, b: Tensor) -> Tensor:
+    """The sum of the products of two tensors of one shape, a scalar."""
+    if a.stride() != b.stride() or a.dtype != torch.float32:
+        return (a * b).sum()
+    return torch.dot(in_memory_order(a).reshape(-1), in_memory_order(b).reshape(-1))
 
 
 def noise_like(tensor: Tensor, distribution: Distribution) -> Tensor:

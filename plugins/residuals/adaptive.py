@@ -1,5 +1,7 @@
 """Residual connections that give back the deviation that Batch Norm takes away: AdaDM and ADQ."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -11,10 +13,27 @@ _START_SLOPE = 1.5
 
 def deviation(features: Tensor) -> Tensor:
     """Standard deviation over (C, H, W), one value per image: (N, 1, 1, 1)."""
-    centred = features.float() - features.float().mean(dim=(1, 2, 3), keepdim=True)
-    norm = torch.linalg.vector_norm(centred, dim=(1, 2, 3), keepdim=True)  # takes a tenth of the time of var
-    result: Tensor = (norm.square() / features[0].numel() + _EPSILON).sqrt()
-    return result.to(features.dtype)
+    result: Tensor = _Deviation.apply(features)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Deviation(torch.autograd.Function):
+    """Its gradient by a value is ``(x - mean) / (n s)``, in fewer passes than those of its parts."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        precision = torch.promote_types(features.dtype, torch.float32)
+        mean = features.mean(dim=(1, 2, 3), keepdim=True, dtype=precision)
+        norm = torch.linalg.vector_norm(features - mean, dim=(1, 2, 3), keepdim=True)  # a tenth of the time of var
+        result: Tensor = (norm.square() / features[0].numel() + _EPSILON).sqrt()
+        ctx.save_for_backward(features, mean, result)
+        return result.to(features.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        features, mean, result = ctx.saved_tensors
+        share = gradient / (result * features[0].numel())
+        return (features - mean).mul_(share).to(features.dtype)
 
 
 class ADQResidual(Residual):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qnas.core.components import Quantizer
 from qnas.quantizers import noise
-from qnas.quantizers.noise import noise_like
+from qnas.quantizers.noise import inner_product, noise_like
 
 DEVIATIONS = {"half-step": 0.5, "rounding-error": 1 / math.sqrt(12)}
 KURTOSIS = {"gaussian": 3.0, "uniform": 1.8}
@@ -108,6 +108,16 @@ def test_gradients_are_those_of_the_draw(numbers, distribution, deviation, seed)
         expected = float((upstream * eps * through_sigma).sum())
         assert float(p.grad[index]) == pytest.approx(expected, rel=1e-5, abs=1e-7)
     assert torch.equal(tensor.grad, upstream)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("layouts", [(torch.channels_last,) * 2, (torch.channels_last, torch.contiguous_format)])
+def test_the_product_of_tensors_is_that_of_numpy_in_any_layout(dtype, layouts):
+    a, b = (torch.randn(2, 3, 5, 4).to(dtype).contiguous(memory_format=layout) for layout in layouts)
+    products = a.double().numpy() * b.double().numpy()
+    rounding = 2.0**-8 if dtype == torch.bfloat16 else 2.0**-23
+    assert inner_product(a, b).dtype == dtype
+    assert float(inner_product(a, b)) == pytest.approx(products.sum(), abs=2 * rounding * np.abs(products).sum())
 
 
 def test_gradients_are_finite_where_all_probabilities_are_zero():

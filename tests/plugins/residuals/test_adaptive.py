@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from qnas.core.components import Residual, freeze_statistics
+from qnas.plugins.residuals.adaptive import deviation
 
 GAINS = {"adq": lambda a, s, c: a * s + c, "adadm": lambda a, s, c: np.exp(a * np.log(s) + c)}
 every_form = pytest.mark.parametrize("name", GAINS)
@@ -56,6 +57,32 @@ def test_output_is_its_equation(name, a, c, size, seed, train):
     np.testing.assert_allclose(
         wrapped(torch.tensor(x)).detach(), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max()
     )
+
+
+@settings(max_examples=25, derandomize=True)
+@given(size=st.floats(0.01, 20), centre=st.floats(-3, 3), seed=st.integers(0, 2**16))
+def test_the_gradient_of_the_deviation_is_that_of_its_differences(size, centre, seed):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(2, 3, 4, 5, dtype=torch.float64, generator=generator) * size + centre
+    assert torch.autograd.gradcheck(deviation, (x.requires_grad_(),), eps=1e-6 * size, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_of_the_deviation_is_that_of_numpy_s(dtype, layout):
+    x = torch.randn(3, 4, 6, 5).add(0.5).to(dtype).contiguous(memory_format=layout).requires_grad_()
+    deviation(x).sum().backward()
+    values = x.detach().double().numpy()
+    mean, std = (f(axis=(1, 2, 3), keepdims=True) for f in (values.mean, values.std))
+    expected = (values - mean) / (std * values[0].size)
+    assert x.grad.dtype == dtype
+    np.testing.assert_allclose(x.grad.float(), expected, rtol=1e-2 if dtype == torch.bfloat16 else 1e-5, atol=1e-6)
+
+
+def test_a_flat_image_has_a_finite_gradient():
+    x = torch.full((2, 3, 4, 4), 0.7, requires_grad=True)
+    deviation(x).sum().backward()
+    assert x.grad.isfinite().all()
 
 
 @every_form
