@@ -33,7 +33,8 @@ class _Deviation(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         features, mean, result = ctx.saved_tensors
         share = gradient / (result * features[0].numel())
-        return (features - mean).mul_(share).to(features.dtype)
+        by_feature: Tensor = (features - mean).mul_(share)
+        return by_feature.to(features.dtype)
 
 
 class ADQResidual(Residual):
