@@ -1,14 +1,19 @@
-"""Kills runs at random moments of every stage, goes on with them, and says how many end as if nothing had happened.
+"""Kills runs at random moments, goes on with them, and says how many end as if nothing had happened.
 
     python benchmarks/crash.py --kills 20 --out crash.json
 
-Each run is a process of its own, killed by SIGKILL (or, one in four, asked to stop by SIGTERM) once and then resumed.
-It ends identical if every file is the same to the byte as that of a run which was never stopped; but the seconds in
-results, the command line in environment.json and the report, which shows the seconds, may differ.
+Each run is a process of its own, ended once by SIGKILL or, one in four, by SIGTERM, which asks it to stop; then it is
+resumed. Six of ten are ended in the loops of the search and of the training, at any step. Half of them write a
+checkpoint after every step, half now and then. A run ends identical if every file is the same to the byte as that of a
+run which was never stopped; but the seconds in results, the command line in environment.json and the report, which
+shows the seconds, may differ.
+
+It also says what a checkpoint costs in the published space.
 """
 
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -19,15 +24,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import checkpoint
 import click
 from rich.console import Console
 from rich.progress import track
 from rounds import Target, out_option, write_json
 
+from qnas.core.engine.stages import STAGES as REAL_STAGES
+from qnas.core.engine.stages import planned_steps
+from qnas.core.spec import load_spec
 from qnas.core.sweep.progress import Progress, read_progress
 from qnas.core.sweep.runner import qnas_run
 
-STAGES = ("data", "search", "derive", "train", "evaluate", "report")
+ORDER = ("data", *REAL_STAGES)
+LOOPS = ("search", "train")
+STAGES = ("search", "train", "data", "search", "train", "derive", "evaluate", "search", "train", "report")
+"""Where runs are ended, in turn."""
 LOADING_SECONDS = 0.2  # of the stage data, about
 STEPS = 80
 SPEC = f"""\
@@ -47,8 +59,16 @@ SEARCHES = {
     f"{{steps: {STEPS}, epochs: 4, batch: 2, relaxation: gumbel, on_divergence: lower-rate}}": "scratch",
     f"{{name: random, samples: 4, steps: {STEPS // 4}, batch: 2}}": "scratch",
 }
+INTERVALS = (0.0, 0.3)  # seconds between two checkpoints of a run that is ended
+SELDOM = 60.0  # of one that is not
 MOST = 0.7  # of a stage, so that one that is a little faster than the reference is still met
+STEP_SECONDS = 0.02  # about
+TRIES = 5
 MAY_DIFFER = {"environment.json", "report.html", "run.log"}
+TELLING = "from qnas.core.sweep import progress; progress._SECONDS = 0; from qnas.core.cli.main import main; main()"
+"""The command ``qnas``, but that it tells of every step."""
+ENDED_BY = {signal.SIGKILL: {-signal.SIGKILL}, signal.SIGTERM: {-signal.SIGTERM, 128 + signal.SIGTERM}}
+"""How a process ends that a signal has ended, not something else."""
 
 
 @dataclass(frozen=True)
@@ -59,35 +79,63 @@ class Reference:
         spec: Its file.
         files: What it leaves, by name.
         seconds: Of its stages.
+        steps: Of its loops.
     """
 
     spec: Path
     files: Mapping[str, bytes]
     seconds: Mapping[str, float]
+    steps: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When and how a run is ended.
+
+    Attributes:
+        stage: In which stage.
+        step: After which of its steps.
+        seconds: How long after that.
+        number: By which signal.
+        every: Seconds between two of the run's checkpoints.
+    """
+
+    stage: str
+    step: int
+    seconds: float
+    number: signal.Signals
+    every: float
 
 
 @dataclass(frozen=True)
 class Kill:
-    """What came of a run that was killed.
+    """What came of a run that was ended.
 
     Attributes:
-        stage: That it was to be killed in.
+        stage: That it was to be ended in.
         sent: The signal.
+        code: How the process ended.
+        checkpoint_every: Seconds between two of its checkpoints.
         at: Stage and step that it had last told.
         resumed: Lines that say where it went on.
+        went_on: Whether it did so from a checkpoint in a loop.
         differing: Files that are not as they should be.
     """
 
     stage: str
     sent: str
+    code: int
+    checkpoint_every: float
     at: str
     resumed: Sequence[str]
+    went_on: bool
     differing: Sequence[str]
 
 
-def command(spec: Path, out: Path, progress: Path, resume: bool) -> list[str]:
-    """A run that writes a checkpoint after every step."""
-    return [*qnas_run(spec, out, progress, resume), "--checkpoint-every", "0"]
+def command(spec: Path, out: Path, progress: Path, resume: bool, every: float) -> list[str]:
+    """A run that tells of every step."""
+    line = qnas_run(spec, out, progress, resume)
+    return [line[0], "-P", "-c", TELLING, *line[line.index("run") :], "--checkpoint-every", f"{every:g}"]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -108,82 +156,130 @@ def reference(folder: Path, search: str, init: str) -> Reference:
     folder.mkdir()
     spec, out = folder / "spec.yaml", folder / "run"
     spec.write_text(SPEC.replace("SEARCH", search).replace("INIT", init))
-    subprocess.run(command(spec, out, folder / "progress", False), check=True, capture_output=True)
+    subprocess.run(command(spec, out, folder / "progress", False, SELDOM), check=True, capture_output=True)
     seconds = json.loads((out / "result.json").read_text())["seconds"]
-    return Reference(spec, files_of(out), {"data": LOADING_SECONDS, **seconds})
+    steps = {stage: planned_steps(load_spec(spec), stage) for stage in LOOPS}
+    return Reference(spec, files_of(out), {"data": LOADING_SECONDS, **seconds}, steps)
 
 
-def kill(one: Reference, folder: Path, stage: str, number: signal.Signals, share: float) -> Kill:
-    """Kill a run after ``share`` of a stage, and go on with it.
+def moment(one: Reference, stage: str, every: float, chance: random.Random) -> Moment:
+    """A random one: of a loop at any step, else at any time of the stage."""
+    number = chance.choice([signal.SIGTERM, *[signal.SIGKILL] * 3])
+    if stage in LOOPS:
+        return Moment(stage, chance.randrange(1, one.steps[stage] - 1), STEP_SECONDS * chance.random(), number, every)
+    return Moment(stage, 0, MOST * chance.random() * one.seconds[stage], number, every)
+
+
+def kill(one: Reference, folder: Path, when: Moment) -> Kill | None:
+    """End a run, and go on with it; None if it had come to its end before the signal.
 
     Args:
         one: What it should end as.
         folder: Where, which does not exist.
-        stage: When.
-        number: How.
-        share: Of the time that the stage took without a stop, in 0..1.
+        when: When and how.
     """
     folder.mkdir()
     out, progress = folder / "run", folder / "progress"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command(one.spec, out, progress, False), **quiet)
-    at = _wait_for(process, progress, stage)
-    time.sleep(share * one.seconds[stage])
+    process = subprocess.Popen(command(one.spec, out, progress, False, when.every), **quiet)
+    at = _wait_for(process, progress, when)
+    time.sleep(when.seconds)
+    process.send_signal(when.number)
+    code = process.wait()
     at = read_progress(progress, at)
-    process.send_signal(number)
-    process.wait()
-    again = command(one.spec, out, progress, out.exists())
+    if code not in ENDED_BY[when.number]:
+        return None
+    again = command(one.spec, out, progress, out.exists(), SELDOM)
     resumed = subprocess.run(again, check=True, capture_output=True, text=True)
     lines = [line for line in resumed.stderr.splitlines() if "goes on" in line or "warning" in line]
     left = files_of(out)
-    differing = sorted(name for name in {*left, *one.files} if left.get(name) != one.files.get(name))
-    return Kill(stage, number.name, f"{at.stage or 'before'} {at.step}", lines, differing)
+    return Kill(
+        when.stage,
+        when.number.name,
+        code,
+        when.every,
+        f"{at.stage or 'before'} {at.step}",
+        lines,
+        went_on=any(re.search(r"goes on after step [1-9]", line) for line in lines),
+        differing=sorted(name for name in {*left, *one.files} if left.get(name) != one.files.get(name)),
+    )
 
 
-def _wait_for(process: "subprocess.Popen[bytes]", progress: Path, stage: str) -> Progress:
-    """How far the run is once the stage has begun."""
+def _wait_for(process: "subprocess.Popen[bytes]", progress: Path, when: Moment) -> Progress:
+    """How far the run is once it is there."""
     at = Progress()
-    while process.poll() is None and at.stage not in STAGES[STAGES.index(stage) :]:
-        time.sleep(0.005)
+    while process.poll() is None and not _is_there(at, when):
+        time.sleep(0.002)
         at = read_progress(progress, at)
     return at
 
 
+def _is_there(at: Progress, when: Moment) -> bool:
+    stage = ORDER.index(at.stage) if at.stage else -1
+    return (stage, at.step) >= (ORDER.index(when.stage), when.step)
+
+
 def kills(many: int, seed: int, folder: Path) -> list[Kill]:
-    """Kill so many runs, of all kinds of search, in all stages alike."""
+    """End so many runs, of all kinds of search."""
     chance, console = random.Random(seed), Console(stderr=True)
     references = [
         reference(folder / f"reference-{i}", search, init)
         for i, (search, init) in enumerate(track(SEARCHES.items(), "references", console=console))
     ]
     return [
-        kill(
+        _met(
             references[i % len(references)],
             folder / f"{i}",
-            STAGES[(i + i // len(STAGES)) % len(STAGES)],  # so that each kind meets each stage
-            chance.choice([signal.SIGTERM, *[signal.SIGKILL] * 3]),
-            MOST * chance.random(),
+            STAGES[i % len(STAGES)],
+            INTERVALS[i // 2 % len(INTERVALS)],  # so that each stage meets each
+            chance,
         )
         for i in track(range(many), "kills", console=console)
     ]
 
 
+def _met(one: Reference, folder: Path, stage: str, every: float, chance: random.Random) -> Kill:
+    """End a run; if it was over before, another.
+
+    Raises:
+        RuntimeError: Each was over before.
+    """
+    for number in range(TRIES):
+        done = kill(one, folder.with_name(f"{folder.name}-{number}"), moment(one, stage, every, chance))
+        if done is not None:
+            return done
+    raise RuntimeError(f"no signal came before the end of the run, of {TRIES} in {stage}")
+
+
+def _told(one: Kill) -> str:
+    verdict = f"differs in {', '.join(one.differing)}" if one.differing else "identical"
+    went_on = "; ".join(one.resumed) or "no loop went on"
+    every = f"checkpoints every {one.checkpoint_every:g} s"
+    return f"{one.sent} in {one.stage} (at {one.at}, ended with {one.code}, {every}): {went_on}: {verdict}"
+
+
 @click.command(help=__doc__.splitlines()[0])
-@click.option("--kills", "many", default=20, show_default=True, help="How many runs to kill.")
+@click.option("--kills", "many", default=20, show_default=True, help="How many runs to end.")
 @click.option("--seed", default=0, show_default=True, help="Decides the moments.")
 @out_option
 def main(many: int, seed: int, out: Path | None) -> None:
     """Kill, resume, compare."""
     with tempfile.TemporaryDirectory() as folder:
         done = kills(many, seed, Path(folder))
+    price = checkpoint.price()
     console = Console(highlight=False, markup=False)
     for one in done:
-        verdict = f"differs in {', '.join(one.differing)}" if one.differing else "identical"
-        went_on = "; ".join(one.resumed) or "no loop went on"
-        console.print(f"{one.sent} in {one.stage} (at {one.at}): {went_on}: {verdict}", soft_wrap=True)
-    differing = sum(bool(one.differing) for one in done)
+        console.print(_told(one), soft_wrap=True)
+    differing, went_on = sum(bool(one.differing) for one in done), sum(one.went_on for one in done)
+    console.print(f"{went_on} of {len(done)} went on from a checkpoint in a loop")
     console.print(f"{len(done) - differing} of {len(done)} ended identical")
-    write_json(out, {"kills": [asdict(one) for one in done]}, [Target("runs that differ", differing, 0)])
+    console.print(
+        f"a checkpoint of the published space: {price.size_bytes / 1e6:.1f} MB, {1e3 * price.seconds:.0f} ms,"
+        f" {price.share:.2%} of the time",
+        soft_wrap=True,
+    )
+    figures = {"kills": [asdict(one) for one in done], "went_on_in_a_loop": went_on, "checkpoint": asdict(price)}
+    write_json(out, figures, [Target("runs that differ", differing, 0)])
     sys.exit(bool(differing))
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
@@ -21,9 +22,10 @@ from qnas.core.cli.show import show
 from qnas.core.cli.sweep import sweep
 from qnas.core.cli.upscale import upscale
 from qnas.core.cli.verbosity import tell_of_warnings
-from qnas.core.errors import InputError, QnasError, is_out_of_memory
+from qnas.core.errors import InputError, QnasError, first_line, is_out_of_memory
 
 INTERRUPTED = 130
+_REPORT = "this is a mistake in qnas or in a plugin: please report it, with the traceback above"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -54,15 +56,22 @@ def invoke(arguments: Sequence[str]) -> int:
         return error.exit_code
     except click.Abort:  # also what click makes of Ctrl-C
         return _say("interrupted (a run goes on with the same command and --resume)", INTERRUPTED)
-    except QnasError as error:
-        return _say(str(error), error.exit_code)
-    except OSError as error:
-        return _say(_told(error), InputError.exit_code)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return _say("out of memory: lower the batch, data.patch or the space's channels", QnasError.exit_code)
+    except Exception as error:
+        return _tell(error)
     return code if isinstance(code, int) else 0
+
+
+def _tell(error: Exception) -> int:
+    """Tell of what ends a command; the exit code."""
+    if isinstance(error, QnasError):
+        return _say(str(error), error.exit_code)
+    if isinstance(error, OSError):
+        return _say(_told(error), InputError.exit_code)
+    if is_out_of_memory(error):
+        return _say("out of memory: lower the batch, data.patch or the space's channels", QnasError.exit_code)
+    # A mistake in qnas or in a plugin. What is to be reported comes first: the last line is what is looked at.
+    say("".join(traceback.format_exception(error)).rstrip())
+    return _say(f"something unexpected happened: {first_line(error)}; {_REPORT}", QnasError.exit_code)
 
 
 def _told(error: OSError) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.options import no_code_option, set_option, spec_argument
+from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
 from qnas.core.cli.say import say
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _INTERRUPTED = 130
 @set_option
 @click.option("--only", metavar="VARIANT", multiple=True, help="Of a sweep file: only this variant. Can be repeated.")
 @no_code_option
+@verbose_option
 def sweep(
     spec: Path,
     vary: tuple[str, ...],
@@ -56,6 +57,7 @@ def sweep(
     All specs are checked before anything runs. A point that fails stops no other. The same command again goes on:
     it skips what is done and tries again what failed.
     """  # noqa: D301 - click wants it
+    from qnas.core.engine.folder import make_folder
     from qnas.core.engine.lock import alone_in
     from qnas.core.spec import Assignment
     from qnas.core.sweep import begin_statuses, plan_points, read_sweep
@@ -67,7 +69,7 @@ def sweep(
     _refuse_other_folder(folder)
     points = plan_points(plan, overrides)
     statuses = begin_statuses(points, folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with alone_in(folder):
         write_index(folder, points)
         return _run(statuses, jobs, folder)
@@ -79,12 +81,15 @@ def _default_folder(spec: Path, plan: "Sweep") -> Path:
 
 
 def _refuse_other_folder(folder: Path) -> None:
+    from qnas.core.engine.ways_out import refuse_ways_out
     from qnas.core.errors import InputError
 
     if (folder / "spec.yaml").exists():
         raise InputError("it holds a run: choose another folder for the sweep with --out", str(folder))
     if folder.exists() and not folder.is_dir():
         raise InputError("it is no folder: choose another with --out", str(folder))
+    if folder.is_dir():
+        refuse_ways_out(folder)
 
 
 def _run(statuses: "Sequence[Status]", jobs: int, folder: Path) -> int:
@@ -97,10 +102,10 @@ def _run(statuses: "Sequence[Status]", jobs: int, folder: Path) -> int:
     try:
         with show_statuses(statuses) as tell:
             run_points(statuses, jobs, tell)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         done = sum(status.state == "done" for status in statuses)
         say(f"interrupted: {done} of {len(statuses)} points are done; the same command goes on")
-        return _INTERRUPTED
+        return getattr(error, "exit_code", _INTERRUPTED)
     console.print(table(statuses))
     return _conclude(statuses, folder, console)
 

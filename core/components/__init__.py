@@ -1,6 +1,7 @@
 """What can be plugged in: one interface a file."""
 
 from qnas.core.components.activation import Activation, is_signed, make_activation
+from qnas.core.components.amount import Amount, Extent, Seed
 from qnas.core.components.bits import FLOAT, FLOAT_BITS, Bits, Widths
 from qnas.core.components.block import Block, Count
 from qnas.core.components.component import Component
@@ -40,6 +41,7 @@ __all__ = [
     "FLOAT",
     "FLOAT_BITS",
     "Activation",
+    "Amount",
     "Bits",
     "Block",
     "Component",
@@ -48,6 +50,7 @@ __all__ = [
     "Cost",
     "Count",
     "Dataset",
+    "Extent",
     "FakeQuantizer",
     "Frozen",
     "FrozenDict",
@@ -68,6 +71,7 @@ __all__ = [
     "Residual",
     "SearchState",
     "Searcher",
+    "Seed",
     "Settings",
     "Size",
     "SlotRule",

@@ -3,8 +3,7 @@
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import PositiveInt
-
+from qnas.core.components.amount import Amount
 from qnas.core.components.component import Component
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ class Searcher(Component):
     leaves_supernet: ClassVar[bool] = False
     """Whether its outcome has a supernet whose weights the found network can start from."""
 
-    batch: PositiveInt = 16
+    batch: Amount = 16
 
     @abstractmethod
     def search(self, task: "SearchTask") -> "SearchOutcome":

@@ -2,17 +2,22 @@
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from qnas.core.engine.folder import RunFolder
+from qnas.core.engine.identity import identity
 from qnas.core.engine.journal import Journal
 from qnas.core.engine.seeds import generator_states, put_generators
 from qnas.core.engine.state import DamagedStateError, Stateful, from_bytes, to_bytes
 from qnas.core.engine.stop import Interrupted, Stop
-from qnas.core.errors import QnasWarning, in_one_line
+from qnas.core.engine.weights import SPEC
+from qnas.core.errors import QnasWarning, first_line, in_one_line
 
 EVERY_SECONDS = 60.0
 _MOST_OVERHEAD = 0.02  # of the time
@@ -67,6 +72,30 @@ class Keeping:
     stop: Stop
 
 
+class _Kept(BaseModel):
+    """What a checkpoint holds.
+
+    Attributes:
+        run: The identity of the run: see :func:`qnas.core.engine.identity.identity`.
+        number: How many were written before it.
+        step: After which it was written.
+        seconds: That the stage had taken.
+        loop: The state of the loop.
+        generators: Those of Python, NumPy and PyTorch.
+        history: How many bytes the stage's history had.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    run: str
+    number: NonNegativeInt
+    step: NonNegativeInt
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    loop: dict[Any, Any]
+    generators: dict[str, Any]
+    history: NonNegativeInt
+
+
 class StageCheckpoints(Checkpoints):
     """The checkpoints of one stage of a run, in two files: the last one, and the one before.
 
@@ -88,7 +117,7 @@ class StageCheckpoints(Checkpoints):
         self._stop = keeping.stop
         self._seconds_before = 0.0
         self._number = 0
-        self._found: Mapping[str, Any] | None = None
+        self._found: _Kept | None = None
         self._began = self._kept = time.monotonic()
         self._cost = 0.0  # seconds that the last one took
 
@@ -101,10 +130,10 @@ class StageCheckpoints(Checkpoints):
         if not whole:
             self._folder.begin_history(self.stage)
             return
-        self._found = max(whole, key=lambda state: int(state["number"]))
-        self._number, self.step = self._found["number"] + 1, self._found["step"]
-        self._seconds_before = self._found["seconds"]
-        self._folder.cut_history(self.stage, self._found["history"])
+        self._found = max(whole, key=lambda kept: kept.number)
+        self._number, self.step = self._found.number + 1, self._found.step
+        self._seconds_before = self._found.seconds
+        self._folder.cut_history(self.stage, self._found.history)
 
     def restore(self, loop: Stateful) -> int:
         """See :meth:`Checkpoints.restore`."""
@@ -114,8 +143,8 @@ class StageCheckpoints(Checkpoints):
         if found is None:
             return 0
         with in_one_line(f"the checkpoint {self.path} is of another version, remove it to begin"):
-            loop.load_state_dict(found["loop"])
-            put_generators(found["generators"])
+            loop.load_state_dict(found.loop)
+            put_generators(found.generators)
         self._journal.resume(self.step)
         return self.step
 
@@ -150,6 +179,7 @@ class StageCheckpoints(Checkpoints):
     def _write(self, step: int, loop: Stateful) -> None:
         began = time.monotonic()
         state = {
+            "run": self._run,
             "number": self._number,
             "step": step,
             "seconds": self.seconds,
@@ -164,8 +194,12 @@ class StageCheckpoints(Checkpoints):
         self._kept = time.monotonic()
         self._cost = self._kept - began
 
-    def _whole(self) -> Iterator[dict[str, Any]]:
-        """What the files hold that are whole."""
+    @cached_property
+    def _run(self) -> str:
+        return identity(self._folder)
+
+    def _whole(self) -> Iterator[_Kept]:
+        """What the files hold that are whole, and of this run."""
         for number in (0, 1):
             path = self._path(number)
             if path.is_file():
@@ -174,11 +208,16 @@ class StageCheckpoints(Checkpoints):
                 except DamagedStateError as error:
                     warnings.warn(f"{path}: {error}; it is not used", QnasWarning, stacklevel=2)
 
-    def _read(self, path: Path) -> dict[str, Any]:
-        state = from_bytes(path.read_bytes())
-        if state["history"] > self._folder.history_size(self.stage):
+    def _read(self, path: Path) -> _Kept:
+        try:
+            kept = _Kept.model_validate(from_bytes(path.read_bytes()))
+        except ValidationError as error:
+            raise DamagedStateError(f"it is no state of a stage: {first_line(error)}") from error
+        if kept.run != self._run:
+            raise DamagedStateError(f"it is of another run than {SPEC} says")
+        if kept.history > self._folder.history_size(self.stage):
             raise DamagedStateError("the stage's history is shorter than it was then")
-        return state
+        return kept
 
     def _name(self, number: int) -> str:
         """Two files take turns: while one is written, the other is as it was."""

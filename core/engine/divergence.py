@@ -1,6 +1,6 @@
 """Divergence: when what is learned is no longer a finite number, and why that may be."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -37,13 +37,14 @@ def refuse_diverged(
     Raises:
         Diverged: It says since when, and what may be the cause.
     """
-    trained = [p.detach() for p in network.parameters() if p.numel()]
-    ends = [*(p.abs().amax() for p in trained), *losses]
+    learned = [*_parameters(network).values(), *_kept(network).values()]
+    ends = [*(tensor.abs().amax() for tensor in learned), *losses]
     if not ends or bool(torch.stack([end.float() for end in ends]).isfinite().all()):
         return
     since = _first(losses)
     if since is None:
-        raise Diverged(f"the weights are no finite numbers after step {step}: {_advice(network, precision)}", step)
+        what = "weights" if _broken(_parameters(network)) else "statistics that the network keeps"
+        raise Diverged(f"the {what} are no finite numbers after step {step}: {_advice(network, precision)}", step)
     value, index = losses[since], step - len(losses) + since + 1
     # A network that broke before shows in the loss first, and only then in the architecture and its penalties.
     penalised = _first(penalties)
@@ -60,11 +61,29 @@ def _first(values: Sequence[Tensor]) -> int | None:
 
 
 def _advice(network: nn.Module, precision: Precision) -> str:
-    names = [name for name, p in network.named_parameters() if not bool(p.isfinite().all())]
+    parameters = _parameters(network)
+    broken = _broken(parameters)
+    # Where all parameters are, nothing tells the first, and statistics break along with what they are taken of.
+    names = broken if len(broken) < len(parameters) else []
+    if not broken:
+        names = _broken(_kept(network))
     advice = "lower the learning rate" + (" or set precision to float32" if precision != "float32" else "")
-    if 0 < len(names) < len(list(network.parameters())):  # where all are, nothing tells the first
-        return f"it began at {_described(names[0], network)}; {advice}"
-    return advice
+    return f"it began at {_described(names[0], network)}; {advice}" if names else advice
+
+
+def _parameters(network: nn.Module) -> dict[str, Tensor]:
+    return {name: p.detach() for name, p in network.named_parameters() if p.numel()}
+
+
+def _kept(network: nn.Module) -> dict[str, Tensor]:
+    """What is no parameter and belongs to the network's state: running statistics, measured scales."""
+    state = network.state_dict()
+    buffers = {name: buffer for name, buffer in network.named_buffers() if name in state}
+    return {name: buffer for name, buffer in buffers.items() if buffer.is_floating_point() and buffer.numel()}
+
+
+def _broken(tensors: Mapping[str, Tensor]) -> list[str]:
+    return [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
 
 
 def _described(name: str, network: nn.Module) -> str:

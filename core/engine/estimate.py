@@ -15,6 +15,7 @@ from qnas.core.spec import Spec
 _ADAM_COPIES = 4  # weights, gradients and two moments
 _ROUNDS = 3
 _FEW = 2
+_SIDE = 128  # of an LR patch that is measured, in pixels
 _PATIENCE = 0.5  # seconds of a step
 
 
@@ -52,24 +53,26 @@ def _measure(
 ) -> tuple[float, int]:
     """Seconds of a step, and the bytes that it holds.
 
-    Where a step takes long, a smaller batch stands for it.
+    Where a step takes long, fewer and smaller patches stand for it: saying what it takes shall not take that.
     """
     place(network, device).train()
-    few = min(batch, _FEW)
-    seconds, held = _step(spec, device, run, few)
-    if seconds * batch / few > _PATIENCE:
-        seconds, held = seconds * batch / few, held * batch // few
+    few, side = min(batch, _FEW), min(spec.data.patch, _SIDE)
+    seconds, held = _step(spec, device, run, few, side)
+    times = batch * spec.data.patch**2 / (few * side**2)
+    if seconds * times > _PATIENCE:
+        seconds, held = seconds * times, round(held * times)
     else:
-        rounds = [_step(spec, device, run, batch) for _ in range(_ROUNDS)]
+        rounds = [_step(spec, device, run, batch, spec.data.patch) for _ in range(_ROUNDS)]
         seconds, held = min(seconds for seconds, _ in rounds), rounds[-1][1]
     parameters = sum(p.numel() * p.element_size() for p in network.parameters())
     return seconds, held + _ADAM_COPIES * parameters
 
 
-def _step(spec: Spec, device: torch.device, run: Callable[[Tensor], Tensor], batch: int) -> tuple[float, int]:
+def _step(
+    spec: Spec, device: torch.device, run: Callable[[Tensor], Tensor], batch: int, side: int
+) -> tuple[float, int]:
     """Seconds of one step forward and backward, and the bytes of what is kept for the way back."""
-    patch = spec.data.patch
-    images = torch.rand(batch, 3, patch, patch, device=device).contiguous(memory_format=torch.channels_last)
+    images = torch.rand(batch, 3, side, side, device=device).contiguous(memory_format=torch.channels_last)
     held: dict[int, int] = {}
 
     def hold(tensor: Tensor) -> Tensor:

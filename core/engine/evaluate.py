@@ -1,5 +1,6 @@
 """Enlarging images with a network, and judging the result."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -14,23 +15,44 @@ from qnas.core.engine.metrics import psnr_y, score
 from qnas.core.engine.patches import to_tensor
 from qnas.core.engine.resample import imresize
 from qnas.core.engine.seamless import seamless
+from qnas.core.errors import QnasError, QnasWarning
 
 Upscale = Callable[[Tensor], Tensor]
 
 
+class NotFiniteError(QnasError):
+    """A network makes something of an image that is no picture: there are numbers in it that are not finite."""
+
+
 @torch.inference_mode()
 def enlarge(upscale: Upscale, lr: Pixels, device: torch.device) -> Pixels:
-    """What a network makes of one image: (H, W, 3) uint8 to (H * scale, W * scale, 3) uint8."""
+    """What a network makes of one image: (H, W, 3) uint8 to (H * scale, W * scale, 3) uint8.
+
+    Raises:
+        NotFiniteError: It would be NaN or infinite somewhere.
+    """
     with seamless(device):
         result = upscale(to_tensor(lr[None], device))[0]
+    if not bool(result.isfinite().all()):
+        height, width = lr.shape[:2]
+        what = f"the network makes numbers that are not finite of an image of {width} x {height}"
+        raise NotFiniteError(f"{what}: what it has learned is broken (a lower learning rate may help)")
     image = result.float().mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
     pixels: Pixels = image.cpu().numpy()
     return pixels
 
 
 def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: torch.device) -> tuple[float, float]:
-    """Mean PSNR on Y in dB and mean absolute error (in 0..1) over whole images, in this order."""
-    enlarged = [(enlarge(upscale, p.lr, device), p.hr) for p in pairs]
+    """Mean PSNR on Y in dB and mean absolute error (in 0..1) over whole images, in this order.
+
+    A network that makes numbers of one which are not finite is the worst there can be, -inf dB and inf, and is told of
+    in a warning: a search that tries many must not end with one of them.
+    """
+    try:
+        enlarged = [(enlarge(upscale, p.lr, device), p.hr) for p in pairs]
+    except NotFiniteError as broken:
+        warnings.warn(f"in a validation {broken}; it counts as the worst there can be", QnasWarning, stacklevel=2)
+        return float("-inf"), float("inf")
     psnr = float(np.mean([psnr_y(ours, hr, scale) for ours, hr in enlarged]))
     error = float(np.mean([np.abs(ours.astype(np.float32) - hr).mean() / 255 for ours, hr in enlarged]))
     return psnr, error

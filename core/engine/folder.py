@@ -1,11 +1,14 @@
 """The run folder: the one place that a run writes to, never half a file at a time."""
 
 import contextlib
+import errno
+import itertools
 import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,13 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from qnas.core.engine.lock import is_alive
 from qnas.core.engine.sealed import is_sealed, metadata_of, refuse_broken, seal
+from qnas.core.engine.ways_out import refuse_ways_out
 from qnas.core.errors import InputError
 
-_ASIDE = r"\..+\.\d+"  # as written_aside names them
+_ASIDE = re.compile(r"\..+\.([0-9]+)")  # as written_aside names them
+_LEFT_SECONDS = 3600.0
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -38,7 +44,7 @@ def written_aside(path: Path) -> Iterator[Path]:
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         yield aside
         with aside.open("r+b") as stream:
             os.fsync(stream.fileno())
@@ -50,6 +56,39 @@ def written_aside(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError):
             error.filename = str(path)
         raise
+
+
+def clear_asides(paths: Iterable[Path], *, only_left: bool = False) -> None:
+    """Remove those of the files that :func:`written_aside` left half written when its process was killed.
+
+    Args:
+        paths: Of any files.
+        only_left: Others may be at work there: leave what was written to in the last hour (by a process of another
+            machine, it may be), or is of a process that lives.
+
+    Raises:
+        OSError: One can't be removed.
+    """
+    for path in paths:
+        found = _ASIDE.fullmatch(path.name)
+        if found and not path.is_dir() and not (only_left and _is_perhaps_written(path, int(found[1]))):
+            path.unlink(missing_ok=True)
+
+
+def _is_perhaps_written(aside: Path, process: int) -> bool:
+    return is_alive(process) or time.time() - aside.lstat().st_mtime < _LEFT_SECONDS
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those that it is in, so that all of them stay after a power cut too.
+
+    Raises:
+        OSError: It can't be made.
+    """
+    made = list(itertools.takewhile(lambda folder: not folder.exists(), (path, *path.parents)))
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in made:
+        sync_folder(folder.parent)  # which has its name
 
 
 @contextlib.contextmanager
@@ -116,23 +155,16 @@ class RunFolder:
             raise InputError("there is no run to resume (no spec.yaml in it)", str(self.path))
 
     def refuse_links(self) -> None:
-        """Refuse a folder in which links lead out of it: what is written there would be written elsewhere.
+        """Refuse a folder in which a link leads out or nowhere, or something is neither file nor folder.
 
         Raises:
             InputError: There is one.
         """
-        home = self.path.resolve()
-        for path in self.path.rglob("*"):
-            if path.is_symlink() and not path.resolve().is_relative_to(home):
-                raise InputError(
-                    "is a link that leads out of the run's folder: put what it leads to in its place", str(path)
-                )
+        refuse_ways_out(self.path)
 
     def clear_asides(self) -> None:
         """Remove what a process that was killed left half written."""
-        for path in self.path.rglob(".*"):
-            if re.fullmatch(_ASIDE, path.name):
-                path.unlink(missing_ok=True)
+        clear_asides(self.path.rglob(".*"))
 
     def has(self, name: str) -> bool:
         """Whether the file is there."""
@@ -162,7 +194,7 @@ class RunFolder:
             InputError: It is not there or no text.
         """
         try:
-            return (self.path / name).read_text(encoding="utf-8")
+            return self._file(name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError("can't be read: the run is incomplete or damaged", str(self.path / name)) from error
 
@@ -182,15 +214,19 @@ class RunFolder:
         """
         return self.read_sealed(name)[0]
 
-    def read_sealed(self, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """Read a safetensors file and its metadata. One that another program wrote need have no checksum.
+    def read_sealed(self, name: str, or_unsealed: bool = False) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Read a safetensors file and its metadata, in which the checksum is ``sha256``.
+
+        Args:
+            name: The file's.
+            or_unsealed: Whether one will do that has no checksum, as other programs write it.
 
         Raises:
             InputError: It is not there or broken.
         """
         try:
-            content = (self.path / name).read_bytes()
-            if is_sealed(content):
+            content = self._file(name).read_bytes()
+            if is_sealed(content) or not or_unsealed:
                 refuse_broken(content)
             return safetensors.torch.load(content), metadata_of(content)
         except (OSError, ValueError, safetensors.SafetensorError, LookupError) as error:
@@ -231,6 +267,13 @@ class RunFolder:
         if self.has(f"{stage}/history.jsonl"):
             for line in self.read_text(f"{stage}/history.jsonl").splitlines():
                 yield self._parse(line, f"{stage}/history.jsonl")
+
+    def _file(self, name: str) -> Path:
+        """Where a file is that has an end: one could wait for ever for that of a pipe."""
+        path = self.path / name
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is no plain file")
+        return path
 
     def _parse(self, text: str, name: str) -> dict[str, Any]:
         try:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import torch
 from pydantic import ValidationError
@@ -60,8 +60,8 @@ def load_found(path: Path, device: torch.device) -> Found:
     architecture = Architecture.from_json(folder.read_text(ARCHITECTURE), where)
     with guard(architecture.space):
         network = architecture.build(_quantizer(spec, str(path / SPEC)))
-    load_weights(network, folder, spec["quantizer"]["train"])
-    return Found(folder, architecture, network.to(device).eval(), _degradation(spec))
+    load_weights(network, folder, spec["quantizer"]["train"], of_any_program=True)
+    return Found(folder, architecture, network.to(device).eval(), _degradation(spec, str(path / SPEC)))
 
 
 def _quantizer(spec: Any, where: str) -> Quantizer:
@@ -75,10 +75,14 @@ def _quantizer(spec: Any, where: str) -> Quantizer:
         raise InputError(f"{field}: {first['msg']}", where) from error
 
 
-def _degradation(spec: Any) -> Degradation:
+def _degradation(spec: Any, where: str) -> Degradation:
     """As the spec says; runs from before it could be chosen say nothing, and had Pillow's."""
     try:
         said = spec["data"]["degradation"]
     except (TypeError, KeyError):
-        said = "pillow"
-    return "matlab" if said == "matlab" else "pillow"
+        said = None
+    if said is None:
+        return "pillow"
+    if said not in get_args(Degradation):
+        raise InputError(f"data.degradation: must be {' or '.join(get_args(Degradation))}, is {said!r}", where)
+    return cast("Degradation", said)

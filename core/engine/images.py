@@ -1,5 +1,6 @@
 """Images in both resolutions, decoded or generated once and kept in a pack."""
 
+import contextlib
 import hashlib
 import os
 import warnings
@@ -14,12 +15,14 @@ import platformdirs
 from PIL import Image
 
 from qnas.core.components import Dataset, Pixels, SourceImage
+from qnas.core.engine.folder import clear_asides
 from qnas.core.engine.pack import HR, VERSION, Pack, new_pack
 from qnas.core.engine.resample import imresize
 from qnas.core.errors import InputError, QnasWarning
 from qnas.core.spec.spec import Degradation
 
 OnImage = Callable[[int, int], None]
+_CACHED = "images-{}.h5"
 
 
 @dataclass(eq=False)
@@ -59,11 +62,13 @@ def load_images(
     stored = dataset.stored_in()
     if stored is not None:
         return _packed(Pack(stored), scale)
-    path = _cache_file(dataset, scale, degradation)
+    path = cache_file(dataset, scale, degradation)
     try:
         return _read_cache(path, scale)
     except InputError:
         pass  # not there, or damaged: made anew
+    with contextlib.suppress(OSError):  # what can't be removed is in nobody's way
+        clear_asides(path.parent.glob(f".{_CACHED.format('*')}.*"), only_left=True)
     try:
         with new_pack(path, (scale,), degradation) as cache:
             for image in _made(dataset, scale, degradation, report):
@@ -77,10 +82,11 @@ def load_images(
     return list(_made(dataset, scale, degradation, report))
 
 
-def _cache_file(dataset: Dataset, scale: int, degradation: Degradation) -> Path:
+def cache_file(dataset: Dataset, scale: int, degradation: Degradation) -> Path:
+    """Where the pack of a set's images is cached."""
     kind = f"{type(dataset).__module__}:{type(dataset).__qualname__}"
     key = "\n".join([str(VERSION), kind, str(scale), degradation, dataset.fingerprint()])
-    return cache_folder() / f"images-{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:32]}.h5"
+    return cache_folder() / _CACHED.format(hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32])
 
 
 def _read_cache(path: Path, scale: int) -> list[ImagePair]:

@@ -61,16 +61,23 @@ class Holder(NamedTuple):
     @property
     def is_alive(self) -> bool:
         """Whether a process of this machine has its id."""
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:  # it is somebody else's
-            return True
-        return True
+        return is_alive(self.process)
 
     def __str__(self) -> str:
         return f"process {self.process} on {self.host}, since {self.since}"
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of this machine has that id. On Windows, where asking could end it, each is believed to."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is somebody else's
+        return True
+    return True
 
 
 @contextlib.contextmanager
@@ -78,7 +85,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Keep other processes out of ``folder``, which exists.
 
     Raises:
-        InputError: Another is at work in it; it says which.
+        InputError: Another is at work in it; it says which. Or the file of the lock is a link.
         OSError: The folder can't be written to.
     """
     if sys.platform == "win32":
@@ -98,7 +105,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 def _locked(path: Path) -> int:
     """A handle of the file, with the lock."""
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = _opened(path)
         try:
             _lock(handle, path)
             if _is_at(handle, path):
@@ -107,6 +114,16 @@ def _locked(path: Path) -> int:
             os.close(handle)
             raise
         os.close(handle)  # whoever had the lock removed the file in between
+
+
+def _opened(path: Path) -> int:
+    """A handle of the file itself: whoever put a link in its place must not have another file written to."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    except OSError as error:
+        if path.is_symlink():
+            raise InputError("is a link, and must be a file or nothing: remove it", str(path)) from error
+        raise
 
 
 def _lock(handle: int, path: Path) -> None:

@@ -142,7 +142,8 @@ class Loop(ABC):
     def load_state_dict(self, state: State) -> None:
         """Go on from such a state."""
         self._load(state)
-        self._good = state["good"]
+        # Of a run that went back so far and is to stop from now on, it would be gone back to, and never renewed.
+        self._good = state["good"] if self.on_divergence == "lower-rate" else None
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qnas.core.components import ImageSource, SourceImage
-from qnas.core.engine.folder import sync_folder
+from qnas.core.engine.folder import clear_asides, sync_folder
 from qnas.core.engine.images import pair
 from qnas.core.engine.pack import HR, VERSION, Pack, new_pack
 from qnas.core.engine.threads import in_threads
@@ -55,8 +55,7 @@ class Packing:
         Raises:
             OSError: They can't be written.
         """
-        for left_over in self.parts.glob(".*.[0-9]*"):  # of another try that was ended while it wrote
-            left_over.unlink()
+        clear_asides(self.parts.glob(".*"))  # of another try that was ended while it wrote
         problems = in_threads(self._decode, self.sources, jobs, report)
         return {source.name: said for source, said in zip(self.sources, problems, strict=True) if said}
 

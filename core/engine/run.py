@@ -8,7 +8,7 @@ from typing import Any
 
 from qnas.core.engine.checkpoint import EVERY_SECONDS, Keeping, StageCheckpoints
 from qnas.core.engine.device import choose_device
-from qnas.core.engine.environment import environment
+from qnas.core.engine.environment import ENVIRONMENT, IMAGES, environment, image_digests, warn_of_changes
 from qnas.core.engine.failure import told_with_a_way_out
 from qnas.core.engine.folder import RunFolder, sync_folder
 from qnas.core.engine.journal import Journal
@@ -59,7 +59,7 @@ def run_spec(
         folder.refuse_existing()
         run = _load(spec, folder, keeping)
         facts = environment(spec.seed, run.device, command)
-        _make(folder, spec, facts)
+        _make(folder, spec, {ENVIRONMENT: facts, IMAGES: image_digests(spec.data, spec.scale)})
         with alone_in(folder.path):
             log.begin()
             tell_environment(facts)
@@ -70,13 +70,15 @@ def _go_on(
     spec: Spec, folder: RunFolder, keeping: Keeping, until: str, command: Sequence[str], log: RunLog
 ) -> dict[str, Any]:
     folder.refuse_missing()
+    folder.refuse_links()
     with alone_in(folder.path):
-        folder.refuse_links()
         folder.clear_asides()
         refuse_other_spec(spec, folder)
         log.begin()
         run = _load(spec, folder, keeping)
-        tell_environment(environment(spec.seed, run.device, command))
+        facts = environment(spec.seed, run.device, command)
+        tell_environment(facts)
+        warn_of_changes(folder, facts, image_digests(spec.data, spec.scale))
         folder.write_text("spec.yaml", dump_spec(spec))  # what may differ is that of now
         return _do_stages(run, until)
 
@@ -103,6 +105,7 @@ def _do_stages(run: Run, until: str) -> dict[str, Any]:
         journal = Journal(run.folder, name)
         checkpoints = StageCheckpoints(journal, run.keeping)
         if not run.folder.has(f"{name}/result.json"):
+            run.keeping.stop.leave(f"stopped before the {name} stage; what came before is kept")
             _do_stage(run, journal, checkpoints)
         checkpoints.remove()
     return summarize(run.folder)
@@ -138,11 +141,12 @@ def summarize(folder: RunFolder) -> dict[str, Any]:
     return summary
 
 
-def _make(folder: RunFolder, spec: Spec, facts: Mapping[str, Any]) -> None:
+def _make(folder: RunFolder, spec: Spec, records: Mapping[str, Mapping[str, Any]]) -> None:
     """Make the folder with its first files, or nothing: a folder that is there has a run that can be resumed."""
     aside = RunFolder(folder.path.with_name(f".{folder.path.name}.{os.getpid()}"))
     try:
-        aside.write_json("environment.json", facts)
+        for name, record in records.items():
+            aside.write_json(name, record)
         aside.write_text("spec.yaml", dump_spec(spec))
         folder.refuse_existing()  # meanwhile, another may have made it
         aside.path.rename(folder.path)

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from qnas.core.engine.folder import RunFolder
 from qnas.core.errors import QnasError, QnasWarning, UnexpectedError, first_line, is_out_of_memory, place_of
 from qnas.core.registry import hookimpl, listening
+from qnas.core.visible import visible
 
 FILE = "run.log"
 _LOGGER = logging.getLogger("qnas")
@@ -78,8 +79,8 @@ class _Indented(logging.Formatter):
         return time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(record.created))
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text."""
-        return super().format(record).replace("\n", "\n  ")
+        """The record as text that moves no cursor of who reads it."""
+        return visible(super().format(record)).replace("\n", "\n  ")
 
 
 class _Stages:

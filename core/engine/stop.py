@@ -29,15 +29,19 @@ class Interrupted(KeyboardInterrupt):
 class Stop:
     """Whether the run has been asked to stop.
 
+    Ctrl-C twice ends it at once. No other signal hurries one that came before: a sweep that is stopped sends its points
+    SIGTERM, after the SIGINT that they may have from the terminal.
+
     Attributes:
-        signal: That by which it was asked, or None.
-        is_heeded: Whether somebody looks at ``signal`` after each step. Where nobody does, one that asks ends the run
-            at once, as one that asks twice does.
+        signal: That by which it was asked first, or None.
+        is_heeded: Whether somebody looks at ``signal`` after each step. Where nobody does, the first that asks ends the
+            run at once.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self.is_heeded = False
+        self._by_hand = 0
 
     def ask(self, number: int, _: object = None) -> None:
         """Ask the run to stop; a handler of signals.
@@ -45,12 +49,31 @@ class Stop:
         Raises:
             Interrupted: At once.
         """
-        if self.signal is not None or not self.is_heeded:
+        is_first, is_by_hand = self.signal is None, number == signal.SIGINT
+        self.signal = number if self.signal is None else self.signal
+        self._by_hand += is_by_hand
+        if self._by_hand > 1 or (is_first and not self.is_heeded):
             raise Interrupted(number)
-        self.signal = number
-        # Printing could come in the middle of what is being printed.
-        with contextlib.suppress(OSError):
-            os.write(_STDERR, b"\nstopping after this step; once more leaves at once\n")
+        if is_first or is_by_hand:
+            _tell("stopping after this step" + "; once more leaves at once" * is_by_hand)
+
+    def leave(self, kept: str = "") -> None:
+        """Leave where the run has been asked to.
+
+        Args:
+            kept: What is kept of it.
+
+        Raises:
+            Interrupted: It has.
+        """
+        if self.signal is not None:
+            raise Interrupted(self.signal, kept)
+
+
+def _tell(message: str) -> None:
+    # Printing could come in the middle of what is being printed.
+    with contextlib.suppress(OSError):
+        os.write(_STDERR, f"\n{message}\n".encode())
 
 
 @contextlib.contextmanager

@@ -5,40 +5,47 @@ Shapes don't tell: the same operations at other bit-widths, or with another quan
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from qnas.core.engine.folder import RunFolder
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, QnasWarning
 
 ARCHITECTURE = "architecture.json"
 MODEL = "model.safetensors"
 SPEC = "spec.yaml"
+_NETWORK = "network"
+_CHECKSUM = "sha256"
 
 
 def write_weights(folder: RunFolder, weights: Mapping[str, Tensor], quantizer: Mapping[str, Any]) -> None:
     """Write the weights of the network that architecture.json describes, quantized as ``quantizer`` says in JSON."""
-    folder.write_tensors(MODEL, weights, network=_network(folder, quantizer))
+    folder.write_tensors(MODEL, weights, **{_NETWORK: _network(folder, quantizer)})
 
 
-def load_weights(network: nn.Module, folder: RunFolder, quantizer: Any) -> None:
+def load_weights(network: nn.Module, folder: RunFolder, quantizer: Any, *, of_any_program: bool = False) -> None:
     """Load into ``network`` the weights that a run left for it.
 
     Args:
         network: As the folder's architecture.json says.
         folder: The run's.
         quantizer: That of the network, as JSON.
+        of_any_program: Whether weights will do that don't say of which network they are, or have no checksum, which
+            is told in a warning. Those that :func:`write_weights` wrote have both.
 
     Raises:
         InputError: They can't be read, or are of another network.
     """
-    weights, metadata = folder.read_sealed(MODEL)
+    weights, metadata = folder.read_sealed(MODEL, or_unsealed=of_any_program)
     where = str(folder.path / MODEL)
-    if metadata.get("network", _network(folder, quantizer)) != _network(folder, quantizer):
-        what = f"is of another network than {ARCHITECTURE} and quantizer.train in {SPEC} say"
-        raise InputError(f"{what}: one of these files is damaged or another run's", where)
+    if not of_any_program or _NETWORK in metadata:
+        _refuse_others(metadata, _network(folder, quantizer), where)
+    elif _CHECKSUM not in metadata:
+        what = f"{where}: has no checksum, as another program wrote it: damage to it can't be seen"
+        warnings.warn(what, QnasWarning, stacklevel=2)
     wanted, there = _layout(network.state_dict()), _layout(weights)
     odd = [name for name in {**wanted, **there} if wanted.get(name) != there.get(name)]
     if odd:
@@ -46,6 +53,15 @@ def load_weights(network: nn.Module, folder: RunFolder, quantizer: Any) -> None:
         what = f"is not of the network in {ARCHITECTURE} (or of another version of qnas): they differ in {which}"
         raise InputError(what, where)
     network.load_state_dict(weights)
+
+
+def _refuse_others(metadata: Mapping[str, str], network: str, where: str) -> None:
+    """Refuse weights that :func:`write_weights` did not write for this network, as it wrote them."""
+    if metadata.get(_NETWORK) != network:
+        what = f"is of another network than {ARCHITECTURE} and quantizer.train in {SPEC} say"
+        raise InputError(f"{what}: one of these files is damaged or another run's", where)
+    if _CHECKSUM not in metadata:
+        raise InputError("is damaged: it had a checksum, which is gone", where)
 
 
 def _layout(weights: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from qnas.core.spec.yaml_nodes import Key, Loader, Reader, Where
 from qnas.core.visible import one_line
 
 LONGEST_BYTES = 2**20
-"""How much there may be in a file."""
+"""How much there may be in a file, and how many characters in a text."""
 
 
 class Assignment(NamedTuple):
@@ -168,8 +168,10 @@ def parse(text: str, source: str) -> Document:
     """Read YAML from a text that came from ``source``.
 
     Raises:
-        InputError: It is no YAML, has a key twice, or goes beyond plain mappings, lists and scalars.
+        InputError: It is absurdly long, is no YAML, has a key twice, or goes beyond plain mappings, lists and scalars.
     """
+    if len(text) > LONGEST_BYTES:
+        raise InputError(f"this is no spec: it has more than {LONGEST_BYTES >> 20} MiB", f"{source}:1:1")
     try:
         loader = Loader(text)
         node = loader.get_single_node()

@@ -16,13 +16,16 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from qnas.core.components import (
+    Amount,
     Dataset,
+    Extent,
     Frozen,
     FrozenDict,
     Quantizer,
     Regularizer,
     Report,
     Searcher,
+    Seed,
     Settings,
     Space,
     invalid,
@@ -82,8 +85,8 @@ class Data(Settings):
 
     train: Dataset = "dead-leaves"  # type: ignore[assignment]
     test: Annotated[dict[str, Dataset], Field(min_length=1), AfterValidator(FrozenDict)] = {"photos": "photos"}  # type: ignore[dict-item]
-    validation: PositiveInt = 8
-    patch: Annotated[int, Field(ge=8)] = 24
+    validation: Amount = 8
+    patch: Annotated[Extent, Field(ge=8)] = 24
     augment: bool = True
     degradation: Degradation = "matlab"
 
@@ -102,11 +105,11 @@ class Training(Settings):
             halve the learning rate (``lower-rate``), 5 times at most.
     """
 
-    steps: PositiveInt = 3000
-    batch: PositiveInt = 16
+    steps: Amount = 3000
+    batch: Amount = 16
     learning_rate: PositiveFloat = 1e-3
     init: Literal["scratch", "supernet"] = "scratch"
-    validations: PositiveInt = 10
+    validations: Amount = 10
     clip: PositiveFloat = 5.0
     on_divergence: OnDivergence = "stop"
 
@@ -130,7 +133,7 @@ class Spec(Settings):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Seed = 0
     scale: PositiveInt = 2
     device: Device = "auto"
     precision: Precision = "float32"

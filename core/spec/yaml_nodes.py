@@ -21,6 +21,8 @@ DEEPEST = 40
 """How deep values may stand inside of each other."""
 MOST = 100_000
 """How many values there may be once each alias is a copy: a few hundred bytes of aliases can stand for any number."""
+LARGEST = 2**64
+"""All whole numbers are smaller, as those of any file format and of PyTorch."""
 _LONGEST = 60
 
 
@@ -81,8 +83,8 @@ class Reader:
         """The data of ``node``, which stands at ``path``.
 
         Raises:
-            InputError: A key stands twice, a node contains itself, or has a type that no spec needs; or there is
-                absurdly much.
+            InputError: A key stands twice, a node contains itself, or has a type that no spec needs; or a number is
+                absurdly large, or there is absurdly much.
         """
         if node in self._open:
             raise self._unreadable("it refers to itself", node)
@@ -139,10 +141,13 @@ class Reader:
 
     def _scalar(self, node: yaml.Node) -> Any:
         try:
-            return self._loader.construct_object(node)
+            value = self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError, KeyError, IndexError) as error:
             kind = node.tag.removeprefix(_TAG)
             raise self._unreadable(f"'{_shown(node)}' can't be read as {kind}", node) from error
+        if isinstance(value, int) and abs(value) >= LARGEST:
+            raise InputError(f"a whole number must fit into 64 bits (got {_shown(node)})", self._place(node))
+        return value
 
     def _unreadable(self, why: str, node: yaml.Node) -> InputError:
         return InputError(f"this is no valid YAML: {why}", self._place(node))

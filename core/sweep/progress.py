@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ class Progress(NamedTuple):
 
 
 class ProgressFile:
-    """A listener that keeps a run's progress in a file, and ends the run once the process that started it is gone.
+    """A listener that keeps a run's progress in a file, and stops the run once the process that started it is gone.
 
     Args:
         path: The file.
@@ -52,13 +53,9 @@ class ProgressFile:
 
     @hookimpl
     def qnas_step(self, stage: str, step: int, metrics: Mapping[str, Any]) -> None:
-        """Write it, a few times a second.
-
-        Raises:
-            KeyboardInterrupt: The sweep was killed: its points stop as if the user had stopped them.
-        """
+        """Write it, a few times a second; once the sweep is gone, stop as by the signal that it would have sent."""
         if os.getppid() != self._parent:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGTERM)
         if time.monotonic() - self._written > _SECONDS:
             self._write(Progress(stage, step, metrics.get("of", self._steps)))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qnas.core.engine.folder import write_atomically
+from qnas.core.engine.stop import stop_on_signals
 from qnas.core.errors import InputError
 from qnas.core.registry.trust import OPTION, is_foreign_code_refused
 from qnas.core.spec import dump_spec
@@ -20,7 +21,7 @@ from qnas.core.sweep.progress import read_progress
 from qnas.core.sweep.status import Status
 
 _LOOK_SECONDS = 0.2
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 300.0  # for a step, a validation and a checkpoint; who has less presses Ctrl-C again
 _REASON_BYTES = 4096
 
 Command = Callable[[Path, Path, Path, bool], Sequence[str]]
@@ -46,11 +47,17 @@ def run_points(
         jobs: How many to run at a time.
         tell: Called a few times a second.
         command: The command line that runs a point.
+
+    Raises:
+        KeyboardInterrupt: It was asked to stop, by Ctrl-C or SIGTERM. The points that ran have kept their state, but
+            for those that took too long, or where it was asked by Ctrl-C again.
     """
     waiting = [status for status in statuses if status.state == "waiting"]
     environment = _environment(jobs)
-    with tempfile.TemporaryDirectory(prefix="qnas-sweep-") as folder, _ending() as running:
+    with tempfile.TemporaryDirectory(prefix="qnas-sweep-") as folder, stop_on_signals() as stop, _ending() as running:
+        stop.is_heeded = True
         while waiting or running:
+            stop.leave()
             while waiting and len(running) < jobs:
                 status = waiting.pop(0)
                 progress = Path(folder) / f"{len(waiting)}.json"
@@ -113,7 +120,7 @@ def _start(status: Status, progress: Path, command: Command, environment: dict[s
 
 @contextlib.contextmanager
 def _ending() -> Iterator[list[_Child]]:
-    """A list of children; whatever happens, none of them outlives the context."""
+    """A list of children; whatever happens, none of them outlives the context, and each has time to keep its state."""
     children: list[_Child] = []
     try:
         yield children

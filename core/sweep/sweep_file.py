@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveInt, StringConstraints
+from pydantic import Field, StringConstraints
 
-from qnas.core.components import Settings
+from qnas.core.components import Amount, Settings
 from qnas.core.errors import InputError
 from qnas.core.spec import Assignment
 from qnas.core.spec.document import Document, read_document
@@ -42,7 +42,7 @@ class SweepFile(Settings):
     """
 
     spec: Path | None = None
-    seeds: PositiveInt = 1
+    seeds: Amount = 1
     variants: Annotated[dict[Name, VariantFields], Field(min_length=1)]
 
 

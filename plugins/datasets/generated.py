@@ -1,11 +1,12 @@
 """A data set that is generated: dead leaves."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import numpy as np
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
-from qnas.core.components import Dataset, SourceImage
+from qnas.core.components import Amount, Dataset, Extent, Seed, SourceImage
 from qnas.plugins.datasets.dead_leaves import dead_leaves
 
 
@@ -20,9 +21,9 @@ class DeadLeaves(Dataset):
 
     example = {"amount": 3, "size": 32}
 
-    amount: PositiveInt = 128
-    size: int = Field(default=128, ge=16)
-    seed: NonNegativeInt = 0
+    amount: Amount = 128
+    size: Annotated[Extent, Field(ge=16)] = 128
+    seed: Seed = 0
 
     def images(self, scale: int) -> Iterator[SourceImage]:
         """See :meth:`qnas.Dataset.images`."""

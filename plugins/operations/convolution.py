@@ -3,10 +3,10 @@
 from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
 
-from qnas.core.components import Layers, Operation, SlotShape, keeps_size
+from qnas.core.components import Extent, Layers, Operation, SlotShape, keeps_size
 from qnas.plugins.operations.odd import OddInt
 
-PositivePair = tuple[PositiveInt, PositiveInt]
+PositivePair = tuple[Extent, Extent]
 
 
 def groups_unfit(groups: int, slot: SlotShape) -> str:
@@ -27,7 +27,7 @@ class Convolution(Operation):
 
     kernel: OddInt = 3
     groups: PositiveInt = 1
-    dilation: PositiveInt = 1
+    dilation: Extent = 1
 
     def unfit(self, slot: SlotShape) -> str:
         """Its groups don't divide the slot's channels."""

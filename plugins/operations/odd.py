@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, PositiveInt
+from pydantic import AfterValidator
+
+from qnas.core.components import Extent
 
 
 def _odd(number: int) -> int:
@@ -11,4 +13,4 @@ def _odd(number: int) -> int:
     return number
 
 
-OddInt = Annotated[PositiveInt, AfterValidator(_odd)]
+OddInt = Annotated[Extent, AfterValidator(_odd)]

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 from torch import Tensor, nn
 
-from qnas.core.components import Searcher, invalid
+from qnas.core.components import Amount, Searcher, invalid
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.engine.loop import Loop
@@ -51,8 +51,8 @@ class DifferentiableSearch(Searcher):
 
     example = {"steps": 4, "epochs": 2, "batch": 2}
 
-    steps: PositiveInt = 2000
-    epochs: PositiveInt = 20
+    steps: Amount = 2000
+    epochs: Amount = 20
     warmup: NonNegativeInt = 0
     relaxation: Relaxation = "softmax"
     temperature: PositiveFloat = 1.0

@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 
-from qnas.core.components import Searcher
+from qnas.core.components import Amount, Searcher
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
@@ -33,8 +33,8 @@ class RandomSearch(Searcher):
 
     example = {"samples": 2, "steps": 2, "batch": 2}
 
-    samples: PositiveInt = 10
-    steps: PositiveInt = 200
+    samples: Amount = 10
+    steps: Amount = 200
     learning_rate: PositiveFloat = 1e-3
     clip: PositiveFloat = 5.0
     on_divergence: OnDivergence = "stop"

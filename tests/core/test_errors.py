@@ -5,7 +5,7 @@ import sys
 import pytest
 from pydantic import BaseModel
 
-from qnas.core.errors import InputError, first_line, in_one_line
+from qnas.core.errors import InputError, first_line, in_one_line, is_out_of_memory
 
 
 @pytest.fixture
@@ -40,3 +40,20 @@ def test_of_an_invalid_field_what_is_wrong_is_told():
 @pytest.mark.parametrize(("error", "told"), [(ValueError("a\nb"), "ValueError: a"), (KeyError(), "KeyError")])
 def test_others_are_told_by_their_first_line(error, told):
     assert first_line(error) == told
+
+
+@pytest.mark.parametrize(
+    ("error", "is_meant"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_BAD_PARAM"), False),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+    ],
+)
+def test_that_there_is_no_memory_is_told_from_other_errors(error, is_meant):
+    assert is_out_of_memory(error) == is_meant

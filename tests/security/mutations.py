@@ -1,6 +1,7 @@
 """Valid specs gone wrong: what a typing error, a bad merge, a broken disk or a stranger makes of them."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -53,6 +54,9 @@ space: {name: espcn, bits: [8], operations: [native]}
 data: {train: {name: pack, path: train.h5}}
 """,
 }
+SHIPPED = [path.read_text() for path in sorted((Path(__file__).parents[2] / "specs").rglob("*.yaml"))]
+SHIPPED_SPECS = [text for text in SHIPPED if "variants" not in yaml.safe_load(text)]
+SHIPPED_SWEEPS = [text for text in SHIPPED if "variants" in yaml.safe_load(text)]
 SWEEP = """\
 spec: base.yaml
 seeds: 2

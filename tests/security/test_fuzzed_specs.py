@@ -3,39 +3,48 @@
 ``QNAS_FUZZ=5000`` tries as many.
 """
 
+import contextlib
+import io
 import os
 import re
+import resource
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qnas.core.cli.main import invoke
 from qnas.core.errors import InputError
 from qnas.core.registry import no_foreign_code
 from qnas.core.spec import dump_spec, load_spec
 from qnas.core.sweep import read_sweep
 from qnas.core.visible import one_line
 
-from .mutations import SPECS, SWEEP, files
+from .mutations import NUMBERS, SHIPPED_SPECS, SHIPPED_SWEEPS, SPECS, SWEEP, files
 
 TRIES = int(os.environ.get("QNAS_FUZZ", "0"))
 PATIENCE_SECONDS = 20  # on a busy machine; a spec takes some ten milliseconds
-fuzzed = settings(
-    max_examples=TRIES or 250,
-    derandomize=not TRIES,  # the same each time, so that a run of the tests tells of a change
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
-)
+MEMORY_BYTES = 2**32
+
+
+def fuzzed(tries: int) -> settings:
+    """So many examples, or as many as are asked for."""
+    return settings(
+        max_examples=TRIES or tries,
+        derandomize=not TRIES,  # the same each time, so that a run of the tests tells of a change
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+    )
 
 
 class HangsError(BaseException):
     """No Exception, which what calls the code of others would tell in one line."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def in_time() -> Iterator[None]:
     def give_up(*_: object) -> None:
         raise HangsError
@@ -63,8 +72,8 @@ def read_or_refuse(read: Callable[[Path], object], path: Path, content: bytes) -
         return None
 
 
-@given(content=files(list(SPECS.values())))
-@fuzzed
+@given(content=files(list(SPECS.values())) | files(SHIPPED_SPECS))
+@fuzzed(1200)
 def test_a_mutated_spec_is_read_or_told_of(tmp_path: Path, content: bytes) -> None:
     spec = read_or_refuse(load_spec, tmp_path / "spec.yaml", content)
     if spec is not None:
@@ -74,8 +83,8 @@ def test_a_mutated_spec_is_read_or_told_of(tmp_path: Path, content: bytes) -> No
             assert load_spec(again) == spec  # which is how a run goes on, and how its network is used
 
 
-@given(content=files([SWEEP]))
-@fuzzed
+@given(content=files([SWEEP, *SHIPPED_SWEEPS]))
+@fuzzed(500)
 def test_a_mutated_sweep_file_is_read_or_told_of(tmp_path: Path, content: bytes) -> None:
     read_or_refuse(read_sweep, tmp_path / "sweep.yaml", content)
 
@@ -115,7 +124,7 @@ settings_ = st.tuples(
 
 
 @given(overrides=st.lists(settings_, min_size=1, max_size=3))
-@fuzzed
+@fuzzed(250)
 def test_a_mutated_setting_is_taken_or_told_of_by_its_option(tmp_path: Path, overrides: list[str]) -> None:
     path = tmp_path / "spec.yaml"
     path.write_text(SPECS["basic"])
@@ -126,3 +135,44 @@ def test_a_mutated_setting_is_taken_or_told_of_by_its_option(tmp_path: Path, ove
         for line in str(error).split("\n"):
             assert line.startswith(("--set ", f"{path}:")), line
             assert line == one_line(line), line
+
+
+@contextlib.contextmanager
+def little_memory() -> Iterator[None]:
+    """Let nothing take all memory: a network may have as many channels as its spec says."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY_BYTES, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+SIZES = [
+    *("scale", "space.channels", "data.patch", "data.train.amount", "data.train.size", "data.validation"),
+    *("search.steps", "search.epochs", "search.batch", "train.steps", "train.batch", "train.validations"),
+]
+sizes = st.builds(
+    "{}={}".format,
+    st.sampled_from(SIZES),
+    st.integers(1, 9) | st.integers(0, 9).map(lambda digits: 10**digits) | st.sampled_from(NUMBERS),
+)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
+@given(
+    content=st.one_of([st.just(SPECS["basic"].encode())] * 6 + [files([SPECS["basic"]])]),
+    overrides=st.lists(sizes, min_size=1, max_size=2),
+)
+@fuzzed(40)
+def test_a_mutated_spec_is_checked_or_told_of(tmp_path: Path, content: bytes, overrides: list[str]) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_bytes(content)
+    arguments = ["check", "--no-code", str(path), *(part for one in overrides for part in ("--set", one))]
+    out, err = io.StringIO(), io.StringIO()
+    with in_time(), little_memory(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = invoke(arguments)
+    told = err.getvalue()
+    assert "Traceback" not in told, told
+    assert code in {0, 2} or told.startswith("out of memory: "), told

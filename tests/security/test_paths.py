@@ -1,6 +1,8 @@
 """What a file names can't lead out of the folder that is written to."""
 
 import json
+import os
+import re
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -89,7 +91,10 @@ def test_example_images_stay_in_their_folder_whatever_sets_and_images_are_called
     assert {file.parent for file in files} == {tmp_path / "run/examples"}
 
 
-@pytest.mark.parametrize("link", ["run.log", "train", "search/history.jsonl"])
+LEADS_OUT = "is a link that leads out of the folder that is written to, or nowhere: put what it leads to in its place"
+
+
+@pytest.mark.parametrize("link", ["run.log", ".lock", "train", "search/history.jsonl"])
 def test_a_run_is_not_gone_on_with_where_a_link_leads_out(link: str, tiny: Path, tmp_path: Path) -> None:
     out, away = tmp_path / "out", tmp_path / "away"
     spec = load_spec(tiny)
@@ -98,11 +103,49 @@ def test_a_run_is_not_gone_on_with_where_a_link_leads_out(link: str, tiny: Path,
     target = away if link == "train" else away / "file"
     if link != "train":
         target.write_text("mine\n")
-        (out / link).unlink()
+        (out / link).unlink(missing_ok=True)
     (out / link).symlink_to(target)
-    with pytest.raises(InputError, match=f"{link}: is a link that leads out of the run's folder"):
+    with pytest.raises(InputError, match=f"{re.escape(link)}: {LEADS_OUT}"):
         run_spec(spec, RunFolder(out), resume=True)
     assert [file.read_text() for file in away.iterdir()] == ([] if link == "train" else ["mine\n"])
+
+
+@pytest.mark.parametrize("links", [{"a": "a"}, {"a": "b", "b": "a"}, {"a": "a/a"}], ids=str)
+def test_a_link_that_leads_to_itself_leads_out(links: dict[str, str], tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "spec.yaml").write_text(tiny.read_text())
+    for name, target in links.items():
+        (out / name).symlink_to(target)
+    with pytest.raises(InputError, match=f"[ab]: {LEADS_OUT}"):
+        run_spec(load_spec(tiny), RunFolder(out), resume=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_what_is_no_file_is_not_gone_on_with(tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "search").mkdir(parents=True)
+    (out / "spec.yaml").write_text(tiny.read_text())
+    os.mkfifo(out / "search/history.jsonl")
+    with pytest.raises(InputError, match=r"history\.jsonl: is neither a file nor a folder nor a link: remove it"):
+        run_spec(load_spec(tiny), RunFolder(out), resume=True)
+
+
+@pytest.mark.parametrize("link", ["logs/cells=1.txt", "logs", "cells=1", ".lock", "sweep.json"])
+def test_a_sweep_does_not_write_where_a_link_leads(
+    link: str, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, away = tmp_path / "out", tmp_path / "away"
+    (out / link).parent.mkdir(parents=True)
+    away.mkdir()
+    is_file = "." in link
+    target = away / "file" if is_file else away
+    if is_file:
+        target.write_text("mine\n")
+    (out / link).symlink_to(target)
+    assert invoke(["sweep", str(tiny), "--vary", "space.cells=1", "--out", str(out)]) == 2
+    assert capsys.readouterr().err == f"{out / link}: {LEADS_OUT}\n"
+    assert [file.read_text() for file in away.iterdir()] == (["mine\n"] if is_file else [])
 
 
 def test_links_inside_and_a_folder_that_is_one_itself_do_no_harm(tiny: Path, tmp_path: Path) -> None:

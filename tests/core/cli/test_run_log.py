@@ -216,6 +216,14 @@ def test_a_log_that_can_not_be_written_is_told_once_and_stops_no_run(
     assert (out / "report.html").exists()
 
 
+def test_text_of_others_moves_no_cursor_of_who_reads_it(tmp_path: Path) -> None:
+    log = run_log.RunLog(RunFolder(tmp_path))
+    log.begin()
+    log.handle(logging.makeLogRecord({"msg": "a\x1b[2J\r\u202eb\u2028c\nd\te", "levelname": "INFO"}))
+    text = (tmp_path / "run.log").read_bytes().decode()
+    assert text.endswith(" a\\x1b[2J\\r\\u202eb\\u2028c\n  d\te\n")
+
+
 def test_odd_text_is_written_as_it_can_be(tmp_path: Path) -> None:
     log = run_log.RunLog(RunFolder(tmp_path))
     log.begin()

@@ -152,7 +152,9 @@ class Narrow(nn.Sequential):
 
 
 def test_a_size_that_a_network_does_not_take_is_told():
-    assert "parameters; it takes no LR image of 640 x 360" in shown(view_of(custom(lambda: Narrow(Slot("body", 3, 3))), 2))
+    assert "parameters; it takes no LR image of 640 x 360" in shown(
+        view_of(custom(lambda: Narrow(Slot("body", 3, 3))), 2)
+    )
 
 
 def test_colour_is_for_terminals():

@@ -3,8 +3,13 @@
 import errno
 import json
 import os
+import re
 import shlex
 import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +53,75 @@ def test_it_keeps_what_it_has_and_says_how_to_go_on(
     assert "search: goes on after step 4 of 6" in lines
     assert not [line for line in lines if line.startswith("search 3/6")]
     assert (out / "architecture.json").exists()
+
+
+@pytest.mark.parametrize("stage", ["search", "train"])
+def test_what_comes_after_the_last_step_of_a_stage_stops_before_the_next(
+    stage: str, tiny: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class AtTheEnd:
+        @hookimpl
+        def qnas_stage_ended(self, stage: str) -> None:
+            if stage == ending:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    ending, out = stage, tiny.parent / "out"
+    following = {"search": "derive", "train": "evaluate"}[stage]
+    with listening(AtTheEnd()):
+        assert invoke(["run", str(tiny), "--out", str(out)]) == 143
+    *_, last = capfd.readouterr().err.splitlines()
+    assert last.startswith(f"stopped before the {following} stage; what came before is kept; go on with: qnas run ")
+    assert (out / stage / "result.json").exists()
+    assert not (out / following).exists()
+    assert invoke(["run", str(tiny), "--out", str(out), "--resume"]) == 0
+    assert f"{stage}: " not in capfd.readouterr().err
+
+
+def qnas(*arguments: str, folder: Path) -> subprocess.Popen[str]:
+    """The command as a process, alone with its children in a group, as a terminal starts it."""
+    line = [sys.executable, "-m", "qnas.core.cli", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        line, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    end = time.monotonic() + 120
+    while not what():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize(("number", "to"), [("SIGINT", "all"), ("SIGTERM", "sweep"), ("SIGTERM", "all")])
+def test_a_sweep_that_is_stopped_keeps_what_its_points_have(number: str, to: str, tiny: Path) -> None:
+    """Ctrl-C comes to the sweep and its points at once, and the sweep then sends its points SIGTERM."""
+    long = ("--set", "search.steps=100000", "--set", "search.epochs=20000")
+    sweep = qnas("sweep", str(tiny), "--out", "out", *long, folder=tiny.parent)
+    point = tiny.parent / "out/seed-0"
+    history = point / "search/history.jsonl"
+    wait_for(lambda: history.is_file() and history.stat().st_size)
+    (os.killpg if to == "all" else os.kill)(sweep.pid, signal.Signals[number])
+    _, told = sweep.communicate(timeout=120)
+    assert sweep.returncode == 130
+    assert told.splitlines()[-1] == "interrupted: 0 of 1 points are done; the same command goes on"
+    assert list(point.glob("search/checkpoint-*.safetensors"))
+    log = (tiny.parent / "out/logs/seed-0.txt").read_text().splitlines()
+    assert re.match(r"stopped after step \d+ of the search, which is kept; go on with: qnas run ", log[-1])
+    assert not (point / ".lock").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="who lost its parent keeps its number there")
+def test_the_points_of_a_sweep_that_is_killed_keep_what_they_have(tiny: Path) -> None:
+    sweep = qnas("sweep", str(tiny), "--out", "out", "--set", "train.steps=100000", folder=tiny.parent)
+    point = tiny.parent / "out/seed-0"
+    wait_for(lambda: (point / "derive/result.json").is_file() and "train begins" in (point / "run.log").read_text())
+    time.sleep(0.3)  # a few steps
+    sweep.kill()
+    sweep.communicate()
+    wait_for(lambda: not (point / ".lock").exists())
+    assert list(point.glob("train/checkpoint-*.safetensors"))
 
 
 def test_twice_leaves_at_once_and_keeps_what_was_kept_before(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:

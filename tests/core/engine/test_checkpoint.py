@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -16,10 +17,17 @@ from qnas.core.engine import RunFolder
 from qnas.core.engine.checkpoint import Checkpoints, Keeping, StageCheckpoints
 from qnas.core.engine.folder import write_atomically
 from qnas.core.engine.journal import Journal
+from qnas.core.engine.state import from_bytes, to_bytes
 from qnas.core.engine.stop import Interrupted, Stop
 from qnas.core.errors import InputError
 
 FILES = ("checkpoint-0.safetensors", "checkpoint-1.safetensors")
+SPEC = """\
+name: one
+seed: 0
+data: {train: {name: photos}}
+train: {on_divergence: stop}
+"""
 
 
 class Counting:
@@ -40,9 +48,16 @@ class Counting:
         self.total.copy_(state["total"])
 
 
+def run_in(path: Path, spec: str = SPEC) -> RunFolder:
+    """The folder of a run that has its spec."""
+    folder = RunFolder(path)
+    folder.write_text("spec.yaml", spec)
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return RunFolder(tmp_path / "run")
+    return run_in(tmp_path / "run")
 
 
 def begun(folder: RunFolder, every: float = 0, stop: Stop | None = None) -> StageCheckpoints:
@@ -80,7 +95,7 @@ def steps_of(folder: RunFolder) -> list[int]:
 
 
 def test_it_goes_on_after_the_last_step_and_ends_the_same(folder, tmp_path):
-    _, whole = count(RunFolder(tmp_path / "whole"), 9)
+    _, whole = count(run_in(tmp_path / "whole"), 9)
     for steps, before in ((4, 0), (7, 4), (9, 7)):
         went_on, total = count(folder, steps)
         assert went_on == before
@@ -110,7 +125,7 @@ def test_without_a_checkpoint_the_history_begins_anew(folder):
 
 @pytest.mark.parametrize("steps", [4, 5])
 def test_a_damaged_one_is_named_and_the_one_before_is_used(folder, tmp_path, steps):
-    _, whole = count(RunFolder(tmp_path / "whole"), 9)
+    _, whole = count(run_in(tmp_path / "whole"), 9)
     count(folder, steps)
     newest = FILES[(steps - 1) % 2]
     damage(folder, newest)
@@ -144,6 +159,54 @@ def test_one_that_is_ahead_of_the_history_is_not_used(folder):
     folder.cut_history("search", len('{"step": 1}\n') * 3)
     with pytest.warns(UserWarning, match=f"{FILES[1]}: the stage's history is shorter than it was then"):
         assert count(folder, 4)[0] == 3
+
+
+MISSING = "(missing)"
+ODD = [
+    *({field: MISSING} for field in ("run", "number", "step", "seconds", "loop", "generators", "history")),
+    *({field: "3"} for field in ("number", "step", "seconds", "loop", "generators", "history")),
+    *({field: -5} for field in ("number", "step", "seconds", "history")),
+    {"number": True},
+    {"step": 2.0},
+    {"seconds": float("nan")},
+    {"history": None},
+    {"loop": [1]},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: next(f"{key} {value}" for key, value in odd.items()))
+def test_odd_content_is_damage_though_the_checksum_is_right(folder, tmp_path, odd):
+    _, whole = count(run_in(tmp_path / "whole"), 9)
+    count(folder, 4)
+    path = folder.path / "search" / FILES[1]
+    state = {**from_bytes(path.read_bytes()), **odd}
+    path.write_bytes(to_bytes({key: value for key, value in state.items() if value is not MISSING}))
+    (field,) = odd
+    with pytest.warns(UserWarning, match=rf"{FILES[1]}: it is no state of a stage: .*{field}: .*; it is not used"):
+        before, total = count(folder, 9)
+    assert before == 3
+    assert torch.equal(total, whole)
+
+
+@pytest.mark.parametrize(
+    "change", [("seed: 0", "seed: 1"), ("photos", "dead-leaves"), ("name: one\n", "name: one\nscale: 3\n")], ids=str
+)
+def test_one_of_another_run_is_not_used_though_it_would_fit(folder, tmp_path, change):
+    other = run_in(tmp_path / "other", SPEC.replace(*change))
+    count(other, 6)
+    count(folder, 3)
+    shutil.copy(other.path / "search" / FILES[1], folder.path / "search")
+    shutil.copy(other.path / "search/history.jsonl", folder.path / "search")
+    with pytest.warns(UserWarning, match=rf"{FILES[1]}: it is of another run than spec.yaml says; it is not used"):
+        assert count(folder, 3)[0] == 3
+
+
+@pytest.mark.parametrize("change", [("name: one", "name: two"), ("stop", "lower-rate"), (": {", ":  {")], ids=str)
+def test_what_decides_nothing_may_be_another(folder, change):
+    count(folder, 4)
+    folder.write_text("spec.yaml", SPEC.replace(*change))
+    with warnings.catch_warnings(action="error"):
+        assert count(folder, 4)[0] == 4
 
 
 def test_one_of_another_version_is_refused_in_one_line_that_names_it(folder):
@@ -187,22 +250,31 @@ def test_a_full_disk_leaves_the_last_one(folder, monkeypatch):
         assert count(folder, 5)[0] == 4
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 1 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
-    if not shutil.which("mount") or subprocess.run(mount, check=False, capture_output=True).returncode:
+WITH_A_DISK = 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"'
+"""For a shell that has mounts of its own, which end with it: a disk of 1 MB, and a command that sees it."""
+
+
+def test_a_disk_that_is_really_full_leaves_the_last_one(tmp_path):
+    own_mounts = (["unshare", "-rm"], ["unshare", "-m"])  # as the root of a name space of one's own, or as root
+    lines = [[*own, "sh", "-c", WITH_A_DISK, str(tmp_path)] for own in own_mounts]
+    line = next((line for line in lines if shutil.which("unshare") and is_done([*line, "true"])), None)
+    if line is None:
         pytest.skip("no file system can be mounted here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    code = "import sys, pathlib, test_checkpoint; test_checkpoint.fill_up(pathlib.Path(sys.argv[1]))"
+    assert is_done([*line, sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parent)
+    assert not list(tmp_path.iterdir())  # it was another disk
 
 
-def test_a_disk_that_is_really_full_leaves_the_last_one(small_disk):
-    folder = RunFolder(small_disk / "run")
+def is_done(line: list[str], cwd: Path | None = None) -> bool:
+    done = subprocess.run(line, check=False, capture_output=True, text=True, cwd=cwd)
+    print(done.stderr)
+    return done.returncode == 0
+
+
+def fill_up(disk: Path) -> None:
+    folder = run_in(disk / "run")
     count(folder, 2, loop=Counting(50_000))  # two of 200 kB
-    filler = small_disk / "other"
+    filler = disk / "other"
     with contextlib.suppress(OSError), filler.open("wb") as stream:
         for _ in range(1000):
             stream.write(b"x" * 10_000)

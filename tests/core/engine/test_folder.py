@@ -76,6 +76,21 @@ def test_folders_on_the_way_are_made(tmp_path):
     assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == b"x"
 
 
+def test_the_names_of_folders_that_are_made_stay_after_a_power_cut_too(tmp_path, monkeypatch):
+    synced, fsync = [], os.fsync
+
+    def watched(handle: int) -> None:
+        fsync(handle)
+        synced.append(os.fstat(handle).st_ino)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    write_atomically(tmp_path / "a" / "b" / "c.txt", b"x")
+    assert {folder.stat().st_ino for folder in (tmp_path, tmp_path / "a", tmp_path / "a/b")} <= set(synced)
+    synced.clear()
+    write_atomically(tmp_path / "a" / "b" / "d.txt", b"x")
+    assert tmp_path.stat().st_ino not in synced  # it has had that name for long
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 def test_files_can_be_read_by_others(tmp_path):
     write_atomically(tmp_path / "a.txt", b"x")

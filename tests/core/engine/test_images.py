@@ -195,6 +195,57 @@ def test_images_that_can_not_be_made_leave_no_cache(cache):
     assert not cache.exists() or list(cache.iterdir()) == []
 
 
+class Deadly(Counted):
+    """Ends the process with its first image, as a kill does."""
+
+    def images(self, scale: int) -> Iterator[SourceImage]:
+        yield from super().images(scale)
+        os._exit(3)
+
+
+def killed_while_packing() -> int:
+    """A process that was; its id."""
+    process = os.fork()
+    if process == 0:
+        load_images(Deadly(), 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
+    return process
+
+
+def made_old(file: Path) -> Path:
+    """The file, as if it had been written to last two hours ago."""
+    then = file.stat().st_mtime - 7200
+    os.utime(file, (then, then))
+    return file
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked")
+def test_what_a_killed_process_left_half_written_goes_with_the_next_that_is_made(cache):
+    process = killed_while_packing()
+    left = only_file(cache)
+    assert left.name.endswith(f".{process}")
+    load_images(Counted(seed=1), 2)
+    assert left.exists()  # it was written to a moment ago: a process of another machine may be at it
+    made_old(left)
+    load_images(Counted(seed=1), 2)  # nothing is made
+    assert left.exists()
+    load_images(Counted(seed=2), 2)
+    assert not left.exists()
+    assert len(list(cache.iterdir())) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked")
+def test_what_others_write_or_own_in_the_cache_stays(cache):
+    dead = killed_while_packing()
+    only_file(cache).unlink()
+    names = [f".images-0.h5.{os.getppid()}", f".mine.{dead}", ".images-0.h5.1a", f"images-0.h5.{dead}"]
+    for name in (*names, f".images-0.h5.{dead}"):
+        (cache / name).write_text("")
+        made_old(cache / name)
+    load_images(Counted(), 2)
+    assert {file.name for file in cache.iterdir() if file.stat().st_size == 0} == set(names)
+
+
 def test_the_cache_is_where_the_environment_says_or_the_users_own(monkeypatch, tmp_path):
     assert cache_folder() == tmp_path / "cache"
     monkeypatch.delenv("QNAS_CACHE")

@@ -116,6 +116,19 @@ def test_what_a_process_of_another_machine_left_is_told(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_in_its_place_is_refused_and_not_followed(tmp_path, is_there):
+    target = tmp_path / "mine"
+    if is_there:
+        target.write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / FILE).symlink_to(target)
+    said = rf"{FILE}: is a link, and must be a file or nothing: remove it"
+    with pytest.raises(InputError, match=said), alone_in(tmp_path / "folder"):
+        pass
+    assert (target.read_text() if is_there else target.exists()) == ("mine" if is_there else False)
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b"[null, 1, 2]", b"9" * 5000])
 def test_a_file_that_says_nothing_is_no_holder(tmp_path, content):
     (tmp_path / FILE).write_bytes(content)

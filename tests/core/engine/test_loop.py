@@ -105,6 +105,34 @@ def test_it_goes_back_only_so_often():
     assert loop.halvings == MOST_HALVINGS
 
 
+def kept_at(step: int, on_divergence: str):
+    loop = Descent(on_divergence, breaks_above=0.1)
+    loop.go_on(step, nothing)
+    return from_bytes(to_bytes(loop.state_dict()))
+
+
+def test_one_that_went_back_and_is_to_stop_from_now_on_stops():
+    steps: list[int] = []
+
+    def count(step: int) -> None:
+        steps.append(step)
+        assert len(steps) < 40, "it comes to no end"
+
+    loop = Descent("stop", breaks_above=0.1)
+    loop.load_state_dict(kept_at(11, "lower-rate"))
+    with warnings.catch_warnings(action="ignore"), pytest.raises(Diverged, match="at step 13"):
+        loop.go_on(20, count)
+    assert steps == [12, 13, 14]  # the losses are looked at after 15
+
+
+def test_one_that_was_to_stop_and_is_to_go_back_from_now_on_goes_back_to_where_it_went_on():
+    loop = Descent("lower-rate", breaks_above=0.1)
+    loop.load_state_dict(kept_at(11, "stop"))
+    with pytest.warns(UserWarning, match="going on from step 11 at half of it"):
+        loop.go_on(20, nothing)
+    assert loop.halvings == 2
+
+
 @pytest.mark.parametrize("on_divergence", ["stop", "lower-rate"])
 @pytest.mark.parametrize("stopped", [1, 4, 5, 11, 12, 14, 17])
 def test_wherever_it_is_kept_it_ends_the_same(on_divergence, stopped):

@@ -16,7 +16,7 @@ from qnas.core.engine.lock import alone_in
 from qnas.core.engine.stop import Interrupted, Stop
 from qnas.core.errors import InputError, QnasError
 from qnas.core.registry import hookimpl, plugins
-from qnas.core.spec import Spec, read_spec
+from qnas.core.spec import Spec, dump_spec, read_spec
 
 MAY_DIFFER = {"environment.json", "report.html", "run.log"}
 WAYS: Mapping[str, tuple[str, ...]] = {
@@ -108,13 +108,18 @@ def test_stopped_after_every_second_step_it_ends_the_same(way: str, tiny: Path, 
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
-def test_killed_at_any_write_it_ends_the_same(tiny: Path, tmp_path: Path) -> None:
-    """Real processes, killed by SIGKILL before or after one of the calls that change files."""
-    command = [sys.executable, str(Path(__file__).parent / "killed_at_writes.py"), str(tiny), str(tmp_path), "0"]
+@pytest.mark.parametrize("way", WAYS)
+def test_killed_at_any_write_it_ends_the_same(way: str, tiny: Path, tmp_path: Path) -> None:
+    """Real processes, killed before or after one of the calls that change files, or anywhere by a timer."""
+    tiny.write_text(dump_spec(spec_of(tiny, *WAYS[way])))
+    seed = str(list(WAYS).index(way))
+    command = [sys.executable, str(Path(__file__).parent / "killed_at_writes.py"), str(tiny), str(tmp_path), seed]
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=one_thread)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 5
+    at_writes, anywhere = map(int, done.stdout.split())
+    assert at_writes >= 2  # it is the timer that decides how many are left
+    assert anywhere >= 1
     assert_identical(tmp_path / "killed", tmp_path / "whole")
 
 

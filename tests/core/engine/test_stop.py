@@ -30,6 +30,47 @@ def test_once_is_heeded_after_the_step_and_twice_at_once(capfd):
             send(signal.SIGINT)
 
 
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_sigterm_hurries_nobody(first, capfd):
+    """A point of a sweep has SIGINT from the terminal and SIGTERM from the sweep."""
+    with stop_on_signals() as stop:
+        stop.is_heeded = True
+        for number in (first, signal.SIGTERM, signal.SIGTERM):
+            send(number)
+        assert stop.signal == first
+        assert capfd.readouterr().err.count("stopping after this step") == 1
+        with pytest.raises(Interrupted, match="what is kept") as caught:
+            stop.leave("what is kept")
+    assert caught.value.exit_code == 128 + first
+
+
+def test_of_all_signals_the_second_by_hand_leaves_at_once(capfd):
+    with stop_on_signals() as stop:
+        stop.is_heeded = True
+        send(signal.SIGTERM)
+        assert "once more" not in capfd.readouterr().err
+        send(signal.SIGINT)
+        assert "once more leaves at once" in capfd.readouterr().err
+        send(signal.SIGTERM)
+        with pytest.raises(Interrupted):
+            send(signal.SIGINT)
+
+
+def test_what_leaves_at_once_is_not_disturbed_by_sigterm():
+    with stop_on_signals() as stop, pytest.raises(Interrupted):
+        try:
+            send(signal.SIGINT)
+        finally:
+            send(signal.SIGTERM)
+            done = True
+    assert done
+    assert stop.signal == signal.SIGINT
+
+
+def test_nobody_leaves_who_was_not_asked_to():
+    Stop().leave()
+
+
 def test_handlers_are_as_before_afterwards():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with stop_on_signals() as stop:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from qnas.core.engine import RunFolder, run_spec
-from qnas.core.registry import listening
+from qnas.core.engine.stop import Interrupted, stop_on_signals
+from qnas.core.registry import hookimpl, listening
 from qnas.core.spec import load_spec
 from qnas.core.sweep.progress import Progress, ProgressFile, read_progress
 
@@ -35,11 +36,28 @@ def test_what_can_not_be_read_yet_changes_nothing(tmp_path: Path, text: str | No
     assert read_progress(tmp_path / "progress", Progress("train", 4, 5)) == Progress("train", 4, 5)
 
 
-def test_a_run_ends_once_its_sweep_is_gone(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = ProgressFile(tiny.parent / "progress")
-    monkeypatch.setattr(os, "getppid", lambda: 1)
-    with pytest.raises(KeyboardInterrupt), listening(told):
-        run_spec(load_spec(tiny), RunFolder(tiny.parent / "out"))
+class Orphaning:
+    """Lets the sweep be gone once the search has taken two steps."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    @hookimpl
+    def qnas_step(self, stage: str, step: int) -> None:
+        if (stage, step) == ("search", 2):
+            self._monkeypatch.setattr(os, "getppid", lambda: 1)
+
+
+def test_a_run_keeps_its_state_and_ends_once_its_sweep_is_gone(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, folder = ProgressFile(tiny.parent / "progress"), RunFolder(tiny.parent / "out")
+    with (
+        listening(told),
+        listening(Orphaning(monkeypatch)),
+        stop_on_signals() as stop,
+        pytest.raises(Interrupted, match=r"stopped after step [23] of the search, which is kept"),
+    ):
+        run_spec(load_spec(tiny), folder, stop=stop)
+    assert folder.has("search/checkpoint-0.safetensors")
 
 
 CHILD = """

@@ -1,13 +1,16 @@
 """Running points: with a stand-in for their processes."""
 
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from qnas.core.engine.stop import Interrupted
 from qnas.core.spec import load_spec
 from qnas.core.sweep import Status, begin_statuses, run_points
 from qnas.core.sweep.progress import Progress
@@ -121,6 +124,59 @@ def test_no_process_outlives_an_interrupted_sweep(
     for seed in range(2):
         with pytest.raises((ProcessLookupError, ChildProcessError)):
             os.waitpid(int(Path(f"seed-{seed}").read_text()), os.WNOHANG)
+
+
+KEEPING = """
+def keep(*_):
+    time.sleep(0.5)
+    pathlib.Path(f"{out.name}-kept").touch()
+    sys.exit(143)
+signal.signal(signal.SIGTERM, keep)
+pathlib.Path(out.name).touch()
+while True: time.sleep(0.01)
+"""
+STUBBORN = """
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path(out.name).touch()
+while True: time.sleep(0.01)
+"""
+
+
+class Asking:
+    """Sends this process signals, each a while after the other, once a file is there."""
+
+    def __init__(self, file: str, *numbers: int) -> None:
+        self.file, self.numbers = Path(file), list(numbers)
+
+    def __call__(self) -> None:
+        if self.file.exists() and self.numbers:
+            os.kill(os.getpid(), self.numbers.pop(0))
+            for index, number in enumerate(self.numbers, 1):
+                threading.Timer(0.7 * index, os.kill, (os.getpid(), number)).start()
+            self.numbers.clear()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_points_of_a_sweep_that_is_stopped_have_time_to_keep_their_state(
+    points: Points, stand_in: Code, number: int, code: int
+) -> None:
+    statuses = begin_statuses(points(seeds=2), Path("out"))
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted) as caught:
+        run_points(statuses, 2, Asking("seed-1", number), stand_in(KEEPING))
+    assert caught.value.exit_code == code
+    assert Path("seed-0-kept").exists()
+    assert Path("seed-1-kept").exists()
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT, signal.SIGINT)])
+def test_who_presses_ctrl_c_again_waits_for_no_point(points: Points, stand_in: Code, numbers: tuple[int, ...]) -> None:
+    statuses = begin_statuses(points(), Path("out"))
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_points(statuses, 1, Asking("seed-0", *numbers), stand_in(STUBBORN))
+    assert time.monotonic() - began < 60  # of the minutes that it would have had
 
 
 def test_the_command_runs_a_spec_as_the_installed_command_would(

@@ -1,0 +1,83 @@
+"""What a checkpoint of the search of the published space costs: the one of search_step.py.
+
+Counted are those that come after the first epoch: from then on the best supernet so far is kept beside the last.
+"""
+
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import search_step
+import torch
+
+from qnas.core.engine import RunFolder
+from qnas.core.engine.checkpoint import EVERY_SECONDS, Keeping, StageCheckpoints
+from qnas.core.engine.journal import Journal
+from qnas.core.engine.run_images import RunImages
+from qnas.core.engine.search import SearchImages
+from qnas.core.engine.stages import Run, search
+from qnas.core.engine.state import Stateful
+from qnas.core.engine.stop import Stop
+from qnas.core.spec import Spec, dump_spec
+
+STEPS, EPOCHS = 12, 4
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a checkpoint costs.
+
+    Attributes:
+        size_bytes: Of its file.
+        seconds: Until it is on the disk, the median.
+        share: Of the time, where there is one every ``EVERY_SECONDS``.
+    """
+
+    size_bytes: int
+    seconds: float
+    share: float
+
+
+class Timed(StageCheckpoints):
+    """Notes how long each takes, and how large it is."""
+
+    def __init__(self, journal: Journal, keeping: Keeping) -> None:
+        super().__init__(journal, keeping)
+        self.took: list[float] = []
+        self.size_bytes = 0
+
+    def keep(self, step: int, loop: Stateful) -> None:
+        """See :meth:`StageCheckpoints.keep`."""
+        began = time.perf_counter()
+        super().keep(step, loop)
+        self.took.append(time.perf_counter() - began)
+        self.size_bytes = self.path.stat().st_size
+
+
+def price() -> Price:
+    """Search for some steps, with a checkpoint after each."""
+    with tempfile.TemporaryDirectory() as path:
+        folder, spec, images = RunFolder(Path(path)), _spec(), [search_step.random_pair()]
+        folder.write_text("spec.yaml", dump_spec(spec))
+        keeping = Keeping(0, Stop())
+        run = Run(spec, folder, torch.device("cpu"), RunImages(SearchImages(images, images, images), {}), keeping)
+        journal = Journal(folder, "search")
+        checkpoints = Timed(journal, keeping)
+        search(run, journal, checkpoints)
+    seconds = statistics.median(checkpoints.took[STEPS // EPOCHS :])
+    return Price(checkpoints.size_bytes, round(seconds, 4), round(seconds / (EVERY_SECONDS + seconds), 6))
+
+
+def _spec() -> Spec:
+    return Spec.model_validate(
+        {
+            "name": "published",
+            "scale": search_step.SCALE,
+            "device": "cpu",
+            "space": search_step.SPACE,
+            "data": {"patch": search_step.PATCH},
+            "search": {"steps": STEPS, "epochs": EPOCHS, "batch": search_step.BATCH},
+        }
+    )
