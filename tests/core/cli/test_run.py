@@ -16,6 +16,7 @@ from qnas.core.spec import load_spec
 FILES = {
     "spec.yaml",
     "environment.json",
+    "images.json",
     "run.log",
     "architecture.json",
     "model.safetensors",
