@@ -57,8 +57,12 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Calls:
     (folder / "spec.yaml").write_text(TINY)
     spec, run = folder / "spec.yaml", folder / "run"
     stop, resumed = Stop(), ModuleType("resumed")
-    stop.signal = signal.SIGTERM  # which is heeded after the first step
-    vars(resumed)["qnas_stage_resumed"] = recorder("qnas_stage_resumed", heard)
+
+    @hookimpl
+    def qnas_step(stage: str) -> None:
+        stop.signal = signal.SIGTERM if stage == "search" else None  # heeded after the first step
+
+    vars(resumed).update(qnas_step=qnas_step, qnas_stage_resumed=recorder("qnas_stage_resumed", heard))
     with pytest.raises(KeyboardInterrupt):
         run_with(resumed, spec, run, stop=stop)
     run_with(resumed, spec, run, resume=True, until="search")
