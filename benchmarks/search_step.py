@@ -89,6 +89,7 @@ class Convolutions(TorchFunctionMode):
 
     def __init__(self) -> None:
         self.noted: list[Step] = []
+        self.multiply_adds = 0
 
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -97,7 +98,13 @@ class Convolutions(TorchFunctionMode):
         output = function(*args, **(kwargs or {}))
         if function is F.conv2d:
             self.noted.append(alone(args, output))
+            self.multiply_adds += multiply_adds(*args[:2], output)
         return output
+
+
+def multiply_adds(features: Tensor, weight: Tensor, output: Tensor) -> int:
+    """Of a convolution forward, and as many again for each of its gradients."""
+    return output.numel() * weight[0].numel() * (1 + features.requires_grad + weight.requires_grad)
 
 
 def alone(args: tuple[Any, ...], output: Tensor) -> Step:
@@ -122,14 +129,20 @@ def like(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.randn_like(tensor, dtype=dtype, requires_grad=False).requires_grad_(tensor.requires_grad)
 
 
-def floor(step: Step) -> Step:
-    """The convolutions of an iteration alone."""
+def convolutions_of(step: Step) -> Convolutions:
+    """The convolutions of an iteration."""
     step()  # the first counts the space, by convolutions too
     with Convolutions() as convolutions:
         step()
+    return convolutions
+
+
+def floor(step: Step) -> Step:
+    """The convolutions of an iteration alone."""
+    noted = convolutions_of(step).noted
 
     def run() -> None:
-        for convolution in convolutions.noted:
+        for convolution in noted:
             convolution()
 
     return run
@@ -157,7 +170,9 @@ def main(rounds: int, threads: int, out: Path | None) -> None:
         ("noise, 4 widths", "noise, 1 width", 1.15),
         ("noise, 9 convolutions", "noise, 3 convolutions", 1.2),
     ]
-    report(seconds, [Target(f"{a} / {b}", ratio(seconds, a, b), limit) for a, b, limit in pairs], out)
+    targets = [Target(f"{a} / {b}", ratio(seconds, a, b), limit) for a, b, limit in pairs]
+    merged, plain = (convolutions_of(steps[name]).multiply_adds for name in ("noise", "noise, plain"))
+    report(seconds, [*targets, Target("multiply-adds of noise / noise, plain", merged / plain)], out)
 
 
 if __name__ == "__main__":

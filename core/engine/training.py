@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qnas.core.engine.device import autocast
 from qnas.core.engine.evaluate import validate
 from qnas.core.engine.images import ImagePair
 from qnas.core.engine.loop import Loop
+from qnas.core.engine.loss import mean_absolute_error
 from qnas.core.engine.optimizer import adam, clip_gradients
 from qnas.core.engine.patches import PatchSampler
 from qnas.core.engine.state import State
@@ -157,7 +157,7 @@ def train_step(
     batch = batches.draw()
     with autocast(batches.device, schedule.precision):
         enlarged = network(batch.lr)
-    loss = F.l1_loss(enlarged.float(), batch.hr)
+    loss = mean_absolute_error(enlarged, batch.hr)
     optimizer.zero_grad()
     loss.backward()
     clip_gradients(network.parameters(), schedule.clip)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 from torch import Tensor, nn
 
@@ -13,6 +12,7 @@ from qnas.core.components import Amount, Searcher, invalid
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.engine.loop import Loop
+from qnas.core.engine.loss import mean_absolute_error
 from qnas.core.engine.optimizer import adam, clip_gradients
 from qnas.core.engine.patches import Batch
 from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
@@ -238,7 +238,7 @@ class AlternatingSearch(Loop):
     def _loss(self, batch: Batch, probabilities: Tensor) -> Tensor:
         with self.task.autocast():
             enlarged = self.supernet(batch.lr, probabilities)
-        return F.l1_loss(enlarged.float(), batch.hr)
+        return mean_absolute_error(enlarged, batch.hr)
 
     def _progress(self, alpha: Tensor, probabilities: Tensor, epoch: int) -> SearchProgress:
         warmup, epochs = self.settings.warmup, self.settings.epochs

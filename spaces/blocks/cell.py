@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from qnas.core.components import Activation, Block, Residual
@@ -38,5 +39,4 @@ class Cell(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape; the cell's residual connection wraps it."""
-        result: Tensor = self.chain(features) * self.branch_scale + self.skip(features)
-        return result
+        return torch.add(self.skip(features), self.chain(features), alpha=self.branch_scale)
