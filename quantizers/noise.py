@@ -66,25 +66,26 @@ class NoiseMixture(Mixture):
         """
         if not self.training:
             return tensor
-        low, high = in_memory_order(tensor.detach()).aminmax()
         # The norm's gradient at zero is zero, where that of a square root of a sum would not be a number.
-        sigma = torch.linalg.vector_norm(probabilities * self.steps) * (high - low)
+        share = torch.linalg.vector_norm(probabilities * self.steps)
         noise = noise_like(tensor, self.distribution)
-        return _AddNoise.apply(tensor, noise, sigma.to(tensor.dtype))  # type: ignore[no-any-return, no-untyped-call]
+        return _AddNoise.apply(tensor, noise, share)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _AddNoise(torch.autograd.Function):
-    """``tensor + sigma noise``; the gradient of sigma takes no product of the size of the tensor."""
+    """``tensor + share range(tensor) noise``; the gradient of the share takes no product of the size of the tensor."""
 
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-        ctx.save_for_backward(noise)
-        return torch.addcmul(tensor, noise, sigma)
+    def forward(ctx: Any, tensor: Tensor, noise: Tensor, share: Tensor) -> Tensor:
+        low, high = in_memory_order(tensor).aminmax()
+        span = high - low
+        ctx.save_for_backward(noise, span)
+        return torch.addcmul(tensor, noise, (share * span).to(tensor.dtype))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor | None]:
-        (noise,) = ctx.saved_tensors
-        return gradient, None, inner_product(gradient, noise) if ctx.needs_input_grad[2] else None
+        noise, span = ctx.saved_tensors
+        return gradient, None, inner_product(gradient, noise) * span if ctx.needs_input_grad[2] else None
 
 
 class NoisyTensor(FakeQuantizer):

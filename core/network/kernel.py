@@ -115,13 +115,10 @@ class _Merge(torch.autograd.Function):
         merger: KernelMerger = ctx.merger
         shares, *kernels = ctx.saved_tensors
         gradient = gradient.contiguous()
-        places = merger.places(gradient)
+        read = [place.reshape(k.shape) for place, k in zip(merger.places(gradient), kernels, strict=True)]
         of_shares = None
         if ctx.needs_input_grad[1]:
-            sums = [(place * kernel.view(place.shape)).sum() for place, kernel in zip(places, kernels, strict=True)]
+            sums = [torch.dot(part.flatten(), kernel.flatten()) for part, kernel in zip(read, kernels, strict=True)]
             of_shares = torch.stack(sums).to(shares.dtype)
-        of_kernels = (
-            (place * share).reshape(kernel.shape)
-            for place, share, kernel in zip(places, shares.to(gradient.dtype).unbind(), kernels, strict=True)
-        )
+        of_kernels = (part * share for part, share in zip(read, shares.to(gradient.dtype).unbind(), strict=True))
         return None, of_shares, *of_kernels
