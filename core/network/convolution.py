@@ -9,6 +9,7 @@ from qnas.core.components import (
     FLOAT_BITS,
     Activation,
     ConvShape,
+    FakeQuantizer,
     Layers,
     PaddingMode,
     Quantizer,
@@ -75,7 +76,7 @@ class QuantizedConv2d(SlotConv2d):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C_in, H, W) to (N, C_out, H / stride, W / stride)."""
-        return self.convolve(features, self.weight_quantizer(self.weight), self.bias)
+        return self.convolve(features, _quantized(self.weight, self.weight_quantizer), self.bias)
 
     def take(self, weights: Mapping[str, Tensor]) -> None:
         """Start from these weights, which the quantizer is set up for."""
@@ -93,8 +94,13 @@ class QuantizedActivation(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Same shape in and out."""
-        result: Tensor = self.quantizer(self.activation(features))
-        return result
+        return _quantized(self.activation(features), self.quantizer)
+
+
+def _quantized(tensor: Tensor, quantizer: FakeQuantizer) -> Tensor:
+    """On the meta device, where networks are counted and tried, the tensor itself: its shape is all that there is."""
+    result: Tensor = tensor if tensor.is_meta else quantizer(tensor)
+    return result
 
 
 class QuantizedLayers(Layers):

@@ -1,9 +1,10 @@
 """A trial: whether the network of a space runs, before anything depends on it."""
 
 import contextlib
+from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from qnas.core.components import Quantizer, Space
 from qnas.core.errors import InputError, in_one_line
@@ -23,18 +24,27 @@ def refuse_broken(space: Space, scale: int, size: tuple[int, int]) -> None:
     Raises:
         InputError: It says what happens instead.
     """
-    for more in (0, 1):
-        _try(space, scale, (size[0] + more, size[1] + more))
-
-
-def _try(space: Space, scale: int, size: tuple[int, int]) -> None:
     chosen = {path: options[0] for path, options in slot_candidates(space, scale).items()}
-    height, width = size
-    where = f"the network of '{space.known_as}'"
-    with in_one_line(f"{where} does not run on an LR image of {height} x {width}"), torch.device("meta"):
+    with _on_meta(space, size):
         network = build_found(space, scale, chosen, Quantizer.of("none")).eval()
+    for more in (0, 1):
+        _try(network, space, scale, (size[0] + more, size[1] + more))
+
+
+def _try(network: nn.Module, space: Space, scale: int, size: tuple[int, int]) -> None:
+    height, width = size
+    with _on_meta(space, size):
         output = network(torch.empty(1, 3, height, width))
+    where = f"the network of '{space.known_as}'"
     wanted = (1, 3, height * scale, width * scale)
     made = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
     if made != wanted:
         raise InputError(f"{where} makes {made} of an LR image of {(1, 3, height, width)}, not {wanted}")
+
+
+@contextlib.contextmanager
+def _on_meta(space: Space, size: tuple[int, int]) -> Iterator[None]:
+    """Only shapes are computed; what goes wrong is told in one line."""
+    where = f"the network of '{space.known_as}'"
+    with in_one_line(f"{where} does not run on an LR image of {size[0]} x {size[1]}"), torch.device("meta"):
+        yield

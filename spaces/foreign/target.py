@@ -92,9 +92,9 @@ def _import(target: str) -> Callable[..., Any]:
     with in_one_line(f"can't import {module_name}"):
         found: Any = importlib.import_module(module_name)
     for part in name.split("."):
-        names, found = dir(found), getattr(found, part, None)
+        inside, found = found, getattr(found, part, None)
         if found is None:
-            near = difflib.get_close_matches(part, names, n=1)
+            near = difflib.get_close_matches(part, dir(inside), n=1)  # which takes long where a package loads lazily
             raise InputError(f"{module_name} has no {name}" + (f"; did you mean {near[0]}?" if near else ""))
     if not callable(found):
         raise InputError(f"{target} can't be called")
