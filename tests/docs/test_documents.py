@@ -23,6 +23,8 @@ DOCUMENTS = [
     *(ROOT / "docs").rglob("*.md"),
 ]
 BY_HAND = [command for command in README if not command.startswith(("qnas ", "make "))]
+SHORT = "--set search.steps=8 --set train.steps=8"
+"""For a run whose network is only to be there, whatever it is worth."""
 
 
 def test_no_command_is_left_out() -> None:
@@ -35,7 +37,7 @@ def test_no_command_is_left_out() -> None:
 def test_the_commands_of_the_readme(block: list[str], checkout: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(checkout, tmp_path / "checkout", ignore=shutil.ignore_patterns("runs"))
     needs_the_run = any("runs/small " in command for command in block)
-    for command in [*["qnas run small.yaml"] * needs_the_run, *block]:
+    for command in [*[f"qnas run small.yaml {SHORT} --until train"] * needs_the_run, *block]:
         done = shell(command, folder)
         assert done.returncode == 0, done.stderr
         assert done.stdout
@@ -51,7 +53,7 @@ def test_the_plugin_of_the_readme_is_found_and_runs(plugin: Path, checkout: Path
     assert "chain" in listed.stdout
     assert "qnas-chain" in listed.stdout
     space = "--set 'space={name: chain, depth: 5}'"
-    done = shell(f"qnas run small.yaml --out {plugin}/out {space}", checkout, PYTHONPATH=str(plugin))
+    done = shell(f"qnas run small.yaml --out {plugin}/out {space} {SHORT}", checkout, PYTHONPATH=str(plugin))
     assert done.returncode == 0, done.stderr
     assert "conv3x3" in (plugin / "out/architecture.json").read_text()
 

@@ -17,6 +17,8 @@ SECONDS = re.compile(r"\d+\.\d+(?=s\b)")
 FOUND = re.compile(r"\d+\.\d+|\d[\d,]*(?= (?:[kMG]?BitOps|dB|[kM]?B)\b)")
 RUNS = ("qnas run ", "python look.py")
 LEFT_OUT = "..."
+BUILD_HERE = {"PIP_NO_BUILD_ISOLATION": "0"}
+"""``--no-build-isolation``, which pip spells so: build with what is there, rather than fetch the same each time."""
 START = ROOT / "docs/index.md"
 TUTORIALS = ROOT / "docs/tutorials"
 PAGES = sorted(path.name for path in TUTORIALS.glob("*.md"))
@@ -100,12 +102,21 @@ class Reader:
 
     def shell(self, line: str) -> subprocess.CompletedProcess[str]:
         # One thread: the networks are so small that more would mostly wait for each other.
-        return self.throwaway.shell(line, self.folder, OMP_NUM_THREADS="1", COLUMNS="80", PIP_QUIET="2")
+        settings = {"OMP_NUM_THREADS": "1", "COLUMNS": "80", "PIP_QUIET": "2", **BUILD_HERE}
+        return self.throwaway.shell(line, self.folder, **settings)
+
+
+@pytest.fixture(scope="session")
+def workshop(throwaway):
+    """An environment that has what plugins are built with; test_new installs one without."""
+    done = throwaway.shell("pip install hatchling editables", ROOT, PIP_QUIET="2")
+    assert done.returncode == 0, done.stderr
+    return throwaway
 
 
 @pytest.fixture
-def reader(throwaway, tmp_path: Path) -> Reader:
-    return Reader(throwaway, tmp_path)
+def reader(workshop, tmp_path: Path) -> Reader:
+    return Reader(workshop, tmp_path)
 
 
 def result(folder: Path, run: str) -> dict[str, Any]:

@@ -79,9 +79,15 @@ def shape(made: Page) -> list[tuple[str, list[str]]]:
     return [(tag, list(attributes)) for tag, attributes in made.tags]
 
 
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The page of a run where all names are plain."""
+    return report(tmp_path_factory.mktemp("harmless") / "run", "plain")
+
+
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
-def test_names_are_text_on_the_page_of_a_run(name: str, tmp_path: Path) -> None:
-    harmless, hostile = report(tmp_path / "a", "plain"), report(tmp_path / "b", name)
+def test_names_are_text_on_the_page_of_a_run(name: str, harmless: Page, tmp_path: Path) -> None:
+    hostile = report(tmp_path / "run", name)
     assert shape(hostile) == shape(harmless)
     assert " ".join(visible(name).split()) in hostile.text
 

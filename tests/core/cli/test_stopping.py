@@ -67,13 +67,14 @@ def test_what_comes_after_the_last_step_of_a_stage_stops_before_the_next(
 
     ending, out = stage, tiny.parent / "out"
     following = {"search": "derive", "train": "evaluate"}[stage]
+    arguments = ["run", str(tiny), "--out", str(out), "--until", following]
     with listening(AtTheEnd()):
-        assert invoke(["run", str(tiny), "--out", str(out)]) == 143
+        assert invoke(arguments) == 143
     *_, last = capfd.readouterr().err.splitlines()
     assert last.startswith(f"stopped before the {following} stage; what came before is kept; go on with: qnas run ")
     assert (out / stage / "result.json").exists()
     assert not (out / following).exists()
-    assert invoke(["run", str(tiny), "--out", str(out), "--resume"]) == 0
+    assert invoke([*arguments, "--resume"]) == 0
     assert f"{stage}: " not in capfd.readouterr().err
 
 

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import qnas.plugins.reports.page  # noqa: F401  # a run imports it late, so each child would
 from qnas.core.engine import RunFolder, run_spec
 from qnas.core.spec import load_spec
 
