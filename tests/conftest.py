@@ -20,6 +20,11 @@ hypothesis.settings.register_profile("qnas", deadline=None)  # no test asserts a
 hypothesis.settings.load_profile("qnas")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The quickstart comes first: it takes longest, and what is begun last is what the other workers wait for."""
+    items.sort(key=lambda item: "quickstart" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep generated images out of the user's cache; one for the session, so that they are made once."""

@@ -114,9 +114,9 @@ class Pack:
     """The images of a pack, mapped into memory: what is never looked at is never read.
 
     Note:
-        A map of a file that others cut short ends the process (SIGBUS), which can't be caught. It does not happen to
-        packs: they are written aside and renamed into place, so that a map keeps the file that it was made of, also
-        when another takes its place or it is deleted.
+        A map of a file that others cut short ends the process (SIGBUS), which can't be caught. What qnas writes is
+        written aside and renamed into place, so that a map keeps the file that it was made of, also when another takes
+        its place or it is deleted. Copy no file over a pack that is in use: programs such as ``cp`` write in place.
 
     Args:
         path: The file.

@@ -98,7 +98,7 @@ class QuantizedActivation(nn.Module):
 
 
 def _quantized(tensor: Tensor, quantizer: FakeQuantizer) -> Tensor:
-    """On the meta device, where networks are counted and tried, the tensor itself: its shape is all that there is."""
+    """``tensor`` as the quantizer makes it; itself on the meta device, where networks are only counted and tried."""
     result: Tensor = tensor if tensor.is_meta else quantizer(tensor)
     return result
 

@@ -13,7 +13,7 @@ from qnas.core.network.fill import build_found, slot_candidates
 
 def guard(space: Space) -> contextlib.AbstractContextManager[None]:
     """The context in which what the code of others raises is told in one line; ours keeps its traceback."""
-    return in_one_line(f"the network of '{space.known_as}' failed") if space.is_foreign() else contextlib.nullcontext()
+    return in_one_line(f"{_named(space)} failed") if space.is_foreign() else contextlib.nullcontext()
 
 
 def refuse_broken(space: Space, scale: int, size: tuple[int, int]) -> None:
@@ -35,16 +35,19 @@ def _try(network: nn.Module, space: Space, scale: int, size: tuple[int, int]) ->
     height, width = size
     with _on_meta(space, size):
         output = network(torch.empty(1, 3, height, width))
-    where = f"the network of '{space.known_as}'"
     wanted = (1, 3, height * scale, width * scale)
     made = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
     if made != wanted:
-        raise InputError(f"{where} makes {made} of an LR image of {(1, 3, height, width)}, not {wanted}")
+        raise InputError(f"{_named(space)} makes {made} of an LR image of {(1, 3, height, width)}, not {wanted}")
 
 
 @contextlib.contextmanager
 def _on_meta(space: Space, size: tuple[int, int]) -> Iterator[None]:
     """Only shapes are computed; what goes wrong is told in one line."""
-    where = f"the network of '{space.known_as}'"
-    with in_one_line(f"{where} does not run on an LR image of {size[0]} x {size[1]}"), torch.device("meta"):
+    what = f"{_named(space)} does not run on an LR image of {size[0]} x {size[1]}"
+    with in_one_line(what), torch.device("meta"):
         yield
+
+
+def _named(space: Space) -> str:
+    return f"the network of '{space.known_as}'"

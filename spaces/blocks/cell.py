@@ -39,4 +39,5 @@ class Cell(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape; the cell's residual connection wraps it."""
-        return torch.add(self.skip(features), self.chain(features), alpha=self.branch_scale)
+        branch = self.chain(features)  # first, as slots are listed as they run
+        return torch.add(self.skip(features), branch, alpha=self.branch_scale)

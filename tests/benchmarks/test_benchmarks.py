@@ -75,7 +75,9 @@ def test_memory_is_what_a_process_grows_by() -> None:
 def test_a_run_that_is_killed_is_compared_with_one_that_is_not(benchmark, tmp_path: Path, monkeypatch) -> None:
     crash = benchmark("crash")
     monkeypatch.setattr(crash, "SEARCHES", {"{steps: 30, epochs: 3, batch: 2}": "scratch"})
-    monkeypatch.setattr(crash, "SPEC", crash.SPEC.replace(f"train: {{steps: {crash.STEPS}", "train: {steps: 4"))
+    usual = f"train: {{steps: {crash.STEPS}"
+    assert usual in crash.SPEC
+    monkeypatch.setattr(crash, "SPEC", crash.SPEC.replace(usual, "train: {steps: 4"))
     monkeypatch.setattr(crash, "STAGES", ("search",))
     out = tmp_path / "figures.json"
     done = CliRunner().invoke(crash.main, ["--kills", "1", "--out", str(out)])

@@ -39,11 +39,6 @@ def shell(command: str, folder: Path, **environment: str) -> subprocess.Complete
     return subprocess.run(command, check=False, shell=True, cwd=folder, env=paths, capture_output=True, text=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The quickstart comes first: it takes longest, and what is begun last is what the other workers wait for."""
-    items.sort(key=lambda item: "quickstart" not in getattr(item, "fixturenames", ()))
-
-
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the specs, README's own two, a photo and a folder of images."""

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from qnas.core.components import Quantizer, Space
-from qnas.core.network import build_found, fill, find_slots, slot_candidates
+from qnas.core.network import build_found, count_found, fill, find_slots, slot_candidates
 
 from .conftest import DoubleTheMean
 
@@ -25,6 +25,15 @@ def test_output_is_the_enlarged_image(variant, scale, image_residual):
     chosen = {path: options[0] for path, options in slot_candidates(space, scale).items()}
     network = build_found(space, scale, chosen, Quantizer.of("none")).eval()
     assert network(torch.rand(2, 3, 7, 5)).shape == (2, 3, 7 * scale, 5 * scale)
+
+
+@pytest.mark.parametrize("variant", ["A", "B"])
+def test_slots_run_in_the_order_in_which_they_are_listed(variant):
+    """Noise is drawn in that order, and drawings and tables follow it."""
+    space = basic(channels=6, cells=2, variant=variant)
+    chosen = {path: options[0] for path, options in slot_candidates(space, 2).items()}
+    run = [c.path.removesuffix(".operation") for c in count_found(space, 2, chosen, Quantizer.of("lsq"))]
+    assert run == list(chosen)
 
 
 @pytest.mark.parametrize(("variant", "chain"), [("A", 3), ("B", 2)])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from qnas.core.cli.main import invoke
 
-from ...synthetic_runs import SweepFolder, write_run
+from ...synthetic_runs import SweepFolder, scores, write_run
 
 WEIGHT = "regularizers.cost.weight"
 FILES = ["compare.csv", "compare.html", "compare.png", "compare.svg"]
@@ -110,12 +110,15 @@ def test_bad_input_is_one_line(sweep: Path, capsys: pytest.CaptureFixture[str]) 
     Path("file").write_text("")
     Path("empty").mkdir()
     write_run(Path("other"), fields={"scale": 2})
+    write_run(Path("elsewhere"), test={"Set5": scores(29.5, 28.43)})
+    write_run(Path("alone"), test={"Set14": scores(27.5, 26.09)})
     one, other = str(sweep), "other"
     assert fails(["nothing"], capsys).startswith("nothing: there is no such folder")
     assert fails(["empty"], capsys).startswith("empty: there is no run in it")
     assert fails(["file"], capsys).startswith("file: there is no such folder")
     assert fails([one, "--out", "file"], capsys) == "file: it is no folder: choose another with --out"
     assert "runs of different scales can't be compared" in fails([one, other], capsys)
+    assert "runs of different test sets can't be compared" in fails(["elsewhere", "alone"], capsys)
     assert "no run was judged on 'Set6'" in fails([one, "--test", "Set6"], capsys)
     assert "did you mean 'bitops'" in fails([one, "--cost", "bitop"], capsys)
     assert "did you mean 'html'" in fails([one, "--report", "htlm"], capsys)

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -279,6 +280,57 @@ def test_two_at_once_do_not_disturb_each_other(begun, capsys):
     os.close(handle)
 
 
+def damaged(pack: bytes) -> bytes:
+    """A pack of the 6 images with a flipped bit in each."""
+    for index in range(6):
+        hr = np.asarray(picture(index)).tobytes()
+        assert hr in pack
+        pack = pack.replace(hr, hr[:-1] + bytes([hr[-1] ^ 1]))
+    return pack
+
+
+def replace(file: Path, content: bytes) -> None:
+    """Another file in its place: what is mapped stays."""
+    file.unlink()
+    file.write_bytes(content)
+
+
+@pytest.fixture
+def packed(tiny, images):
+    """A spec whose training images are in a pack."""
+    spec = tiny.read_text().replace("{name: dead-leaves, amount: 12, size: 32}", "{name: pack, path: out.h5}")
+    Path("packed.yaml").write_text(spec)
+    assert invoke(["data", "pack", "images", "out.h5", "--scale", "2"]) == 0
+    return Path("out.h5")
+
+
+def test_a_run_whose_images_turn_bad_goes_on_once_they_are_mended(packed, capsys):
+    assert invoke(["run", "packed.yaml", "--out", "whole", "--until", "train"]) == 0
+    assert invoke(["run", "packed.yaml", "--out", "broken", "--until", "search"]) == 0
+    content = packed.read_bytes()
+    replace(packed, damaged(content))
+    capsys.readouterr()
+    assert invoke(["run", "packed.yaml", "--out", "broken", "--resume", "--until", "train"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"out\.h5: the image '\d\.png' is damaged: make it again", said)
+    replace(packed, content)
+    assert invoke(["run", "packed.yaml", "--out", "broken", "--resume", "--until", "train"]) == 0
+    for name in ("search/history.jsonl", "train/history.jsonl", "model.safetensors"):
+        assert (Path("broken") / name).read_bytes() == (Path("whole") / name).read_bytes(), name
+
+
+def test_a_run_tells_of_a_pack_that_is_cut_short_or_older(packed, capsys):
+    content = packed.read_bytes()
+    replace(packed, content[: len(content) // 2])
+    assert invoke(["run", "packed.yaml"]) == 2
+    assert "out.h5: is cut short or damaged: make it again with" in capsys.readouterr().err
+    replace(packed, content)
+    with h5py.File(packed, "r+") as file:
+        file.attrs["version"] = 0
+    assert invoke(["run", "packed.yaml"]) == 2
+    assert "out.h5: is a pack of version 0, and this qnas reads version 1" in capsys.readouterr().err
+
+
 def test_a_run_trains_on_a_pack_and_tells_a_damaged_one(tiny, images, monkeypatch, capsys):
     spec = tiny.read_text().replace("{name: dead-leaves, amount: 12, size: 32}", "{name: pack, path: out.h5}")
     Path("packed.yaml").write_text(spec)
@@ -288,12 +340,7 @@ def test_a_run_trains_on_a_pack_and_tells_a_damaged_one(tiny, images, monkeypatc
     )
     assert invoke(["data", "pack", "images", "out.h5", "--scale", "2"]) == 0
     assert invoke(["run", "packed.yaml", "--until", "search"]) == 0
-    content = Path("out.h5").read_bytes()
-    for index in range(6):
-        hr = np.asarray(picture(index)).tobytes()
-        content = content.replace(hr, hr[:-1] + bytes([hr[-1] ^ 1]))
-    Path("out.h5").unlink()
-    Path("out.h5").write_bytes(content)
+    replace(Path("out.h5"), damaged(Path("out.h5").read_bytes()))
     assert invoke(["run", "packed.yaml", "--out", "damaged"]) == 2
     assert re.search(
         r"out\.h5: the image '\d\.png' is damaged: make it again", capsys.readouterr().err.splitlines()[-1]

@@ -44,6 +44,18 @@ def test_the_result_stands_beside_the_image_and_is_what_the_network_makes(tmp_pa
     assert capsys.readouterr().out == f"1 image written to {tmp_path / 'in'}\n"
 
 
+def test_what_is_transparent_stays_so(tmp_path, run):
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 4), dtype=np.uint8)
+    pixels[..., 3] = np.repeat([0, 255], 8)
+    Image.fromarray(pixels).save(tmp_path / "sign.png")
+    assert upscale(run, tmp_path / "sign.png") == 0
+    with Image.open(tmp_path / "sign_x2.png") as result:
+        alpha = np.asarray(result.getchannel("A"))
+    assert alpha.shape == (24, 32)
+    assert not alpha[:, :10].any()
+    assert (alpha[:, -10:] == 255).all()
+
+
 def test_many_images_and_formats_go_to_one_folder(tmp_path, run, capsys):
     for name in ("a.png", "b.jpg", "c.webp"):
         save(tmp_path / "in" / name)

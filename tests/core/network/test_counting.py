@@ -278,3 +278,20 @@ def test_a_convolution_counts_for_each_image_that_it_runs_on():
     table = count_space(space, 2, LSQ).table(MACS)
     assert table.fixed == macs[1]
     assert table.slots[:, 0].tolist() == [macs[0], macs[2]]
+
+
+def test_counting_quantizes_nothing():
+    """Only shapes are asked for; fake quantization would be most of the work."""
+
+    class Refusing(nn.Module):
+        def forward(self, _):
+            raise AssertionError("a quantizer ran")
+
+    chosen = {path: options[0] for path, options in slot_candidates(SMALL, 2).items()}
+    with torch.device("meta"):
+        network = build_found(SMALL, 2, chosen, LSQ)
+        for module in network.modules():
+            for name in ("weight_quantizer", "quantizer"):
+                if hasattr(module, name):
+                    setattr(module, name, Refusing())
+    assert convolutions(network, 3, (8, 8)) == count_found(SMALL, 2, chosen, LSQ, (8, 8))

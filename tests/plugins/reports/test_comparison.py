@@ -150,6 +150,19 @@ def test_every_point_is_drawn_where_it_belongs(made: Comparison) -> None:
     assert all(left < x < right and low < y < high for x, y in points)
 
 
+def test_bars_show_the_spread_of_seeds_and_steps_the_front(made: Comparison) -> None:
+    (axes,) = drawn(ComparisonPlot(made)).axes
+    bars = [segment for bars in axes.collections for segment in bars.get_segments()]
+    heights = [abs(end[1] - start[1]) for start, end in bars if start[1] != end[1]]
+    assert min(group.psnr.spread for group in made.groups) > 0
+    np.testing.assert_allclose(sorted(heights), sorted(2 * group.psnr.spread for group in made.groups), rtol=1e-6)
+    (front,) = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
+    corners = list(zip(*front.get_data(), strict=True))
+    assert corners[:-1] == [group.position for group in made.front]
+    assert corners[-1][0] > max(group.position[0] for group in made.groups)
+    assert corners[-1][1] == corners[-2][1]
+
+
 def test_names_cover_neither_each_other_nor_a_marker(made: Comparison) -> None:
     figure = drawn(ComparisonPlot(made))
     (axes,) = figure.axes
