@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from qnas.core.components import FakeQuantizer, Pixels
+from qnas.core.engine.baseline import bicubic_scores
 from qnas.core.engine.images import ImagePair
 from qnas.core.engine.metrics import psnr_y, score
 from qnas.core.engine.patches import to_tensor
-from qnas.core.engine.resample import imresize
 from qnas.core.engine.seamless import seamless
 from qnas.core.errors import QnasError, QnasWarning
 
@@ -60,8 +60,7 @@ def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: t
 
 def judge(ours: Pixels, image: ImagePair, scale: int) -> dict[str, object]:
     """Scores of an enlarged image, bicubic's beside them."""
-    bicubic = score(imresize(image.lr, image.hr.shape[:2]), image.hr, scale)
-    return {**score(ours, image.hr, scale), "bicubic": bicubic}
+    return {**score(ours, image.hr, scale), "bicubic": bicubic_scores(image, scale)}
 
 
 @torch.no_grad()

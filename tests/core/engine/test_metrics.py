@@ -13,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from qnas.core.engine.evaluate import judge, validate
 from qnas.core.engine.images import ImagePair
-from qnas.core.engine.metrics import LARGEST_PSNR, luma, psnr_y, score, ssim
+from qnas.core.engine.metrics import LARGEST_PSNR, luma, psnr_y, score
 
 
 def noise(seed: int, height: int = 32, width: int = 40) -> np.ndarray:
@@ -113,12 +113,30 @@ def test_all_four_are_scikit_images_on_the_same_arrays(seed, border, spread):
 
 
 def test_ssim_of_colours_is_the_mean_of_the_channels():
-    truth, result = noise(0).astype(float), noise(1).astype(float)
+    truth, result = noise(0), noise(1)
     result[..., 1] = truth[..., 1]
-    channels = [plain_ssim(result[..., c], truth[..., c]) for c in range(3)]
+    channels = [plain_ssim(result[..., c].astype(float), truth[..., c].astype(float)) for c in range(3)]
     assert channels[1] == pytest.approx(1)
     assert channels[0] < 0.5
-    assert ssim(result, truth) == pytest.approx(np.mean(channels), rel=1e-9)
+    assert score(result, truth, 0)["ssim_rgb"] == pytest.approx(np.mean(channels), rel=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(height=st.integers(11, 180), width=st.integers(11, 100), seed=st.integers(0, 10**6), spread=st.integers(1, 255))
+def test_bands_and_blocks_leave_no_seam(height, width, seed, spread):
+    """Any size is scored as scikit-image scores it in one piece."""
+    truth = noise(seed, height, width)
+    result = near(truth, seed + 1, spread)
+    custom = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    scores = score(result, truth, 0)
+    assert scores["ssim_rgb"] == pytest.approx(structural_similarity(truth, result, channel_axis=2, **custom), abs=1e-9)
+    assert scores["ssim_y"] == pytest.approx(structural_similarity(luma(truth), luma(result), **custom), abs=1e-9)
+    assert scores["psnr_rgb"] == pytest.approx(plain_psnr(result, truth), rel=1e-12)
+
+
+def test_images_that_no_window_fits_in_are_refused():
+    with pytest.raises(ValueError, match=r"SSIM needs 11 pixels a side \(got 10 x 30\)"):
+        score(noise(0, 30, 10), noise(1, 30, 10), 2)
 
 
 def test_a_known_error_has_a_known_psnr():
@@ -195,6 +213,6 @@ def test_validation_scores_small_images_as_evaluation_does(size):
 
 
 def test_ssim_is_symmetric_and_at_most_one():
-    a, b = luma(noise(0)), luma(noise(1))
-    assert ssim(a, b) == pytest.approx(ssim(b, a))
-    assert ssim(a, b) < ssim(a, a) <= 1 + 1e-12
+    a, b = noise(0), noise(1)
+    assert score(a, b, 0)["ssim_y"] == pytest.approx(score(b, a, 0)["ssim_y"])
+    assert score(a, b, 0)["ssim_y"] < score(a, a, 0)["ssim_y"] <= 1 + 1e-12
