@@ -7,13 +7,23 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import Quantizer, Space
-from qnas.core.errors import InputError, in_one_line
+from qnas.core.errors import InputError, in_one_line, place_of
 from qnas.core.network.fill import build_found, slot_candidates
 
 
-def guard(space: Space) -> contextlib.AbstractContextManager[None]:
-    """The context in which what the code of others raises is told in one line; ours keeps its traceback."""
-    return in_one_line(f"{_named(space)} failed") if space.is_foreign() else contextlib.nullcontext()
+@contextlib.contextmanager
+def guard(space: Space) -> Iterator[None]:
+    """The context in which an error of third-party code becomes one line; ours keeps its traceback.
+
+    So does what the system refuses to qnas itself, such as a write to a full disk.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        if not space.is_foreign() or (isinstance(error, OSError) and not place_of(error)):
+            raise
+        with in_one_line(f"{_named(space)} failed"):
+            raise
 
 
 def refuse_broken(space: Space, scale: int, size: tuple[int, int]) -> None:
