@@ -15,6 +15,7 @@ from qnas.core.cli.doctor import doctor
 from qnas.core.cli.evaluate import evaluate
 from qnas.core.cli.list import list_components
 from qnas.core.cli.new import new
+from qnas.core.cli.output import make_lasting, settle
 from qnas.core.cli.run import run
 from qnas.core.cli.say import say
 from qnas.core.cli.schema import schema
@@ -43,8 +44,9 @@ def main() -> None:
     # Threads of GNU OpenMP, which PyTorch uses, spin while they wait for each other. Beside another busy process, a
     # small network then trains more than 20 times slower; with a short spin 4 times slower. An idle machine loses 15 %.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    below = make_lasting()
     tell_of_warnings()
-    sys.exit(invoke(sys.argv[1:]))
+    sys.exit(settle(below, invoke(sys.argv[1:])))
 
 
 def invoke(arguments: Sequence[str]) -> int:
