@@ -1,6 +1,7 @@
 """Progress of a run in the terminal: a live bar, or plain lines where the output is no terminal."""
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -18,7 +19,7 @@ _LINE_SECONDS = 10.0
 
 
 @contextlib.contextmanager
-def show_progress() -> Iterator[object]:
+def show_progress() -> Iterator["LiveProgress | PlainProgress"]:
     """A listener that shows progress in the way that suits the output."""
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -58,11 +59,20 @@ class _Metrics:
 
     def __init__(self) -> None:
         self._latest: dict[str, Any] = {}
+        self.message = ""
 
     def update(self, metrics: Mapping[str, Any]) -> None:
         self._latest.update(metrics)
 
+    def conclude(self, result: Mapping[str, Any]) -> None:
+        """Of a test set, the mean over its images stands in place of the last one's."""
+        means = result.get("test") or {}
+        for name, scores in itertools.islice(means.items(), 1):
+            self._latest.update({"set": name, "psnr": scores["psnr_y"]})
+
     def __str__(self) -> str:
+        if self.message:
+            return self.message
         formats: dict[str, Callable[[Any], str]] = {
             "set": lambda v: visible(str(v)),
             "loss": lambda v: f"loss {float(v):.4f}",
@@ -104,9 +114,16 @@ class LiveProgress:
             total = {"total": metrics["of"]} if "of" in metrics else {}
             self._bars.update(self._task, completed=step, metrics=str(self._metrics), **total)
 
+    def announce(self, message: str) -> None:
+        """Show a message in place of the metrics; safe in a handler of signals, as nothing is printed."""
+        self._metrics.message = message
+        if self._task is not None:
+            self._bars.update(self._task, metrics=message)
+
     @hookimpl
     def qnas_stage_ended(self, result: Mapping[str, Any]) -> None:
         """Fill it up."""
+        self._metrics.conclude(result)
         if self._task is not None:
             bar = self._bars.tasks[self._task]
             total = bar.total or bar.completed or 1
@@ -117,6 +134,8 @@ class LiveProgress:
 
 class PlainProgress:
     """A line when a stage begins, at every validation, and now and then between."""
+
+    announce = None  # a message needs no place of its own among lines
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -62,7 +62,13 @@ def run(
     folder = RunFolder(out or Path("runs") / file.spec.name)
     told = listening(ProgressFile(progress_file)) if progress_file else contextlib.nullcontext()
     try:
-        with file.locate_errors(), show_progress() as progress, listening(progress), told, stop_on_signals() as stop:
+        with (
+            file.locate_errors(),
+            show_progress() as progress,
+            listening(progress),
+            told,
+            stop_on_signals(progress.announce) as stop,
+        ):
             summary = run_spec(
                 file.spec,
                 folder,

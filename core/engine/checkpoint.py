@@ -154,7 +154,7 @@ class StageCheckpoints(Checkpoints):
         if asked is not None or self._is_due():
             self._write(step, loop)
         if asked is not None:
-            raise Interrupted(asked, f"stopped after step {step} of the {self.stage}, which is kept")
+            raise Interrupted(asked, f"stopped after step {step} of the {self.stage} stage, which is kept")
 
     def remove(self) -> None:
         """The stage has its result: they are of no more use."""

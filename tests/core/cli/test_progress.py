@@ -2,6 +2,7 @@
 
 import io
 import re
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from qnas.core.cli.progress import LiveProgress, PlainProgress, show_count
 from qnas.core.cli.run import STAGES as CHOICES
 from qnas.core.engine import RunFolder, run_spec
 from qnas.core.engine.stages import STAGES
+from qnas.core.engine.stop import Stop
 from qnas.core.registry import hookimpl, listening
 from qnas.core.spec import load_spec
 
@@ -91,6 +93,28 @@ def test_the_live_bar_shows_the_latest_metrics() -> None:
         live.qnas_stage_ended({"seconds": 61})
         assert bars.tasks[0].finished
         assert "1 min 1 s" in bars.tasks[0].fields["metrics"]
+
+
+def test_a_finished_evaluation_shows_the_mean_and_not_the_last_image() -> None:
+    console = Console(file=io.StringIO(), width=120, force_terminal=True)
+    with Progress(TextColumn("{task.description} {task.fields[metrics]}", markup=False), console=console) as bars:
+        live = LiveProgress(bars)
+        live.qnas_stage_began("evaluate", 0)
+        live.qnas_step(2, {"psnr": 20.0})
+        live.qnas_stage_ended({"test": {"photos": {"psnr_y": 31.25}, "Set5": {"psnr_y": 30.0}}, "seconds": 2})
+        assert bars.tasks[0].fields["metrics"] == "photos  PSNR 31.25 dB  2.0 s"
+
+
+def test_a_request_to_stop_shows_in_the_bar_and_breaks_no_line() -> None:
+    console = Console(file=io.StringIO(), width=120, force_terminal=True)
+    with Progress(TextColumn("{task.description} {task.fields[metrics]}", markup=False), console=console) as bars:
+        live = LiveProgress(bars)
+        stop = Stop(live.announce)
+        stop.is_heeded = True
+        live.qnas_stage_began("train", 10)
+        stop.ask(signal.SIGINT)
+        live.qnas_step(4, {"loss": torch.tensor(0.125), "psnr": 31.5})
+        assert bars.tasks[0].fields["metrics"] == "stopping after this step; once more leaves at once"
 
 
 def test_a_count_is_a_bar_in_a_terminal_and_lines_elsewhere(

@@ -45,7 +45,7 @@ def test_it_keeps_what_it_has_and_says_how_to_go_on(
         assert invoke(["run", *arguments]) == code
     *_, last = capfd.readouterr().err.splitlines()
     said, command = last.split("; go on with: ")
-    assert said == "stopped after step 4 of the search, which is kept"
+    assert said == "stopped after step 4 of the search stage, which is kept"
     program, *words = shlex.split(command)
     assert (program, words) == ("qnas", ["run", *arguments, "--resume"])
     assert invoke(words) == 0
@@ -109,7 +109,7 @@ def test_a_sweep_that_is_stopped_keeps_what_its_points_have(number: str, to: str
     assert told.splitlines()[-1] == "interrupted: 0 of 1 points are done; the same command goes on"
     assert list(point.glob("search/checkpoint-*.safetensors"))
     log = (tiny.parent / "out/logs/seed-0.txt").read_text().splitlines()
-    assert re.match(r"stopped after step \d+ of the search, which is kept; go on with: qnas run ", log[-1])
+    assert re.match(r"stopped after step \d+ of the search stage, which is kept; go on with: qnas run ", log[-1])
     assert not (point / ".lock").exists()
 
 

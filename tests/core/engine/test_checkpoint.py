@@ -336,7 +336,7 @@ def test_one_that_is_asked_to_stop_keeps_its_state_first(folder, monkeypatch):
     checkpoints.keep(1, loop)
     assert loop.asked == 0
     stop.ask(15)
-    with pytest.raises(Interrupted, match="stopped after step 2 of the search, which is kept") as caught:
+    with pytest.raises(Interrupted, match="stopped after step 2 of the search stage, which is kept") as caught:
         checkpoints.keep(2, loop)
     assert caught.value.exit_code == 143
     assert begun(folder).step == 2

@@ -54,7 +54,7 @@ def test_a_run_keeps_its_state_and_ends_once_its_sweep_is_gone(tiny: Path, monke
         listening(told),
         listening(Orphaning(monkeypatch)),
         stop_on_signals() as stop,
-        pytest.raises(Interrupted, match=r"stopped after step [23] of the search, which is kept"),
+        pytest.raises(Interrupted, match=r"stopped after step [23] of the search stage, which is kept"),
     ):
         run_spec(load_spec(tiny), folder, stop=stop)
     assert folder.has("search/checkpoint-0.safetensors")
