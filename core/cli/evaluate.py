@@ -1,6 +1,6 @@
 """``qnas evaluate``: the found network of a run, judged on other images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,11 @@ from qnas.core.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from qnas.core.components import Dataset
+    from qnas.core.cli.batch import Failures
+    from qnas.core.components import ImageSource
     from qnas.core.engine.found import Found
-    from qnas.core.engine.images import ImagePair
+    from qnas.core.engine.judging import Judged
+    from qnas.core.engine.tiles import Upscaler
     from qnas.core.spec.spec import Device
 
 
@@ -45,29 +47,54 @@ def evaluate(
 ) -> None:
     """Judge the network that RUN found on other test sets: PSNR and SSIM beside bicubic enlargement.
 
-    On Y of BT.601 and on RGB, a border of as many pixels as the scale left out. RUN itself stays as it is.
+    On Y of BT.601 and on RGB, a border of as many pixels as the scale left out. RUN itself stays as it is. An image
+    that can't be judged stops no other: it is named at the end, and left out of the means.
     """
+    from qnas.core.cli.batch import Failures
     from qnas.core.cli.data.options import dataset_in
-    from qnas.core.cli.progress import show_count
     from qnas.core.cli.scores_table import scores_table
     from qnas.core.cli.terminal import Terminal
-    from qnas.core.cli.upscaling import load_upscaler, memory_told
-    from qnas.core.engine.judging import judge_sets
-    from qnas.core.network import guard
+    from qnas.core.cli.upscaling import load_upscaler
 
     _refuse_inside(run, out)
     datasets = {name: dataset_in(path) for name, path in _by_name(places).items()}
-    total = sum(dataset.count() for dataset in datasets.values())
     found, upscaler = load_upscaler(run, device, tile, freeze)
-    sets = {name: _pairs(dataset, found) for name, dataset in datasets.items()}
-    with guard(found.architecture.space), memory_told(), show_count("evaluate", total) as tell:
-        judged = judge_sets(upscaler, sets, found.scale, lambda done, _: tell(done), examples_per_set=0)
+    sources = {name: dataset.sources([found.scale]) for name, dataset in datasets.items()}
+    failures = Failures()
+    judged = _judge(sources, found, upscaler, failures)
+    if out is not None:
+        scores = {"test": judged.means, "images": judged.images, "not_judged": failures.reasons}
+        _write(out, {"run": str(run), "frozen": freeze, **scores})
     console = Terminal()
     for name in judged.images if each else ():
         console.print(scores_table(judged.images[name], title=name), "")
-    console.print(scores_table(judged.means))
-    if out is not None:
-        _write(out, {"run": str(run), "frozen": freeze, "test": judged.means, "images": judged.images})
+    if judged.means:
+        console.print(scores_table(judged.means))
+    failures.refuse("not judged, and left out of the means", sum(map(len, sources.values())))
+
+
+def _judge(
+    sources: "Mapping[str, Sequence[ImageSource]]", found: "Found", upscaler: "Upscaler", failures: "Failures"
+) -> "Judged":
+    """The scores of all images that can be judged; each is read when its turn comes."""
+    from qnas.core.cli.progress import show_count
+    from qnas.core.cli.upscaling import enlarging
+    from qnas.core.engine.images import pair
+    from qnas.core.engine.judging import Judged
+    from qnas.core.engine.run_images import refuse_unjudgeable
+
+    judged = Judged()
+    every = [(name, source) for name, of in sources.items() for source in of]
+    with show_count("evaluate", len(every)) as tell:
+        for done, (name, source) in enumerate(every, 1):
+            with failures.noted(f"{name}/{source.name}"):
+                image = pair(source.read(found.scale), found.scale, found.degradation)
+                refuse_unjudgeable([image])
+                with enlarging(image.lr, upscaler):
+                    enlarged = upscaler(image.lr)
+                judged.add(name, image, enlarged, found.scale)
+            tell(done)
+    return judged
 
 
 def _by_name(places: Sequence[str]) -> dict[str, Path]:
@@ -87,17 +114,6 @@ def _by_name(places: Sequence[str]) -> dict[str, Path]:
             raise InputError(f"two test sets are called '{name}': name one by --data NAME={folder}", "--data")
         named[name] = path
     return named
-
-
-def _pairs(dataset: "Dataset", found: "Found") -> Iterator["ImagePair"]:
-    """The images one after the other, so that they need not be in memory all at once."""
-    from qnas.core.engine.images import pair
-    from qnas.core.engine.run_images import refuse_unjudgeable
-
-    for image in dataset.images(found.scale):
-        judged = pair(image, found.scale, found.degradation)
-        refuse_unjudgeable([judged])
-        yield judged
 
 
 def _refuse_inside(run: Path, out: Path | None) -> None:

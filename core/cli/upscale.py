@@ -1,5 +1,6 @@
 """``qnas upscale``: images enlarged by the found network of a run."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -51,24 +52,24 @@ def upscale(
     NAME.jpg becomes NAME_x4.png (at scale 4). Images are turned as EXIF says, gray ones stay gray, transparency is
     enlarged by bicubic, the colour profile is kept. An image that can't be read stops no other.
     """
+    from qnas.core.cli.batch import Failures
     from qnas.core.cli.progress import show_count
     from qnas.core.cli.upscaling import load_upscaler
-    from qnas.core.errors import QnasError
-    from qnas.core.network import guard
 
     found, upscaler = load_upscaler(run, device, tile, freeze)
     results = _planned(images, out, found.scale)
     _refuse_existing(results, force)
-    failures: list[str] = []
-    with guard(found.architecture.space), show_count("upscale", len(results)) as tell:
+    failures = Failures()
+    with show_count("upscale", len(results)) as tell:
         for index, (image, result) in enumerate(results.items()):
-            failures += _enlarge(image, result, partial(_tell_share, tell, index), upscaler)
+            with failures.noted(str(image)):
+                _enlarge(image, result, partial(_tell_share, tell, index), upscaler)
             tell(index + 1)
-    if len(failures) < len(results):
+    done = len(results) - len(failures.reasons)
+    if done:
         folders = " and ".join(sorted({str(result.parent) for result in results.values()}))
-        click.echo(f"{plural(len(results) - len(failures), 'image')} written to {folders}")
-    if failures:
-        raise QnasError("\n".join([f"not enlarged: {len(failures)} of {plural(len(results), 'image')}", *failures]))
+        click.echo(f"{plural(done, 'image')} written to {folders}")
+    failures.refuse("not enlarged", len(results))
 
 
 def _planned(paths: Sequence[Path], out: Path | None, scale: int) -> dict[Path, Path]:
@@ -121,26 +122,20 @@ def _refuse_existing(results: Mapping[Path, Path], force: bool) -> None:
     for image, result in results.items():
         if result.resolve() in images:
             raise InputError(f"is to be enlarged, and would be the result of {image}: name a folder by -o", str(result))
-    there = [result for result in results.values() if result.exists()]
+    there = [result for result in results.values() if os.path.exists(result)]  # noqa: PTH110 - of any length
     if there and not force:
         more = f", and {len(there) - 1} more are" if len(there) > 1 else ""
         raise InputError(f"is there already{more}: name a folder by -o, or replace by --force", str(there[0]))
 
 
-def _enlarge(image: Path, result: Path, report: Callable[[float], object], upscaler: "Upscaler") -> list[str]:
-    """Why an image could not be enlarged; nothing if it could."""
-    from qnas.core.cli.upscaling import memory_told
+def _enlarge(image: Path, result: Path, report: Callable[[float], object], upscaler: "Upscaler") -> None:
+    from qnas.core.cli.upscaling import enlarging
     from qnas.core.engine.picture import read_picture, write_png
-    from qnas.core.errors import InputError, QnasError
 
-    try:
-        with memory_told():
-            write_png(read_picture(image).enlarged(partial(upscaler, report=report)), result)
-    except InputError as error:
-        return [str(error)]
-    except QnasError as error:
-        return [f"{image}: {error}"]
-    return []
+    picture = read_picture(image)
+    with enlarging(picture.pixels, upscaler):
+        enlarged = picture.enlarged(partial(upscaler, report=report))
+    write_png(enlarged, result)
 
 
 def _tell_share(tell: Callable[[float], object], done: int, share: float) -> None:

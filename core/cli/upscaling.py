@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qnas.core.errors import QnasError, QnasWarning, is_out_of_memory
+from qnas.core.errors import QnasError, QnasWarning, first_line, is_out_of_memory, place_of
 
 if TYPE_CHECKING:
+    from qnas.core.components import Pixels
     from qnas.core.engine.found import Found
     from qnas.core.engine.tiles import Upscaler
     from qnas.core.spec.spec import Device
@@ -41,16 +42,32 @@ def load_upscaler(run: Path, device: "Device", tile: int | None, freeze: bool) -
 
 
 @contextlib.contextmanager
-def memory_told() -> Iterator[None]:
-    """Tell in one line that an image takes more memory than there is.
+def enlarging(lr: "Pixels", upscaler: "Upscaler") -> Iterator[None]:
+    """Say in one line why an image can't be enlarged: it is too small, or takes more memory than there is.
+
+    Args:
+        lr: The image, (H, W, 3).
+        upscaler: What enlarges it.
 
     Raises:
-        QnasError: It says what takes less.
+        QnasError: It says what would help.
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        what = "enlarge it in smaller tiles (--tile 128), with --freeze if the network looks at all of an image"
-        raise QnasError(f"out of memory: {what}") from error
+    except (QnasError, OSError):
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            what = "enlarge it in smaller tiles (--tile 128), with --freeze if the network looks at all of an image"
+            raise QnasError(f"out of memory: {what}") from error
+        raise QnasError(_refusal(lr, upscaler, error)) from error
+
+
+def _refusal(lr: "Pixels", upscaler: "Upscaler", error: Exception) -> str:
+    from qnas.core.engine.smallest import smallest_side
+
+    height, width = lr.shape[:2]
+    side = smallest_side(upscaler.network, upscaler.device)
+    if side is not None and min(height, width) < side:
+        return f"{width} x {height} is too small for this network, which takes {side} x {side} and more"
+    return f"the network fails on an image of {width} x {height}: {first_line(error)}{place_of(error)}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import itertools
 import json
 import math
@@ -23,6 +24,7 @@ from qnas.core.errors import InputError
 
 _ASIDE = re.compile(r"\..+\.([0-9]+)")  # as written_aside names them
 _LEFT_SECONDS = 3600.0
+_LONGEST_NAME = 255  # bytes, on nearly every file system
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -42,7 +44,7 @@ def written_aside(path: Path) -> Iterator[Path]:
     Raises:
         OSError: It can't be written; it names ``path``.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = _aside_of(path)
     try:
         make_folder(path.parent)
         yield aside
@@ -56,6 +58,14 @@ def written_aside(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError):
             error.filename = str(path)
         raise
+
+
+def _aside_of(path: Path) -> Path:
+    """Hidden, beside ``path``, with the number of this process; a hash stands for a name that leaves no room for it."""
+    aside = f".{path.name}.{os.getpid()}"
+    if len(os.fsencode(aside)) > _LONGEST_NAME >= len(os.fsencode(path.name)):
+        aside = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.{os.getpid()}"
+    return path.with_name(aside)
 
 
 def clear_asides(paths: Iterable[Path], *, only_left: bool = False) -> None:

@@ -19,14 +19,23 @@ class Judged:
     """Scores by test set and image, and the enlarged images.
 
     Attributes:
-        means: Set to mean scores, bicubic's beside them.
-        images: Set to image to scores.
+        images: Set to image to scores, bicubic's beside them.
         examples: Some (set, image pair, enlarged image) to look at.
     """
 
-    means: dict[str, Scores] = field(default_factory=dict)
     images: dict[str, dict[str, Scores]] = field(default_factory=dict)
     examples: list[tuple[str, ImagePair, Pixels]] = field(default_factory=list)
+
+    @property
+    def means(self) -> dict[str, Scores]:
+        """Set to mean scores; a set that no image of was judged is left out."""
+        return {name: mean_scores(list(scores.values())) for name, scores in self.images.items() if scores}
+
+    def add(self, name: str, image: ImagePair, ours: Pixels, scale: int) -> Scores:
+        """Score an enlarged image of the set ``name``; its scores."""
+        scores = judge(ours, image, scale)
+        self.images.setdefault(name, {})[image.name] = scores
+        return scores
 
 
 def judge_sets(
@@ -47,16 +56,13 @@ def judge_sets(
     """
     judged, done = Judged(), 0
     for name, pairs in sets.items():
-        judged.images[name] = {}
         for index, image in enumerate(pairs):
             ours = upscale(image.lr)
-            scores = judge(ours, image, scale)
-            judged.images[name][image.name] = scores
+            scores = judged.add(name, image, ours, scale)
             if index < examples_per_set:
                 judged.examples.append((name, image, ours))
             done += 1
             on_image(done, scores)
-        judged.means[name] = mean_scores(list(judged.images[name].values()))
     return judged
 
 

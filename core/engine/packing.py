@@ -11,7 +11,7 @@ from qnas.core.engine.folder import clear_asides, sync_folder
 from qnas.core.engine.images import pair
 from qnas.core.engine.pack import HR, VERSION, Pack, new_pack
 from qnas.core.engine.threads import in_threads
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, first_line, is_out_of_memory
 from qnas.core.spec.spec import Degradation
 
 
@@ -71,6 +71,9 @@ class Packing:
             lr = {scale: pair(image, scale, self.degradation).lr for scale, image in whole.items()}
         except InputError as error:
             return str(error)
+        except Exception as error:  # of one image, whatever a damaged file raises
+            said = "it takes more memory than there is" if is_out_of_memory(error) else first_line(error)
+            return f"{source.name}: {said}"
         with new_pack(part, self.scales, self.degradation) as pack:
             pack.add(source.name, {HR: hr, **lr})
         return ""

@@ -74,7 +74,7 @@ def _refuse(out: Path, force: bool) -> None:
 
 def _pack(packing: "Packing", jobs: int, skip_bad: bool) -> None:
     from qnas.core.cli.progress import show_count
-    from qnas.core.errors import InputError
+    from qnas.core.errors import QnasError
 
     total = len(packing.sources)
     if done := packing.done():
@@ -84,10 +84,10 @@ def _pack(packing: "Packing", jobs: int, skip_bad: bool) -> None:
     for problem in bad.values():
         say(f"left out: {problem}" if skip_bad else problem)
     if len(bad) == total:
-        raise InputError("none of the images can be packed", str(packing.out))
+        raise QnasError(f"{packing.out}: none of the images can be packed")
     if bad and not skip_bad:
         why = f"{len(bad)} of {total} images can't be packed: mend or remove them, or leave them out with --skip-bad"
-        raise InputError(f"{why} (the others are done, and are not decoded again)", str(packing.out))
+        raise QnasError(f"{packing.out}: {why} (the others are done, and are not decoded again)")
     with show_count("join", total) as told:
         packing.join(bad, told)
 

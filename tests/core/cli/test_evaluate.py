@@ -148,13 +148,29 @@ def test_what_is_wrong_is_told_in_a_line(run, folder, capsys, arguments, said):
     ("spoil", "said"),
     [
         (lambda file: file.write_bytes(file.read_bytes()[:200]), "{file}: can't be decoded"),
-        (lambda file: save(file, (9, 9, 3)), "b.png: is too small to be judged"),
-        (lambda file: save(file, (1, 9, 3)), "b.png: is smaller than the scale"),
+        (lambda file: save(file, (9, 9, 3)), "photos/b.png: is too small to be judged"),
+        (lambda file: save(file, (1, 9, 3)), "photos/b.png: is smaller than the scale"),
     ],
 )
-def test_an_image_that_can_not_be_judged_is_named(tmp_path, run, folder, capsys, spoil, said):
+def test_an_image_that_can_not_be_judged_stops_no_other(tmp_path, run, folder, capsys, spoil, said):
     spoil(folder / "b.png")
     capsys.readouterr()
-    assert evaluate(run, "--data", folder, "--out", tmp_path / "scores.json") == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith(said.format(file=folder / "b.png"))
-    assert not (tmp_path / "scores.json").exists()
+    assert evaluate(run, "--data", folder, "--out", tmp_path / "scores.json") == 1
+    headline, reason = capsys.readouterr().err.splitlines()[-2:]
+    assert headline == "not judged, and left out of the means: 1 of 3 images"
+    assert reason.startswith(said.format(file=folder / "b.png"))
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert list(written["not_judged"]) == ["photos/b.png"]
+    judged = written["images"]["photos"]
+    assert list(judged) == ["a.png", "c.png"]
+    mean = np.mean([scores["psnr_y"] for scores in judged.values()])
+    assert written["test"]["photos"]["psnr_y"] == pytest.approx(mean)
+
+
+def test_scores_are_written_before_they_are_shown(tmp_path, run, folder, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise UnicodeEncodeError("cp1252", "\u56fe", 0, 1, "nothing can be shown")
+
+    monkeypatch.setattr("qnas.core.cli.terminal.Terminal.print", broken)
+    assert evaluate(run, "--data", folder, "--out", tmp_path / "scores.json") == 1
+    assert len(json.loads((tmp_path / "scores.json").read_text())["images"]["photos"]) == 3

@@ -1,5 +1,7 @@
 """``qnas upscale`` from the outside."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +106,62 @@ def test_an_image_that_memory_does_not_suffice_for_stops_no_other(tmp_path, run,
     assert (tmp_path / "b_x2.png").exists()
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith(f"{tmp_path / 'a.png'}: out of memory: enlarge it in smaller tiles (--tile 128)")
+
+
+def test_an_image_too_small_for_the_network_stops_no_other(tmp_path, capsys):
+    write_run(tmp_path / "run", {"name": "rlfn", "channels": 8, "body": ["rlfb"], "bits": [8]})
+    save(tmp_path / "in/a_strip.png", size=(60, 2))
+    save(tmp_path / "in/b_good.png", size=(60, 60))
+    capsys.readouterr()
+    assert upscale(tmp_path / "run", tmp_path / "in") == 1
+    assert files(tmp_path / "in_x2") == ["b_good_x2.png"]
+    headline, reason = capsys.readouterr().err.splitlines()[-2:]
+    assert headline == "not enlarged: 1 of 2 images"
+    strip = tmp_path / "in/a_strip.png"
+    assert reason == f"{strip}: 60 x 2 is too small for this network, which takes 3 x 3 and more"
+
+
+def test_whatever_a_network_raises_on_one_image_stops_no_other(tmp_path, run, capsys, monkeypatch):
+    def failing(network, lr, device):
+        if lr.shape[0] > 20:
+            raise IndexError("it lost count")
+        return enlarge(network, lr, device)
+
+    monkeypatch.setattr("qnas.core.engine.tiles.enlarge", failing)
+    save(tmp_path / "a.png", size=(30, 30))
+    save(tmp_path / "b.png")
+    assert upscale(run, tmp_path / "a.png", tmp_path / "b.png") == 1
+    assert (tmp_path / "b_x2.png").exists()
+    reason = capsys.readouterr().err.splitlines()[-1]
+    assert reason.startswith(
+        f"{tmp_path / 'a.png'}: the network fails on an image of 30 x 30: IndexError: it lost count"
+    )
+
+
+def test_a_name_too_long_for_its_result_stops_no_other(tmp_path, run, capsys):
+    longest, too_long = f"{'a' * (255 - len('_x2.png'))}.png", f"{'b' * (255 - len('.png'))}.png"
+    for name in (longest, too_long, "c.png"):
+        save(tmp_path / "in" / name)
+    capsys.readouterr()
+    assert upscale(run, tmp_path / "in") == 1
+    assert files(tmp_path / "in_x2") == [longest.replace(".png", "_x2.png"), "c_x2.png"]
+    reason = capsys.readouterr().err.splitlines()[-1]
+    assert reason == f"{tmp_path / 'in' / too_long}: File name too long"
+
+
+def test_a_full_disk_ends_a_batch_at_once(tmp_path, run, capsys, monkeypatch):
+    written = []
+
+    def full(picture, file):
+        written.append(file)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+
+    monkeypatch.setattr("qnas.core.engine.picture.write_png", full)
+    for name in ("a.png", "b.png"):
+        save(tmp_path / name)
+    assert upscale(run, tmp_path / "a.png", tmp_path / "b.png") == 2
+    assert len(written) == 1
+    assert "the disk is full" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_what_is_there_is_replaced_by_force_only(tmp_path, run, capsys):

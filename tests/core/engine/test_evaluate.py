@@ -124,7 +124,7 @@ def test_the_commands_refuse_it_in_a_line(tmp_path: Path, capsys: pytest.Capture
     assert not (tmp_path / "images/0_x2.png").exists()
     assert invoke(["evaluate", str(tmp_path / "run"), "--data", str(tmp_path / "images"), "--device", "cpu"]) == 1
     *_, last = capsys.readouterr().err.splitlines()
-    assert last.startswith("the network makes numbers that are not finite of an image of 14 x 12")
+    assert last.startswith("images/1.png: the network makes numbers that are not finite of an image of 14 x 12")
 
 
 def test_a_training_keeps_its_best_where_a_later_validation_is_broken(tiny: Path, monkeypatch):

@@ -1,0 +1,62 @@
+"""Many images, one after the other: one that fails stops no other, and is named at the end."""
+
+import contextlib
+import errno
+from collections.abc import Iterator
+
+from qnas.core.cli.format import plural
+from qnas.core.errors import QnasError, first_line, is_out_of_memory
+
+_OF_ITS_NAME = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
+
+
+class Failures:
+    """What failed of a batch, and why.
+
+    Attributes:
+        reasons: A line for each image that failed, by its name.
+    """
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, str] = {}
+
+    @contextlib.contextmanager
+    def noted(self, name: str) -> Iterator[None]:
+        """Note what goes wrong inside with the image ``name``.
+
+        Raises:
+            OSError: The others would fail as well, as on a full disk.
+        """
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _OF_ITS_NAME:
+                raise
+            self.reasons[name] = _named(name, error.strerror or str(error))
+        except QnasError as error:
+            self.reasons[name] = _named(name, str(error))
+        except Exception as error:  # of one image, whatever a network or a damaged file raises
+            said = "it takes more memory than there is" if is_out_of_memory(error) else first_line(error)
+            self.reasons[name] = _named(name, said)
+
+    def refuse(self, what: str, total: int) -> None:
+        """Fail if anything did.
+
+        Args:
+            what: Was not done, such as ``not enlarged``.
+            total: How many images there were.
+
+        Raises:
+            QnasError: It names each image.
+        """
+        if self.reasons:
+            header = f"{what}: {len(self.reasons)} of {plural(total, 'image')}"
+            raise QnasError("\n".join([header, *self.reasons.values()]))
+
+
+def _named(name: str, reason: str) -> str:
+    """The reason, with the whole name of the image in front where it does not have it."""
+    said_of, _, rest = reason.partition(": ")
+    if rest and name.endswith(said_of):
+        return f"{name}: {rest}"
+    return reason if name in reason else f"{name}: {reason}"
