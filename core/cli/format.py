@@ -1,5 +1,6 @@
 """Numbers as people read them."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -22,6 +23,17 @@ def quantity(value: float, unit: str = "") -> str:
 def bitops(value: float) -> str:
     """Bit operations with a prefix."""
     return quantity(value, "BitOps")
+
+
+def float_work(work: Mapping[str, int]) -> str:
+    """What a quantized network computes in float, as result.json has it.
+
+    >>> float_work({"macs": 811_009, "counted_macs": 0, "elementwise": 196_614})
+    '811 kMACs and 197 k other operations, which BitOps leave out'
+    """
+    counted = f" ({quantity(work['counted_macs'])} of them in BitOps, at 32 x 32 bits)" if work["counted_macs"] else ""
+    others = f"{quantity(work['elementwise'])} other operations, which BitOps leave out"
+    return f"{quantity(work['macs'], 'MACs')}{counted} and {others}"
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,7 @@ import math
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from rich.console import Console
@@ -12,17 +12,19 @@ from rich.text import Text
 
 from qnas.core.cli.candidate_sets import CandidateSets
 from qnas.core.cli.drawing import SlotRow, print_drawing, print_line
-from qnas.core.cli.format import bitops, plural, quantity
+from qnas.core.cli.format import bitops, float_work, plural, quantity
 from qnas.core.components import FLOAT, ConvolutionShape, Cost, Operation, Quantizer, SlotShape, Space
 from qnas.core.errors import in_one_line
 from qnas.core.network import (
     LR_SIZE,
     Candidate,
     CostTable,
+    FloatWork,
     count_found,
     count_space,
     fill,
     find_slots,
+    float_work_of,
     slot_candidates,
 )
 from qnas.core.network.flow import Flow, trace
@@ -42,6 +44,7 @@ class SpaceView:
         flow: Which slot feeds which.
         bitops: What every choice costs on an LR image of ``LR_SIZE``.
         native: The convolutions of the original network on such an image; empty if it is none of the space.
+        float_work: What a network of first candidates computes in float on an image of ``LR_SIZE``.
         hd_macs: What the original network multiplies for an output of about 1280 x 720; None if it can't make one.
     """
 
@@ -52,6 +55,7 @@ class SpaceView:
     flow: Flow
     bitops: CostTable
     native: Sequence[ConvolutionShape]
+    float_work: FloatWork
     hd_macs: int | None
 
     @property
@@ -85,6 +89,7 @@ def _view(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
         flow=trace(network, shapes),
         bitops=count_space(space, scale, quantizer).table(Cost.of("bitops")),
         native=_native(space, scale, shapes, LR_SIZE),
+        float_work=float_work_of(space, scale, {p: c[0] for p, c in candidates.items()}, quantizer, LR_SIZE),
         hd_macs=_hd_macs(space, scale, shapes),
     )
 
@@ -165,6 +170,7 @@ def _figures(view: SpaceView, name: str) -> list[str]:
         f"{name}: {slots}, {networks}, scale {view.scale}",
         f"roles: {', '.join(f'{role} {number}' for role, number in roles.items()) or 'none'}",
         f"BitOps at {LR_SIZE[1]} x {LR_SIZE[0]} LR: {' to '.join(costs)}",
+        f"in float beside: {float_work(asdict(view.float_work))}",
     ]
     if view.native:
         lines.append(f"native network: {quantity(_sum('params', view.native))} parameters{_told_macs(view)}")

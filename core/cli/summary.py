@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qnas.core.cli.format import bitops, quantity
+from qnas.core.cli.format import bitops, float_work, quantity
 from qnas.core.cli.scores_table import scores_table
 from qnas.core.cli.terminal import Terminal
 from qnas.core.engine.folder import RunFolder
@@ -23,6 +23,8 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
             + (f", discretization gap {gap:.2f} dB" if gap is not None else ""),
             soft_wrap=True,
         )
+        for work in [*(summary["float_work"] or {}).values()][:1]:  # an older qnas did not count it
+            console.print(f"in float beside: {float_work(work)}", soft_wrap=True)
     if summary["ties"]:
         console.print(f"close choices in: {', '.join(summary['ties'])}", soft_wrap=True)
     console.print(f"see {_place_to_look(folder)}", soft_wrap=True)

@@ -131,7 +131,7 @@ def summarize(folder: RunFolder) -> dict[str, Any]:
     judged = done.get("evaluate", {})
     with in_one_line(f"{folder.path}: the result.json of a stage is damaged"):
         summary = {
-            **{key: judged.get(key) for key in ("test", "bitops", "macs", "params", "size_bytes")},
+            **{key: judged.get(key) for key in ("test", "bitops", "macs", "float_work", "params", "size_bytes")},
             "seconds": {name: result["seconds"] for name, result in done.items()},
             "discretization_gap_db": done.get("derive", {}).get("discretization_gap_db"),
             "ties": [tie["slot"] for tie in done.get("search", {}).get("ties", [])],

@@ -1,17 +1,18 @@
 """How large a found network is: its cost by every count, and its bytes."""
 
+from dataclasses import asdict
 from typing import Any
 
 from torch import nn
 
 from qnas.core.components import ConvolutionShape, Cost, Quantizer
-from qnas.core.network import Architecture, count_found
+from qnas.core.network import Architecture, count_found, float_work_of
 
 SIZES = ((32, 32), (256, 256))
 
 
 def found_sizes(architecture: Architecture, quantizer: Quantizer, network: nn.Module) -> dict[str, Any]:
-    """``bitops`` and ``macs`` by LR size, ``params`` and ``size_bytes``.
+    """``bitops``, ``macs`` and ``float_work`` by LR size, ``params`` and ``size_bytes``.
 
     Args:
         architecture: The found architecture.
@@ -24,6 +25,7 @@ def found_sizes(architecture: Architecture, quantizer: Quantizer, network: nn.Mo
     return {
         "bitops": {size: total("bitops", count) for size, count in counts.items()},
         "macs": {size: total("macs", count) for size, count in counts.items()},
+        "float_work": {f"{h}x{w}": asdict(float_work_of(space, scale, chosen, quantizer, (h, w))) for h, w in SIZES},
         "params": total("params", smallest),
         "size_bytes": size_bytes(smallest, network),
     }

@@ -13,6 +13,7 @@ from qnas.core.network.fill import (
     refuse_scale,
     slot_candidates,
 )
+from qnas.core.network.float_work import FloatWork, float_work_of
 from qnas.core.network.gain import Gain
 from qnas.core.network.inheritance import ancestors, inherit_weights
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
@@ -28,6 +29,7 @@ __all__ = [
     "Choice",
     "CostTable",
     "FilledSlot",
+    "FloatWork",
     "Form",
     "Gain",
     "MergedSlot",
@@ -50,6 +52,7 @@ __all__ = [
     "count_space",
     "fill",
     "find_slots",
+    "float_work_of",
     "grid",
     "guard",
     "inherit_weights",
