@@ -20,7 +20,8 @@ UNKNOWN = "-"
 _ABOUT = """\
 What the paper claims (arXiv 2208.14839), and what runs of this project show of it. All figures, and the verdicts, are
 computed from the folders of the runs by the rules at the end; nothing is written by hand. PSNR is on Y, in dB, a
-border of as many pixels as the scale left out. BitOps are for an LR image of 32 x 32. ± is one standard deviation over
+border of as many pixels as the scale left out. BitOps are for an LR image of 32 x 32; "at the same BitOps" leaves out
+what is computed in float, which stands as float_work in each run's result.json. ± is one standard deviation over
 seeds."""
 _VERDICTS = """\
 A claim held, or did not hold, if a difference is larger than the spread of seeds; else it is undecided. It held if all
