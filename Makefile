@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 RUN ?= runs/quickstart
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: demo test lint format docs clean
+.PHONY: demo test slow lint format docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/qnas run specs/quickstart.yaml --out $(RUN) $(if $(wildcard $(RUN)/spec.yaml),--resume)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
+
+slow: $(VENV)/installed-test
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m slow
 
 lint: $(VENV)/installed-dev $(VENV)/installed-docs
 	$(BIN)/ruff check .
@@ -38,6 +41,8 @@ $(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable '.[test]' --constraint constraints.txt
+# Without what it depends on: torchvision, where it does not fit the build of torch, breaks whoever imports it.
+	$(BIN)/python -m pip install --quiet --no-deps spandrel --constraint constraints.txt
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed-test
