@@ -2,11 +2,14 @@
 
 import os
 import subprocess
+import sys
 import sysconfig
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line does, before torch is imported
 if "PYTEST_XDIST_WORKER" in os.environ:  # there is a worker for each core
@@ -15,6 +18,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # there is a worker for each core
 import hypothesis
 import pytest
 import torch
+
+from qnas.core.components import Component
+from qnas.core.registry import Entry, plugins
 
 hypothesis.settings.register_profile("qnas", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("qnas")
@@ -40,6 +46,27 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def few_threads() -> None:
     torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Registers a class as a plugin would, until the test ends; gives its name. Another of that name replaces it."""
+    home = ModuleType("qnas_of_a_test")
+    monkeypatch.setitem(sys.modules, home.__name__, home)
+    added = {}
+
+    def register(component: type[Component], **defaults: Any) -> str:
+        setattr(home, component.__name__, component)
+        name, registry = component.__name__.lower(), plugins().registries[component.kind]
+        if name not in added:
+            entry = Entry(name, f"{home.__name__}:{component.__name__}", "A thing", "tests", defaults)
+            registry.add(entry)
+            added[name] = (registry, entry)
+        return name
+
+    yield register
+    for registry, entry in added.values():
+        registry.remove(entry)
 
 
 class Throwaway:

@@ -36,10 +36,14 @@ from qnas.core.components.searcher import Searcher
 from qnas.core.components.settings import Frozen, FrozenDict, Settings, invalid
 from qnas.core.components.space import Space
 from qnas.core.components.statistic import ImageStatistic, freeze_statistics, measuring
+from qnas.core.components.versioned import Versioned
+from qnas.core.components.versions import SPEC_VERSION, UNTOLD_VERSION, as_of, version_in_force
 
 __all__ = [
     "FLOAT",
     "FLOAT_BITS",
+    "SPEC_VERSION",
+    "UNTOLD_VERSION",
     "Activation",
     "Amount",
     "Bits",
@@ -79,8 +83,10 @@ __all__ = [
     "SourceImage",
     "Space",
     "Unquantized",
+    "Versioned",
     "WeightedSum",
     "Widths",
+    "as_of",
     "freeze_statistics",
     "integer_range",
     "invalid",
@@ -90,4 +96,5 @@ __all__ = [
     "measuring",
     "path_matches",
     "same_padding",
+    "version_in_force",
 ]

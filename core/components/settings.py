@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, NoReturn, Self, TypeVar
+from typing import Annotated, Any, ClassVar, NoReturn, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from qnas.core.components.documentation import field_docs
+from qnas.core.components.versions import EarlierDefaults, earlier_fields
 
 T = TypeVar("T")
 
@@ -63,11 +64,16 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
+    earlier_defaults: ClassVar[EarlierDefaults] = {}
+    """The defaults that fields had before they changed: ``{1: {"start": "published"}}`` says that ``start`` is
+    ``published`` in a spec of version 1, or of an earlier one, that does not say it. It may name fields that did not
+    exist then. Specs of runs are of the version that they began with, so that these go on as they began."""
+
     @model_validator(mode="wrap")
     @classmethod
     def _tell_what_is_valid(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(value, Mapping):
-            value = {key: _prepare(cls.model_fields.get(key), given) for key, given in value.items()}
+            value = cls._completed(value)
         try:
             return handler(value)
         except ValidationError as error:
@@ -75,6 +81,17 @@ class Settings(BaseModel):
         meant = {cls._meant(details) for details in mistakes}
         told = [details for details in mistakes if not (details["type"] == "missing" and details["loc"] in meant)]
         raise ValidationError.from_exception_data(cls.__name__, [cls._explain(details) for details in told])
+
+    @classmethod
+    def _completed(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields that are given, as :func:`_prepare` makes them, and those that had other defaults earlier."""
+        earlier = earlier_fields(cls)
+        fields = cls.model_fields
+        prepared = {
+            key: _prepare(fields.get(key), value, _default_name(fields.get(key), earlier.get(key)))
+            for key, value in given.items()
+        }
+        return {**earlier, **prepared}
 
     @classmethod
     def _meant(cls, details: ErrorDetails) -> tuple[str, ...]:
@@ -128,9 +145,8 @@ class _Word(str):
         return str(self)
 
 
-def _prepare(info: FieldInfo | None, value: Any) -> Any:
-    """``value`` with the default component's name, and with ``true`` not taken for the number 1."""
-    default = _default_name(info)
+def _prepare(info: FieldInfo | None, value: Any, default: str) -> Any:
+    """``value`` with the name of the ``default`` component, and with ``true`` not taken for the number 1."""
     if default and isinstance(value, Mapping) and not any(key in value for key in _name_keys(info)):
         return {"name": default, **value}
     if info and info.annotation in {int, float} and isinstance(value, bool):
@@ -143,7 +159,9 @@ def _name_keys(info: FieldInfo | None) -> tuple[str, ...]:
     return getattr(info.annotation, "name_keys", ()) if info is not None else ()
 
 
-def _default_name(info: FieldInfo | None) -> str:
-    """The name of the component that a field has by default, or ``""``."""
-    is_component = info is not None and hasattr(info.annotation, "kind")
-    return info.default if info is not None and is_component and isinstance(info.default, str) else ""
+def _default_name(info: FieldInfo | None, earlier: Any = None) -> str:
+    """The name of the component that a field has by default, or had ``earlier``; ``""`` if that is no bare name."""
+    if info is None or not hasattr(info.annotation, "kind"):
+        return ""
+    default = info.default if earlier is None else earlier
+    return default if isinstance(default, str) else ""

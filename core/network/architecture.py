@@ -1,12 +1,12 @@
 """The architecture: which candidate each slot holds, as JSON."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import ValidationError
 from torch import nn
 
-from qnas.core.components import Operation, Quantizer, Settings, Space, Widths
+from qnas.core.components import UNTOLD_VERSION, Operation, Quantizer, Settings, Space, Versioned, Widths, as_of
 from qnas.core.errors import InputError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import build_found, slot_candidates
@@ -27,17 +27,16 @@ class Choice(Settings):
         return Candidate(self.operation, Widths(self.weight_bits, self.activation_bits))
 
 
-class Architecture(Settings):
+class Architecture(Versioned):
     """A found network without its weights.
 
     Attributes:
-        version: Of this format.
+        version: Of the spec's fields, as in a spec.
         scale: The factor that the network enlarges by.
         space: The space that it belongs to.
         slots: Slot path to what it holds.
     """
 
-    version: Literal[1] = 1
     scale: int
     space: Space
     slots: dict[str, Choice]
@@ -63,8 +62,10 @@ class Architecture(Settings):
             InputError: It is not valid, or does not fit its space.
         """
         try:
-            architecture = cls.model_validate_json(text)
-            known = slot_candidates(architecture.space, architecture.scale)
+            with as_of(UNTOLD_VERSION):
+                architecture = cls.model_validate_json(text)
+            with as_of(architecture.version):
+                known = slot_candidates(architecture.space, architecture.scale)
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
@@ -89,4 +90,5 @@ class Architecture(Settings):
 
     def build(self, quantizer: Quantizer) -> nn.Module:
         """The network, freshly initialised, quantized by ``quantizer``."""
-        return build_found(self.space, self.scale, self.candidates(), quantizer)
+        with as_of(self.version):
+            return build_found(self.space, self.scale, self.candidates(), quantizer)

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,21 +69,31 @@ def read_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> SpecFil
     return SpecFile(validate(document, Spec), document)
 
 
-def validate(document: Document, model: type[S]) -> S:
+def validate(document: Document, model: type[S], context: Mapping[str, Any] | None = None) -> S:
     """The group of fields that a document states.
+
+    Args:
+        document: The document.
+        model: What the group is.
+        context: What its validators are given.
 
     Raises:
         InputError: One line for each thing that is wrong.
     """
     try:
-        return model.model_validate(document.data)
+        return model.model_validate(document.data, context=context)
     except ValidationError as error:
         raise InputError("\n".join(describe(error, document))) from error
 
 
 def dump_spec(spec: Spec) -> str:
     """The spec as YAML with every default filled in."""
-    text: str = yaml.dump(spec.model_dump(mode="json"), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return dump(spec.model_dump(mode="json"))
+
+
+def dump(data: Any) -> str:
+    """Plain data as YAML, in its own order."""
+    text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
     return text
 
 

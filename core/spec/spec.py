@@ -1,7 +1,7 @@
 """The spec: what a run is, validated and immutable."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -10,6 +10,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -28,8 +29,11 @@ from qnas.core.components import (
     Seed,
     Settings,
     Space,
+    Versioned,
+    as_of,
     invalid,
 )
+from qnas.core.components.versions import EarlierDefaults
 from qnas.core.errors import InputError, QnasError
 from qnas.core.network import refuse_broken, refuse_scale
 
@@ -37,6 +41,9 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["float32", "bfloat16"]
 OnDivergence = Literal["stop", "lower-rate"]
 Degradation = Literal["matlab", "pillow"]
+
+UNTRIED = {"untried": True}
+"""The context to validate a spec in that is only read: its network is not built."""
 
 
 def _named_by_key(value: Any) -> Any:
@@ -90,6 +97,8 @@ class Data(Settings):
     augment: bool = True
     degradation: Degradation = "matlab"
 
+    earlier_defaults: ClassVar[EarlierDefaults] = {0: {"degradation": "pillow"}}
+
 
 class Training(Settings):
     """The training of the found network.
@@ -114,7 +123,7 @@ class Training(Settings):
     on_divergence: OnDivergence = "stop"
 
 
-class Spec(Settings):
+class Spec(Versioned):
     """Everything that a run is: on a CPU the same spec, seed and machine give the same result.
 
     Attributes:
@@ -149,8 +158,22 @@ class Spec(Settings):
     report: Report = "html"  # type: ignore[assignment]
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _fits(self, info: ValidationInfo) -> Self:
         """The space can do the scale, and its candidates fit its slots."""
+        if not (info.context or {}).get("untried"):
+            with as_of(self.version):
+                self._try_network()
+        if self.train.init == "supernet" and not self.search.leaves_supernet:
+            invalid(
+                "Spec",
+                f"the search '{self.search.label}' leaves no supernet: use scratch",
+                "supernet",
+                "train",
+                "init",
+            )
+        return self
+
+    def _try_network(self) -> None:
         patch = (self.data.patch, self.data.patch)
         checks: dict[str, Callable[[], object]] = {
             "scale": lambda: refuse_scale(self.space, self.scale),
@@ -162,15 +185,6 @@ class Spec(Settings):
             except QnasError as error:
                 inside = error.field if isinstance(error, InputError) else ()
                 invalid("Spec", str(error), getattr(self, field), field, *inside)
-        if self.train.init == "supernet" and not self.search.leaves_supernet:
-            invalid(
-                "Spec",
-                f"the search '{self.search.label}' leaves no supernet: use scratch",
-                "supernet",
-                "train",
-                "init",
-            )
-        return self
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -34,6 +34,18 @@ class Listed(Doubled):
     factors: list[int] = [1]
 
 
+class Renamed(Doubled):
+    earlier_defaults = {1: {"fator": 1}}
+
+
+class Wrong(Doubled):
+    earlier_defaults = {1: {"factor": "two"}}
+
+
+class Grown(Doubled):
+    earlier_defaults = {1: {"factor": 1}}
+
+
 def test_a_component_its_name_and_a_mapping_are_references_to_it(registered):
     name = registered(Doubled)
     for reference in (name, {"name": name, "factor": 3}, Doubled(name=name, factor=4)):
@@ -49,12 +61,18 @@ def test_a_component_its_name_and_a_mapping_are_references_to_it(registered):
             {"factor": "5"},
             "what it writes, {.*'factor': 5}, can't be read again: factor: .* must be text",
         ),
+        (Renamed, {}, "earlier_defaults names fator, which is none of its fields"),
+        (Wrong, {}, "with the defaults of version 1: factor: Input should be a valid integer"),
         (Listed, {}, "its fields must be hashable: tuples, not lists"),
     ],
 )
 def test_what_breaks_it_is_told(registered, component, fields, message):
     with pytest.raises(AssertionError, match=message):
         check_cost({"name": registered(component), **fields})
+
+
+def test_defaults_may_have_been_others(registered):
+    check_cost(registered(Grown))
 
 
 def test_one_that_is_not_registered_has_no_name_to_write():

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from qnas.core.components import Component
+from qnas.core.components import Component, as_of
 from qnas.testing.failure import told_as
 
 C = TypeVar("C", bound=Component)
@@ -22,12 +22,13 @@ def contract(make: Callable[[Any], C], reference: C | str | Mapping[str, Any]) -
         reference: A component, or its name, or a mapping of its name and fields.
 
     Raises:
-        AssertionError: It breaks its contract. That of all kinds is that it is read again from what it writes, and
-            that it can be a key.
+        AssertionError: It breaks its contract. That of all kinds is that it is read again from what it writes, also
+            with the defaults of earlier versions, and that it can be a key.
     """
     component = make(reference)
     with told_as(f"the {component.kind} '{component.known_as}'"), _one_thread():
         _check_reading(make, component)
+        _check_earlier_defaults(make, component)
         yield component
 
 
@@ -49,3 +50,12 @@ def _check_reading(make: Callable[[Any], C], component: C) -> None:
     assert again == component, f"what it writes, {written}, is read again as another one"
     with told_as("its fields must be hashable: tuples, not lists"):
         hash(component)
+
+
+def _check_earlier_defaults(make: Callable[[Any], C], component: C) -> None:
+    stated = [vars(cls).get("earlier_defaults", {}) for cls in type(component).__mro__]
+    for version, fields in ((version, fields) for entries in stated for version, fields in entries.items()):
+        odd = sorted(set(fields) - set(component.field_names()))
+        assert not odd, f"earlier_defaults names {odd[0]}, which is none of its fields"
+        with told_as(f"with the defaults of version {version}"), as_of(version):
+            _check_reading(make, component)

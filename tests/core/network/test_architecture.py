@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qnas.core.components import Operation, Quantizer, Space, Widths
+from qnas.core.components import SPEC_VERSION, Operation, Quantizer, Space, Widths
 from qnas.core.engine.evaluate import calibrate
 from qnas.core.errors import InputError
 from qnas.core.network import Architecture, Candidate, count_found, slot_candidates
@@ -79,7 +79,7 @@ def test_an_unquantized_operation_has_null_widths_in_json(choose):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(version=2), "version: Input should be 1"),
+        (lambda d: d.update(version=99), "version: was written by a newer qnas, and this one knows versions up to "),
         (lambda d: d.update(extra=1), "extra: unknown field"),
         (lambda d: d.pop("slots"), "slots: Field required"),
         (lambda d: d.update(scale="two"), "scale: "),
@@ -128,3 +128,16 @@ def test_mixed_widths_are_kept_apart(choose):
     chosen["head.0"] = Candidate(Operation.of("conv3x3"), Widths(4, 8))
     slot = json.loads(Architecture.from_candidates(SPACE, 2, chosen).to_json())["slots"]["head.0"]
     assert (slot["weight_bits"], slot["activation_bits"]) == (4, 8)
+
+
+@pytest.mark.parametrize("version", [None, 1])
+def test_one_from_before_versions_has_the_defaults_of_the_first(version, choose, registered):
+    class Grown(BasicSpace):
+        earlier_defaults = {1: {"residual": "adadm"}}
+
+    kept = json.loads(architecture(0, choose).to_json())
+    assert kept["version"] == SPEC_VERSION
+    kept["space"]["name"], kept["version"] = registered(Grown), version
+    del kept["space"]["residual"]
+    read = Architecture.from_json(json.dumps({key: value for key, value in kept.items() if value is not None}))
+    assert (read.version, read.space.residual.name) == (1, "adadm")
