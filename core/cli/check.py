@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 @verbose_option
 def check(spec: Path, overrides: tuple[str, ...]) -> None:
     """Validate SPEC, and say what the run will be: its space drawn, BitOps, images, time and memory."""
+    from qnas.core.components import as_of
     from qnas.core.engine.run_images import check_sets
     from qnas.core.spec import read_spec
 
     file = read_spec(spec, overrides)
-    with file.locate_errors():
+    with file.locate_errors(), as_of(file.spec.version):
         counts = check_sets(file.spec.data)
         _describe(file.spec, counts)
 

@@ -11,7 +11,9 @@ import click
 from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
 
 if TYPE_CHECKING:
+    from qnas.core.engine import RunFolder
     from qnas.core.errors import QnasError
+    from qnas.core.spec import SpecFile
 
 STAGES = ("search", "derive", "train", "evaluate", "report")
 _INTERRUPTED = 130
@@ -52,14 +54,12 @@ def run(
     """Search, train, judge and explain a network as SPEC says."""
     from qnas.core.cli.progress import show_progress
     from qnas.core.cli.summary import print_summary
-    from qnas.core.engine import RunFolder, run_spec
+    from qnas.core.engine import run_spec
     from qnas.core.engine.stop import stop_on_signals
     from qnas.core.registry import listening
-    from qnas.core.spec import read_spec
     from qnas.core.sweep.progress import ProgressFile
 
-    file = read_spec(spec, overrides)
-    folder = RunFolder(out or Path("runs") / file.spec.name)
+    file, folder = _read(spec, overrides, out, resume)
     told = listening(ProgressFile(progress_file)) if progress_file else contextlib.nullcontext()
     try:
         with (
@@ -83,6 +83,22 @@ def run(
         command = _command(spec, out, begun, overrides, until, checkpoint_every)
         raise _stopped(error, shlex.join(command)) from error
     print_summary(summary, folder)
+
+
+def _read(spec: Path, overrides: tuple[str, ...], out: Path | None, resume: bool) -> "tuple[SpecFile, RunFolder]":
+    """The spec and the run's folder; to go on with a run, a spec that says no version is of that run's."""
+    from qnas.core.components import as_of
+    from qnas.core.engine import RunFolder
+    from qnas.core.engine.kept_spec import kept_version
+    from qnas.core.spec import read_spec
+
+    file = read_spec(spec, overrides)
+    folder = RunFolder(out or Path("runs") / file.spec.name)
+    version = kept_version(folder) if resume else file.spec.version
+    if version != file.spec.version:
+        with as_of(version):
+            file = read_spec(spec, overrides)
+    return file, folder
 
 
 def _command(

@@ -57,22 +57,27 @@ def sweep(
     All specs are checked before anything runs. A point that fails stops no other. The same command again goes on:
     it skips what is done and tries again what failed.
     """  # noqa: D301 - click wants it
+    from qnas.core.components import SPEC_VERSION, as_of
     from qnas.core.engine.folder import make_folder
     from qnas.core.engine.lock import alone_in
     from qnas.core.spec import Assignment
     from qnas.core.sweep import begin_statuses, plan_points, read_sweep
-    from qnas.core.sweep.index import write_index
+    from qnas.core.sweep.index import sweep_version, write_index
 
     varied = [Assignment.read(text, "--vary", "search.steps=50,100", "[{}]") for text in vary]
     plan = read_sweep(spec).only(only).varied(varied).seeded(seeds)
     folder = out or _default_folder(spec, plan)
     _refuse_other_folder(folder)
-    points = plan_points(plan, overrides)
-    statuses = begin_statuses(points, folder)
-    make_folder(folder)
-    with alone_in(folder):
-        write_index(folder, points)
-        return _run(statuses, jobs, folder)
+    version = sweep_version(folder)
+    if version != SPEC_VERSION:
+        say(f"the sweep began with version {version} of the spec: what its specs leave out is as it was then")
+    with as_of(version):
+        points = plan_points(plan, overrides)
+        statuses = begin_statuses(points, folder)
+        make_folder(folder)
+        with alone_in(folder):
+            write_index(folder, points)
+            return _run(statuses, jobs, folder)
 
 
 def _default_folder(spec: Path, plan: "Sweep") -> Path:

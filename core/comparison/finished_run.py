@@ -12,6 +12,9 @@ from qnas.core.comparison.sweep_file import Point
 from qnas.core.engine.folder import RunFolder
 from qnas.core.errors import InputError
 from qnas.core.spec.document import parse
+from qnas.core.spec.kept import complete
+
+_DECIDES_NOTHING = {"name", "seed", "version"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class FinishedRun:
 
     Attributes:
         folder: Its folder.
-        spec: spec.yaml.
+        spec: spec.yaml, with the fields that it lacks as they were at its version.
         result: result.json.
         images: Test set to its images, each with its scores.
         environment: environment.json, empty if it is missing.
@@ -60,7 +63,7 @@ class FinishedRun:
             raise InputError("has no images by test set: it is damaged", str(path / "evaluate/result.json"))
         return cls(
             path,
-            spec,
+            complete(spec),
             folder.read_json("result.json"),
             judged,
             _read(folder, "environment.json"),
@@ -86,8 +89,8 @@ class FinishedRun:
 
     @cached_property
     def fields(self) -> Fields:
-        """The fields of its spec by their paths, without its name and its seed."""
-        return {path: value for path, value in fields_of(self.spec).items() if path not in {"name", "seed"}}
+        """The fields of its spec by their paths, without its name, its seed and the version that it is written in."""
+        return {path: value for path, value in fields_of(self.spec).items() if path not in _DECIDES_NOTHING}
 
     @cached_property
     def protocol(self) -> str:

@@ -8,12 +8,13 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from qnas.core.components import Quantizer
+from qnas.core.components import Quantizer, as_of
 from qnas.core.engine.folder import RunFolder
 from qnas.core.engine.weights import ARCHITECTURE, MODEL, SPEC, load_weights
 from qnas.core.errors import InputError
 from qnas.core.network import Architecture, guard
 from qnas.core.spec.document import read_document
+from qnas.core.spec.kept import known_version
 from qnas.core.spec.spec import Degradation
 
 
@@ -58,7 +59,7 @@ def load_found(path: Path, device: torch.device) -> Found:
     spec = read_document(path / SPEC).data
     where = str(path / ARCHITECTURE)
     architecture = Architecture.from_json(folder.read_text(ARCHITECTURE), where)
-    with guard(architecture.space):
+    with guard(architecture.space), as_of(known_version(spec)):
         network = architecture.build(_quantizer(spec, str(path / SPEC)))
     load_weights(network, folder, spec["quantizer"]["train"], of_any_program=True)
     return Found(folder, architecture, network.to(device).eval(), _degradation(spec, str(path / SPEC)))

@@ -5,10 +5,7 @@ import json
 from typing import Any
 
 from qnas.core.engine.folder import RunFolder
-from qnas.core.engine.weights import SPEC
-from qnas.core.spec.document import parse
-
-_DECIDES_LATER = "on_divergence"  # nothing before a divergence depends on it
+from qnas.core.engine.kept_spec import MAY_CHANGE, kept_data
 
 
 def identity(folder: RunFolder) -> str:
@@ -17,8 +14,7 @@ def identity(folder: RunFolder) -> str:
     Raises:
         InputError: There is no spec, or it is damaged.
     """
-    spec = parse(folder.read_text(SPEC), str(folder.path / SPEC)).data
-    deciding = {key: value for key, value in _without(spec, _DECIDES_LATER).items() if key != "name"}
+    deciding = {key: value for key, value in _without(kept_data(folder), MAY_CHANGE).items() if key != "name"}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 

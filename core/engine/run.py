@@ -3,25 +3,26 @@
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qnas.core.components import as_of
 from qnas.core.engine.checkpoint import EVERY_SECONDS, Keeping, StageCheckpoints
 from qnas.core.engine.device import choose_device
 from qnas.core.engine.environment import ENVIRONMENT, IMAGES, environment, image_digests, warn_of_changes
 from qnas.core.engine.failure import told_with_a_way_out
 from qnas.core.engine.folder import RunFolder, sync_folder
 from qnas.core.engine.journal import Journal
+from qnas.core.engine.kept_spec import keep_spec, note_changes, refuse_other_spec
 from qnas.core.engine.lock import alone_in
 from qnas.core.engine.run_images import load_run_images
 from qnas.core.engine.run_log import RunLog, logged, tell_environment
 from qnas.core.engine.seeds import seed_everything
 from qnas.core.engine.stages import STAGES, Run, planned_steps
 from qnas.core.engine.stop import Stop
-from qnas.core.errors import InputError, QnasWarning, in_one_line
+from qnas.core.errors import QnasWarning, in_one_line
 from qnas.core.network import guard
-from qnas.core.spec import Spec, dump_spec
-from qnas.core.spec.document import parse
+from qnas.core.spec import Spec
 
 
 def run_spec(
@@ -53,7 +54,7 @@ def run_spec(
         KeyboardInterrupt: It was asked to stop.
     """
     keeping = Keeping(checkpoint_every, stop or Stop())
-    with logged(folder, command) as log:
+    with logged(folder, command) as log, as_of(spec.version):
         if resume:
             return _go_on(spec, folder, keeping, until, command, log)
         folder.refuse_existing()
@@ -79,7 +80,7 @@ def _go_on(
         facts = environment(spec.seed, run.device, command)
         tell_environment(facts)
         warn_of_changes(folder, facts, image_digests(spec.data, spec.scale))
-        folder.write_text("spec.yaml", dump_spec(spec))  # what may differ is that of now
+        note_changes(spec, folder)
         return _do_stages(run, until)
 
 
@@ -147,7 +148,7 @@ def _make(folder: RunFolder, spec: Spec, records: Mapping[str, Mapping[str, Any]
     try:
         for name, record in records.items():
             aside.write_json(name, record)
-        aside.write_text("spec.yaml", dump_spec(spec))
+        keep_spec(aside, spec)
         folder.refuse_existing()  # meanwhile, another may have made it
         aside.path.rename(folder.path)
         sync_folder(folder.path.parent)
@@ -156,32 +157,3 @@ def _make(folder: RunFolder, spec: Spec, records: Mapping[str, Mapping[str, Any]
         if isinstance(error, OSError):
             error.filename = str(error.filename).replace(str(aside.path), str(folder.path))  # the user knows no other
         raise
-
-
-def refuse_other_spec(spec: Spec, folder: RunFolder) -> None:
-    """Refuse to go on with a run by another spec than it began with.
-
-    What to do when it diverges (``on_divergence``) may be another: nothing before that depends on it.
-
-    Raises:
-        InputError: They differ; it names the first field that does.
-    """
-    kept = folder.read_text("spec.yaml")
-    try:
-        before, now = (parse(text, "spec.yaml").data for text in (kept, dump_spec(spec)))
-        what = next((told for field, told in _differences(before, now) if field[-1:] != ("on_divergence",)), None)
-    except InputError:
-        what = "it is damaged"
-    if what is not None:
-        message = f"the spec is not the one that this run began with (its spec.yaml): {what}"
-        raise InputError(message, str(folder.path))
-
-
-def _differences(before: Any, now: Any, field: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The fields that differ, each with a text that has both values."""
-    if not (isinstance(before, dict) and isinstance(now, dict)):
-        if before != now:
-            yield field, f"{'.'.join(field) or 'it'} was {before} and is {now}"
-        return
-    for key in {**before, **now}:
-        yield from _differences(before.get(key), now.get(key), (*field, str(key)))

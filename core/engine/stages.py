@@ -15,6 +15,7 @@ from qnas.core.engine.examples import write_examples
 from qnas.core.engine.folder import RunFolder
 from qnas.core.engine.journal import Journal
 from qnas.core.engine.judging import judge_sets
+from qnas.core.engine.kept_spec import kept_data
 from qnas.core.engine.patches import PatchSampler
 from qnas.core.engine.run_images import RunImages
 from qnas.core.engine.search import SearchOutcome, SearchTask, derive
@@ -57,8 +58,8 @@ class Run:
 
     @property
     def train_quantizer(self) -> dict[str, Any]:
-        """The quantizer of the found network, as JSON."""
-        return self.spec.quantizer.model_dump(mode="json")["train"]  # type: ignore[no-any-return]
+        """The quantizer of the found network, as the run's spec.yaml has it."""
+        return kept_data(self.folder)["quantizer"]["train"]  # type: ignore[no-any-return]
 
     def found_network(self) -> nn.Module:
         """The found network, freshly initialised."""

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from qnas.core.components import SPEC_VERSION, UNTOLD_VERSION, version_in_force
+from qnas.core.components.versioned import Version
 from qnas.core.engine import RunFolder
 from qnas.core.errors import InputError, first_line
 from qnas.core.sweep.plan import Point
@@ -41,6 +43,7 @@ class Entry(BaseModel):
 
 
 class _Content(BaseModel):
+    version: Annotated[Version, Field(le=SPEC_VERSION)] = UNTOLD_VERSION
     points: list[Entry]
 
 
@@ -50,20 +53,35 @@ def read_index(folder: Path) -> list[Entry]:
     Raises:
         InputError: It is damaged or of another version.
     """
+    content = _read(folder)
+    return content.points if content else []
+
+
+def sweep_version(folder: Path) -> int:
+    """The version of the spec that a sweep began with: all of its points are of it. The newest if it has not begun.
+
+    Raises:
+        InputError: Its sweep.json is damaged or of another version.
+    """
+    content = _read(folder)
+    return content.version if content else SPEC_VERSION
+
+
+def _read(folder: Path) -> _Content | None:
     kept = RunFolder(folder)
     if not kept.has(INDEX):
-        return []
+        return None
     data, where = kept.read_json(INDEX), str(folder / INDEX)
     if data.get("format") != _FORMAT:
         raise InputError(f"has format {data.get('format')}, not {_FORMAT}: another version of qnas wrote it", where)
     try:
-        return _Content.model_validate(data).points
+        return _Content.model_validate(data)
     except ValidationError as error:
         raise InputError(f"is damaged: {first_line(error)}", where) from error
 
 
 def write_index(folder: Path, points: Sequence[Point]) -> None:
-    """List ``points`` in the folder's sweep.json, behind those of an earlier plan that were begun.
+    """List ``points`` in the folder's sweep.json, behind those of an earlier plan that were begun, and the version.
 
     Raises:
         InputError: The sweep.json that is there is damaged or of another version.
@@ -71,7 +89,7 @@ def write_index(folder: Path, points: Sequence[Point]) -> None:
     now = {point.folder: _entry(point) for point in points}
     earlier = [e for e in read_index(folder) if e.folder not in now and (folder / e.folder).exists()]
     listed = [entry.model_dump() for entry in (*earlier, *now.values())]
-    RunFolder(folder).write_json(INDEX, {"format": _FORMAT, "points": listed})
+    RunFolder(folder).write_json(INDEX, {"format": _FORMAT, "version": version_in_force(), "points": listed})
 
 
 def _entry(point: Point) -> Entry:

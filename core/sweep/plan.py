@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qnas.core.components import as_of
 from qnas.core.engine.device import choose_device
 from qnas.core.engine.run_images import check_sets
 from qnas.core.engine.stages import STAGES, planned_steps
@@ -131,5 +132,5 @@ def _read(one: _Combination, overrides: Sequence[Assignment], checked: set[Data]
 
 
 def _planned(spec: Spec) -> dict[str, int]:
-    with guard(spec.space):
+    with guard(spec.space), as_of(spec.version):
         return {stage: planned_steps(spec, stage) for stage in STAGES}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from qnas.core.engine import RunFolder
-from qnas.core.engine.run import refuse_other_spec
+from qnas.core.engine.kept_spec import refuse_other_spec
 from qnas.core.engine.stages import STAGES
 from qnas.core.errors import InputError, in_one_line
 from qnas.core.sweep.plan import Point

@@ -88,6 +88,15 @@ def test_a_mistake_is_one_line_and_nothing_is_left(
     assert set(folder.rglob("*")) == before
 
 
+def test_a_sweep_of_an_earlier_version_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "swept").mkdir()
+    (folder / "swept/sweep.json").write_text('{"format": 1, "points": []}')
+    assert invoke(["sweep", "spec.yaml", "--out", "swept", "--set", "seed=x"]) == 2
+    said, mistake = capsys.readouterr().err.splitlines()
+    assert said == "the sweep began with version 1 of the spec: what its specs leave out is as it was then"
+    assert "seed" in mistake
+
+
 def test_an_interrupted_sweep_says_how_to_go_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from qnas.core.components import SPEC_VERSION, as_of
 from qnas.core.engine.lock import alone_in
 from qnas.core.errors import InputError
 from qnas.core.sweep import INDEX
-from qnas.core.sweep.index import write_index
+from qnas.core.sweep.index import sweep_version, write_index
 
 from .conftest import Points
 
@@ -46,6 +47,7 @@ def test_it_keeps_what_an_earlier_plan_began(points: Points, tmp_path: Path) -> 
         ("[", "is damaged: "),
         ('{"format": 2}', "has format 2, not 1"),
         ('{"format": 1}', "is damaged: points: Field required"),
+        ('{"format": 1, "version": 99, "points": []}', "is damaged: version: Input should be less than or equal to"),
         ('{"format": 1, "points": [{"folder": 3}]}', "is damaged: points.0.folder: Input should be a valid string"),
     ],
 )
@@ -70,3 +72,22 @@ def test_a_folder_is_swept_by_one_process_at_a_time(tmp_path: Path) -> None:
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     with pytest.raises(BlockingIOError), alone_in(tmp_path):
         raise BlockingIOError  # not the lock's
+
+
+def test_a_sweep_keeps_the_version_that_it_began_with(points: Points, tmp_path: Path) -> None:
+    assert sweep_version(tmp_path) == SPEC_VERSION
+    (tmp_path / INDEX).write_text('{"format": 1, "points": []}')  # as the first sweeps were listed
+    assert sweep_version(tmp_path) == 1
+    with as_of(sweep_version(tmp_path)):
+        planned = points("space.bits=[4],[4,8]")
+        assert {point.spec.version for point in planned} == {1}
+        write_index(tmp_path, planned)
+    assert sweep_version(tmp_path) == 1
+    (tmp_path / INDEX).unlink()
+    write_index(tmp_path, points("space.bits=[4],[4,8]"))
+    assert sweep_version(tmp_path) == SPEC_VERSION
+
+
+def test_a_version_that_is_set_is_that_of_the_points(points: Points) -> None:
+    assert [point.spec.version for point in points("version=1,2")] == [1, 2]
+    assert {point.spec.version for point in points("scale=2,3", sets=["version=1"])} == {1}
