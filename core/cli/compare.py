@@ -31,7 +31,9 @@ NAME = "compare"
 @click.option(
     "--cost", default="bitops", show_default=True, help="What to compare over: a cost (qnas list costs), or size_bytes."
 )
-@click.option("--title", default="", help="What is compared, in words [default: the names of the folders].")
+@click.option(
+    "--title", default="", help="What is compared, in words [default: the names of the folders, or how many runs]."
+)
 @click.option("--report", metavar="NAME", default="html", show_default=True, help="The report that draws it.")
 @no_code_option
 @verbose_option
@@ -75,5 +77,6 @@ def _tell_left_out(left_out: "Sequence[LeftOut]") -> None:
 
 
 def _title(runs: tuple[Path, ...]) -> str:
-    names = [path.resolve().name for path in runs]
-    return ", ".join(names) if len(names) < 4 else f"{len(names)} runs"
+    """The names of the folders, ``""`` if they are too many."""
+    names = [path.name for path in dict.fromkeys(path.resolve() for path in runs)]
+    return ", ".join(names) if len(names) < 4 else ""

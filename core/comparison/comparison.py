@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from qnas.core.comparison.alike import choose_test_set, common_test_sets, refuse_other_scales
+from qnas.core.comparison.copies import without_copies
 from qnas.core.comparison.cost import CostAxis, cost_axis
 from qnas.core.comparison.figure import Figure
 from qnas.core.comparison.find import FoundRuns
@@ -11,6 +13,7 @@ from qnas.core.comparison.finished_run import FinishedRun, LeftOut
 from qnas.core.comparison.front import on_front
 from qnas.core.comparison.group import Group, same_spec
 from qnas.core.comparison.labels import Names, name_groups
+from qnas.core.comparison.natural import natural
 from qnas.core.comparison.protocol import notices
 from qnas.core.errors import InputError
 
@@ -21,7 +24,7 @@ class Comparison:
 
     Attributes:
         title: What is compared.
-        groups: Groups of seeds, by series and then by cost.
+        groups: Groups of seeds, by series and in each by the values that are varied, numbers by their size.
         test: The test set of the figures.
         tests: All test sets that the runs have in common.
         images: How many images the test set has.
@@ -57,7 +60,8 @@ class Comparison:
     def series(self) -> dict[str, list[Group]]:
         """Series to its groups, the cheapest first."""
         names = dict.fromkeys(group.series for group in self.groups)
-        return {name: [group for group in self.groups if group.series == name] for name in names}
+        by_cost = sorted(self.groups, key=lambda group: group.position)
+        return {name: [group for group in by_cost if group.series == name] for name in names}
 
 
 def compare_runs(found: FoundRuns, test: str | None = None, cost: str = "bitops", title: str = "") -> Comparison:
@@ -67,7 +71,7 @@ def compare_runs(found: FoundRuns, test: str | None = None, cost: str = "bitops"
         found: The runs.
         test: The test set to compare on; by default, of those that all have, the one with the most images.
         cost: What to compare them over: a registered cost, or ``size_bytes``.
-        title: What is compared, in words.
+        title: What is compared, in words; by default, how many runs.
 
     Raises:
         InputError: The runs can't be compared, or none is left.
@@ -79,16 +83,16 @@ def compare_runs(found: FoundRuns, test: str | None = None, cost: str = "bitops"
     name = choose_test_set(found.runs, test)
     costs = {run.folder: axis.measure(run) for run in found.runs}
     lacking = {run.folder: _lacking(run, name, axis, costs[run.folder]) for run in found.runs}
-    runs = [run for run in found.runs if not lacking[run.folder]]
-    left_out = [*found.left_out, *(LeftOut(folder, why) for folder, why in lacking.items() if why)]
+    runs, copies = without_copies([run for run in found.runs if not lacking[run.folder]])
+    left_out = [*found.left_out, *(LeftOut(folder, why) for folder, why in lacking.items() if why), *copies]
     if not runs:
         raise InputError(f"no run is left to compare: {left_out[-1].folder}: {left_out[-1].why}")
     members = same_spec(runs)
     named = zip(name_groups(members), members, strict=True)
     groups = [_group(names, group, name, [costs[run.folder] for run in group]) for names, group in named]
     return Comparison(
-        title=title,
-        groups=sorted(_with_front(groups), key=lambda group: (group.series, group.position)),
+        title=title or f"{len(runs)} run{'s' * (len(runs) != 1)}",
+        groups=sorted(_with_front(groups), key=_counted),
         test=name,
         tests=common_test_sets(runs),
         images=len(runs[0].images[name]),
@@ -113,6 +117,11 @@ def _group(names: Names, runs: Sequence[FinishedRun], test: str, costs: Sequence
         gain=Figure.of(None if ours is None or theirs is None else ours - theirs for ours, theirs in pairs),
         points=[(at, of) for at, of in zip(costs, psnr, strict=True) if at is not None and of is not None],
     )
+
+
+def _counted(group: Group) -> Any:
+    """The place among all groups: by series, in it by the values that are varied, and then by cost."""
+    return natural(group.series), natural(group.names.values), group.position
 
 
 def _with_front(groups: Sequence[Group]) -> list[Group]:

@@ -35,13 +35,13 @@ def find_runs(paths: Iterable[Path]) -> FoundRuns:
     """
     sweeps = Sweeps()
     runs, left_out = [], []
-    for folder in dict.fromkeys(folder for path in paths for folder in _run_folders(path)):
+    for folder in _once(folder for path in paths for folder in _run_folders(path)):
         point = sweeps.point_of(folder)
         try:
             runs.append(_read(folder, point))
         except InputError as error:
             left_out.append(LeftOut(folder, str(error).removeprefix(f"{folder}{os.sep}").removeprefix(f"{folder}: ")))
-    return FoundRuns(tuple(_once(runs)), tuple(left_out))
+    return FoundRuns(tuple(runs), tuple(left_out))
 
 
 def _read(folder: Path, point: Point | None) -> FinishedRun:
@@ -50,9 +50,12 @@ def _read(folder: Path, point: Point | None) -> FinishedRun:
     return FinishedRun.read(folder, point)
 
 
-def _once(runs: Iterable[FinishedRun]) -> Iterable[FinishedRun]:
-    """Without those that were named twice, in two ways."""
-    return {run.folder.resolve(): run for run in runs}.values()
+def _once(folders: Iterable[Path]) -> Iterable[Path]:
+    """Each folder by the name that it was given first, however often and in whatever ways it was named."""
+    first: dict[Path, Path] = {}
+    for folder in folders:
+        first.setdefault(folder.resolve(), folder)
+    return first.values()
 
 
 def _run_folders(path: Path) -> list[Path]:

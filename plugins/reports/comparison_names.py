@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
@@ -28,6 +29,12 @@ _PLACES = (
     (-5, -5, "right", "top"),
 )
 """Where a name may stand: by how many points beside its marker, and which of its sides turns to it."""
+_FARTHER = (
+    *((right, up, side, "center") for right, side in ((16, "left"), (-16, "right")) for up in (14, -14, 28, -28)),
+    *((right, up, side, "center") for up in (20, -20) for right, side in ((-6, "left"), (6, "right"))),
+    *((right, up, side, "center") for right, side in ((36, "left"), (-36, "right")) for up in (8, -8)),
+)
+"""Where else, with a thin line that leads to it."""
 _LONGEST = 24
 
 
@@ -79,7 +86,9 @@ def _box(place: NDArray[np.float64], half: float) -> Bbox:
 
 def _write(axes: Axes, group: Group, text: str, taken: Sequence[Bbox], colours: Colours) -> Iterator[Bbox]:
     """The box of the name if there is room for it."""
-    for right, up, horizontal, vertical in _PLACES:
+    leader = {"arrowstyle": "-", "linewidth": 0.6, "color": colours["muted"], "shrinkA": 1, "shrinkB": _MARKER}
+    for place in (*_PLACES, *_FARTHER):
+        right, up, horizontal, vertical = place
         name = axes.annotate(
             text,
             group.position,
@@ -90,8 +99,10 @@ def _write(axes: Axes, group: Group, text: str, taken: Sequence[Bbox], colours: 
             fontsize=7.5,
             color=colours["muted"],
             zorder=5,
+            arrowprops=leader if place in _FARTHER else None,
         )
-        box = name.get_window_extent()
+        name.get_window_extent()  # puts it into its place
+        box = Text.get_window_extent(name)  # without the leader
         if not any(box.overlaps(other) for other in taken) and _is_inside(axes.bbox, box):
             yield box
             return

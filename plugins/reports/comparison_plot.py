@@ -157,7 +157,7 @@ def _set_limits(axes: Axes, comparison: Comparison) -> None:
     if bicubic is not None and low - _REACH * extent <= bicubic <= high + _REACH * extent:
         low, high = min(low, bicubic), max(high, bicubic)
     spread = max(group.psnr.spread or 0.0 for group in comparison.groups)
-    margin = max(0.08 * (high - low), spread * 1.2, 0.01)
+    margin = max(0.1 * (high - low), spread * 1.2, 0.01)
     axes.set_ylim(low - margin, high + margin)
 
 

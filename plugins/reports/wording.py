@@ -1,13 +1,17 @@
 """The wording of figures: how many digits, which unit, which sign."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
+
+from markupsafe import Markup, escape
 
 MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"
 UNKNOWN = "\N{EN DASH}"
 INFINITE = "\N{INFINITY}"
+_BETWEEN_PARTS = re.compile(r"([=_,/:]|\.(?=[A-Za-z]))")
 
 
 def is_finite(value: Any) -> bool:
@@ -79,6 +83,12 @@ def name_of(component: Any) -> str:
     return str(component.get("name", UNKNOWN)) if isinstance(component, Mapping) else str(component)
 
 
+def breakable(text: Any) -> Markup:
+    """A name that may be broken between its parts, behind ``=``, ``_``, ``,`` and the like, but in no number."""
+    return Markup(_BETWEEN_PARTS.sub(r"\1<wbr>", str(escape(text))))  # noqa: S704 - it is escaped
+
+
 FILTERS = {
-    function.__name__: function for function in (decimal, signed, significant, scaled, duration, percent, name_of)
+    function.__name__: function
+    for function in (decimal, signed, significant, scaled, duration, percent, name_of, breakable)
 }

@@ -50,12 +50,37 @@ def test_the_table_has_a_row_for_each_group_of_seeds(sweep: Path, capsys: pytest
     assert "Set14 (14 images), x4, BitOps at 32 x 32 LR" in lines[1]
     rows = [line.split() for line in lines if "±" in line]
     assert [" ".join(row[:7]) for row in rows] == [
-        "* searched weight=0.001 27.55 ± 0.07 (2)",
         "* searched weight=0 27.85 ± 0.07 (2)",
+        "* searched weight=0.001 27.55 ± 0.07 (2)",
         "uniform bits=[4] 27.35 ± 0.07 (2) +1.26",
     ]
-    assert " ".join(rows[0][7:]) == "+1.46 0.8400 2 G 60 k 40 kB 2 min 0 s 4 min 0 s".replace("  ", " ")
+    assert " ".join(rows[1][7:]) == "+1.46 0.8400 2 G 60 k 40 kB 2 min 0 s 4 min 0 s".replace("  ", " ")
     assert "see comparison/compare.html, with compare.svg, compare.png, compare.csv beside it" in told.out
+
+
+def test_a_run_that_is_named_twice_and_a_copy_of_it_count_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = [write_run(Path(name), fields={"seed": int(name != "c")}) for name in ("a", "b", "c")]
+    Path("link").symlink_to("a")
+    assert invoke(["compare", *map(str, [*runs, "link", "a", "../" + Path.cwd().name + "/c"])]) == 0
+    told = capsys.readouterr()
+    assert told.err == "left out: b: it is the same run as a (spec, seed and scores), which counts once\n"
+    assert told.out.splitlines()[0].strip() == "a, b, c"
+    assert " (2) " in told.out
+    assert "comparison of 2 runs" in Path("comparison/compare.html").read_text()
+
+
+def test_many_are_called_by_how_many_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = [write_run(Path(name), fields={"seed": seed}) for seed, name in enumerate("abcd")]
+    write_run(Path("unfinished"), files={"result.json": None})
+    assert invoke(["compare", *map(str, runs), "unfinished"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].strip() == "4 runs"
+    assert "comparison of 4 runs" in Path("comparison/compare.html").read_text()
 
 
 def test_the_files_are_written_and_written_over(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:

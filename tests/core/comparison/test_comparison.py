@@ -12,7 +12,7 @@ from qnas.core.comparison import Comparison, Figure, compare_runs, find_runs
 from qnas.core.comparison.front import on_front
 from qnas.core.errors import InputError
 
-from ...synthetic_runs import BICUBIC, ENVIRONMENT, IMAGES, result, scores, write_run
+from ...synthetic_runs import BICUBIC, ENVIRONMENT, IMAGES, SweepFolder, result, scores, write_run
 
 POSITIONS = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1, max_size=12)
 
@@ -145,6 +145,25 @@ def test_a_figure_that_only_an_older_version_lacks_is_noted(tmp_path: Path) -> N
     assert made.groups[0].figure("size_bytes").count == 1
 
 
+def test_a_copy_of_a_run_is_no_further_seed(tmp_path: Path) -> None:
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b", seconds={"search": 1.0})
+    write_run(tmp_path / "c", fields={"seed": 1})
+    made = comparison(tmp_path)
+    assert [run.folder.name for run in made.runs] == ["a", "c"]
+    assert made.title == "2 runs"
+    assert [(one.folder, one.why) for one in made.left_out] == [
+        (tmp_path / "b", f"it is the same run as {tmp_path / 'a'} (spec, seed and scores), which counts once")
+    ]
+
+
+def test_two_variants_that_are_alike_both_count(tmp_path: Path) -> None:
+    sweep = SweepFolder(tmp_path / "sweep")
+    for variant in ("one", "other"):
+        sweep.add(variant, {}, 0)
+    assert len(comparison(sweep.finish()).groups) == 2
+
+
 def test_runs_that_are_alike_need_no_notice(tmp_path: Path) -> None:
     for seed, steps in product((0, 1), (10, 20)):
         write_run(tmp_path / f"{seed}-{steps}", fields={"seed": seed, "search.steps": steps})
@@ -160,7 +179,7 @@ def test_what_was_not_done_alike_is_noted(tmp_path: Path) -> None:
         files={"environment.json": environment},
     )
     write_run(tmp_path / "c", fields={"seed": 1})
-    write_run(tmp_path / "d", fields={"seed": 1})
+    write_run(tmp_path / "d", 27.4, fields={"seed": 1})
     told = comparison(tmp_path).notices
     assert told == [
         "these runs were not trained alike: data.train.path images/train and other; train.steps 800 and 1600",

@@ -22,6 +22,17 @@ def test_runs_are_found_at_any_depth_and_each_once(tmp_path: Path) -> None:
     assert not found.left_out
 
 
+def test_a_folder_counts_once_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "runs/a")
+    write_run(tmp_path / "runs/b", files={"result.json": None})
+    (tmp_path / "link").symlink_to(tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    named = ["runs/a", "runs", "runs/../runs/a", "link/b", "link", str(tmp_path), str(tmp_path / "runs/a")]
+    found = find_runs(map(Path, named))
+    assert [str(run.folder) for run in found.runs] == ["runs/a"]
+    assert [str(one.folder) for one in found.left_out] == ["runs/b"]
+
+
 def test_a_run_knows_its_point_however_it_is_named(tmp_path: Path) -> None:
     sweep = SweepFolder(tmp_path / "sweep")
     run = sweep.add("searched", {WEIGHT: 0.5}, 1)

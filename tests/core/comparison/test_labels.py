@@ -38,8 +38,8 @@ def test_a_sweep_names_variants_and_values(tmp_path: Path) -> None:
     made = comparison(sweep.finish())
     assert [(group.label, group.series, group.names.values) for group in made.groups] == [
         ("random", "random", ""),
-        ("searched weight=0.0001", "searched", "weight=0.0001"),
         ("searched weight=0", "searched", "weight=0"),
+        ("searched weight=0.0001", "searched", "weight=0.0001"),
         ("uniform bits=[4]", "uniform", "bits=[4]"),
     ]
     assert {name: len(groups) for name, groups in made.series.items()} == {"random": 1, "searched": 2, "uniform": 1}
@@ -52,6 +52,22 @@ def test_a_sweep_without_variants_is_one_series(tmp_path: Path) -> None:
     made = comparison(sweep.finish())
     assert list(made.series) == ["weights"]
     assert [g.label for g in made.groups] == ["cost.weight=0, entropy.weight=2", "cost.weight=1, entropy.weight=2"]
+
+
+def test_values_and_series_stand_in_the_order_that_people_count_in(tmp_path: Path) -> None:
+    sweep = SweepFolder(tmp_path / "weights")
+    for weight, bitops in ((0.03, 1e9), (0.003, 2e9), (1e-05, 4e9), (0, 3e9)):
+        sweep.add(None, {WEIGHT: weight}, 0, bitops=bitops)
+    for steps in (10, 9):
+        write_run(tmp_path / f"steps {steps}", fields={"train.steps": steps})
+    made = comparison(sweep.finish(), tmp_path)
+    assert [group.label for group in made.groups] == [
+        *("steps 9", "steps 10"),
+        *("weight=0", "weight=1e-05", "weight=0.003", "weight=0.03"),
+    ]
+    assert [group.label for group in made.series["weights"]] == [
+        *("weight=0.03", "weight=0.003", "weight=0", "weight=1e-05")  # as a line joins them
+    ]
 
 
 def test_two_sweeps_with_the_same_variant_are_two_series(tmp_path: Path) -> None:

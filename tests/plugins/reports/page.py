@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "img", "br", "input", "link"}
+VOID = {"meta", "img", "br", "wbr", "input", "link"}
 
 
 class Page(HTMLParser):
@@ -13,10 +13,12 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.words: list[str] = []
         self.open: list[str] = []
+        self.is_broken = False
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
+        self.is_broken = tag == "wbr"
         if tag not in VOID:
             self.open.append(tag)
 
@@ -27,7 +29,11 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.words += data.split()
+        words = data.split()
+        if self.is_broken and words and not data[0].isspace():  # a word goes on
+            self.words[-1] += words.pop(0)
+        self.is_broken = False
+        self.words += words
 
     @property
     def text(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from matplotlib import style
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
 from PIL import Image
 
 from qnas.core.comparison import Comparison, compare_runs, find_runs
@@ -49,11 +49,11 @@ def page_of(comparison: Comparison, folder: Path) -> str:
     return Report.of("html").compare(comparison, folder)["compare.html"].decode()
 
 
-def drawn(plot: ComparisonPlot) -> Figure:
+def drawn(plot: ComparisonPlot, size: tuple[float, float] = WIDE) -> Figure:
     """The figure as it is drawn for a file, its parts still to be looked at."""
     colours = {"ink": "k", "muted": "k", "line": "k", "card": "w", "front": "y"}
     with style.context("default"):
-        figure = Figure(figsize=WIDE, layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         plot._draw(figure.add_subplot(), {**colours, **{look.variable: look.light for look in plot.looks.values()}})
         figure.draw_without_rendering()
     return figure
@@ -167,11 +167,22 @@ def test_names_cover_neither_each_other_nor_a_marker(made: Comparison) -> None:
     figure = drawn(ComparisonPlot(made))
     (axes,) = figure.axes
     names = [text for text in axes.texts if isinstance(text, Annotation)]
-    boxes = [name.get_window_extent() for name in names]
+    boxes = [Text.get_window_extent(name) for name in names]
     assert len(names) >= 4
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     places = axes.transData.transform([group.position for group in made.groups])
     assert not any(box.contains(*place) for box in boxes for place in places)
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+def test_every_point_of_a_sweep_has_its_name(size: tuple[float, float], tmp_path: Path) -> None:
+    sweep = SweepFolder(tmp_path)
+    for weight, psnr, bitops in ((0, 30.23, 4.56e9), (0.003, 29.21, 1.13e9), (0.03, 28.98, 0.29e9)):
+        for seed in (0, 1):
+            sweep.add(None, {WEIGHT: weight}, seed, psnr=psnr + seed / 20, bitops=bitops)
+    (axes,) = drawn(ComparisonPlot(compare_runs(find_runs([sweep.finish()]))), size).axes
+    names = {text.get_text() for text in axes.texts if isinstance(text, Annotation)}
+    assert names == {"weight=0", "weight=0.003", "weight=0.03"}
 
 
 @pytest.mark.parametrize(("bicubic", "is_line"), [(26.9, True), (20.0, False), (40.0, False)])

@@ -9,7 +9,7 @@ from qnas.plugins.reports.chart import Chart, Line
 from qnas.plugins.reports.choices import HEIGHT, slot_choices
 from qnas.plugins.reports.palette import bits_colours
 from qnas.plugins.reports.scores import rows
-from qnas.plugins.reports.wording import UNKNOWN, decimal, duration, percent, scaled, signed, significant
+from qnas.plugins.reports.wording import UNKNOWN, breakable, decimal, duration, percent, scaled, signed, significant
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,8 @@ from qnas.plugins.reports.wording import UNKNOWN, decimal, duration, percent, sc
         (signed(-0.776), "\N{MINUS SIGN}0.78"),
         (signed(0.001), "0.00"),
         (signed(None), UNKNOWN),
+        (breakable("weight=0.003, net_a.b"), "weight=<wbr>0.003,<wbr> net_<wbr>a.<wbr>b"),
+        (breakable("<i>'1e-05"), "&lt;i&gt;&#39;1e-05"),
         (significant(0.3114), "0.311"),
         (significant(1280.4), "1 280"),
         (significant(0), "0"),
