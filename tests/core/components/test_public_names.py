@@ -27,6 +27,13 @@ def test_a_public_name_can_be_imported(name):
     assert hasattr(qnas, name)
 
 
+def test_an_editor_that_asks_is_told_all_public_names():
+    code = "import qnas, sys; print(*dir(qnas)); assert 'torch' not in sys.modules"
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert [name for name in told if not name.startswith("__")] == sorted(qnas.__all__)
+    assert "__version__" in told
+
+
 def for_type_checkers() -> Iterator[tuple[str, str]]:
     """The module and the name of each import that only type checkers see."""
     for statement in ast.parse(inspect.getsource(qnas)).body:
