@@ -59,12 +59,14 @@ class Document:
         source: The file's path as it was given.
         values: Path of each value to its place, such as ``"spec.yaml:12:7"`` or ``"--set a.b"``.
         keys: The same for the key that stands before the value.
+        hints: Path of a value to what was probably meant by its key.
     """
 
     data: Any
     source: str
     values: dict[Where, str] = field(default_factory=dict)
     keys: dict[Where, str] = field(default_factory=dict)
+    hints: dict[Where, str] = field(default_factory=dict)
 
     def place(self, path: Where, of_key: bool = False) -> str:
         """The place of what is at ``path``, or of the nearest thing that contains it."""
@@ -96,7 +98,7 @@ class Document:
 
     def _forget(self, path: Where) -> None:
         """Forget where everything stood that is replaced."""
-        for places in (self.values, self.keys):
+        for places in (self.values, self.keys, self.hints):
             for old in [old for old in places if old[: len(path)] == path]:
                 del places[old]
 
@@ -131,7 +133,7 @@ def _value(text: str, where: str) -> Any:
     try:
         return parse(text, where).data
     except InputError as error:  # a line and column within the option would only confuse
-        raise InputError(re.sub(r"^:\d+:\d+: ", "", str(error).removeprefix(where)), where) from error
+        raise InputError(re.sub(r"^:\d+:\d+: ", "", str(error).removeprefix(where)), where) from error.__cause__
 
 
 def read_document(path: Path) -> Document:
@@ -152,7 +154,7 @@ def _text(path: Path) -> str:
             content = stream.read(LONGEST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"can't read the spec: {reason}", str(path)) from error
+        raise InputError(f"can't read the spec: {reason}", str(path)) from None
     if len(content) > LONGEST_BYTES:
         raise InputError(f"can't read the spec: it has more than {LONGEST_BYTES >> 20} MiB", str(path))
     try:
@@ -161,7 +163,7 @@ def _text(path: Path) -> str:
         line = content.count(b"\n", 0, error.start)
         column = error.start - content.rfind(b"\n", 0, error.start)
         where = f"{path}:{line + 1}:{column}"
-        raise InputError("can't read the spec: it is no UTF-8 text", where) from error
+        raise InputError("can't read the spec: it is no UTF-8 text", where) from None
 
 
 def parse(text: str, source: str) -> Document:
@@ -178,15 +180,15 @@ def parse(text: str, source: str) -> Document:
         if node is None:
             return Document(None, source)
         reader = Reader(source, loader)
-        return Document(reader.read(node, ()), source, reader.values, reader.keys)
+        return Document(reader.read(node, ()), source, reader.values, reader.keys, reader.hints)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
-        raise InputError(f"this is no valid YAML: {_problem(error)}", place) from error
+        raise InputError(f"this is no valid YAML: {_problem(error)}", place) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise InputError(f"this is no valid YAML: {error.reason}", f"{source}:{line}:{column}") from error
+        raise InputError(f"this is no valid YAML: {error.reason}", f"{source}:{line}:{column}") from None
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:

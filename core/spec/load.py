@@ -41,8 +41,7 @@ class SpecFile:
         except InputError as error:
             if not error.field:
                 raise
-            field = ".".join(map(str, error.field))
-            raise InputError(f"{field}: {error}", self.document.place(error.field)) from error
+            raise InputError(_at(self.document.place(error.field), error.field, str(error))) from error.__cause__
 
 
 def load_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> Spec:
@@ -83,7 +82,7 @@ def validate(document: Document, model: type[S], context: Mapping[str, Any] | No
     try:
         return model.model_validate(document.data, context=context)
     except ValidationError as error:
-        raise InputError("\n".join(describe(error, document))) from error
+        raise InputError("\n".join(describe(error, document))) from None
 
 
 def dump_spec(spec: Spec) -> str:
@@ -121,7 +120,14 @@ def _line(details: ErrorDetails, document: Document) -> str:
     text = message(details)
     by_key = details["loc"][-1:] == ("name",) and path[-1:] != ("name",)  # the key is the name
     place = document.place(path, of_key=by_key or text.startswith(("unknown field", "no such role")))
-    told = one_line(f"{'.'.join(map(_key, path)) or 'spec'}: {text}")
+    hint = document.hints.get(path, "") if text.startswith("unknown field") else ""
+    return _at(place, path, f"{text}{hint}")
+
+
+def _at(place: str, path: Where, text: str) -> str:
+    """A line that says what is wrong with a field, which it names once: some places are its name, as ``--set a.b``."""
+    field = ".".join(map(_key, path)) or "spec"
+    told = one_line(text if place.endswith(f" {field}") else f"{field}: {text}")
     return f"{place}: {told if len(told) <= _LONGEST_LINE else told[:_LONGEST_LINE] + '...'}"
 
 

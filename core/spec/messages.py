@@ -38,7 +38,19 @@ def message(details: ErrorDetails) -> str:
     else:
         text = details["msg"].removeprefix("Value error, ").replace("Input should ", "must ")
         text = text[0].lower() + text[1:]
-    return text if kind in _BARE else f"{text} (got {_shown(details['input'])})"
+    if kind in _BARE:
+        return text
+    meant = _as_list(details["input"]) if text.startswith("must be a list") else ""
+    return f"{text} (got {_shown(details['input'])}{meant})"
+
+
+def _as_list(value: Any) -> str:
+    """How a list with that one value, or with those in a text, is written."""
+    if not isinstance(value, str | int | float):
+        return ""
+    parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else [_shown(value)]
+    written = f"[{', '.join(filter(None, parts))}]"
+    return f"; write {written}" if len(written) <= _LONGEST else ""
 
 
 def _shown(value: Any) -> str:

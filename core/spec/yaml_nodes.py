@@ -69,11 +69,13 @@ class Reader:
     Attributes:
         values: Path of each value to its place, such as ``"spec.yaml:12:7"``.
         keys: The same for the key that stands before the value.
+        hints: Path of a value to what was probably meant by its key, such as ``"bits: [4, 8]"``.
     """
 
     def __init__(self, source: str, loader: Loader) -> None:
         self.values: dict[Where, str] = {}
         self.keys: dict[Where, str] = {}
+        self.hints: dict[Where, str] = {}
         self._source = source
         self._loader = loader
         self._open: list[yaml.Node] = []
@@ -115,9 +117,12 @@ class Reader:
             if key_node.tag == _MERGE:
                 continue
             key = self._scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
+            hint = _list_without_brackets(node, key_node)
             if not isinstance(key, str):
                 got = f" (got {_shown(key_node)})" if isinstance(key_node, yaml.ScalarNode) else ""
-                raise InputError(f"a key must be a word{got}", self._place(key_node))
+                raise InputError(f"a key must be a word{got}{hint}", self._place(key_node))
+            if hint:
+                self.hints[*path, key] = hint
             if key in own:
                 first = own[key].start_mark.line + 1
                 raise InputError(f"duplicate key '{one_line(key)}' (first on line {first})", self._place(key_node))
@@ -142,9 +147,9 @@ class Reader:
     def _scalar(self, node: yaml.Node) -> Any:
         try:
             value = self._loader.construct_object(node)
-        except (yaml.YAMLError, ValueError, KeyError, IndexError) as error:
+        except (yaml.YAMLError, ValueError, KeyError, IndexError):
             kind = node.tag.removeprefix(_TAG)
-            raise self._unreadable(f"'{_shown(node)}' can't be read as {kind}", node) from error
+            raise self._unreadable(f"'{_shown(node)}' can't be read as {kind}", node) from None
         if isinstance(value, int) and abs(value) >= LARGEST:
             raise InputError(f"a whole number must fit into 64 bits (got {_shown(node)})", self._place(node))
         return value
@@ -159,3 +164,18 @@ class Reader:
 def _shown(scalar: yaml.Node) -> str:
     text = one_line(scalar.value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _list_without_brackets(mapping: yaml.MappingNode, key: yaml.Node) -> str:
+    """What to write in place of ``{bits: 4, 8}``, in which 8 is a key without a value; ``""`` of any other key."""
+    if not mapping.flow_style:
+        return ""
+    bare = [isinstance(value, yaml.ScalarNode) and not value.value and not value.style for _, value in mapping.value]
+    at = next(index for index, (other, _) in enumerate(mapping.value) if other is key)
+    first = max((index for index in range(at) if not bare[index]), default=at)
+    owner, value = mapping.value[first]
+    if not bare[at] or not isinstance(value, yaml.ScalarNode) or bare[first]:
+        return ""
+    last = next((index for index in range(at, len(bare)) if not bare[index]), len(bare))
+    items = [value, *(other for other, _ in mapping.value[first + 1 : last])]
+    return f"; a list needs brackets: {_shown(owner)}: [{', '.join(map(_shown, items))}]"

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import traceback
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from qnas.core.components import Quantizer, Searcher, Widths
-from qnas.core.errors import InputError, from_field
+from qnas.core.errors import InputError, from_field, in_one_line
 from qnas.core.spec import Spec, dump_spec, load_spec, read_spec
 
 SPECS = Path(__file__).parents[3] / "specs"
@@ -180,8 +181,37 @@ def test_an_error_of_a_field_found_later_is_told_where_the_field_stands(tmp_path
         return str(caught.value)
 
     assert told("data", "train") == "spec.yaml:3:10: data.train: photo.png: is broken"
-    assert told("data", "patch") == "--set data.patch: data.patch: photo.png: is broken"
+    assert told("data", "patch") == "--set data.patch: photo.png: is broken"
     assert told("data", "test", "photos") == "spec.yaml:3:3: data.test.photos: photo.png: is broken"
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides"),
+    [
+        ("scale: two", ()),
+        ("scale: [", ()),
+        ("scale: 2024-13-45T", ("seed=[",)),
+        ("scale: \x01", ()),
+        (b"scale: \xff", ()),
+        (None, ()),
+    ],
+)
+def test_a_script_shows_the_mistake_without_the_ways_in_which_it_was_found(tmp_path, text, overrides):
+    path = tmp_path / "spec.yaml"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError) as caught:
+        load_spec(path, overrides)
+    assert "\n\n" not in "".join(traceback.format_exception(caught.value))  # which parts a chain
+
+
+def test_what_others_code_raised_is_still_shown(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text("scale: 2\n")
+    with pytest.raises(InputError) as caught, read_spec(path).locate_errors(), from_field("scale"), in_one_line("net"):
+        raise KeyError("in the code of others")
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert "".join(traceback.format_exception(caught.value)).count("direct cause") == 1
 
 
 def test_an_error_that_comes_from_no_field_stays_as_it_is(tmp_path):

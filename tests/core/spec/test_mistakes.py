@@ -38,6 +38,11 @@ MISTAKES = {
         "spec.yaml:2:16: regularizers.cost.cost",
         "no cost is named 'bitop'; did you mean 'bitops'?",
     ),
+    "words without brackets in braces": (
+        "data: {train: {name: folder, path: a, b}}\n",
+        "spec.yaml:1:39: data.train.b",
+        "unknown field (fields: path, lr_path); a list needs brackets: path: [a, b]",
+    ),
     # wrong types
     "word for a whole number": ("scale: two\n", "spec.yaml:1:8: scale", "must be a whole number (got 'two')"),
     "fraction for a whole number": ("scale: 2.5\n", "spec.yaml:1:8: scale", "must be a whole number (got 2.5)"),
@@ -65,7 +70,7 @@ MISTAKES = {
     "word for a list of operations": (
         "space: {name: basic, operations: {body: conv3x3}}\n",
         "spec.yaml:1:41: space.operations.body",
-        "must be a list (got 'conv3x3')",
+        "must be a list (got 'conv3x3'; write [conv3x3])",
     ),
     "list for the test sets": (
         "data: {test: [photos]}\n",
@@ -157,7 +162,22 @@ MISTAKES = {
         "spec.yaml:1:32: space.bits.1",
         "must be one bit-width, or a pair: [weights, activations] (got [4, 4, 8])",
     ),
-    "bits that are no list": ("space: {name: basic, bits: 4}\n", "spec.yaml:1:28: space.bits", "must be a list"),
+    "bits that are no list": (
+        "space: {name: basic, bits: 4}\n",
+        "spec.yaml:1:28: space.bits",
+        "must be a list (got 4; write [4])",
+    ),
+    "bits without brackets": (
+        "space:\n  bits: 4, 8\n",
+        "spec.yaml:2:9: space.bits",
+        "must be a list (got '4, 8'; write [4, 8])",
+    ),
+    "bits without brackets in braces": (
+        "space: {name: basic, bits: 4, 8}\n",
+        "spec.yaml:1:31",
+        "a key must be a word (got 8); a list needs brackets: bits: [4, 8]",
+    ),
+    "a key that is no word": ("space: {name: basic, 8: 4}\n", "spec.yaml:1:22", "a key must be a word (got 8)"),
     "no bits": ("space: {name: basic, bits: []}\n", "spec.yaml:1:28: space.bits", "must not be empty"),
     "an operation that stands there twice": (
         "space: {name: basic, operations: [conv3x3, conv3x3]}\n",

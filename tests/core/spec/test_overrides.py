@@ -86,7 +86,7 @@ REFUSED = {
     "broken YAML": ("scale=[1", "--set scale", "this is no valid YAML: "),
     "only a comment": (
         "scale=# 3",
-        "--set scale: scale",
+        "--set scale",
         "must be a whole number (got nothing)",
     ),
     "duplicate key": (
@@ -103,16 +103,16 @@ REFUSED = {
     "through a list": ("space.bits.9.x=2", "--set space.bits.9.x", "'9' is no place in a list of 2"),
     "into a number": ("scale.x=2", "--set scale.x", "no fields"),
     "through a number": ("scale.x.y=2", "--set scale.x.y", "no fields"),
-    "wrong value": ("scale=two", "--set scale: scale", "must be a whole number (got 'two')"),
-    "nothing": ("scale=", "--set scale: scale", "must be a whole number (got nothing)"),
-    "no such day": ("seed=2024-13-45", "--set seed: seed", "must be a whole number (got '2024-13-45')"),
-    "out of range": ("data.patch=1", "--set data.patch: data.patch", "greater than or equal to 8 (got 1)"),
-    "unknown component": ("space.name=basik", "--set space.name: space.name", "did you mean 'basic'?"),
+    "wrong value": ("scale=two", "--set scale", "must be a whole number (got 'two')"),
+    "nothing": ("scale=", "--set scale", "must be a whole number (got nothing)"),
+    "no such day": ("seed=2024-13-45", "--set seed", "must be a whole number (got '2024-13-45')"),
+    "out of range": ("data.patch=1", "--set data.patch", "greater than or equal to 8 (got 1)"),
+    "unknown component": ("space.name=basik", "--set space.name", "did you mean 'basic'?"),
     "unknown group": ("dato.patch=9", "--set dato.patch: dato", "unknown field; did you mean 'data'?"),
-    "unknown field": ("data.ptach=9", "--set data.ptach: data.ptach", "did you mean 'patch'?"),
+    "unknown field": ("data.ptach=9", "--set data.ptach", "did you mean 'patch'?"),
     "field of a default": (
         "quantizer.train.foo=1",
-        "--set quantizer.train.foo: quantizer.train.foo",
+        "--set quantizer.train.foo",
         "unknown field",
     ),
     "field of a new group": (
@@ -120,7 +120,15 @@ REFUSED = {
         "--set data: data.test.mine",
         "did you mean 'photos'?",
     ),
-    "item": ("space.bits.0=64", "--set space.bits.0: space.bits.0", "(got 64)"),
+    "item": ("space.bits.0=64", "--set space.bits.0", "(got 64)"),
+    "field of a component": ("search.stpes=3", "--set search.stpes", "unknown field; did you mean 'steps'?"),
+    "no list": ("space.bits=8", "--set space.bits", "must be a list (got 8; write [8])"),
+    "no brackets": ("space.bits=4,8", "--set space.bits", "must be a list (got '4,8'; write [4, 8])"),
+    "no brackets in a mapping": (
+        "space={name: basic, bits: 4, 8}",
+        "--set space",
+        "a key must be a word (got 8); a list needs brackets: bits: [4, 8]",
+    ),
     "item of a new list": ("space.bits=[2, 64]", "--set space.bits: space.bits.1", "(got 64)"),
 }
 

@@ -89,10 +89,10 @@ def test_what_is_no_assignment(points: Points, value: str) -> None:
         (["train.steps=5,6"], r"^--set train\.steps: 'train\.steps' is varied: it can't be set as well$"),
         (
             ["space.chanels=3,6"],
-            r"^--vary space\.chanels: space\.chanels: unknown field; did you mean 'channels'\? [^\n]*$",
+            r"^--vary space\.chanels: unknown field; did you mean 'channels'\? [^\n]*$",
         ),
         (["space.channels=6,x"], r"^--vary space\.channels: [^\n]* \(got 'x'\) \(in channels=x\)$"),
-        (["device=cpu,mps"], r"^--vary device: device: this machine has no mps [^\n]* \(in device=mps\)$"),
+        (["device=cpu,mps"], r"^--vary device: this machine has no mps [^\n]* \(in device=mps\)$"),
         (["data.validation=2,11"], r"data\.train: has 12 images; [^\n]* \(in validation=11\)$"),
         (["scale=2,5,7"], r"^--vary scale: [^\n]*\(in scale=5\)\n--vary scale: [^\n]*\(in scale=7\)$"),
     ],

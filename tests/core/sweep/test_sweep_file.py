@@ -60,7 +60,10 @@ def test_some_variants_more_values_and_other_seeds(tmp_path: Path) -> None:
         "no mapping": ("variants: [a]", ":1:11: variants: must be a mapping"),
         "nothing": ("variants:\n  a:\n", ":2:5: variants.a: must be a mapping of fields (got nothing)"),
         "name": ("spec: s.yaml\nvariants: {a/b: {}}", ":2:17: variants.a/b: must start with a letter or digit"),
-        "no list": ("variants: {a: {vary: {scale: 2}}}", ":1:30: variants.a.vary.scale: must be a list (got 2)"),
+        "no list": (
+            "variants: {a: {vary: {scale: 2}}}",
+            ":1:30: variants.a.vary.scale: must be a list (got 2; write [2])",
+        ),
         "no value": ("variants: {a: {vary: {scale: []}}}", ":1:30: variants.a.vary.scale: must not be empty"),
         "seeds": ("seeds: 0\nvariants: {a: {}}", ":1:8: seeds: must be greater than 0 (got 0)"),
         "no spec": ("variants:\n  a: {}", ":2:3: variants.a: needs a spec, its own or one for the whole file"),
