@@ -241,7 +241,7 @@ class RunFolder:
             return safetensors.torch.load(content), metadata_of(content)
         except (OSError, ValueError, safetensors.SafetensorError, LookupError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise InputError(f"can't be read: {reason}", str(self.path / name)) from error
+            raise InputError(f"can't be read: {reason}", str(self.path / name)) from None
 
     def begin_history(self, stage: str) -> None:
         """Start the history of a stage anew."""
@@ -289,7 +289,7 @@ class RunFolder:
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"is damaged: {error}", str(self.path / name)) from error
+            raise InputError(f"is damaged: {error}", str(self.path / name)) from None
         if not isinstance(data, dict):
             raise InputError("is damaged: it holds no JSON object", str(self.path / name))
         return data

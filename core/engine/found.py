@@ -68,12 +68,12 @@ def load_found(path: Path, device: torch.device) -> Found:
 def _quantizer(spec: Any, where: str) -> Quantizer:
     try:
         return Quantizer.of(spec["quantizer"]["train"])
-    except (TypeError, KeyError) as error:
-        raise InputError("is damaged: it does not say quantizer.train", where) from error
+    except (TypeError, KeyError):
+        raise InputError("is damaged: it does not say quantizer.train", where) from None
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, ("quantizer", "train", *first["loc"])))
-        raise InputError(f"{field}: {first['msg']}", where) from error
+        raise InputError(f"{field}: {first['msg']}", where) from None
 
 
 def _degradation(spec: Any, where: str) -> Degradation:

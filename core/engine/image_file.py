@@ -31,11 +31,11 @@ def opened(file: Path) -> Iterator[ImageFile]:
             yield image
     except (QnasError, MemoryError):
         raise
-    except UnidentifiedImageError as error:
-        raise InputError("is no image (or of no known format)", str(file)) from error
+    except UnidentifiedImageError:
+        raise InputError("is no image (or of no known format)", str(file)) from None
     except Exception as error:  # a damaged file may raise anything
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"can't be decoded: {reason}", str(file)) from error
+        raise InputError(f"can't be decoded: {reason}", str(file)) from None
 
 
 def decoded(image: ImageFile, file: Path) -> Image.Image:

@@ -257,7 +257,7 @@ def _opened(path: Path) -> BinaryIO:
         return path.expanduser().open("rb")
     except (OSError, RuntimeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"can't be read: {reason}", str(path)) from error
+        raise InputError(f"can't be read: {reason}", str(path)) from None
 
 
 def _checksum(names: Sequence[str], arrays: npt.NDArray[np.int64], scales: Sequence[int], degradation: str) -> str:

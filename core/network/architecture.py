@@ -69,9 +69,9 @@ class Architecture(Versioned):
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
-            raise InputError(one_line(": ".join(filter(None, (field, first["msg"])))), where) from error
+            raise InputError(one_line(": ".join(filter(None, (field, first["msg"])))), where) from None
         except InputError as error:
-            raise InputError(str(error), where) from error
+            raise InputError(str(error), where) from error.__cause__
         if set(known) != set(architecture.slots):
             odd = ", ".join(sorted(set(known) ^ set(architecture.slots)))
             raise InputError(f"its slots are not those of its space (they differ in: {odd})", where)

@@ -77,7 +77,7 @@ def _read(folder: Path) -> _Content | None:
     try:
         return _Content.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"is damaged: {first_line(error)}", where) from error
+        raise InputError(f"is damaged: {first_line(error)}", where) from None
 
 
 def write_index(folder: Path, points: Sequence[Point]) -> None:

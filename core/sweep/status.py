@@ -106,7 +106,7 @@ def _refuse_other_spec(status: Status) -> None:
     try:
         refuse_other_spec(status.point.spec, status.folder)
     except InputError as error:
-        raise InputError(f"{error}; choose another folder with --out, or remove this one") from error
+        raise InputError(f"{error}; choose another folder with --out, or remove this one") from error.__cause__
 
 
 def seconds_left(statuses: Sequence[Status], elapsed: float) -> float | None:

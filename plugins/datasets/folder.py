@@ -108,7 +108,7 @@ def _state(file: Path) -> str:
     try:
         facts = file.stat()
     except OSError as error:
-        raise InputError(f"can't be read: {error.strerror}", str(file)) from error
+        raise InputError(f"can't be read: {error.strerror}", str(file)) from None
     return f"{file.resolve()} {facts.st_size} {facts.st_mtime_ns}"
 
 

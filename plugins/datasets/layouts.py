@@ -163,7 +163,7 @@ def _as_unreadable(folder: Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"can't read the folder: {reason}", str(folder)) from error
+        raise InputError(f"can't read the folder: {reason}", str(folder)) from None
 
 
 def pair_by_name(hr_files: Sequence[Path], lr_files: Sequence[Path], scale: int, where: Path) -> list[Path]:
