@@ -10,7 +10,7 @@ _UNIT_END = 3.0  # few values of a normal distribution are beyond three standard
 
 
 class LearnedRange(LearnedStep):
-    """One tensor's quantizer; its range ends at r, which starts at the largest absolute value.
+    """One tensor's quantizer; its range ends at r, whose own start is the largest absolute value.
 
     The end is a fixed number of steps away from zero: to learn its logarithm is to learn that of the step.
     """

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import FakeQuantizer, Grid, integer_range
+from qnas.quantizers.least_error import least_error_step, normal_step
 
 SMALLEST_STEP = 1e-12  # far below any that is trained: keeps the division finite
 
@@ -18,13 +19,20 @@ class LearnedStep(FakeQuantizer):
         It is the logarithm, so that the step stays positive and an optimizer with steps of a fixed size, such as
         Adam, changes it by a share of itself. With the step itself as the parameter, Adam at the usual rates
         overshoots zero at 8 bits, where steps are as small as 0.001.
+
+    Args:
+        bits: Of the grid.
+        signed: Whether the tensor has negative values.
+        channels: For weights, their output channels.
+        least_error: Whether to start with the step of least squared error, else with :meth:`first_step`.
     """
 
-    def __init__(self, bits: int, signed: bool, channels: int | None) -> None:
+    def __init__(self, bits: int, signed: bool, channels: int | None, *, least_error: bool = True) -> None:
         super().__init__()
         self.signed = signed
+        self.least_error = least_error
         self.q_min, self.q_max = integer_range(bits, signed)
-        start = math.log(self.unit_step())
+        start = math.log(normal_step(self.q_min, self.q_max) if least_error else self.unit_step())
         self.log_step = nn.Parameter(torch.full(() if channels is None else (channels, 1, 1, 1), start))
 
     @property
@@ -34,16 +42,19 @@ class LearnedStep(FakeQuantizer):
 
     @abstractmethod
     def unit_step(self) -> float:
-        """The step until a tensor is observed: that for a normal input of variance 1."""
+        """:meth:`first_step` for a normal input of variance 1: the step until a tensor is observed."""
 
     @abstractmethod
     def first_step(self, tensor: Tensor) -> Tensor:
-        """The step to start with for tensors like this one, in the shape of the step; 0 where it can't be told."""
+        """The quantizer's own start for tensors like this one, in the shape of the step; 0 where it can't be told."""
 
     @torch.no_grad()
     def observe(self, tensor: Tensor) -> None:
-        """Start with :meth:`first_step`."""
-        start = self.first_step(tensor)
+        """Start with the step of least squared error, or with :meth:`first_step`."""
+        if self.least_error:
+            start = least_error_step(tensor, self.log_step, self.q_min, self.q_max)
+        else:
+            start = self.first_step(tensor)
         self.log_step.copy_(torch.where(start > 0, start.log(), self.log_step))  # zeros say nothing of what will come
 
     def grid(self) -> Grid:

@@ -1,15 +1,22 @@
-"""Grids with an offset that fit the values of a tensor."""
+"""Grids that fit the values of a tensor: of least squared error, or from the smallest to the largest value."""
+
+import functools
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-_SHARES = 20
-_REFINEMENTS = 10
-_TINY = 1e-30
+MOST_VALUES = 65521  # a prime, so that the values looked at do not keep in step with rows, columns and channels
+_AT_ONCE = 2**18  # values, each once for every grid that is tried
+_COARSE = tuple(1.2**-i for i in range(-2, 34))
+"""Of the spanning grid: itself, on which an image's 256 values lie exactly; above it, as the best one for few different
+values may end beyond them."""
+_FINE = tuple(1.2 ** (i / 6) for i in range(-6, 7))
+_REGRESSIONS = 6
 
 
-def spanning_grid(values: Tensor, q_min: int, q_max: int, share: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Step and offset of the grid that reaches from the smallest to the largest of ``values``.
+def spanning_grid(values: Tensor, q_min: int, q_max: int) -> tuple[Tensor, Tensor]:
+    """Step and offset, both scalars, of the grid that reaches from the smallest to the largest of ``values``.
 
     The step is 0 where all values are equal; the offset then is that value.
 
@@ -17,36 +24,121 @@ def spanning_grid(values: Tensor, q_min: int, q_max: int, share: float = 1.0) ->
         values: Any shape.
         q_min: Smallest integer.
         q_max: Largest integer.
-        share: What smallest and largest value are multiplied by.
     """
     low, high = values.aminmax()
-    step = (high - low) * share / (q_max - q_min)
-    return step, low * share - q_min * step
+    step = (high - low) / (q_max - q_min)
+    return step, low - q_min * step
 
 
 def least_error_grid(values: Tensor, q_min: int, q_max: int) -> tuple[Tensor, Tensor]:
-    """Step and offset of the grid of least squared error ``sum (Q(x) - x)^2``, within a few percent.
+    """Step and offset, both scalars, of the grid of least squared error ``sum (Q(x) - x)^2``, within some percent.
 
-    Of the grids that span a share of the range the best is taken. Then, in turns, every value is given its nearest
-    level, and step and offset become those of the regression of the values on their levels: neither makes the error
-    larger. The arguments are those of :func:`spanning_grid`.
+    Found as :func:`least_error_step` finds a step, once among ranges that shrink towards zero and once among those that
+    shrink towards the mean. The step is 0 where all values are equal; the offset then is that value.
+
+    Args:
+        values: Any shape.
+        q_min: Smallest integer.
+        q_max: Largest integer.
+    """
+    low, high = values.aminmax()
+    centers = torch.stack([low.clamp_min(0) + high.clamp_max(0), values.mean()]).view(2, 1)
+    rows, size = _scaled(values.reshape(1, -1) - centers)
+    low, high = rows.aminmax(dim=1, keepdim=True)
+    step = (high - low) / (q_max - q_min)
+    fit = _Fit(rows, q_min, q_max, has_offset=True)
+    step, offset = fit.best(step, low - q_min * step)
+    best = fit.errors(step[None], offset[None])[0].mul_(size[:, 0].square()).argmin()
+    return (step * size)[best, 0], (offset * size + centers)[best, 0]
+
+
+def least_error_step(values: Tensor, like: Tensor, q_min: int, q_max: int) -> Tensor:
+    """The step, in the shape of ``like``, of the grid of least squared error ``sum (Q(x) - x)^2`` without an offset.
+
+    Its error is within some percent of the least where there are many values; a few, such as the 9 weights of a channel
+    of a depthwise convolution, may happen to lie closer to another grid. The step is 0 where it can't be told, as of
+    zeros. Of more than 65,521 values as many are looked at, at even distances.
+
+    Of the grids that span a share of the range the best is taken, then the best of those close to it. Then, in turns,
+    every value is given its nearest level, and the step becomes that of the regression of the values on their levels:
+    neither makes the error larger.
+
+    Args:
+        values: Any shape; (C_out, C_in / groups, k_h, k_w) where there is a step for each output channel.
+        like: A scalar, or (C_out, 1, 1, 1).
+        q_min: Smallest integer, at most 0.
+        q_max: Largest integer, above 0.
+    """
+    rows, size = _scaled(values.reshape(like.numel(), -1))
+    low, high = rows.aminmax(dim=1, keepdim=True)
+    spanning = (high / q_max).clamp_min(0)
+    if q_min:
+        spanning = spanning.maximum(low / q_min)
+    step, _ = _Fit(rows, q_min, q_max, has_offset=False).best(spanning, torch.zeros_like(spanning))
+    return (step * size).view(like.shape)
+
+
+@functools.cache
+def normal_step(q_min: int, q_max: int) -> float:
+    """:func:`least_error_step` for a normal distribution of variance 1; with ``q_min = 0`` for what a ReLU leaves."""
+    shares = torch.arange(1, 2 * MOST_VALUES, 2, dtype=torch.float64, device="cpu") / (2 * MOST_VALUES)
+    return float(least_error_step(torch.special.ndtri(shares), shares[0], q_min, q_max))
+
+
+def _scaled(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Values of each row of (R, N), divided by the largest absolute value in it, and the divisors, (R, 1)."""
+    values = rows.detach()
+    values = values if values.dtype == torch.float64 else values.float()
+    size = torch.linalg.vector_norm(values, torch.inf, dim=1, keepdim=True)
+    count = values.shape[1]
+    if count > MOST_VALUES:
+        values = values[:, torch.arange(MOST_VALUES, device=values.device) * count // MOST_VALUES]
+    return values / size.where(size > 0, 1), size
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The search for the grids, one for each row of (R, N), that leave the least squared error.
+
+    Steps and offsets are (R, 1), or (S, R, 1) for S of them to be compared; without offsets these are all zero.
     """
 
-    def levels_of(step: Tensor, offset: Tensor) -> Tensor:
-        return ((values - offset) / step.clamp_min(_TINY)).round_().clamp_(q_min, q_max)
+    rows: Tensor
+    q_min: int
+    q_max: int
+    has_offset: bool
 
-    def error(step: Tensor, offset: Tensor) -> Tensor:
-        return (levels_of(step, offset).mul_(step).add_(offset) - values).square_().mean()
+    def best(self, step: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
+        """From the grids that span the values."""
+        for shares in (_COARSE, _FINE):
+            step, offset = self._best_share(step, offset, step.new_tensor(shares).view(-1, 1, 1))
+        for _ in range(_REGRESSIONS):
+            step, offset = self._regression(step, offset)
+        return step, offset
 
-    grids = [spanning_grid(values, q_min, q_max, (i + 1) / _SHARES) for i in range(_SHARES)]
-    best = int(torch.stack([error(*grid) for grid in grids]).argmin())
-    step, offset = grids[best]
-    mean = values.mean()
-    for _ in range(_REFINEMENTS):
-        levels = levels_of(step, offset)
-        middle = levels.mean()
-        spread = (levels - middle).square_().mean()
-        slope = ((levels - middle) * (values - mean)).mean() / spread
-        step = torch.where(spread > 0, slope, step)
-        offset = mean - step * middle
-    return step, offset
+    def _moved(self, offset: Tensor) -> Tensor:
+        return self.rows - offset if self.has_offset else self.rows
+
+    def _levels(self, moved: Tensor, step: Tensor) -> Tensor:
+        return moved.div(step.where(step > 0, 1)).round_().clamp_(self.q_min, self.q_max)
+
+    def _best_share(self, step: Tensor, offset: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+        """The best grid of those whose step and offset are a share, of (S, 1, 1), of these."""
+        at_once = max(1, _AT_ONCE // self.rows.numel())
+        errors = [self.errors(some * step, some * offset) for some in shares.split(at_once)]
+        best = shares[torch.cat(errors).argmin(0), 0]  # (R, 1)
+        return best * step, best * offset
+
+    def errors(self, step: Tensor, offset: Tensor) -> Tensor:
+        """Of each grid and row, (S, R)."""
+        moved = self._moved(offset)
+        return self._levels(moved, step).mul_(step).sub_(moved).square_().mean(-1)
+
+    def _regression(self, step: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
+        """The regression of the values on their levels."""
+        levels = self._levels(self._moved(offset), step)
+        middle, mean = (x.mean(1, keepdim=True) if self.has_offset else 0.0 for x in (levels, self.rows))
+        spread = (levels - middle).square().mean(1, keepdim=True)
+        slope = ((levels - middle) * (self.rows - mean)).mean(1, keepdim=True) / spread
+        step = slope.where(spread > 0, step)
+        return step, mean - step * middle + torch.zeros_like(offset)

@@ -25,34 +25,34 @@ class LSQPlus(Quantizer):
         activations:    s * clamp(round((x - o) / s), q_min, q_max) + o
         weights:        s * clamp(round(w / s), q_min, q_max)
 
-    The gradients of x and s are those of LSQ, that of o is 1 outside the grid and 0 inside. Weights start with
-    ``s = max(|mean - 3 sigma|, |mean + 3 sigma|) / 2^(k-1)``, activations with the s and o of least squared error, or
-    with those whose grid spans the values:
-
-        s = (max x - min x) / (q_max - q_min),    o = min x - q_min s
+    The gradients of x and s are those of LSQ, that of o is 1 outside the grid and 0 inside.
 
     Note:
         The logarithm of the step is trained, and the offset as a share of the grid's width, so that Adam changes both
         by a share of that width. Weights have a step for each output channel, in the paper for each layer.
 
     Attributes:
-        start: Where activations start: ``least-error`` (squared), or ``min-max``, which outliers widen.
+        start: Where activations start: with the s and o of ``least-error`` (squared), or with those whose grid spans
+            the values (``min-max``), which outliers widen.
+        weight_start: Where weights start: as ``published`` with
+            ``s = max(|mean - 3 sigma|, |mean + 3 sigma|) / 2^(k-1)``, or with the s of ``least-error``.
         offset: ``any`` as in the paper, or ``whole-steps``, which keeps zero on the grid: integer kernels that have
             zero points, and the zeros that convolutions pad with, need that.
     """
 
     start: Start = "least-error"
+    weight_start: Literal["least-error", "published"] = "published"
     offset: Offsets = "any"
 
     def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
         """See :meth:`qnas.Quantizer.fake_quantizer`."""
         if channels is not None:
-            return LSQPlusWeights(bits, signed, channels)
+            return LSQPlusWeights(bits, signed, channels, least_error=self.weight_start == "least-error")
         return LSQPlusActivations(bits, signed, self.start, self.offset)
 
 
 class LSQPlusWeights(LSQFakeQuantizer):
-    """The quantizer of weights: LSQ with another start."""
+    """The quantizer of weights: LSQ with another published start."""
 
     def first_step(self, tensor: Tensor) -> Tensor:
         """``max(|mean - 3 sigma|, |mean + 3 sigma|) / 2^(k-1)``."""
@@ -66,7 +66,7 @@ class LSQPlusActivations(LSQFakeQuantizer):
 
     def __init__(self, bits: int, signed: bool, start: Start, offset: Offsets) -> None:
         super().__init__(bits, signed, None)
-        self.start = start
+        self.fit = spanning_grid if start == "min-max" else least_error_grid
         self.whole_steps = offset == "whole-steps"
         self.relative_offset = nn.Parameter(torch.zeros(()))
 
@@ -85,8 +85,7 @@ class LSQPlusActivations(LSQFakeQuantizer):
         values = tensor.float().flatten()
         if self.whole_steps:
             values = torch.cat([values, values.new_zeros(1)])
-        fit = spanning_grid if self.start == "min-max" else least_error_grid
-        step, offset = fit(values, self.q_min, self.q_max)
+        step, offset = self.fit(values, self.q_min, self.q_max)
         self.log_step.copy_(torch.where(step > 0, step.log(), self.log_step))
         self.relative_offset.copy_(offset / (self.step * (self.q_max - self.q_min)))
 

@@ -4,7 +4,8 @@ Shin et al. 2023, "NIPQ: Noise proxy-based Integrated Pseudo-Quantization", arXi
 """
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -32,14 +33,22 @@ class NIPQ(Quantizer):
     Note:
         The paper learns the bit-width too; here it is the search that chooses, and each width has its own alpha. The
         noise is uniform, as rounding errors are in theory; the published code draws it from their histogram. The
-        ends are those of two's complement or 0 and alpha, in the paper -alpha or 0 and alpha. Alpha starts at the
-        largest absolute value, and there is one for each output channel of weights, in the paper for each layer. The
-        logarithm of alpha is trained, in the published code the inverse of its softplus.
+        ends are those of two's complement or 0 and alpha, in the paper -alpha or 0 and alpha. There is one alpha
+        for each output channel of weights, in the paper for each layer. The logarithm of alpha is trained, in the
+        published code the inverse of its softplus.
+
+    Attributes:
+        start: The first alpha: that of ``least-error`` (squared), or the ``largest`` absolute value, whose step is too
+            long by far at few bits.
     """
+
+    earlier_defaults: ClassVar[Mapping[int, Mapping[str, Any]]] = {1: {"start": "largest"}}
+
+    start: Literal["least-error", "largest"] = "least-error"
 
     def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
         """See :meth:`qnas.Quantizer.fake_quantizer`."""
-        return NIPQFakeQuantizer(bits, signed, channels)
+        return NIPQFakeQuantizer(bits, signed, channels, least_error=self.start == "least-error")
 
 
 class NIPQFakeQuantizer(LearnedRange):

@@ -3,7 +3,8 @@
 Choi et al. 2018, "PACT: Parameterized Clipping Activation for Quantized Neural Networks", arXiv 1805.06085.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import NonNegativeFloat
@@ -27,27 +28,33 @@ class PACT(Quantizer):
     and ``decay * alpha^2`` is added to the loss, without which nothing would lower an alpha that clips no value.
 
     Note:
-        The logarithm of alpha is trained, so that it stays positive and Adam changes it by a share of itself. It
-        starts at the largest value observed, in the paper at a large constant. Signed activations are clipped on
-        both sides, and their levels moved by half a step to those of two's complement, so that zero is one. For the
-        weights see `dorefa`.
+        The logarithm of alpha is trained, so that it stays positive and Adam changes it by a share of itself. Signed
+        activations are clipped on both sides, and their levels moved by half a step to those of two's complement, so
+        that zero is one. For the weights see `dorefa`.
 
     Attributes:
         decay: Of the alphas; the paper takes that of the weights.
+        start: The first alpha: that of ``least-error`` (squared), or the ``largest`` absolute value observed. In the
+            paper it is a large constant.
     """
 
+    earlier_defaults: ClassVar[Mapping[int, Mapping[str, Any]]] = {1: {"start": "largest"}}
+
     decay: NonNegativeFloat = 1e-4
+    start: Literal["least-error", "largest"] = "least-error"
 
     def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
         """See :meth:`qnas.Quantizer.fake_quantizer`."""
-        return PACTActivations(bits, signed, self.decay) if channels is None else DoReFaWeights(bits, channels)
+        if channels is not None:
+            return DoReFaWeights(bits, channels)
+        return PACTActivations(bits, signed, self.decay, least_error=self.start == "least-error")
 
 
 class PACTActivations(LearnedRange):
     """The quantizer of activations; alpha is the end of their range."""
 
-    def __init__(self, bits: int, signed: bool, decay: float) -> None:
-        super().__init__(bits, signed, None)
+    def __init__(self, bits: int, signed: bool, decay: float, *, least_error: bool) -> None:
+        super().__init__(bits, signed, None, least_error=least_error)
         self.decay = decay
 
     def forward(self, tensor: Tensor) -> Tensor:

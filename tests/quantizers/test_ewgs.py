@@ -70,10 +70,10 @@ def test_a_value_moves_more_where_the_next_level_is_farther(x, towards):
 
 
 @pytest.mark.parametrize("bits", [2, 8])
-def test_the_interval_starts_at_three_standard_deviations(bits):
+def test_the_published_interval_starts_at_three_standard_deviations(bits):
     tensor = torch.randn(4, 8, 50, 50, generator=torch.Generator().manual_seed(0)) * 0.3
     for signed, observed in [(True, tensor), (False, tensor.relu())]:
-        quantizer = Quantizer.of("ewgs").fake_quantizer(bits, signed=signed)
+        quantizer = Quantizer.of({"name": "ewgs", "start": "published"}).fake_quantizer(bits, signed=signed)
         quantizer.observe(observed)
         step, q_min, q_max, _ = quantizer.grid()
         width = float(step) * (q_max - q_min)

@@ -2,15 +2,35 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from qnas.core.components import Quantizer
+from qnas.core.components import Quantizer, Widths
 from qnas.core.engine.optimizer import adam
+from qnas.core.network import QuantizedLayers
 from qnas.quantizers.learned_step import LearnedStep
+from qnas.testing.grid import check_grids
 
-LEARNED = ["lsq", "lsq+", "pact", "ewgs", "nipq"]
+OWN_STARTS = {
+    "lsq": {"start": "published"},
+    "lsq+": {"weight_start": "published"},
+    "pact": {"start": "largest"},
+    "ewgs": {"start": "published"},
+    "nipq": {"start": "largest"},
+}
+LEARNED = list(OWN_STARTS)
 every_quantizer = pytest.mark.parametrize("name", LEARNED)
+
+
+def own_start(name: str) -> Quantizer:
+    return Quantizer.of({"name": name, **OWN_STARTS[name]})
+
+
+def least_error(name: str) -> Quantizer:
+    return Quantizer.of({"name": name, **dict.fromkeys(OWN_STARTS[name], "least-error")})
 
 
 @every_quantizer
@@ -69,6 +89,60 @@ def test_a_step_that_is_far_off_is_learned(name, bits, signed, factor):
     with torch.no_grad():
         quantizer.eval()
         assert error() < before / 2
+
+
+@settings(max_examples=40, derandomize=True, deadline=None)
+@given(
+    name=st.sampled_from(LEARNED),
+    bits=st.sampled_from([2, 3, 4, 8, 16]),
+    channels=st.sampled_from([None, 4]),
+    signed=st.booleans(),
+    heavy=st.booleans(),
+    seed=st.integers(0, 2**16),
+)
+def test_the_start_of_least_error_has_no_more_than_its_own(name, bits, channels, signed, heavy, seed):
+    random = np.random.default_rng(seed)
+    tensor = torch.tensor(random.standard_t(3, (4, 8, 9, 9)) if heavy else random.normal(size=(4, 8, 9, 9)))
+    signed = signed or channels is not None
+    tensor = tensor if signed else tensor.relu()
+    errors = []
+    for quantizer in (least_error(name), own_start(name)):
+        made = quantizer.fake_quantizer(bits, signed=signed, channels=channels).double().eval()
+        made.observe(tensor)
+        errors.append(float((made(tensor) - tensor).square().mean().detach()))
+    assert errors[0] <= 1.02 * errors[1]
+
+
+@every_quantizer
+def test_the_start_that_is_not_the_default_keeps_the_contract_too(name):
+    (other,) = {least_error(name), own_start(name)} - {Quantizer.of(name)}
+    check_grids(other, seed=0)
+
+
+@every_quantizer
+@pytest.mark.parametrize("signed", [False, True])
+def test_before_anything_is_observed_the_start_is_that_for_a_normal_tensor(name, signed):
+    tensor = torch.randn(4, 16, 40, 40, generator=torch.Generator().manual_seed(0))
+    unseen, seen = (least_error(name).fake_quantizer(4, signed=signed) for _ in range(2))
+    seen.observe(tensor if signed else tensor.relu())
+    assert float(unseen.grid().step / seen.grid().step) == pytest.approx(1, abs=0.1)
+
+
+@every_quantizer
+def test_a_spec_of_version_1_keeps_the_start_that_it_had(name):
+    component = type(Quantizer.of(name))
+    earlier = getattr(component, "earlier_defaults", {}).get(1, {})
+    assert component(**earlier) == own_start(name)
+
+
+@pytest.mark.parametrize(("start", "least", "most"), [("least-error", 150, 256), ("published", 20, 60)])
+def test_how_many_of_the_levels_of_8_bits_are_in_use_at_the_start(start, least, most):
+    torch.manual_seed(0)
+    layers = QuantizedLayers(Quantizer.of({"name": "lsq", "start": start}), Widths(8, 8))
+    convolution = layers.conv(24, 24, 3)
+    weights = convolution.weight_quantizer
+    levels = (weights(convolution.weight) / weights.grid().step).round().unique()
+    assert least <= len(levels) <= most
 
 
 @every_quantizer

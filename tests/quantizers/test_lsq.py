@@ -123,12 +123,13 @@ def test_a_tensor_that_was_all_zero_when_observed_can_come_alive(bits):
     assert loss < tensor.mean() / 2
 
 
-def test_observing_sets_the_start_of_the_paper():
+def test_the_published_start_is_that_of_the_paper():
     tensor = torch.tensor([[1.0, -3.0], [0.5, 0.0]]).view(2, 2, 1, 1)
-    activations = LSQ.fake_quantizer(4, signed=False)
+    published = Quantizer.of({"name": "lsq", "start": "published"})
+    activations = published.fake_quantizer(4, signed=False)
     activations.observe(tensor)
     assert activations.step.item() == pytest.approx(2 * (4.5 / 4) / math.sqrt(15))
-    weights = LSQ.fake_quantizer(4, signed=True, channels=2)
+    weights = published.fake_quantizer(4, signed=True, channels=2)
     weights.observe(tensor)
     expected = [2 * 2.0 / math.sqrt(7), 2 * 0.25 / math.sqrt(7)]
     assert weights.step.flatten().tolist() == pytest.approx(expected)

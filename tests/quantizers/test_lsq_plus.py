@@ -57,9 +57,9 @@ def test_activations_and_their_gradients_are_those_of_the_paper(bits, signed, s,
     np.testing.assert_allclose(quantizer.log_step.grad, scale * (by_s * s + by_offset * offset), **close)
 
 
-def test_weights_start_three_deviations_from_their_mean():
+def test_the_published_start_of_weights_is_three_deviations_from_their_mean():
     weights = torch.tensor([[1.0, 3.0, 2.0, 2.0], [-4.0, 0.0, 0.0, 0.0]]).view(2, 1, 2, 2)
-    quantizer = made(4, True, channels=2)
+    quantizer = made(4, True, channels=2, weight_start="published")
     quantizer.observe(weights)
     expected = [(2 + 3 * math.sqrt(0.5)) / 8, (1 + 3 * math.sqrt(3)) / 8]
     assert quantizer.grid().step.flatten().tolist() == pytest.approx(expected)

@@ -13,7 +13,7 @@ from qnas.core.components import Quantizer, integer_range
 from qnas.quantizers.nipq import add_noise_inside
 from qnas.quantizers.noise import noise_like
 
-NIPQ = Quantizer.of("nipq")
+NIPQ = Quantizer.of({"name": "nipq", "start": "largest"})
 CASES = pytest.mark.parametrize(("bits", "signed"), [(b, s) for b in (2, 4, 8) for s in (False, True)])
 
 

@@ -59,10 +59,10 @@ def test_signed_values_are_clipped_on_both_sides_a_half_step_apart_from_alpha(bi
     assert float(quantizer.log_step.grad) == pytest.approx(3.0 * low + 5.0 * high)
 
 
-def test_alpha_starts_at_the_largest_value_observed():
+def test_alpha_can_start_at_the_largest_value_observed():
     tensor = torch.tensor([[0.5, 3.25, 0.0]])
     for signed in (False, True):
-        quantizer = Quantizer.of("pact").fake_quantizer(4, signed=signed)
+        quantizer = Quantizer.of({"name": "pact", "start": "largest"}).fake_quantizer(4, signed=signed)
         quantizer.observe(-tensor if signed else tensor)
         assert quantizer.end.item() == pytest.approx(3.25)
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from qnas.core.components import FLOAT, Quantizer, Widths
 from qnas.core.network import QuantizedActivation, QuantizedLayers
 
-LSQ = Quantizer.of("lsq")
+LSQ = Quantizer.of({"name": "lsq", "start": "published"})
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5, (3, 1), (1, 7)])
