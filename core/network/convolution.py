@@ -72,7 +72,7 @@ class QuantizedConv2d(SlotConv2d):
         super().__init__(shape, padding_mode)
         self.widths = Widths(FLOAT_BITS, FLOAT_BITS) if quantizer.is_float else widths
         self.weight_quantizer = quantizer.at(widths.weight, signed=True, channels=shape.out_channels)
-        self.weight_quantizer.observe(self.weight.detach())
+        self._set_up()
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C_in, H, W) to (N, C_out, H / stride, W / stride)."""
@@ -81,7 +81,11 @@ class QuantizedConv2d(SlotConv2d):
     def take(self, weights: Mapping[str, Tensor]) -> None:
         """Start from these weights, which the quantizer is set up for."""
         super().take(weights)
-        self.weight_quantizer.observe(self.weight.detach())
+        self._set_up()
+
+    def _set_up(self) -> None:
+        if not self.weight.is_meta:  # there are no values to see
+            self.weight_quantizer.observe(self.weight.detach())
 
 
 class QuantizedActivation(nn.Module):

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 
 from qnas.core.components import FLOAT, Quantizer, Widths
 from qnas.core.network import QuantizedActivation, QuantizedLayers
+from qnas.quantizers.lsq import LSQFakeQuantizer
 
 LSQ = Quantizer.of({"name": "lsq", "start": "published"})
 
@@ -32,6 +33,12 @@ def test_quantized_convolution_convolves_with_quantized_weights_and_float_bias()
     expected = F.conv2d(features, weights, layer.bias, stride=2, padding=3, dilation=3, groups=2)
     torch.testing.assert_close(layer(features), expected)
     assert layer.widths == (3, 8)
+
+
+def test_without_values_no_quantizer_is_set_up(monkeypatch):
+    monkeypatch.setattr(LSQFakeQuantizer, "observe", lambda *_: pytest.fail("it was shown what has no values"))
+    with torch.device("meta"):
+        QuantizedLayers(LSQ, Widths(3, 8)).conv(4, 6, 3).take({"weight": torch.zeros(6, 4, 3, 3)})
 
 
 def test_float_width_leaves_weights_and_activations_as_they_are():
