@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
+from qnas.core.components import Quantizer
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-NAMES = ("rounds", "search_step", "train_step", "memory", "data", "crash")
+NAMES = ("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts")
 
 
 @pytest.fixture
@@ -98,3 +101,48 @@ def test_what_differs_is_named(benchmark, tmp_path: Path) -> None:
     assert crash.files_of(tmp_path / "one") == crash.files_of(tmp_path / "other")
     (folder / "last.safetensors").write_bytes(b"others")
     assert crash.files_of(tmp_path / "one") != crash.files_of(tmp_path / "other")
+
+
+@pytest.fixture
+def starts(benchmark, monkeypatch: pytest.MonkeyPatch):
+    """The benchmark of quantizers' starts on few small images, at 8 bits only."""
+    module = benchmark("quantizer_starts")
+    leaves = {"name": "dead-leaves", "amount": 2, "size": 48}
+    small = {"TRAIN": leaves, "TEST": leaves, "BITS": (8,), "SPACE": {**module.SPACE, "channels": 6}}
+    for constant, value in small.items():
+        monkeypatch.setattr(module, constant, value)
+    return module
+
+
+def test_starts_are_compared_and_rows_are_not_made_twice(starts, tmp_path: Path, monkeypatch) -> None:
+    out = tmp_path / "figures.json"
+
+    def run(*more: str):
+        given = ["--steps", "2", "--seeds", "1", "--threads", "1", "--quantizer", "lsq", "--out", str(out), *more]
+        return CliRunner().invoke(starts.main, given)
+
+    done = run()
+    assert done.exit_code == 0, done.output
+    rows = {row["start"]: row for row in json.loads(out.read_text())["rows"]}
+    assert rows.keys() == {"least-error", "published"}
+    assert 100 < rows["least-error"]["levels"]["weights"][0] <= 256
+    assert rows["published"]["levels"]["weights"][0] < 60
+    assert all(20 < row["calibrated_psnr"] < 60 for row in rows.values())
+    for kind in ("weights", "activations"):
+        assert rows["least-error"]["error"][kind] == pytest.approx(1, abs=1e-3)
+        assert rows["published"]["error"][kind] > 2
+
+    monkeypatch.setattr(starts, "row_of", lambda *_: pytest.fail("it is in the file"))
+    again = run()
+    assert again.exit_code == 0
+    assert "lsq        published    8" in again.output
+    assert "has rows of another setting" in run("--steps", "3").output
+
+
+def test_only_grids_of_the_stated_width_are_looked_at(starts) -> None:
+    network, image = starts.network_of(Quantizer.of("lsq"), 3, 0), torch.rand(1, 3, 8, 8)
+    starts.calibrate(network, lambda: network(image))
+    for use in starts.use_of(network, image, 3).values():
+        assert use.levels <= 8
+        assert use.error == pytest.approx(1, abs=1e-4)
+    assert starts.use_of(network, image, 8)["weights"].levels > 60  # of the slots that read and write the image
