@@ -12,28 +12,27 @@ from qnas.plugins.regularizers.penalties import entropy
 EARLY = 1 / 4  # of the epochs in which alpha moves
 _DECIDED = 0.05  # of the entropy at the start
 _SEVERAL = 2
+_WEIGHT = "the weight of the cost (regularizers.cost.weight)"
 
 
 def warnings_of(found: Architecture, task: SearchTask) -> Iterator[str]:
     """What to say of an architecture that shows them, with what to change."""
-    advice = "if you want a better one for more BitOps, lower the weight of the cost (regularizers.cost.weight)"
-    if _is_cheapest(found, task):
-        yield f"the search found the cheapest network of the space: {advice}"
+    lower = f"if you want a better one for more BitOps, lower {_WEIGHT}"
+    table = task.prices[Cost.of("bitops")]
+    rows = one_hot(slot_candidates(task.space, task.scale), found.candidates()).to(task.device)
+    bitops = float(table.expected(rows))
+    if bitops == table.lowest < table.highest:  # the price may have decided alone
+        yield f"the search found the cheapest network of the space: {lower}"
     elif skipped := _skipped(found, task):
-        yield f"the search left out every layer that it could ({skipped} slots compute nothing): {advice}"
+        yield f"the search left out every layer that it could ({skipped} slots compute nothing): {lower}"
+    elif bitops == table.highest > table.lowest:  # the price may have decided nothing
+        yield f"the search found the dearest network of the space: if you want one of fewer BitOps, raise {_WEIGHT}"
 
 
 def is_saturated(probabilities: Tensor, start: Tensor) -> bool:
     """Whether (slots, candidates) probabilities have all but decided, beside those at the start."""
     undecided = entropy(start).mean()
     return bool(undecided > 0) and bool(entropy(probabilities).mean() < _DECIDED * undecided)
-
-
-def _is_cheapest(found: Architecture, task: SearchTask) -> bool:
-    """Whether no slot was worth more than its cheapest candidate: the price may have decided alone."""
-    table = task.prices[Cost.of("bitops")]
-    rows = one_hot(slot_candidates(task.space, task.scale), found.candidates()).to(task.device)
-    return float(table.expected(rows)) == table.lowest < table.highest
 
 
 def _skipped(found: Architecture, task: SearchTask) -> int:

@@ -1,5 +1,6 @@
 """Signs that a search collapsed."""
 
+import pytest
 import torch
 
 from qnas.core.components import Cost, Space
@@ -44,6 +45,28 @@ def test_the_cheapest_network_is_told_once(make_task):
         assert told.startswith("the search found the cheapest network of the space: ")
 
 
+def test_the_dearest_network_is_told_once_with_what_to_raise(make_task):
+    for task in (make_task(), make_task(space=Space.of(BODY))):
+        (told,) = told_of(task, dearest)
+        assert told.startswith("the search found the dearest network of the space: ")
+        assert told.endswith("raise the weight of the cost (regularizers.cost.weight)")
+
+
+def test_where_one_slot_is_not_the_dearest_nothing_is_said(make_task):
+    first = []
+
+    def all_but_one(candidates, macs):
+        first.append(len(first) == 1)
+        return (cheapest if first[-1] else dearest)(candidates, macs)
+
+    assert told_of(make_task(), all_but_one) == []
+
+
+@pytest.mark.parametrize("fields", [{"operations": ["conv3x3"], "bits": [4]}, {"operations": ["native"], "bits": [32]}])
+def test_where_there_is_no_choice_nothing_is_said(make_task, fields):
+    assert told_of(make_task(space=Space.of({"name": "basic", "channels": 6, "cells": 1, **fields})), dearest) == []
+
+
 def test_a_network_without_any_layer_that_can_be_left_out_is_told(make_task):
     task = make_task(space=Space.of(BODY))
     (told,) = told_of(task, without_layers)
@@ -65,8 +88,9 @@ def test_one_layer_that_stays_is_enough_to_say_nothing(make_task):
     assert told_of(make_task(space=Space.of(BODY)), all_but_one) == []
 
 
-def test_a_space_in_which_nothing_can_be_left_out_says_nothing(make_task):
-    assert told_of(make_task(), without_layers) == []
+def test_a_space_in_which_nothing_can_be_left_out_says_nothing_of_that(make_task):
+    (told,) = told_of(make_task(), without_layers)
+    assert "left out" not in told
 
 
 def test_saturated_is_nearly_one_hot_beside_the_start():
