@@ -1,6 +1,7 @@
 """Residual connections that give back the deviation that Batch Norm takes away: AdaDM and ADQ."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +9,6 @@ from torch import Tensor, nn
 from qnas.core.components import ImageStatistic, Residual
 
 _EPSILON = 1e-8  # a flat image has no deviation: keeps its logarithm and the gradient of its root finite
-_START_SLOPE = 1.5
 
 
 def deviation(features: Tensor) -> Tensor:
@@ -40,20 +40,39 @@ class _Deviation(torch.autograd.Function):
 class ADQResidual(Residual):
     """y = (a s + c) F(BN(x)) + x, s the standard deviation of x (QuantNAS, arXiv 2208.14839).
 
-    It leaves out AdaDM's logarithm and exponential, which amplify quantization error. a starts at 1.5, c at 0.
+    It leaves out AdaDM's logarithm and exponential, which amplify quantization error. a and c are learned, c from 0.
+
+    Note:
+        In few steps a and c hardly move at the learning rate of the weights, which is the published one. A rate of
+        their own (``scalar_learning_rate``) lets them: that deviates from the publication.
+
+    Attributes:
+        slope: a at the start.
     """
+
+    slope: float = 1.5
 
     def wrap(self, body: nn.Module, channels: int) -> nn.Module:
         """See :meth:`qnas.Residual.wrap`."""
-        return ADQ(body, channels)
+        return ADQ(body, channels, self.slope)
 
 
 class AdaDMResidual(Residual):
-    """y = exp(a log s + c) F(BN(x)) + x, s the standard deviation of x (Liu et al. 2021, AdaDM)."""
+    """y = exp(a log s + c) F(BN(x)) + x, s the standard deviation of x (Liu et al. 2021, AdaDM).
+
+    a and c are learned, c from 0.
+
+    Attributes:
+        slope: a at the start; 1 is that of the authors' code.
+    """
+
+    earlier_defaults: ClassVar[Mapping[int, Mapping[str, Any]]] = {1: {"slope": 1.5}}
+
+    slope: float = 1.0
 
     def wrap(self, body: nn.Module, channels: int) -> nn.Module:
         """See :meth:`qnas.Residual.wrap`."""
-        return AdaDM(body, channels)
+        return AdaDM(body, channels, self.slope)
 
 
 class Deviation(ImageStatistic):
@@ -70,12 +89,12 @@ class Deviation(ImageStatistic):
 class ADQ(nn.Module):
     """``(a s + c) body(BN(x)) + x``."""
 
-    def __init__(self, body: nn.Module, channels: int) -> None:
+    def __init__(self, body: nn.Module, channels: int, slope: float) -> None:
         super().__init__()
         self.body = body
         self.norm = nn.BatchNorm2d(channels)
         self.deviation = Deviation()
-        self.slope = nn.Parameter(torch.tensor(_START_SLOPE))
+        self.slope = nn.Parameter(torch.tensor(slope))
         self.offset = nn.Parameter(torch.tensor(0.0))
 
     def gain(self, features: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from qnas.core.components import Residual, freeze_statistics
-from qnas.plugins.residuals.adaptive import deviation
+from qnas.plugins.residuals.adaptive import AdaDMResidual, deviation
 
+SLOPES = {"adq": 1.5, "adadm": 1.0}
 GAINS = {"adq": lambda a, s, c: a * s + c, "adadm": lambda a, s, c: np.exp(a * np.log(s) + c)}
 every_form = pytest.mark.parametrize("name", GAINS)
 
@@ -86,10 +87,15 @@ def test_a_flat_image_has_a_finite_gradient():
 
 
 @every_form
-def test_starts_at_slope_1_5_and_offset_0_both_learned(name):
-    parameters = dict(Residual.of(name).wrap(nn.Identity(), 4).named_parameters())
-    assert parameters["slope"].item() == 1.5
-    assert parameters["offset"].item() == 0.0
+def test_starts_at_the_slope_of_its_authors_or_a_given_one_and_offset_0_both_learned(name):
+    for fields, slope in (({}, SLOPES[name]), ({"slope": 0.25}, 0.25)):
+        parameters = dict(Residual.of({"name": name, **fields}).wrap(nn.Identity(), 4).named_parameters())
+        assert parameters["slope"].item() == slope
+        assert parameters["offset"].item() == 0.0
+
+
+def test_earlier_runs_started_adadm_at_1_5():
+    assert AdaDMResidual.earlier_defaults == {1: {"slope": 1.5}}
 
 
 @every_form
@@ -130,7 +136,7 @@ def test_frozen_it_takes_the_mean_deviation_of_training_for_each_image(name):
     assert wrapped.eval().deviation.mean.item() == pytest.approx(running, rel=1e-6)
     assert freeze_statistics(wrapped) == ["deviation"]
     image = torch.randn(1, 4, 9, 7) * 10
-    gain = GAINS[name](1.5, running, 0.0)
+    gain = GAINS[name](SLOPES[name], running, 0.0)
     torch.testing.assert_close(wrapped(image), gain * wrapped.norm(image) ** 2 + image)
 
 
