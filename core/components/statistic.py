@@ -20,6 +20,7 @@ class ImageStatistic(nn.Module, ABC):
 
     Attributes:
         mean: The running mean, in that shape. It starts at 1.
+        momentum: What the mean of one more batch weighs in it, 0 to 1.
         frozen: Whether it stands for what is measured.
     """
 
@@ -28,6 +29,7 @@ class ImageStatistic(nn.Module, ABC):
     def __init__(self, *shape: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.ones(shape))
+        self.momentum = _MOMENTUM
         self.frozen = False
 
     @abstractmethod
@@ -41,7 +43,7 @@ class ImageStatistic(nn.Module, ABC):
         measured = self.measure(features)
         if self.training:
             with torch.no_grad():
-                self.mean.lerp_(measured.mean(dim=0).to(self.mean), _MOMENTUM)
+                self.mean.lerp_(measured.mean(dim=0).to(self.mean), self.momentum)
         return measured
 
 

@@ -1,7 +1,7 @@
 """What a searcher works with: the task it is given and the outcome that it returns."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from qnas.core.engine.evaluate import calibrate, validate
 from qnas.core.engine.images import ImagePair
 from qnas.core.engine.journal import Journal
 from qnas.core.engine.patches import Batch, PatchSampler
+from qnas.core.engine.statistics import reestimate
 from qnas.core.network import (
     LR_SIZE,
     Architecture,
@@ -29,6 +30,8 @@ from qnas.core.network import (
     inherit_weights,
 )
 from qnas.core.spec.spec import Precision
+
+_STATISTICS = 4  # what batches are drawn for
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,14 @@ class SearchTask:
         return autocast(self.device, self.precision)
 
     def derive(self, supernet: Supernet, chosen: Mapping[str, Candidate], batch: Batch) -> nn.Module:
-        """The found network with the supernet's weights, its quantizers set up by ``batch``, ready to be judged."""
-        return derive(self.space, self.scale, chosen, supernet, self.train_quantizer, batch)
+        """The found network with the supernet's weights, ready to be judged.
+
+        Its running statistics are estimated anew, over the same batches of the training images every time, then its
+        quantizers are set up by ``batch``.
+        """
+        images = [*self.images.weights, *self.images.architecture]
+        draw = self.sampler(images, len(batch.lr), purpose=_STATISTICS).draw
+        return derive(self.space, self.scale, chosen, supernet, self.train_quantizer, batch, draw)
 
     def validate(self, network: nn.Module) -> tuple[float, float]:
         """PSNR on Y in dB and absolute error of a network on the held-out images."""
@@ -119,13 +128,34 @@ def derive(
     supernet: Supernet,
     quantizer: Quantizer,
     batch: Batch,
+    draw: Callable[[], Batch],
 ) -> nn.Module:
-    """The network of these candidates with what the supernet learned, calibrated on ``batch``, in evaluation mode."""
+    """The network of these candidates with what the supernet learned, in evaluation mode.
+
+    Its running statistics are its own, for those of the supernet are of the mixture; then it is calibrated.
+
+    Args:
+        space: Where it was found.
+        scale: The factor of super-resolution.
+        chosen: What it holds.
+        supernet: What it takes its weights from.
+        quantizer: Quantizes it.
+        batch: What it is calibrated on.
+        draw: The next of the batches that its statistics are estimated on; not called if it has none.
+    """
     network = build_found(space, scale, chosen, quantizer).to(batch.lr.device)
     inherit_weights(network, supernet.network, chosen)
-    network.eval()
     before = ancestors(network, supernet.network, chosen)
-    calibrate(network, lambda: network(batch.lr), before, as_they_are=supernet.quantizer == quantizer)
+
+    def set_up() -> None:
+        calibrate(network, lambda: network(batch.lr), before, as_they_are=supernet.quantizer == quantizer)
+
+    # Statistics are of what quantizers leave of the features, so these are set up on a batch that is normalised by
+    # itself, and anew once there are statistics. Measured with quantizers left out until then: 0.1 to 0.3 dB less at 3
+    # and 4 bits where they come from the search (3 networks); no difference in the mean, -1.1 to 2.1 dB, where they
+    # begin anew at 4 and 8 bits after a search with noise (39 networks).
+    reestimate(network.eval(), lambda: draw().lr, set_up)
+    set_up()
     return network
 
 

@@ -1,7 +1,8 @@
 """The generators of random numbers that a run may draw from: seeded together, kept and put back together."""
 
+import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,3 +43,13 @@ def put_generators(states: Mapping[str, Any]) -> None:
         torch.cuda.set_rng_state_all(states["cuda"])
     if "mps" in states and torch.backends.mps.is_available():
         torch.mps.set_rng_state(states["mps"])
+
+
+@contextlib.contextmanager
+def generators_kept() -> Iterator[None]:
+    """A context whose draws have no influence on those behind it."""
+    before = generator_states()
+    try:
+        yield
+    finally:
+        put_generators(before)

@@ -147,8 +147,9 @@ def _inherited(run: Run) -> nn.Module:
     supernet = Supernet(spec.space, spec.scale, spec.quantizer.search)
     supernet.load_state_dict(run.folder.read_tensors(SUPERNET))
     supernet.to(run.device)
-    batch = run.sampler(purpose=10).draw()
-    return derive(spec.space, spec.scale, run.architecture.candidates(), supernet, spec.quantizer.train, batch)
+    chosen, batches = run.architecture.candidates(), run.sampler(purpose=10)
+    first = batches.draw()
+    return derive(spec.space, spec.scale, chosen, supernet, spec.quantizer.train, first, batches.draw)
 
 
 def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
