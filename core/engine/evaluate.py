@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from qnas.core.components import FakeQuantizer, Pixels
+from qnas.core.components import FakeQuantizer, Mixture, Pixels
 from qnas.core.engine.baseline import bicubic_scores
 from qnas.core.engine.images import ImagePair
 from qnas.core.engine.metrics import psnr_y, score
 from qnas.core.engine.patches import to_tensor
 from qnas.core.engine.seamless import seamless
+from qnas.core.engine.seeds import generators_kept
+from qnas.core.engine.statistics import statistics_kept
 from qnas.core.errors import QnasError, QnasWarning
 
 Upscale = Callable[[Tensor], Tensor]
@@ -98,6 +100,25 @@ def calibrate(
     finally:
         for handle in pending.values():
             handle.remove()
+
+
+def calibrate_for_training(network: nn.Module, run: Callable[[], object]) -> None:
+    """Calibrate a network that is to be trained, and leave it in training mode.
+
+    What is observed is what training will send: Batch Norm normalises by the batch, for its running statistics are
+    not estimated yet. Only the quantizers are in evaluation mode, so that they round where some add noise in training.
+    Beside their state nothing moves: no running statistic, no generator of random numbers.
+
+    Args:
+        network: What has the quantizers.
+        run: Sends a batch through it.
+    """
+    for module in network.train().modules():
+        if isinstance(module, FakeQuantizer | Mixture):
+            module.eval()
+    with statistics_kept(network), generators_kept():
+        calibrate(network, run)
+    network.train()
 
 
 def _clipped(tensor: Tensor, ancestor: FakeQuantizer) -> Tensor:

@@ -10,7 +10,7 @@ from torch import nn
 
 from qnas.core.engine.checkpoint import Checkpoints, Keeping, StageCheckpoints
 from qnas.core.engine.device import place
-from qnas.core.engine.evaluate import calibrate, validate
+from qnas.core.engine.evaluate import calibrate_for_training, validate
 from qnas.core.engine.examples import write_examples
 from qnas.core.engine.folder import RunFolder
 from qnas.core.engine.journal import Journal
@@ -162,7 +162,7 @@ def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> di
     batches = run.sampler(purpose=20)
     if settings.init == "scratch":
         first = batches.draw()
-        calibrate(network.train(), lambda: network(first.lr))
+        calibrate_for_training(network, lambda: network(first.lr))
     schedule = Schedule(
         settings.steps,
         settings.learning_rate,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from qnas.core.components import Amount, Searcher, invalid
 from qnas.core.engine.device import place
-from qnas.core.engine.evaluate import calibrate
+from qnas.core.engine.evaluate import calibrate_for_training
 from qnas.core.engine.loop import Loop
 from qnas.core.engine.loss import mean_absolute_error
 from qnas.core.engine.optimizer import adam, clip_gradients
@@ -127,7 +127,7 @@ class AlternatingSearch(Loop):
         self.weight_batches = task.sampler(task.images.weights, settings.batch, purpose=1)
         self.alpha_batches = task.sampler(task.images.architecture, settings.batch, purpose=2)
         self.sample = task.sampler(task.images.weights, settings.batch, purpose=3).draw()
-        calibrate(self.supernet.eval(), lambda: self.supernet(self.sample.lr, self.start))
+        calibrate_for_training(self.supernet, lambda: self.supernet(self.sample.lr, self.start))
         self.weight_optimizer = adam(
             self.supernet, settings.learning_rate, settings.weight_decay, but=self.supernet.alpha
         )

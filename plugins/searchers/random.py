@@ -8,7 +8,7 @@ from pydantic import PositiveFloat
 
 from qnas.core.components import Amount, Searcher
 from qnas.core.engine.device import place
-from qnas.core.engine.evaluate import calibrate
+from qnas.core.engine.evaluate import calibrate_for_training
 from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
 from qnas.core.engine.state import State
 from qnas.core.engine.training import Schedule, Training
@@ -105,7 +105,7 @@ class Sampling:
         network = place(found, task.device)
         images = [*task.images.weights, *task.images.architecture]
         batches = task.sampler(images, settings.batch, purpose=sample)
-        calibrate(network, functools.partial(network, batches.draw().lr))
+        calibrate_for_training(network, functools.partial(network, batches.draw().lr))
         schedule = Schedule(
             settings.steps, settings.learning_rate, 1, settings.clip, task.precision, settings.on_divergence
         )

@@ -1,5 +1,6 @@
-"""Networks that make numbers which are not finite are never judged as if they made pictures."""
+"""Judging: what is not finite is never taken for a picture; and calibrating what is to be trained."""
 
+import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from qnas.core.cli.main import invoke
-from qnas.core.components import Pixels
+from qnas.core.components import Pixels, Quantizer
 from qnas.core.engine import RunFolder, run_spec
-from qnas.core.engine.evaluate import NotFiniteError, enlarge, validate
+from qnas.core.engine.evaluate import NotFiniteError, calibrate_for_training, enlarge, validate
 from qnas.core.engine.images import ImagePair
 from qnas.core.engine.metrics import psnr_y
 from qnas.core.engine.weights import MODEL
@@ -145,3 +146,35 @@ def test_a_training_keeps_its_best_where_a_later_validation_is_broken(tiny: Path
     assert [line["psnr"] is None for line in folder.history("train")] == [False, False, True]
     assert folder.read_json("train/result.json")["best_step"] in {2, 4}
     assert folder.read_json("train/result.json")["last_psnr_y"] is None
+
+
+class Normalised(nn.Module):
+    """Dropout, Batch Norm and, of both, a quantizer behind one that adds noise in training."""
+
+    def __init__(self, quantizer: str) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+        self.drop = nn.Dropout(0.5)
+        self.first, self.second = (Quantizer.of(quantizer).fake_quantizer(2, signed=True) for _ in range(2))
+
+    def forward(self, image: Tensor) -> Tensor:
+        result: Tensor = self.second(self.first(self.norm(5 + 9 * image)) * 2)
+        return self.drop(result)
+
+
+@pytest.mark.parametrize("quantizer", ["lsq", "nipq", "hwgq"])
+def test_what_is_to_be_trained_is_calibrated_on_what_training_sends_and_nothing_else_moves(quantizer):
+    torch.manual_seed(0)
+    network, image = Normalised(quantizer).eval(), torch.rand(4, 3, 8, 8)
+    by_hand = copy.deepcopy(network)
+    drawn, statistics = torch.get_rng_state(), copy.deepcopy(network.norm.state_dict())
+    calibrate_for_training(network, lambda: network(image))
+    with torch.no_grad():
+        features = nn.functional.batch_norm(5 + 9 * image, None, None, training=True)
+        by_hand.first.observe(features)
+        by_hand.second.observe(by_hand.first(features) * 2)  # rounded, without noise
+    torch.testing.assert_close(network.first.grid(), by_hand.first.grid())
+    torch.testing.assert_close(network.second.grid(), by_hand.second.grid())
+    assert all(torch.equal(value, network.norm.state_dict()[name]) for name, value in statistics.items())
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert all(module.training for module in network.modules())

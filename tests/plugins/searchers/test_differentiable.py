@@ -1,3 +1,5 @@
+import copy
+import functools
 import math
 import warnings
 
@@ -40,6 +42,45 @@ def test_a_step_on_the_weights_leaves_alpha_alone(make_task):
     search._weight_step(search.weight_batches.draw(), temperature=1.0)
     assert moved(weights, search.supernet.weights())
     assert not search.supernet.alpha.any()
+
+
+@pytest.mark.parametrize("residual", ["batch-norm", "adq"])
+@pytest.mark.parametrize("quantizer", ["lsq", "hwgq"])
+def test_at_the_first_step_quantizers_fit_what_they_are_sent(make_task, quantizer, residual):
+    """The error that a slot's quantizers make of its input, beside that of quantizers calibrated on it by hand."""
+    space = Space.of({"name": "basic", "channels": 6, "cells": 2, "bits": [2, 4], "residual": residual})
+    search = AlternatingSearch(settings(batch=8), make_task(space=space, search_quantizer=Quantizer.of(quantizer)))
+    errors = {}
+
+    def compare(by_hand, module, given):
+        ours = copy.deepcopy(by_hand)
+        ours.load_state_dict(module.state_dict())
+        by_hand.observe(given[0])
+        errors[module] = relative_error(ours, *given), relative_error(by_hand, *given)
+
+    for slot in search.supernet.slots.values():
+        for each in slot.activation.mixture.mixture.quantizers:
+            each.register_forward_pre_hook(functools.partial(compare, copy.deepcopy(each).eval()))
+    search.iterate(1, epoch=0)
+    assert len(errors) == 2 * len(search.supernet.slots)
+    assert all(ours < 1.1 * by_hand + 0.01 for ours, by_hand in errors.values())
+
+
+@torch.no_grad()
+def relative_error(quantizer, tensor) -> float:
+    """Of its power."""
+    return float((quantizer(tensor) - tensor).square().sum() / tensor.square().sum())
+
+
+def test_before_the_first_step_no_running_statistic_has_moved(make_task):
+    search = AlternatingSearch(settings(), make_task(search_quantizer=Quantizer.of("lsq")))
+    assert search.supernet.training
+    norms = [module for module in search.supernet.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert norms
+    for norm in norms:
+        assert not norm.running_mean.any()
+        assert norm.running_var.eq(1).all()
+        assert norm.num_batches_tracked == 0
 
 
 def test_the_two_kinds_of_step_draw_from_different_images(make_task):
