@@ -8,7 +8,7 @@ from qnas.core.comparison.fields import told
 from qnas.core.comparison.finished_run import FinishedRun
 from qnas.core.comparison.protocol import machine
 
-_TRAINING = ("steps", "batch", "learning_rate", "init")
+_TRAINING = ("steps", "batch", "learning_rate", "scalar_learning_rate", "step_learning_rate", "init")
 
 
 class Fact(NamedTuple):
@@ -59,7 +59,7 @@ def _end(path: Any) -> Any:
 
 def _training(settings: Any) -> str:
     known = settings if isinstance(settings, Mapping) else {}
-    return ", ".join(f"{key.replace('_', ' ')} {told(known[key])}" for key in _TRAINING if key in known)
+    return ", ".join(f"{key.replace('_', ' ')} {told(known[key])}" for key in _TRAINING if known.get(key) is not None)
 
 
 def _package(run: FinishedRun, name: str) -> str:

@@ -1,20 +1,46 @@
 """The optimizer of a quantized network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils.parametrize import ParametrizationList
 
 from qnas.core.components import FakeQuantizer
 
 _FUSED = frozenset({"cpu", "cuda"})  # devices where all parameters are handled at once: one by one takes several times
 
+# What they learn has one element only where they have a single channel.
+_LAYERS = (_ConvNd, nn.Linear, _NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, ParametrizationList)
+
 # The gradient of the logarithm of an 8-bit step is around 1e-8, which is Adam's default and would freeze it.
 _EPSILON_OF_STEPS = 1e-12
 
 
+class OwnRates(NamedTuple):
+    """Learning rates that differ from that of the weights, where they are not None.
+
+    Attributes:
+        scalars: Of learned scalars outside of layers, such as ADQ's slope and offset.
+        steps: Of what quantizers learn.
+    """
+
+    scalars: float | None = None
+    steps: float | None = None
+
+
+ONE_RATE = OwnRates()
+
+
 def adam(
-    network: nn.Module, learning_rate: float, weight_decay: float = 0.0, but: nn.Parameter | None = None
+    network: nn.Module,
+    learning_rate: float,
+    weight_decay: float = 0.0,
+    but: nn.Parameter | None = None,
+    own: OwnRates = ONE_RATE,
 ) -> torch.optim.Adam:
     """Adam for all parameters of ``network``.
 
@@ -22,17 +48,29 @@ def adam(
 
     Args:
         network: A found network or a supernet.
-        learning_rate: Of all parameters.
+        learning_rate: Of all parameters that have no rate of their own.
         weight_decay: Of the weights.
         but: A parameter that is left out.
+        own: Rates of their own.
     """
     steps = {p: None for m in network.modules() if isinstance(m, FakeQuantizer) for p in m.parameters()}
-    weights = [p for p in network.parameters() if p not in steps and p is not but]
-    groups = [
-        {"params": weights, "weight_decay": weight_decay},
-        {"params": list(steps), "eps": _EPSILON_OF_STEPS},
+    others = [p for p in network.parameters() if p not in steps and p is not but]
+    scalars = set() if own.scalars is None else set(_scalars(network))
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in others if p not in scalars], "weight_decay": weight_decay},
+        {"params": list(steps), "eps": _EPSILON_OF_STEPS, "lr": learning_rate if own.steps is None else own.steps},
     ]
+    if own.scalars is not None:
+        scaled = [p for p in others if p in scalars]
+        groups.append({"params": scaled, "weight_decay": weight_decay, "lr": own.scalars})
     return torch.optim.Adam(groups, lr=learning_rate, fused=_is_fused(network.parameters()))
+
+
+def _scalars(network: nn.Module) -> Iterator[nn.Parameter]:
+    """The parameters of one element, but for weights and biases of layers."""
+    for module in network.modules():
+        if not isinstance(module, _LAYERS):
+            yield from (p for p in module.parameters(recurse=False) if p.numel() == 1)
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], largest: float) -> None:

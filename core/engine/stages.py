@@ -16,6 +16,7 @@ from qnas.core.engine.folder import RunFolder
 from qnas.core.engine.journal import Journal
 from qnas.core.engine.judging import judge_sets
 from qnas.core.engine.kept_spec import kept_data
+from qnas.core.engine.optimizer import OwnRates
 from qnas.core.engine.patches import PatchSampler
 from qnas.core.engine.run_images import RunImages
 from qnas.core.engine.search import SearchOutcome, SearchTask, derive
@@ -170,6 +171,7 @@ def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> di
         settings.clip,
         run.spec.precision,
         settings.on_divergence,
+        OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
     )
     training = Training(network, batches, run.images.learn.validation, schedule, journal.step, journal.record)
     checkpoints.restore(training)

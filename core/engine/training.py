@@ -11,7 +11,7 @@ from qnas.core.engine.evaluate import validate
 from qnas.core.engine.images import ImagePair
 from qnas.core.engine.loop import Loop
 from qnas.core.engine.loss import mean_absolute_error
-from qnas.core.engine.optimizer import adam, clip_gradients
+from qnas.core.engine.optimizer import ONE_RATE, OwnRates, adam, clip_gradients
 from qnas.core.engine.patches import PatchSampler
 from qnas.core.engine.state import State
 from qnas.core.spec.spec import OnDivergence, Precision
@@ -30,6 +30,7 @@ class Schedule:
         clip: Largest norm of the gradient.
         precision: Of convolutions.
         on_divergence: What to do when the loss is no finite number.
+        own: Learning rates of their own, which fall alike.
     """
 
     steps: int
@@ -38,6 +39,7 @@ class Schedule:
     clip: float
     precision: Precision
     on_divergence: OnDivergence = "stop"
+    own: OwnRates = ONE_RATE
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Training(Loop):
         self.batches = batches
         self.validation = validation
         self.schedule = schedule
-        self.optimizer = adam(network, schedule.learning_rate)
+        self.optimizer = adam(network, schedule.learning_rate, own=schedule.own)
         self.cosine = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, schedule.steps)
         self._on_step = on_step
         self._on_validation = on_validation

@@ -107,6 +107,10 @@ class Training(Settings):
         steps: Optimizer steps.
         batch: Patches in a batch.
         learning_rate: Of Adam at the start; it falls to 0 along a cosine.
+        scalar_learning_rate: Of learned scalars outside of layers, such as ADQ's slope and offset; by default that of
+            the weights, as published. A scalar needs more where there are few steps: Adam moves it by about the rate
+            in each, whatever its size.
+        step_learning_rate: Of what quantizers learn, such as steps; by default that of the weights.
         init: ``scratch`` as published, or from the weights of the ``supernet``.
         validations: How many times the network is validated; the best is kept.
         clip: Largest norm of the gradient.
@@ -117,6 +121,8 @@ class Training(Settings):
     steps: Amount = 3000
     batch: Amount = 16
     learning_rate: PositiveFloat = 1e-3
+    scalar_learning_rate: PositiveFloat | None = None
+    step_learning_rate: PositiveFloat | None = None
     init: Literal["scratch", "supernet"] = "scratch"
     validations: Amount = 10
     clip: PositiveFloat = 5.0

@@ -13,7 +13,7 @@ from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate_for_training
 from qnas.core.engine.loop import Loop
 from qnas.core.engine.loss import mean_absolute_error
-from qnas.core.engine.optimizer import adam, clip_gradients
+from qnas.core.engine.optimizer import OwnRates, adam, clip_gradients
 from qnas.core.engine.patches import Batch
 from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
 from qnas.core.engine.state import State
@@ -38,6 +38,10 @@ class DifferentiableSearch(Searcher):
         temperature: At the start of the search.
         final_temperature: At its end; in between it falls geometrically.
         learning_rate: Of Adam for the weights; it falls to 0 along a cosine.
+        scalar_learning_rate: Of learned scalars outside of layers, such as ADQ's slope and offset; by default that of
+            the weights, as published. A scalar needs more where there are few steps: Adam moves it by about the rate
+            in each, whatever its size.
+        step_learning_rate: Of what quantizers learn, such as steps; by default that of the weights.
         weight_decay: Of the weights.
         clip: Largest norm of the weights' gradient.
         alpha_learning_rate: Of Adam (betas 0.5, 0.999) for alpha.
@@ -58,6 +62,8 @@ class DifferentiableSearch(Searcher):
     temperature: PositiveFloat = 1.0
     final_temperature: PositiveFloat = 1.0
     learning_rate: PositiveFloat = 1e-3
+    scalar_learning_rate: PositiveFloat | None = None
+    step_learning_rate: PositiveFloat | None = None
     weight_decay: NonNegativeFloat = 3e-8
     clip: PositiveFloat = 5.0
     alpha_learning_rate: PositiveFloat = 3e-4
@@ -129,7 +135,11 @@ class AlternatingSearch(Loop):
         self.sample = task.sampler(task.images.weights, settings.batch, purpose=3).draw()
         calibrate_for_training(self.supernet, lambda: self.supernet(self.sample.lr, self.start))
         self.weight_optimizer = adam(
-            self.supernet, settings.learning_rate, settings.weight_decay, but=self.supernet.alpha
+            self.supernet,
+            settings.learning_rate,
+            settings.weight_decay,
+            but=self.supernet.alpha,
+            own=OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
         )
         self.weights = self.supernet.weights()
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.weight_optimizer, settings.steps)

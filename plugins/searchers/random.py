@@ -9,6 +9,7 @@ from pydantic import PositiveFloat
 from qnas.core.components import Amount, Searcher
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate_for_training
+from qnas.core.engine.optimizer import OwnRates
 from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
 from qnas.core.engine.state import State
 from qnas.core.engine.training import Schedule, Training
@@ -26,6 +27,10 @@ class RandomSearch(Searcher):
         samples: Architectures to try.
         steps: Training steps of each.
         learning_rate: Of Adam at the start of each training.
+        scalar_learning_rate: Of learned scalars outside of layers, such as ADQ's slope and offset; by default that of
+            the weights, as published. A scalar needs more where there are few steps: Adam moves it by about the rate
+            in each, whatever its size.
+        step_learning_rate: Of what quantizers learn, such as steps; by default that of the weights.
         clip: Largest norm of the gradient.
         on_divergence: Whether to ``stop`` when the loss is no finite number, or to train the architecture anew at half
             the learning rate (``lower-rate``), 5 times at most.
@@ -36,6 +41,8 @@ class RandomSearch(Searcher):
     samples: Amount = 10
     steps: Amount = 200
     learning_rate: PositiveFloat = 1e-3
+    scalar_learning_rate: PositiveFloat | None = None
+    step_learning_rate: PositiveFloat | None = None
     clip: PositiveFloat = 5.0
     on_divergence: OnDivergence = "stop"
 
@@ -107,7 +114,13 @@ class Sampling:
         batches = task.sampler(images, settings.batch, purpose=sample)
         calibrate_for_training(network, functools.partial(network, batches.draw().lr))
         schedule = Schedule(
-            settings.steps, settings.learning_rate, 1, settings.clip, task.precision, settings.on_divergence
+            settings.steps,
+            settings.learning_rate,
+            1,
+            settings.clip,
+            task.precision,
+            settings.on_divergence,
+            OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
         )
 
         def report(step: int, metrics: dict[str, object]) -> None:

@@ -98,6 +98,19 @@ def test_if_wanted_it_goes_back_and_halves_the_rate():
     assert loop.optimizer.param_groups[0]["lr"] == pytest.approx(0, abs=1e-9)
 
 
+def test_rates_of_their_own_fall_and_are_halved_like_the_others():
+    loop = Descent("lower-rate", rate=0.4, breaks_above=0.15)
+    loop.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(2))], "lr": 4.0})
+    loop.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(loop.optimizer, 20)
+    loop.schedules = [loop.schedule]
+    seen = []
+    with pytest.warns(UserWarning):
+        loop.go_on(20, lambda _: seen.append([group["lr"] for group in loop.optimizer.param_groups]))
+    assert loop.schedule.base_lrs == [0.1, 1.0]
+    assert all(own == pytest.approx(10 * rate, abs=1e-9) for rate, own in seen)
+    assert seen[-1] == pytest.approx([0, 0], abs=1e-8)
+
+
 def test_it_goes_back_only_so_often():
     loop = Descent("lower-rate", breaks_above=0.0)
     with pytest.warns(UserWarning), pytest.raises(Diverged, match="at step 13"):

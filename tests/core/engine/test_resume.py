@@ -25,7 +25,10 @@ WAYS: Mapping[str, tuple[str, ...]] = {
         *("search.relaxation=gumbel", "search.warmup=1", "search.weight_decay=0.1"),
         *("search.on_divergence=lower-rate", "train.on_divergence=lower-rate"),
     ),
-    "lsq": ("quantizer.search=lsq", "train.init=supernet", "precision=bfloat16"),
+    "lsq": (
+        *("quantizer.search=lsq", "train.init=supernet", "precision=bfloat16"),
+        *("search.scalar_learning_rate=0.03", "train.scalar_learning_rate=0.02", "train.step_learning_rate=0.001"),
+    ),
     "random": ("search={name: random, samples: 3, steps: 4, batch: 2}",),
 }
 

@@ -83,6 +83,17 @@ def test_before_the_first_step_no_running_statistic_has_moved(make_task):
         assert norm.num_batches_tracked == 0
 
 
+def test_scalars_and_steps_may_have_rates_of_their_own(make_task):
+    own = settings(scalar_learning_rate=0.03, step_learning_rate=0.002)
+    search = AlternatingSearch(own, make_task(search_quantizer=Quantizer.of("lsq")))
+    rates = {id(p): group["lr"] for group in search.weight_optimizer.param_groups for p in group["params"]}
+    found = {name: rates.get(id(p)) for name, p in search.supernet.named_parameters()}
+    assert {rate for name, rate in found.items() if name.endswith((".slope", ".offset"))} == {0.03}
+    assert {rate for name, rate in found.items() if name.endswith("log_step")} == {0.002}
+    assert {rate for name, rate in found.items() if name.endswith((".weight", ".bias"))} == {0.001}
+    assert found["alpha"] is None
+
+
 def test_the_two_kinds_of_step_draw_from_different_images(make_task):
     task = make_task()
     search = AlternatingSearch(settings(), task)

@@ -1,4 +1,5 @@
 from qnas.core.components import Searcher
+from qnas.plugins.searchers.random import Sampling
 
 
 def test_it_keeps_the_architecture_of_the_lowest_objective(make_task, regularizers):
@@ -22,3 +23,9 @@ def test_architectures_differ_and_the_seed_decides_them(make_task):
     first, second = random.search(make_task()), random.search(make_task())
     assert first.last == second.last != first.best or first.best == second.best
     assert random.search(make_task(seed=1)).last != first.last
+
+
+def test_each_training_has_the_rates_of_the_search(make_task):
+    fields = {"samples": 1, "steps": 1, "batch": 2, "scalar_learning_rate": 0.03, "step_learning_rate": 0.002}
+    sampling = Sampling(Searcher.of({"name": "random", **fields}), make_task())
+    assert [group["lr"] for group in sampling._begin(0).optimizer.param_groups] == [0.001, 0.002, 0.03]
