@@ -9,7 +9,7 @@ from torch import nn
 from qnas.core.components import Residual, Space
 from qnas.spaces.blocks.cell import BasicCell
 from qnas.spaces.image_residual import ImageResidual
-from qnas.spaces.skeleton import Skeleton
+from qnas.spaces.skeleton import Entrance, Skeleton
 
 _AROUND = ("conv1x1", "conv3x3", "conv5x5", "conv3x3g3", "conv5x5g3")
 
@@ -24,6 +24,9 @@ class BasicSpace(Space):
         cells: Number of body cells.
         variant: Of the body cell: ``B`` has a chain of two slots, ``A`` one of three, scaled by 0.2.
         residual: How a body cell's input is added to its output.
+        skip_residual: How the head's output is added before upsampling: as the residual around all cells.
+        tail_residual: How the tail's output is added to the image: as the residual around the tail.
+        activate: The parts that the ReLU also stands before: ``upsample``, ``tail``, and with ``every`` all.
         image_residual: How the input image is enlarged and added to the output; as published there is ``none``.
     """
 
@@ -41,6 +44,9 @@ class BasicSpace(Space):
     cells: PositiveInt = 3
     variant: Literal["A", "B"] = "B"
     residual: Residual = "adq"  # type: ignore[assignment]
+    skip_residual: Residual = "plain"  # type: ignore[assignment]
+    tail_residual: Residual = "plain"  # type: ignore[assignment]
+    activate: tuple[Entrance, ...] = ("upsample",)
     image_residual: ImageResidual = "none"
 
     def build(self, scale: int) -> nn.Module:
@@ -57,7 +63,9 @@ class BasicSpace(Space):
                 "body": [cells],
                 "fusion": [],
                 "tail": ["conv3x3", "conv3x3"],
-                "activate": ["upsample"],
+                "skip_residual": self.skip_residual,
+                "tail_residual": self.tail_residual,
+                "activate": self.activate,
                 "image_residual": self.image_residual,
             }
         )

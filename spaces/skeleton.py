@@ -2,13 +2,14 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from qnas.core.components import Activation, Block, Original, Space, invalid, make_activation
+from qnas.core.components import Activation, Block, Original, Residual, Space, invalid, is_signed, make_activation
 from qnas.core.network import Gain, Slot
 from qnas.spaces.image_residual import Enlarge, ImageResidual
 
@@ -16,7 +17,7 @@ RGB = 3
 
 Convolutions = tuple[Original, ...]
 Body = Annotated[tuple[Block, ...], Field(min_length=1)]
-Entrance = Literal["body", "upsample", "tail"]
+Entrance = Literal["body", "upsample", "tail", "every"]
 
 
 class Skeleton(Space):
@@ -36,13 +37,16 @@ class Skeleton(Space):
         collect: What leaves the body: the ``last`` block's output, or ``all`` blocks' outputs, concatenated.
         fusion: Original convolutions behind the body.
         skip: Whether the head's output is added before upsampling.
+        skip_residual: How it is added: as the residual around all between the head and upsampling.
         upsampler: ``pixel-shuffle`` enlarges at once, ``two-step`` twice by 2 at scale 4.
         upsample: Original convolutions before each pixel shuffle.
         upsample_to: What comes out of upsampling: the ``image``, or ``features`` of the network's width.
         tail: Original convolutions at the size of the output. Those on the image are added to it; those on features
             end in the image.
+        tail_residual: How the tail's output is added to the image: as the residual around the tail.
         activate: The parts that the activation also stands before: ``body``, ``upsample``, ``tail`` (and, there, the
-            second step of upsampling).
+            second step of upsampling). With ``every`` it stands before each slot that has none and reads what may be
+            negative, fusion and attention included.
         image_residual: How the input image is enlarged and added to the output.
     """
 
@@ -57,10 +61,12 @@ class Skeleton(Space):
     collect: Literal["last", "all"] = "last"
     fusion: Convolutions = ("conv3x3",)  # type: ignore[assignment]
     skip: bool = True
+    skip_residual: Residual = "plain"  # type: ignore[assignment]
     upsampler: Literal["pixel-shuffle", "two-step"] = "pixel-shuffle"
     upsample: Annotated[Convolutions, Field(min_length=1)] = ("conv3x3",)  # type: ignore[assignment]
     upsample_to: Literal["image", "features"] = "image"
     tail: Convolutions = ()
+    tail_residual: Residual = "plain"  # type: ignore[assignment]
     activate: tuple[Entrance, ...] = ()
     image_residual: ImageResidual = "none"
 
@@ -79,7 +85,14 @@ class Skeleton(Space):
 
     def build(self, scale: int) -> nn.Module:
         """See :meth:`qnas.Space.build`."""
-        return SkeletonNetwork(self, scale)
+        network = SkeletonNetwork(self, scale)
+        if "every" in self.activate:
+            _activate_every(network, self.activation)
+        return network
+
+    def refines_image(self) -> bool:
+        """Whether its tail's output is added to the enlarged image."""
+        return self.upsample_to == "image" and bool(self.tail)
 
     def is_foreign(self) -> bool:
         """See :meth:`qnas.Space.is_foreign`."""
@@ -93,6 +106,11 @@ class Skeleton(Space):
             invalid(title, message, self.channels, "channels")
         if self.upsample_to == "features" and not self.tail:
             invalid(title, "features need a tail that turns them into an image", self.upsample_to, "upsample_to")
+        if not self.skip and self.skip_residual.name != "plain":
+            invalid(title, "there is no skip that it could stand around", self.skip_residual.label, "skip_residual")
+        if not self.refines_image() and self.tail_residual.name != "plain":
+            message = "there is no tail whose output is added to the image"
+            invalid(title, message, self.tail_residual.label, "tail_residual")
         if self.collect == "all" and not self.fusion:
             invalid(title, "outputs that are concatenated need a fusion", self.collect, "collect")
         self._blocks_fit(title)
@@ -118,9 +136,6 @@ class SkeletonNetwork(nn.Module):
 
     def __init__(self, space: Skeleton, scale: int) -> None:
         super().__init__()
-        self.collect = space.collect
-        self.skip = space.skip
-        self.tail_refines = space.upsample_to == "image" and bool(space.tail)
         self.head = _head(space)
         self.enter = make_activation(_before(space, "body"))
         self.body = nn.ModuleList(
@@ -130,26 +145,54 @@ class SkeletonNetwork(nn.Module):
         self.upsample, channels = _upsampler(space, channels, scale)
         before = _before(space, "tail")
         self.tail = nn.Sequential(*_chain(space, "tail", channels, RGB, before, space.tail, change=len(space.tail) - 1))
+        self.trunk: nn.Module = Listed(Trunk(self.enter, self.body, self.fusion, space.collect))
+        if space.skip:
+            self.trunk = space.skip_residual.wrap(self.trunk, space.channels)
+        self.refine: nn.Module = Listed(self.tail)
+        if space.refines_image():
+            self.refine = space.tail_residual.wrap(self.refine, RGB)
         self.enlarge = None if space.image_residual == "none" else Enlarge(space.image_residual, scale)
         if self.enlarge is not None:
             self.gain = Gain()
 
     def forward(self, lr_image: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, 3, H * scale, W * scale), RGB in 0..1."""
-        head = self.head(lr_image)
-        fused = self.fusion(self._run_body(self.enter(head)))
-        enlarged = self.upsample(fused + head if self.skip else fused)
-        result: Tensor = self.tail(enlarged)
-        if self.tail_refines:
-            result = result + enlarged
+        result: Tensor = self.refine(self.upsample(self.trunk(self.head(lr_image))))
         return result if self.enlarge is None else self.gain(result) + self.enlarge(lr_image)
 
-    def _run_body(self, features: Tensor) -> Tensor:
+
+class Trunk(nn.Module):
+    """All that is between the head and upsampling."""
+
+    def __init__(self, enter: nn.Module, body: nn.ModuleList, fusion: nn.Module, collect: str) -> None:
+        super().__init__()
+        self.enter = enter
+        self.body = body
+        self.fusion = fusion
+        self.collect = collect
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, the fusion's channels, H, W)."""
         outputs = []
+        features = self.enter(features)
         for block in self.body:
             features = block(features)
             outputs.append(features)
-        return torch.cat(outputs, dim=1) if self.collect == "all" else features
+        fused: Tensor = self.fusion(torch.cat(outputs, dim=1) if self.collect == "all" else features)
+        return fused
+
+
+class Listed(nn.Module):
+    """Runs a part whose layers are listed elsewhere in the network, so that a residual changes no path of theirs."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self._part = (part,)  # PyTorch lists modules, but not what is in a tuple
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) to what the part makes of it."""
+        result: Tensor = self._part[0](features)
+        return result
 
 
 class Repeat(nn.Module):
@@ -162,6 +205,13 @@ class Repeat(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, channels, H, W)."""
         return image.repeat(1, self.channels // RGB, 1, 1)
+
+
+def _activate_every(network: nn.Module, activation: Activation) -> None:
+    """Let the activation stand before each slot that has none; after one, or on the image, nothing is negative."""
+    for slot in network.modules():
+        if isinstance(slot, Slot) and slot.shape.activation == "none" and slot.shape.signed:
+            slot.shape = replace(slot.shape, activation=activation, signed=is_signed(activation))
 
 
 def _before(space: Skeleton, part: Entrance) -> Activation:

@@ -12,6 +12,40 @@ SHRINK = "'conv3x3' can't live in slot 'body.0.attention.shrink': its original c
 
 # What stands below ``space:``, the place and field that the mistake is told with, and a part of what is told.
 MISTAKES = {
+    "a residual around no skip": (
+        """\
+        name: skeleton
+        skip: false
+        skip_residual: adq
+        """,
+        "4:18: space.skip_residual",
+        "there is no skip that it could stand around",
+    ),
+    "a residual around no tail": (
+        """\
+        name: skeleton
+        tail_residual: {name: adq}
+        """,
+        "3:18: space.tail_residual",
+        "there is no tail whose output is added to the image",
+    ),
+    "a shared choice of no part": (
+        """\
+        name: basic
+        shared: ["cells.*"]
+        """,
+        "3:12: space.shared.0",
+        "'cells.*' matches no part of the network that has slots (such as: head.*, body.*, upsample.*)",
+    ),
+    "a shared choice of other candidates": (
+        """\
+        name: basic
+        shared: ["body.*"]
+        slots: [{match: body.1, bits: [8]}]
+        """,
+        "3:12: space.shared.0",
+        "'body.0.body.chain.0' and 'body.1.body.chain.0' can't share a choice: their candidates differ (only one",
+    ),
     "unknown block": (
         """\
         name: skeleton
@@ -118,7 +152,7 @@ MISTAKES = {
     "a part that has no entrance": (
         "name: skeleton\nactivate: [tail, head]\n",
         "3:20: space.activate.1",
-        "must be 'body', 'upsample' or 'tail' (got 'head')",
+        "must be 'body', 'upsample', 'tail' or 'every' (got 'head')",
     ),
     "an unknown activation": (
         "name: skeleton\nactivation: rleu\n",

@@ -1,6 +1,8 @@
 """The skeleton's wiring, against numbers worked out by hand."""
 
+import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -56,6 +58,8 @@ WIRINGS = {
     "the image added": ({"image_residual": "nearest"}, 44 * 0.1 + 1),
     "the image added behind the tail": ({"image_residual": "nearest", "tail": ["conv3x3"]}, 132 * 0.1 + 1),
     # the body has 5 * tanh(2), the head's skip has 2
+    "no residual around all blocks": ({"skip_residual": "none"}, 40),
+    "no residual around the tail": ({"tail": ["conv3x3"], "tail_residual": "none"}, 88),
     "activated before the body": ({"activate": ["body"], "activation": "tanh"}, 2 * (10 * math.tanh(2) + 2)),
 }
 
@@ -148,6 +152,49 @@ def test_the_body_has_as_many_blocks_as_repeats_say():
     paths = [path for path in find_slots(skeleton(body=body).build(2)) if path.startswith("body")]
     chain = ["body.0.0", "body.1.0"]
     assert paths == [*chain, "body.2.body.0", "body.2.body.1", "body.3.0", "body.3.1", "body.3.2"]
+
+
+@pytest.mark.parametrize(("part", "channels"), [("trunk", 6), ("refine", 3)])
+def test_adq_stands_around_all_blocks_and_around_the_tail(part, channels):
+    """``(a s + c) body(BN(x)) + x``, s the deviation of the head's output, or of the enlarged image."""
+    torch.manual_seed(0)
+    field = {"trunk": "skip_residual", "refine": "tail_residual"}[part]
+    plain, adq = (doubling(skeleton(tail=["conv3x3"], head=[], **extra), 2) for extra in ({}, {field: "adq"}))
+    residual = adq.get_submodule(part)
+    assert (residual.norm.num_features, list(adq.state_dict())[:2]) == (channels, [f"{part}.slope", f"{part}.offset"])
+    assert not list(plain.state_dict())
+    adq.eval()
+    residual.norm.running_mean.fill_(0.25)
+    residual.offset.data.fill_(0.5)
+    image = torch.rand(1, 3, 4, 4)
+    before = plain.head(image) if part == "trunk" else plain.upsample(plain.trunk(plain.head(image)))
+    body = plain.trunk.body if part == "trunk" else plain.tail
+    normed = (before - 0.25) / (1 + 1e-5) ** 0.5
+    added = before + (1.5 * before.std(correction=0) + 0.5) * body(normed)
+    expected = plain.refine(plain.upsample(added)) if part == "trunk" else added
+    torch.testing.assert_close(adq(image), expected)
+
+
+def test_residuals_around_parts_change_no_path_of_a_slot():
+    fields = {"tail": TWO, "skip_residual": "adq", "tail_residual": "adadm"}
+    assert list(find_slots(skeleton(**fields).build(2))) == list(find_slots(skeleton(tail=TWO).build(2)))
+    network = copy.deepcopy(doubling(skeleton(**fields), 2))
+    network.body[0] = nn.Identity()
+    image = torch.rand(1, 3, 4, 4)
+    assert torch.equal(network.trunk.body(image), network.fusion(network.enter(image)))  # a copy runs its own layers
+
+
+def test_with_every_the_activation_stands_before_all_that_may_be_negative():
+    body = [{"block": name} for name in ("rfdb", "imdb", "rlfb", "spab", "residual", "basic-cell", "chain")]
+    fields = {"channels": 12, "body": body, "collect": "all", "tail": TWO, "upsampler": "two-step"}
+    slots = find_slots(skeleton(activate=["every"], **fields).build(4))
+    without = find_slots(skeleton(**fields).build(4))
+    for path, shape in slots.items():
+        before = without[path]
+        changes = before.activation == "none" and before.signed
+        assert shape == (replace(before, activation="relu", signed=False) if changes else before)
+    assert sum(shape.activation == "none" for shape in without.values()) > 20
+    assert not any(shape.signed for shape in slots.values())
 
 
 ACTIVATED = {
