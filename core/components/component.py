@@ -134,8 +134,20 @@ class Component(Settings):
             component = registry.load(entry.name)
         except QnasError as error:
             return invalid(cls.__name__, "; ".join([str(error), *plugins().lacking]), name, *where)
-        made: Component = component.model_validate({**entry.defaults, **fields, "name": entry.name})
+        presets = component.presets(entry.defaults, fields)
+        made: Component = component.model_validate({**presets, **fields, "name": entry.name})
         return made
+
+    @classmethod
+    def presets(cls, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The fields that a registered name stands for, beside those that are given: all, unless the two exclude some.
+
+        Args:
+            defaults: What it was registered with.
+            given: The fields beside the name.
+        """
+        del given
+        return defaults
 
     @classmethod
     def _reference_schema(cls, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

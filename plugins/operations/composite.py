@@ -1,9 +1,12 @@
 """Operations of several convolutions, each reading a quantized input."""
 
-from pydantic import PositiveFloat
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import PositiveFloat, PositiveInt, model_validator
 from torch import nn
 
-from qnas.core.components import Layers, Operation, SlotShape
+from qnas.core.components import Activation, Layers, Operation, SlotShape, invalid
 from qnas.plugins.operations.odd import OddInt
 
 
@@ -12,15 +15,17 @@ class Factorized(Operation):
 
     Attributes:
         kernel: Length of both, odd.
+        between: The activation between them.
     """
 
     kernel: OddInt = 3
+    between: Activation = "none"
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
         """See :meth:`qnas.Operation.build`."""
         return nn.Sequential(
             layers.conv(slot.in_channels, slot.out_channels, (self.kernel, 1), stride=slot.stride),
-            layers.activation("none"),
+            layers.activation(self.between),
             layers.conv(slot.out_channels, slot.out_channels, (1, self.kernel)),
         )
 
@@ -30,16 +35,18 @@ class Separable(Operation):
 
     Attributes:
         kernel: Height and width of the depthwise convolution, odd.
+        between: The activation between them.
     """
 
     kernel: OddInt = 3
+    between: Activation = "none"
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
         """See :meth:`qnas.Operation.build`."""
         channels = slot.in_channels
         return nn.Sequential(
             layers.conv(channels, channels, self.kernel, stride=slot.stride, groups=channels),
-            layers.activation("none"),
+            layers.activation(self.between),
             layers.conv(channels, slot.out_channels, 1),
         )
 
@@ -50,21 +57,47 @@ class Pair(Operation):
     Attributes:
         kernel: Height and width of both, odd.
         width: Channels in the middle, as a multiple of those that come in.
+        channels: Channels in the middle, as a number, which takes the place of ``width``.
     """
 
     kernel: OddInt = 3
-    width: PositiveFloat = 2
+    width: PositiveFloat | None = 2
+    channels: PositiveInt | None = None
+
+    @classmethod
+    def presets(cls, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See :meth:`qnas.Component.presets`: ``channels`` takes the place of a registered width."""
+        return {**defaults, "width": None} if given.get("channels") is not None else defaults
+
+    @model_validator(mode="after")
+    def _one_middle(self) -> Self:
+        if self.channels is not None and "width" not in self.model_fields_set:
+            object.__setattr__(self, "width", None)
+        if (self.width is None) == (self.channels is None):
+            both = "must not stand beside 'width': both say how wide the middle is"
+            message = both if self.width else "must be said, where 'width' is null"
+            invalid(type(self).__name__, message, self.channels, "channels")
+        return self
+
+    def reference(self) -> str | dict[str, Any]:
+        """See :meth:`qnas.Component.reference`."""
+        reference = super().reference()
+        return reference if isinstance(reference, str) else {k: v for k, v in reference.items() if v is not None}
+
+    def _middle(self, slot: SlotShape) -> float:
+        """Channels between the two."""
+        return self.channels or slot.in_channels * (self.width or 0)
 
     def unfit(self, slot: SlotShape) -> str:
         """The middle has no whole number of channels."""
-        middle = slot.in_channels * self.width
+        middle = self._middle(slot)
         if middle != int(middle) or middle < 1:
             return f"{self.width:g} times {slot.in_channels} channels is no whole number"
         return ""
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
         """See :meth:`qnas.Operation.build`."""
-        middle = int(slot.in_channels * self.width)
+        middle = int(self._middle(slot))
         return nn.Sequential(
             layers.conv(slot.in_channels, middle, self.kernel, stride=slot.stride),
             layers.activation("relu"),
