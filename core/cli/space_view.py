@@ -1,6 +1,5 @@
 """A space as ``qnas show`` and ``qnas check`` show it: its network, its candidates, their number and cost."""
 
-import math
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,10 +20,12 @@ from qnas.core.network import (
     CostTable,
     FloatWork,
     count_found,
+    count_networks,
     count_space,
     fill,
     find_slots,
     float_work_of,
+    open_network,
     slot_candidates,
 )
 from qnas.core.network.flow import Flow, trace
@@ -61,7 +62,7 @@ class SpaceView:
     @property
     def architectures(self) -> int:
         """How many networks the space has."""
-        return math.prod(map(len, self.candidates.values()))
+        return count_networks(self.space, self.candidates)
 
 
 def view_space(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
@@ -78,7 +79,7 @@ def view_space(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
 def _view(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
     candidates = slot_candidates(space, scale)
     with torch.device("meta"):
-        network = space.build(scale)
+        network = open_network(space, scale)
         shapes = find_slots(network)
         fill(network, lambda path, shape: candidates[path][0].fill(shape, Quantizer.of("none")))
     return SpaceView(

@@ -30,6 +30,7 @@ class SlotShape:
         keeps_size: Whether height and width come out as a zero-padded "same" convolution gives them. If not, only
             the native operation fits.
         padding_mode: How the convolutions in the slot continue an image beyond its edge.
+        bias: Whether the convolutions in the slot may add a bias.
     """
 
     role: str
@@ -41,6 +42,7 @@ class SlotShape:
     native: "Operation | str" = "conv3x3"
     keeps_size: bool = True
     padding_mode: PaddingMode = "zeros"
+    bias: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,12 @@ class Layers(ABC):
     """Makes the layers of an operation, so that an operation is written once for every life it leads.
 
     In the found network these are convolutions at one width, in the supernet mixtures over all widths.
+
+    Attributes:
+        bias: Whether its convolutions may add a bias.
     """
+
+    bias: bool = True
 
     def conv(
         self,
@@ -77,14 +84,16 @@ class Layers(ABC):
     ) -> nn.Module:
         """A convolution with quantized weights; its input must be quantized already.
 
-        A slot's input is. Between two convolutions of an operation stands :meth:`activation`.
+        A slot's input is. Between two convolutions of an operation stands :meth:`activation`. In a space without
+        biases it has none, whatever ``bias`` says.
 
         Raises:
             ValueError: The kernel is even and no padding is given: without one it is padded to keep the size.
         """
         size, spread = _pair(kernel_size), _pair(dilation)
         around = same_padding(size, spread) if padding is None else _pair(padding)
-        return self.make_conv(ConvShape(in_channels, out_channels, size, stride, around, spread, groups, bias))
+        has_bias = bias and self.bias
+        return self.make_conv(ConvShape(in_channels, out_channels, size, stride, around, spread, groups, has_bias))
 
     def activation(self, activation: Activation) -> nn.Module:
         """An activation whose output is quantized, signed where it can be negative."""

@@ -14,8 +14,10 @@ class SearchState(Protocol):
     """What a regularizer sees of the search at one step.
 
     Attributes:
-        alpha: (slots, candidates) the architecture parameters, 0 where a slot has fewer candidates.
+        alpha: (slots, candidates) the architecture parameters, 0 where a slot has fewer candidates. Where slots share
+            a choice, only those of the first are used.
         probabilities: (slots, candidates) each row sums to 1, 0 where a slot has fewer candidates.
+        choices: (choices, candidates) the same, but those of a choice that slots share only once.
         epoch: Epochs done since the warm-up ended, from 0.
         epochs: Epochs that the search has after its warm-up.
     """
@@ -24,6 +26,8 @@ class SearchState(Protocol):
     def alpha(self) -> Tensor: ...  # noqa: D102
     @property
     def probabilities(self) -> Tensor: ...  # noqa: D102
+    @property
+    def choices(self) -> Tensor: ...  # noqa: D102
     @property
     def epoch(self) -> int: ...  # noqa: D102
     @property

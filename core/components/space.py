@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from torch import nn
 
 from qnas.core.components.component import Component
@@ -39,6 +39,10 @@ class Space(Component):
         bits: The bit-widths that every slot may have: a number for weights and activations alike, or a pair.
         operations: The candidates of each role, or one list for all roles; roles left out keep their defaults.
         slots: Rules for single slots, by their paths. Of several that match, the last one decides.
+        shared: Parts whose slots of one name share their choice, as patterns of paths in which ``*`` stands for
+            anything but a dot: ``body.*`` gives all blocks the same operations and bit-widths. The slots keep weights
+            of their own.
+        bias: Whether convolutions in slots may have a bias; ``false`` takes it from every one.
     """
 
     kind = "space"
@@ -52,6 +56,8 @@ class Space(Component):
     bits: WidthChoices = (4, 8)  # type: ignore[assignment]
     operations: CandidateTable = {}
     slots: tuple[SlotRule, ...] = ()
+    shared: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    bias: bool = True
 
     @abstractmethod
     def build(self, scale: int) -> nn.Module:

@@ -165,12 +165,17 @@ class Prices:
     def __init__(self, count: SpaceCount, device: torch.device) -> None:
         self._count = count
         self._device = device
+        self._first = sorted(set(count.leaders))
         self._tables: dict[Cost, CostTable] = {}
 
     def __getitem__(self, cost: Cost) -> CostTable:
         if cost not in self._tables:
             self._tables[cost] = self._count.table(cost).to(self._device)
         return self._tables[cost]
+
+    def choices(self, probabilities: Tensor) -> Tensor:
+        """(choices, candidates) of (slots, candidates): a choice that several slots share stands there once."""
+        return probabilities if len(self._first) == len(probabilities) else probabilities[self._first]
 
 
 @dataclass(frozen=True)
@@ -183,6 +188,11 @@ class SearchProgress:
     epoch: int
     epochs: int
     prices: Prices
+
+    @property
+    def choices(self) -> Tensor:
+        """The probabilities, those of a shared choice once."""
+        return self.prices.choices(self.probabilities)
 
     def relative_cost(self, cost: Cost) -> Tensor:
         """The expected cost as a share of what it was at the start."""

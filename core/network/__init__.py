@@ -10,6 +10,7 @@ from qnas.core.network.fill import (
     build_mixed,
     fill,
     find_slots,
+    open_network,
     refuse_scale,
     slot_candidates,
 )
@@ -18,6 +19,7 @@ from qnas.core.network.gain import Gain
 from qnas.core.network.inheritance import ancestors, inherit_weights
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.opening import Survey, open_slots, survey
+from qnas.core.network.sharing import count_networks, leaders
 from qnas.core.network.slot import FilledSlot, Slot
 from qnas.core.network.supernet import Supernet, Tie, one_hot, uniform
 from qnas.core.network.trial import guard, refuse_broken
@@ -49,6 +51,7 @@ __all__ = [
     "candidates_of",
     "convolutions",
     "count_found",
+    "count_networks",
     "count_space",
     "fill",
     "find_slots",
@@ -56,7 +59,9 @@ __all__ = [
     "grid",
     "guard",
     "inherit_weights",
+    "leaders",
     "one_hot",
+    "open_network",
     "open_slots",
     "refuse_broken",
     "refuse_scale",

@@ -25,7 +25,7 @@ class Candidate:
 
     def fill(self, shape: SlotShape, quantizer: Quantizer) -> nn.Module:
         """What stands in the slot once this candidate is chosen."""
-        layers = QuantizedLayers(quantizer, self.widths or FLOAT, shape.padding_mode)
+        layers = QuantizedLayers(quantizer, self.widths or FLOAT, shape.padding_mode, bias=shape.bias)
         operation = self.operation.build(shape, layers)
         is_quantized = self.operation.is_quantized_in(shape)
         activation = layers.input_activation(shape.activation, shape.signed) if is_quantized else nn.Identity()

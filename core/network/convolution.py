@@ -110,10 +110,13 @@ def _quantized(tensor: Tensor, quantizer: FakeQuantizer) -> Tensor:
 class QuantizedLayers(Layers):
     """Makes the layers of an operation at one width."""
 
-    def __init__(self, quantizer: Quantizer, widths: Widths, padding_mode: PaddingMode = "zeros") -> None:
+    def __init__(
+        self, quantizer: Quantizer, widths: Widths, padding_mode: PaddingMode = "zeros", *, bias: bool = True
+    ) -> None:
         self.quantizer = quantizer
         self.widths = widths
         self.padding_mode = padding_mode
+        self.bias = bias
 
     def make_conv(self, shape: ConvShape) -> nn.Module:
         """A quantized convolution."""

@@ -5,7 +5,7 @@ candidate, and the found network is counted by it as a whole.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,7 +15,8 @@ from qnas.core.components import FLOAT, FLOAT_BITS, ConvolutionShape, Cost, Oper
 from qnas.core.errors import QnasError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedConv2d, QuantizedLayers
-from qnas.core.network.fill import build_found, fill, slot_candidates
+from qnas.core.network.fill import build_found, fill, open_network, slot_candidates
+from qnas.core.network.sharing import leaders
 
 LR_SIZE = (32, 32)
 Layer = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
@@ -125,10 +126,12 @@ class SpaceCount:
     Attributes:
         fixed: The convolutions outside the slots.
         slots: Slot path to the convolutions of each of its candidates.
+        leaders: For each slot the number of the first one that it shares its choice with.
     """
 
     fixed: list[ConvolutionShape]
     slots: dict[str, list[list[ConvolutionShape]]]
+    leaders: Sequence[int]
 
     def table(self, cost: Cost) -> "CostTable":
         """The count priced by ``cost``."""
@@ -136,8 +139,12 @@ class SpaceCount:
         rows = [[sum(map(cost.of_convolution, c)) for c in candidates] for candidates in self.slots.values()]
         width = max(map(len, rows), default=0)
         padded = [row + [0] * (width - len(row)) for row in rows]
-        lowest = fixed + sum(min(row) for row in rows)
-        highest = fixed + sum(max(row) for row in rows)
+        shared: dict[int, list[list[int]]] = {}
+        for leader, row in zip(self.leaders, rows, strict=True):
+            shared.setdefault(leader, []).append(row)
+        choices = [[sum(prices) for prices in zip(*of, strict=True)] for of in shared.values()]
+        lowest = fixed + sum(map(min, choices))
+        highest = fixed + sum(map(max, choices))
         return CostTable(fixed, torch.tensor(padded, dtype=torch.float64), lowest, highest)
 
 
@@ -197,10 +204,10 @@ def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int,
         first, *others = [count(candidate, probe.shape, run) for run in probe.runs]
         return first + [replace(c, repeated=True) for run in others for c in run]
 
+    options = slot_candidates(space, scale)
     with torch.device("meta"):
-        fixed = convolutions(fill(space.build(scale), probe_for), 3, size)
+        fixed = convolutions(fill(open_network(space, scale), probe_for), 3, size)
         slots = {
-            path: [count_runs(candidate, path) for candidate in candidates]
-            for path, candidates in slot_candidates(space, scale).items()
+            path: [count_runs(candidate, path) for candidate in candidates] for path, candidates in options.items()
         }
-    return SpaceCount(fixed, slots)
+    return SpaceCount(fixed, slots, leaders(space, options))

@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -14,12 +15,29 @@ from qnas.core.errors import InputError, from_field, in_one_line
 from qnas.core.network.candidate import Candidate, candidates_of
 from qnas.core.network.convolution import SlotConv2d
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
+from qnas.core.network.sharing import leaders
 from qnas.core.network.slot import FilledSlot, Slot
 from qnas.core.registry import plugins
 
 Chooser = Callable[[str, SlotShape], nn.Module]
 Form = Literal["merged", "plain"]
 _SHOWN = 8  # names in a message
+
+
+def open_network(space: Space, scale: int) -> nn.Module:
+    """The network of a space with open slots, which have what the space says of all of them.
+
+    Raises:
+        InputError: It is to have no biases, and a slot starts from weights that have one.
+    """
+    network = space.build(scale)
+    for path, module in [] if space.bias else list(network.named_modules()):
+        if isinstance(module, Slot):
+            if "bias" in module.weights:
+                with from_field("bias"):
+                    raise InputError(f"the slot '{path}' starts from weights that have a bias: leave bias at true")
+            module.shape = replace(module.shape, bias=False)
+    return network
 
 
 def find_slots(network: nn.Module) -> dict[str, SlotShape]:
@@ -51,13 +69,14 @@ def _hand_over(weights: Mapping[str, Tensor], filled: nn.Module) -> None:
 
 def build_found(space: Space, scale: int, choices: Mapping[str, Candidate], quantizer: Quantizer) -> nn.Module:
     """The network that has one candidate in each slot."""
-    return fill(space.build(scale), lambda path, shape: choices[path].fill(shape, quantizer))
+    return fill(open_network(space, scale), lambda path, shape: choices[path].fill(shape, quantizer))
 
 
 def build_mixed(space: Space, scale: int, quantizer: Quantizer, form: Form = "merged") -> nn.Module:
     """The network that has all candidates in each slot."""
     slot_class: type[MixedSlot] = MergedSlot if form == "merged" else PlainSlot
-    return fill(space.build(scale), lambda path, shape: slot_class(shape, candidates_of(space, path, shape), quantizer))
+    network = open_network(space, scale)
+    return fill(network, lambda path, shape: slot_class(shape, candidates_of(space, path, shape), quantizer))
 
 
 def refuse_scale(space: Space, scale: int) -> None:
@@ -75,18 +94,21 @@ def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:
     """The candidates of every slot by its path.
 
     Raises:
-        InputError: The space can't do the scale, a rule matches no slot, or an operation can't live in one.
+        InputError: The space can't do the scale, a rule matches no slot, an operation can't live in one, or slots that
+            are to share a choice have other candidates.
     """
     refuse_scale(space, scale)
     with in_one_line(f"the network of '{space.known_as}' can't be built"), torch.device("meta"):
-        slots = find_slots(space.build(scale))
+        slots = find_slots(open_network(space, scale))
     for index, rule in enumerate(space.slots):
         if not any(map(rule.matches, slots)):
             with from_field("slots", index, "match"):
                 raise InputError(f"'{rule.match}' matches no slot{_near(rule.match, list(slots))}")
     for path, shape in slots.items():
         _refuse_unfit(space.offer(path, shape), path, shape)
-    return {path: candidates_of(space, path, shape) for path, shape in slots.items()}
+    candidates = {path: candidates_of(space, path, shape) for path, shape in slots.items()}
+    leaders(space, candidates)
+    return candidates
 
 
 def _near(pattern: str, paths: Sequence[str]) -> str:

@@ -120,12 +120,19 @@ class MixedLayers(Layers):
     """Makes the layers of an operation at all widths at once."""
 
     def __init__(
-        self, quantizer: Quantizer, widths: Sequence[Widths], given: Given, padding_mode: PaddingMode = "zeros"
+        self,
+        quantizer: Quantizer,
+        widths: Sequence[Widths],
+        given: Given,
+        padding_mode: PaddingMode = "zeros",
+        *,
+        bias: bool = True,
     ) -> None:
         self.quantizer = quantizer
         self.widths = widths
         self.given = given
         self.padding_mode = padding_mode
+        self.bias = bias
 
     def make_conv(self, shape: ConvShape) -> nn.Module:
         """A convolution at all widths."""
@@ -154,7 +161,7 @@ class MixedSlot(nn.Module):
         self.candidates = list(candidates)
         self.given = Given()
         widths = list(dict.fromkeys(c.widths for c in candidates if c.widths))
-        layers = MixedLayers(quantizer, widths, self.given, shape.padding_mode)
+        layers = MixedLayers(quantizer, widths, self.given, shape.padding_mode, bias=shape.bias)
         self.components = list(dict.fromkeys(c.operation for c in candidates))
         self.operations = nn.ModuleList(operation.build(shape, layers) for operation in self.components)
         self.is_quantized = [operation.is_quantized_in(shape) for operation in self.components]

@@ -1,6 +1,6 @@
 """The supernet: a network of mixed slots with its architecture parameters in one matrix."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import Form, build_mixed
 from qnas.core.network.gain import Gain
 from qnas.core.network.mixed import MixedSlot
+from qnas.core.network.sharing import Candidates, leaders
 
 
 class Tie(NamedTuple):
@@ -20,9 +21,6 @@ class Tie(NamedTuple):
     first: str
     second: str
     margin: float
-
-
-Candidates = Mapping[str, Sequence[Candidate]]
 
 
 def candidate_mask(candidates: Candidates) -> Tensor:
@@ -52,9 +50,11 @@ class Supernet(nn.Module):
         quantizer: What stands for quantization in it.
         alpha: (slots, candidates) one real number a candidate; a slot with fewer is padded.
         mask: (slots, candidates) True where there is a candidate.
+        leaders: (slots,) for each slot the first one that it shares its choice with; None where all have their own.
     """
 
     mask: Tensor
+    leaders: Tensor | None
 
     def __init__(self, space: Space, scale: int, quantizer: Quantizer, form: Form = "merged") -> None:
         super().__init__()
@@ -67,6 +67,9 @@ class Supernet(nn.Module):
         self.candidates = {path: slot.candidates for path, slot in self.slots.items()}
         mask = candidate_mask(self.candidates)
         self.register_buffer("mask", mask, persistent=False)
+        first = leaders(space, self.candidates)
+        is_shared = first != list(range(len(first)))
+        self.register_buffer("leaders", torch.tensor(first) if is_shared else None, persistent=False)
         self.alpha = nn.Parameter(torch.zeros(mask.shape))
 
     def forward(self, lr_image: Tensor, probabilities: Tensor) -> Tensor:
@@ -81,9 +84,13 @@ class Supernet(nn.Module):
         result: Tensor = self.network(lr_image)
         return result
 
+    def shared(self, rows: Tensor) -> Tensor:
+        """(slots, candidates) ``rows`` with that of the first slot for all that share its choice."""
+        return rows if self.leaders is None else rows.index_select(0, self.leaders)
+
     def logits(self) -> Tensor:
-        """``alpha`` with minus infinity where a slot has no candidate."""
-        return self.alpha.masked_fill(~self.mask, float("-inf"))
+        """``alpha``, that of its first slot for a shared choice, with minus infinity where a slot has no candidate."""
+        return self.shared(self.alpha).masked_fill(~self.mask, float("-inf"))
 
     def probabilities(self, temperature: float = 1.0) -> Tensor:
         """(slots, candidates) softmax of ``alpha / temperature`` over each slot's candidates."""
@@ -99,10 +106,12 @@ class Supernet(nn.Module):
         return {path: slot.candidates[i] for (path, slot), i in zip(self.slots.items(), indices, strict=True)}
 
     def ties(self, margin: float, temperature: float = 1.0) -> list[Tie]:
-        """The slots whose two most probable candidates differ by less than ``margin``."""
+        """The slots whose two most probable candidates differ by less than ``margin``; of a shared choice the first."""
         found = []
-        for (path, slot), row in zip(self.slots.items(), self.probabilities(temperature).detach(), strict=True):
-            if len(slot.candidates) > 1:
+        first = range(len(self.slots)) if self.leaders is None else self.leaders.tolist()
+        rows = zip(self.slots.items(), self.probabilities(temperature).detach(), strict=True)
+        for index, ((path, slot), row) in enumerate(rows):
+            if len(slot.candidates) > 1 and first[index] == index:
                 (p, q), (i, j) = (t.tolist() for t in row.topk(2))
                 if p - q < margin:
                     found.append(Tie(path, slot.candidates[i].label, slot.candidates[j].label, p - q))

@@ -28,11 +28,14 @@ def published_ramp(epoch: int, epochs: int) -> float:
 
 
 class Entropy(Regularizer):
-    """Drives every slot to one single candidate: the sum of the slots' entropies, with the published ramp."""
+    """Drives every slot to one single candidate: the sum of the slots' entropies, with the published ramp.
+
+    The entropy of a choice that several slots share counts once, as in QuantNAS's code.
+    """
 
     def penalty(self, state: SearchState) -> Tensor:
         """See :meth:`qnas.Regularizer.penalty`."""
-        return published_ramp(state.epoch, state.epochs) * entropy(state.probabilities).sum()
+        return published_ramp(state.epoch, state.epochs) * entropy(state.choices).sum()
 
 
 class L1(Regularizer):

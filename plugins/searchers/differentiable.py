@@ -222,7 +222,7 @@ class AlternatingSearch(Loop):
 
     def _sample(self, temperature: float) -> Tensor:
         """What the supernet runs with: drawn at random, but for ``softmax``."""
-        return relax(self.supernet.logits(), self.settings.relaxation, temperature)
+        return self.supernet.shared(relax(self.supernet.logits(), self.settings.relaxation, temperature))
 
     def _alpha_step(self, batch: Batch, epoch: int, temperature: float) -> None:
         # The penalties are on the distribution: those of a random draw would only push away what was drawn.

@@ -6,14 +6,15 @@ import numpy as np
 import torch
 from pydantic import PositiveFloat
 
-from qnas.core.components import Amount, Searcher
+from qnas.core.components import Amount, Searcher, Space
 from qnas.core.engine.device import place
 from qnas.core.engine.evaluate import calibrate_for_training
 from qnas.core.engine.optimizer import OwnRates
 from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
 from qnas.core.engine.state import State
 from qnas.core.engine.training import Schedule, Training
-from qnas.core.network import build_found, one_hot, slot_candidates, uniform
+from qnas.core.network import Candidate, build_found, leaders, one_hot, slot_candidates, uniform
+from qnas.core.network.sharing import Candidates
 from qnas.core.spec.spec import OnDivergence
 
 
@@ -55,6 +56,14 @@ class RandomSearch(Searcher):
         return Sampling(self, task).run()
 
 
+def draw(space: Space, candidates: Candidates, random: np.random.Generator) -> dict[str, Candidate]:
+    """A network, each choice uniformly at random; slots that share one get the same candidate."""
+    drawn: list[Candidate] = []
+    for index, (leader, options) in enumerate(zip(leaders(space, candidates), candidates.values(), strict=True)):
+        drawn.append(drawn[leader] if leader < index else options[int(random.integers(len(options)))])
+    return dict(zip(candidates, drawn, strict=True))
+
+
 class Sampling:
     """One random search under way."""
 
@@ -63,10 +72,7 @@ class Sampling:
         self.task = task
         self.candidates = slot_candidates(task.space, task.scale)
         random = np.random.default_rng(task.seed)
-        self.drawn = [
-            {path: options[random.integers(len(options))] for path, options in self.candidates.items()}
-            for _ in range(settings.samples)
-        ]
+        self.drawn = [draw(task.space, self.candidates, random) for _ in range(settings.samples)]
         self.objectives: list[float] = []
         self.training: Training | None = None
 

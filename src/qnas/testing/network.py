@@ -16,6 +16,7 @@ from qnas.core.network import (
     build_found,
     count_found,
     find_slots,
+    open_network,
 )
 from qnas.testing.counting import COUNTING, assert_counted, assert_nothing_hidden
 from qnas.testing.gradients import assert_gradients, assert_reached, assert_repeatable
@@ -121,7 +122,7 @@ def originals(space: Space, scale: int) -> list[Choices]:
 
 def _slots(space: Space, scale: int) -> dict[str, SlotShape]:
     with torch.device("meta"):
-        return find_slots(space.build(scale))
+        return find_slots(open_network(space, scale))
 
 
 def _image() -> Tensor:

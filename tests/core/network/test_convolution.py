@@ -41,6 +41,12 @@ def test_without_values_no_quantizer_is_set_up(monkeypatch):
         QuantizedLayers(LSQ, Widths(3, 8)).conv(4, 6, 3).take({"weight": torch.zeros(6, 4, 3, 3)})
 
 
+def test_layers_without_biases_make_none_whatever_is_asked_for():
+    layers = QuantizedLayers(LSQ, FLOAT, bias=False)
+    assert layers.conv(3, 5, 3).bias is layers.conv(3, 5, 3, bias=True).bias is None
+    assert QuantizedLayers(LSQ, FLOAT).conv(3, 5, 3, bias=False).bias is None
+
+
 def test_float_width_leaves_weights_and_activations_as_they_are():
     torch.manual_seed(0)
     layers = QuantizedLayers(LSQ, FLOAT)

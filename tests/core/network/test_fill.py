@@ -1,17 +1,22 @@
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import pytest
 from torch import nn
 
-from qnas.core.components import Quantizer, Space
+from qnas.core.components import Cost, Quantizer, Space
 from qnas.core.errors import InputError
 from qnas.core.network import (
     FilledSlot,
+    Form,
     Slot,
     build_found,
+    build_mixed,
+    count_found,
+    count_space,
     fill,
     find_slots,
+    one_hot,
     slot_candidates,
 )
 
@@ -31,6 +36,40 @@ def tail_space(*names, **slot):
             return nn.Sequential(Slot("body", **{"in_channels": 3, "out_channels": 3, **slot}))
 
     return OneSlot(name="basic")
+
+
+def test_a_space_without_biases_has_none_in_any_life():
+    space = Space.of({**RICH, "bias": False})
+    chosen = {path: options[-1] for path, options in slot_candidates(space, 2).items()}
+    networks = [build_found(space, 2, chosen, NONE), *(build_mixed(space, 2, NONE, form) for form in get_args(Form))]
+    for network in networks:
+        assert not [name for name, _ in network.named_parameters() if name.endswith("bias") and ".norm." not in name]
+    with_bias = Space.of(RICH)
+    counts = [total_params(s, chosen) for s in (space, with_bias)]
+    biases = sum(c.out_channels for c in count_found(with_bias, 2, chosen, NONE))
+    assert counts[1] - counts[0] == biases > 0
+    by_table = [count_space(s, 2, NONE).table(Cost.of("params")) for s in (space, with_bias)]
+    rows = one_hot(slot_candidates(space, 2), chosen)
+    assert [int(table.expected(rows)) for table in by_table] == counts
+
+
+def total_params(space, chosen):
+    return sum(map(Cost.of("params").of_convolution, count_found(space, 2, chosen, NONE)))
+
+
+def test_biases_that_a_slot_starts_from_are_not_dropped():
+    class Given(Space):
+        defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {"body": ("native",)}
+
+        def build(self, scale: int) -> nn.Module:
+            del scale
+            given = nn.Conv2d(3, 3, 3)
+            return nn.Sequential(Slot("body", 3, 3, weights={"weight": given.weight, "bias": given.bias}))
+
+    assert list(slot_candidates(Given(name="basic"), 2)) == ["0"]
+    with pytest.raises(InputError, match="the slot '0' starts from weights that have a bias") as raised:
+        slot_candidates(Given(name="basic", bias=False), 2)
+    assert raised.value.field == ("bias",)
 
 
 def test_fill_puts_into_each_slot_what_was_chosen_for_its_path():

@@ -69,7 +69,7 @@ def test_ramp_is_zero_in_its_first_quarter_never_falls_and_ends_at_one(epochs):
 
 def test_entropy_penalty_is_ramped_and_summed_over_slots():
     p = torch.tensor([[0.5, 0.5], [0.9, 0.1]])
-    state = SimpleNamespace(probabilities=p, epoch=12, epochs=20)
+    state = SimpleNamespace(choices=p, epoch=12, epochs=20)
     ramp = 12 / 19 * math.log(12 - 5 + 2) / math.log(20 - 5 + 1)
     total = math.log(2) - 0.9 * math.log(0.9) - 0.1 * math.log(0.1)
     assert Regularizer.of("entropy").penalty(state).item() == pytest.approx(ramp * total)
