@@ -6,7 +6,8 @@ from itertools import groupby
 from qnas.core.comparison.fields import canonical, differing, told
 from qnas.core.comparison.finished_run import FinishedRun
 
-_TRAINING = ("train.", "data.train", "data.patch", "data.augment", "data.validation", "data.degradation", "precision")
+_DATA = ("train", "patch", "crop", "augment", "validation", "degradation")
+_TRAINING = ("train.", "precision", *(f"data.{field}" for field in _DATA))
 
 
 def notices(groups: Sequence[Sequence[FinishedRun]]) -> list[str]:

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,19 +67,36 @@ def load_images(
         return _read_cache(path, scale)
     except InputError:
         pass  # not there, or damaged: made anew
-    with contextlib.suppress(OSError):  # what can't be removed is in nobody's way
-        clear_asides(path.parent.glob(f".{_CACHED.format('*')}.*"), only_left=True)
-    try:
-        with new_pack(path, (scale,), degradation) as cache:
-            for image in _made(dataset, scale, degradation, report):
-                cache.add(image.name, {HR: image.hr, scale: image.lr})
+    made = ((image.name, {HR: image.hr, scale: image.lr}) for image in _made(dataset, scale, degradation, report))
+    if write_cache(path, (scale,), degradation, made):
         return _packed(Pack(path), scale)
+    return list(_made(dataset, scale, degradation, report))
+
+
+def write_cache(
+    path: Path, scales: tuple[int, ...], degradation: Degradation, images: Iterable[tuple[str, Mapping[int, Pixels]]]
+) -> bool:
+    """Write images into a pack in the cache; whether that was possible.
+
+    Args:
+        path: Of the pack.
+        scales: Of its LR images.
+        degradation: How they were made.
+        images: Name and resolutions of each, as :meth:`PackWriter.add` takes them.
+    """
+    with contextlib.suppress(OSError):  # what can't be removed is in nobody's way
+        clear_asides(path.parent.glob(".*.h5.*"), only_left=True)
+    try:
+        with new_pack(path, scales, degradation) as cache:
+            for name, resolutions in images:
+                cache.add(name, resolutions)
     except OSError as error:
         where = "another place can be named by QNAS_CACHE"
         warnings.warn(
-            f"images are not cached in {path.parent}: {error.strerror or error} ({where})", QnasWarning, stacklevel=2
+            f"images are not cached in {path.parent}: {error.strerror or error} ({where})", QnasWarning, stacklevel=3
         )
-    return list(_made(dataset, scale, degradation, report))
+        return False
+    return True
 
 
 def cache_file(dataset: Dataset, scale: int, degradation: Degradation) -> Path:
@@ -141,8 +158,7 @@ def pair(image: SourceImage, scale: int, degradation: Degradation = "matlab") ->
     if min(height, width) < 1:
         raise InputError(f"is smaller than the scale {scale}", image.name)
     hr = image.hr[: height * scale, : width * scale]
-    reduce = imresize if degradation == "matlab" else resize
-    lr = image.lr if image.lr is not None else reduce(hr, (height, width))
+    lr = image.lr if image.lr is not None else REDUCTIONS[degradation](hr, (height, width))
     if lr.shape[:2] != (height, width):
         raise InputError(
             f"LR is {lr.shape[1]} x {lr.shape[0]}, HR is {image.hr.shape[1]} x {image.hr.shape[0]}:"
@@ -160,3 +176,7 @@ def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
         size: The new height and width.
     """
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+
+
+REDUCTIONS: Mapping[Degradation, Callable[[Pixels, tuple[int, int]], Pixels]] = {"matlab": imresize, "pillow": resize}
+"""How an HR image is reduced to a height and a width."""

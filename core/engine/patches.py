@@ -1,6 +1,6 @@
 """Random patches of image pairs, as batches of tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -10,8 +10,10 @@ from torch import Tensor
 from qnas.core.components import Pixels
 from qnas.core.engine.images import ImagePair
 from qnas.core.errors import InputError
+from qnas.core.spec.spec import Augment
 
 _PIXEL: Final = np.dtype("V3")
+_WAYS: Final[Mapping[Augment, int]] = {False: 1, "flips": 4, True: 8}
 
 
 class Batch(NamedTuple):
@@ -31,7 +33,7 @@ class PatchSampler:
         scale: The factor between the resolutions.
         patch: Height and width of an LR patch.
         batch: Patches in a batch.
-        augment: Whether to flip and turn.
+        augment: Whether to flip and turn; ``flips`` leaves out the turns.
         seed: Decides every draw; numbers that are independent of each other, such as the run's seed and a purpose.
         device: Where the batches go.
 
@@ -46,7 +48,7 @@ class PatchSampler:
         patch: int,
         batch: int,
         *,
-        augment: bool,
+        augment: Augment,
         seed: int | tuple[int, ...],
         device: torch.device,
     ) -> None:
@@ -65,7 +67,7 @@ class PatchSampler:
         random = np.random.default_rng((*self._seed, self.position))
         images = random.integers(len(self.pairs), size=self.batch)
         corners = random.integers(self._places[images])  # (N, 2)
-        turns = random.integers(8 if self.augment else 1, size=self.batch)
+        turns = random.integers(_WAYS[self.augment], size=self.batch)
         lr = np.empty((self.batch, self.patch, self.patch, 3), dtype=np.uint8)
         hr = np.empty((self.batch, self.patch * self.scale, self.patch * self.scale, 3), dtype=np.uint8)
         drawn = zip(lr, hr, images.tolist(), corners.tolist(), turns.tolist(), strict=True)

@@ -1,12 +1,13 @@
 """The images of a run: loaded, checked and split."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from qnas.core.components import Dataset
+from qnas.core.engine.crops import cutter
 from qnas.core.engine.images import ImagePair, load_images
 from qnas.core.engine.metrics import SMALLEST
 from qnas.core.engine.patches import check_size
@@ -52,6 +53,10 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report) -> RunIma
     with from_field("data", "train"):
         train = load_images(data.train, scale, data.degradation, partial(report, "train"))
         learn = split(train, data.validation, seed)
+        if data.crop is not None:
+            report_crops = partial(report, "crops of train")
+            cut = cutter(data.train, train, data.crop, scale, data.degradation, report_crops)
+            learn = replace(learn, weights=cut(learn.weights), architecture=cut(learn.architecture))
         check_size([*learn.weights, *learn.architecture], data.patch)
         refuse_unjudgeable(learn.validation)
     test = {}

@@ -29,7 +29,7 @@ from qnas.core.network import (
     count_space,
     inherit_weights,
 )
-from qnas.core.spec.spec import Precision
+from qnas.core.spec.spec import Augment, Precision
 
 _STATISTICS = 4  # what batches are drawn for
 
@@ -55,7 +55,7 @@ class SearchTask:
         regularizers: Penalties on the architecture.
         images: To learn and to validate on.
         patch: Size of an LR patch.
-        augment: Whether patches are flipped and turned.
+        augment: Whether patches are flipped and turned; ``flips`` leaves out the turns.
         device: Where to compute.
         precision: Of convolutions.
         seed: Decides every random number.
@@ -70,7 +70,7 @@ class SearchTask:
     regularizers: Mapping[str, Regularizer]
     images: SearchImages
     patch: int
-    augment: bool
+    augment: Augment
     device: torch.device
     precision: Precision
     seed: int

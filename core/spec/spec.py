@@ -1,7 +1,7 @@
 """The spec: what a run is, validated and immutable."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self
 
 from pydantic import (
     AfterValidator,
@@ -10,6 +10,8 @@ from pydantic import (
     GetJsonSchemaHandler,
     PositiveFloat,
     PositiveInt,
+    TypeAdapter,
+    ValidationError,
     ValidationInfo,
     model_validator,
 )
@@ -46,6 +48,17 @@ UNTRIED = {"untried": True}
 """The context to validate a spec in that is only read: its network is not built."""
 
 
+def _augment(value: Any) -> Any:
+    """Tell in one line what is valid, where a union would tell of each of its types."""
+    try:
+        return value if value == "flips" else TypeAdapter(bool).validate_python(value)
+    except ValidationError:
+        raise ValueError("must be true, false or flips") from None
+
+
+Augment = Annotated[bool | Literal["flips"], BeforeValidator(_augment)]
+
+
 def _named_by_key(value: Any) -> Any:
     """``{entropy: {weight: 1}}`` stands for ``{entropy: {name: entropy, weight: 1}}``."""
     if not isinstance(value, Mapping):
@@ -77,6 +90,24 @@ class QuantizerChoice(Settings):
         return self
 
 
+class Crop(Settings):
+    """How training images are cut into crops, which are training images of their own.
+
+    They lie in rows and columns from the top left; what is left over on the right and at the bottom is left out.
+
+    Attributes:
+        size: Height and width of a crop of the HR image in pixels, a multiple of the scale.
+        stride: From one crop to the next; the smaller, the more they overlap.
+        lr: The LR image of a crop: ``cut`` out of that of the whole image, or ``made`` from the crop alone by
+            ``degradation``, whatever LR images the data set has. They differ at the edges of crops. What is made is
+            kept in the cache: 3 bytes for each LR pixel of each crop.
+    """
+
+    size: Extent
+    stride: Extent
+    lr: Literal["cut", "made"] = "cut"
+
+
 class Data(Settings):
     """The images.
 
@@ -85,7 +116,8 @@ class Data(Settings):
         test: Sets to judge the found network on, by the name they have in the results.
         validation: How many training images are held out to validate on.
         patch: Height and width of the LR patches that training is fed with, in pixels.
-        augment: Whether patches are flipped and turned at random.
+        crop: How the training images are cut into crops, if at all; those that are held out stay whole.
+        augment: Whether patches are flipped and turned at random; ``flips`` are in both directions, without turns.
         degradation: How LR images are made where a data set has none: by the bicubic reduction of ``matlab``, which
             published figures are about, or that of ``pillow``.
     """
@@ -94,7 +126,8 @@ class Data(Settings):
     test: Annotated[dict[str, Dataset], Field(min_length=1), AfterValidator(FrozenDict)] = {"photos": "photos"}  # type: ignore[dict-item]
     validation: Amount = 8
     patch: Annotated[Extent, Field(ge=8)] = 24
-    augment: bool = True
+    crop: Crop | None = None
+    augment: Augment = True
     degradation: Degradation = "matlab"
 
     earlier_defaults: ClassVar[EarlierDefaults] = {0: {"degradation": "pillow"}}
@@ -169,6 +202,7 @@ class Spec(Versioned):
         if not (info.context or {}).get("untried"):
             with as_of(self.version):
                 self._try_network()
+        self._refuse_unfit_crop()
         if self.train.init == "supernet" and not self.search.leaves_supernet:
             invalid(
                 "Spec",
@@ -191,6 +225,21 @@ class Spec(Versioned):
             except QnasError as error:
                 inside = error.field if isinstance(error, InputError) else ()
                 invalid("Spec", str(error), getattr(self, field), field, *inside)
+
+    def _refuse_unfit_crop(self) -> None:
+        crop, scale, patch = self.data.crop, self.scale, self.data.patch
+        if crop is None:
+            return
+        if crop.size % scale:
+            self._invalid_crop("size", f"must be a multiple of the scale, {scale} (got {crop.size})")
+        if crop.size // scale < patch:
+            self._invalid_crop("size", f"must be at least {patch * scale}, for a patch of {patch} (got {crop.size})")
+        if crop.lr == "cut" and crop.stride % scale:
+            hint = f"must be a multiple of the scale, {scale}, to cut LR images too (got {crop.stride}); or lr: made"
+            self._invalid_crop("stride", hint)
+
+    def _invalid_crop(self, field: str, message: str) -> NoReturn:
+        invalid("Spec", message, getattr(self.data.crop, field), "data", "crop", field)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

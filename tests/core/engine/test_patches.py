@@ -69,6 +69,14 @@ def test_all_eight_flips_and_turns_are_drawn_as_often_as_one_another():
     assert min(counts.values()) > 150
 
 
+def test_flips_alone_are_drawn_where_there_are_to_be_no_turns():
+    drawn = whole(sampler([coded(4, 4, 2)], batch=800, augment="flips").draw().lr)
+    counts = Counter(patch.tobytes() for patch in drawn)
+    image = coded(4, 4, 2).lr
+    assert set(counts) == {side.tobytes() for flip in (image, image[::-1]) for side in (flip, flip[:, ::-1])}
+    assert min(counts.values()) > 150
+
+
 def test_nothing_is_flipped_or_turned_without_augmentation():
     drawn = whole(sampler([coded(4, 4, 2)], batch=50).draw().lr)
     assert (drawn == coded(4, 4, 2).lr).all()

@@ -58,7 +58,28 @@ MISTAKES = {
     ),
     "word for a number": ("train:\n  clip: much\n", "spec.yaml:2:9: train.clip", "must be a number (got 'much')"),
     "number for a name": ("name: 3\n", "spec.yaml:1:7: name", "must be text (got 3)"),
-    "number for yes or no": ("data:\n  augment: 3\n", "spec.yaml:2:12: data.augment", "must be true or false (got 3)"),
+    "number for yes or no": ("space: {name: basic, bias: 3}\n", "spec.yaml:1:28: space.bias", "must be true or false"),
+    "number for a way to augment": (
+        "data:\n  augment: 3\n",
+        "spec.yaml:2:12: data.augment",
+        "must be true, false or flips (got 3)",
+    ),
+    "crop that the scale does not divide": (
+        "scale: 4\ndata: {crop: {size: 202, stride: 70, lr: made}}\n",
+        "spec.yaml:2:21: data.crop.size",
+        "must be a multiple of the scale, 4 (got 202)",
+    ),
+    "crop smaller than a patch": (
+        "scale: 4\ndata:\n  patch: 45\n  crop: {size: 176, stride: 72}\n",
+        "spec.yaml:4:16: data.crop.size",
+        "must be at least 180, for a patch of 45 (got 176)",
+    ),
+    "stride that cuts through LR pixels": (
+        "scale: 4\ndata: {crop: {size: 200, stride: 70}}\n",
+        "spec.yaml:2:34: data.crop.stride",
+        "must be a multiple of the scale, 4, to cut LR images too (got 70); or lr: made",
+    ),
+    "crop without a stride": ("data: {crop: {size: 200}}\n", "spec.yaml:1:14: data.crop.stride", "is required"),
     "list for a mapping": ("train: [1]\n", "spec.yaml:1:8: train", "must be a mapping of fields (got [1])"),
     "list for a component": ("space: [basic]\n", "spec.yaml:1:8: space", UNPLACED.format("space")),
     "number for a component": ("data: {train: 3}\n", "spec.yaml:1:15: data.train", UNPLACED.format("dataset")),
@@ -115,7 +136,7 @@ MISTAKES = {
     "unknown field of a group": (
         "data:\n  ptach: 24\n",
         "spec.yaml:2:3: data.ptach",
-        "unknown field; did you mean 'patch'? (fields: train, test, validation, patch, augment, degradation)",
+        "unknown field; did you mean 'patch'? (fields: train, test, validation, patch, crop, augment, degradation)",
     ),
     "unknown field of a component": (
         "space: {name: basic, chanels: 9}\n",
