@@ -7,6 +7,7 @@ import functools
 import math
 
 import numpy as np
+import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr
 from torch import Tensor
@@ -27,22 +28,28 @@ class HWGQ(Quantizer):
     Note:
         The paper gives unit-variance inputs to the quantizer by Batch Norm; SR networks have none, so the
         scale is measured instead. The paper's weights are binary; ours have any width.
+
+    Attributes:
+        measured: Whether the scale of activations is measured; if not it is 1, as in the paper and in QuantNAS's code.
     """
+
+    measured: bool = True
 
     def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
         """See :meth:`qnas.Quantizer.fake_quantizer`."""
-        return HWGQFakeQuantizer(bits, signed, channels)
+        return HWGQFakeQuantizer(bits, signed, channels, measured=self.measured or channels is not None)
 
 
 class HWGQFakeQuantizer(MeasuredStep):
     """One tensor's quantizer; its scale is the root mean square that the best step for variance 1 is multiplied by."""
 
-    def __init__(self, bits: int, signed: bool, channels: int | None) -> None:
+    def __init__(self, bits: int, signed: bool, channels: int | None, *, measured: bool) -> None:
         super().__init__(bits, signed, channels, optimal_step(bits, signed))
+        self.measured = measured
 
     def measure(self, tensor: Tensor) -> Tensor:
         """Root mean square; after a ReLU over the positive values only, as these are the half-normal ones."""
-        return deviation(tensor, self.scale, signed=self.signed)
+        return deviation(tensor, self.scale, signed=self.signed) if self.measured else torch.ones_like(self.scale)
 
     def forward(self, tensor: Tensor) -> Tensor:
         """``tensor`` on the grid; the gradient passes inside the grid's range."""

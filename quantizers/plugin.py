@@ -14,4 +14,5 @@ def qnas_register_quantizers(register: Register) -> None:
     register("dorefa", "qnas.quantizers.dorefa:DoReFa", "Weights squashed by tanh, fixed ranges (Zhou et al. 2016)")
     register("nipq", "qnas.quantizers.nipq:NIPQ", "Noise within learned truncation bounds (Shin et al. 2023)")
     register("hwgq", "qnas.quantizers.hwgq:HWGQ", "Fixed steps, optimal for Gaussian inputs (Cai et al. 2017)")
+    register("split", "qnas.quantizers.split:Split", "One quantizer for weights, another for activations")
     register("none", "qnas.quantizers.float:NoQuantizer", "No quantization: a float network")

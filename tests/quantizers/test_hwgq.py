@@ -47,6 +47,18 @@ def test_every_width_has_the_error_of_its_best_step(bits, signed, channels):
     assert abs(errors.mean() - expected) < 5 * errors.std() / math.sqrt(errors.numel())
 
 
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_unless_it_is_measured_the_scale_of_activations_is_one(bits):
+    tensor = torch.randn(2, 8, 16, 16).relu() * 5
+    fixed = Quantizer.of({"name": "hwgq", "measured": False})
+    activations, weights = fixed.fake_quantizer(bits, signed=False), fixed.fake_quantizer(bits, signed=True, channels=2)
+    for quantizer in (activations, weights):
+        quantizer.observe(tensor)
+        quantizer.train()(tensor)
+    assert float(activations.grid().step) == pytest.approx(optimal_step(bits, False))
+    assert (weights.grid().step > 1.5 * optimal_step(bits, True)).all()  # their deviation is 5 / sqrt(2)
+
+
 def test_step_follows_the_deviation_of_half_normal_activations():
     tensor = torch.randn(2, 8, 64, 64, generator=torch.Generator().manual_seed(0)).relu() * 5
     quantizer = HWGQ.fake_quantizer(3, signed=False)
