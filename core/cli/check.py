@@ -38,7 +38,10 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
 
     console = Terminal()
     print_space(console, view_space(spec.space, spec.scale, spec.quantizer.train), spec.name)
-    console.print(f"images: {', '.join(f'{name} {number}' for name, number in counts.items())}", soft_wrap=True)
+    images = f"images: {', '.join(f'{name} {number}' for name, number in counts.items())}"
+    if (crop := spec.data.crop) is not None:
+        images += f"; those of train are cut into crops of {crop.size} x {crop.size}, one every {crop.stride} pixels"
+    console.print(images, soft_wrap=True)
     with guard(spec.space):
         expected = estimate(spec, choose_device(spec.device))
     console.print(

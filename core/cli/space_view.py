@@ -151,6 +151,7 @@ def _remarks(view: SpaceView) -> list[str]:
     beside = view.flow.essential() != view.flow.edges
     return [
         *["○ has one candidate: nothing is searched there."] * fixed,
+        *[f"Slots of one name in {part} share one choice." for part in view.space.shared],
         *["Connections beside a longer way, such as residuals, are not drawn."] * beside,
     ]
 
