@@ -54,7 +54,9 @@ def test_a_ready_spec_passes_check_and_runs(spec: Path, tmp_path: Path, capsys: 
     if "transformers" in spec.read_text():
         pytest.importorskip("transformers")
     assert invoke(["check", str(spec), *options(IMAGES if has_own_images(spec) else {})]) == 0
-    assert "BitOps" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "BitOps" in shown
+    assert ("train are cut into crops of 200 x 200, one every 70 pixels" in shown) == ("crop:" in spec.read_text())
     out = tmp_path / "out"
     smaller = CROPS | {"space.channels": "12"} if "crop:" in spec.read_text() else {}
     assert invoke(["run", str(spec), "--out", str(out), *options(IMAGES | FEW_STEPS | smaller)]) == 0

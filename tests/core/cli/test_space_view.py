@@ -255,6 +255,15 @@ def test_residuals_are_not_drawn_and_that_is_said():
     assert remark not in shown(view_of(custom(Branches), 2))
 
 
+def test_choices_that_slots_share_are_told_and_count_once():
+    fields = {"name": "basic", "channels": 6, "cells": 3, "bits": [4], "operations": {"all": ["conv3x3", "conv5x5"]}}
+    apart, shared = (view_of(Space.of({**fields, **more}), 2) for more in ({}, {"shared": ["body.*"]}))
+    assert (apart.architectures, shared.architectures) == (2 ** (5 + 3 * 3), 2 ** (5 + 3))
+    told = "Slots of one name in body.* share one choice."
+    assert told in shown(shared).splitlines()
+    assert told not in shown(apart)
+
+
 def test_notices_of_the_space_are_passed_on():
     class Noticed(Custom):
         network: ClassVar[Callable[[], nn.Module]] = nn.Identity

@@ -131,6 +131,19 @@ def is_found(network) -> bool:
     return type(network).__name__ != "_Mixture"
 
 
+@pytest.mark.parametrize("relaxation", ["softmax", "gumbel-hard"])
+def test_slots_that_share_a_choice_are_found_alike(make_task, regularizers, relaxation):
+    space = Space.of({"name": "basic", "channels": 6, "cells": 3, "shared": ["body.*"]})
+    search = AlternatingSearch(settings(relaxation=relaxation), make_task(space=space, regularizers=regularizers))
+    outcome = search.run()
+    for found in (outcome.best.slots, outcome.last.slots):
+        for name in ("chain.0", "chain.1", "skip"):
+            assert len({found[f"body.{cell}.body.{name}"] for cell in range(3)}) == 1
+    followers = [path.startswith(("body.1.", "body.2.")) for path in search.supernet.slots]
+    assert not search.supernet.alpha[torch.tensor(followers)].any()
+    assert not {tie.slot for tie in outcome.ties if tie.slot.startswith(("body.1.", "body.2."))}
+
+
 def test_the_temperature_falls_geometrically(make_task):
     search = AlternatingSearch(settings(temperature=4.0, final_temperature=0.25), make_task())
     assert search._temperature(0) == 4.0
