@@ -1,6 +1,7 @@
 """The base of everything that can be plugged in: a frozen model that is its own configuration."""
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
@@ -11,6 +12,9 @@ from qnas.core.components.bits import Widths
 from qnas.core.components.settings import Settings, invalid
 from qnas.core.errors import QnasError
 from qnas.core.registry import Entry, plugins
+
+_DESCRIBED: ContextVar[frozenset[str]] = ContextVar("described", default=frozenset())
+"""The kinds whose schema is being made."""
 
 
 class Component(Settings):
@@ -152,6 +156,16 @@ class Component(Settings):
     @classmethod
     def _reference_schema(cls, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """JSON Schema of a reference to this kind: any registered name, or a mapping with its fields."""
+        if cls.kind in _DESCRIBED.get():  # a component has a field of its own kind: that refers to what is being made
+            return {}
+        token = _DESCRIBED.set(_DESCRIBED.get() | {cls.kind})
+        try:
+            return cls._described(handler)
+        finally:
+            _DESCRIBED.reset(token)
+
+    @classmethod
+    def _described(cls, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         registry = plugins().registries[cls.kind]
         names: dict[str, Any] = {"enum": [entry.name for entry in registry], "type": "string"}
         mappings = [

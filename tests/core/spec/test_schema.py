@@ -54,6 +54,8 @@ def test_a_spec_needs_no_name(validator, plain):
         {"space": {"name": "basic", "bits": ["float"], "slots": [{"match": "tail", "keep": "float"}]}},
         {"space": {"name": "module", "target": "a.b:C", "arguments": {"d": [1, {"target": "e:f"}]}}},
         {"search": {"steps": 40}},
+        {"quantizer": {"train": {"name": "split", "weights": {"name": "split", "activations": "lsq"}}}},
+        {"data": {"augment": "flips", "crop": {"size": 48, "stride": 24, "lr": "made"}}},
     ],
     ids=str,
 )
@@ -92,6 +94,8 @@ def test_short_and_long_forms_are_valid(validator, plain, right):
         {"space": {"name": "basic", "slots": [{"keep": 8}]}},
         {"space": {"name": "basic", "slots": [{"match": "tail", "keep": "flaot"}]}},
         {"space": {"name": "module"}},
+        {"quantizer": {"train": {"name": "split", "weights": "lqs"}}},
+        {"data": {"augment": "turns"}},
     ],
     ids=str,
 )
