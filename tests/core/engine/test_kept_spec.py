@@ -77,8 +77,9 @@ def grown() -> list[type[Any]]:
     """The same, each with a field more by which it does something else."""
 
     class Growing(LSQ):
-        earlier_defaults = {1: {"stages_of_later": "as before"}}
+        earlier_defaults = {1: {"start": "published", "stages_of_later": "as before"}}
 
+        start: Literal["least-error", "published"] = "published"  # what LSQ's own defaults are is not the point
         stages_of_later: Literal["as before", "other"] = "other"
 
         def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> Any:

@@ -77,7 +77,9 @@ def test_the_statistics_are_those_of_what_the_network_itself_sends(residual):
     for path, features in sent.items():
         norm = found.get_submodule(path)
         normalised = torch.stack([norm(each) for each in features])
-        assert normalised.mean(dim=(0, 1, 3, 4)).abs().max() < 0.1
+        # Each batch was normalised by itself, which leaves 0.08 and 0.12 without quantizers; the mixture's statistics
+        # leave 0.38 to 0.67 and 0.9.
+        assert normalised.mean(dim=(0, 1, 3, 4)).abs().max() < 0.15
         assert (normalised.var(dim=(0, 1, 3, 4)).sqrt() - 1).abs().max() < 0.2
 
 
