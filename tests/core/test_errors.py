@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from qnas.core.errors import InputError, first_line, in_one_line, is_out_of_memory
+from qnas.spaces.foreign.target import call
 
 
 @pytest.fixture
@@ -57,3 +58,12 @@ def test_others_are_told_by_their_first_line(error, told):
 )
 def test_that_there_is_no_memory_is_told_from_other_errors(error, is_meant):
     assert is_out_of_memory(error) == is_meant
+
+
+def test_a_module_that_is_not_there_is_said_without_how_python_looked_for_it(tmp_path, monkeypatch):
+    (tmp_path / "their_broken.py").write_text("import nowhere_at_all\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for module, is_traced in (("nowhere_at_all", False), ("their_broken", True)):
+        with pytest.raises(InputError, match="No module named 'nowhere_at_all'") as caught:
+            call(f"{module}:Net", {})
+        assert ("direct cause" in "".join(traceback.format_exception(caught.value))) == is_traced
