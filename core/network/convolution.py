@@ -59,6 +59,17 @@ class SlotConv2d(nn.Conv2d):
             self.get_parameter(name).copy_(value)
 
 
+def outlet(operation: nn.Module) -> SlotConv2d | None:
+    """The convolution that gives an operation's output, where nothing comes behind or beside it.
+
+    That is known of a plain chain only: a subclass may do more with what its parts give.
+    """
+    parts = list(operation) if type(operation) is nn.Sequential else [operation]
+    last = parts[-1] if parts else None
+    is_used_once = sum(module is last for part in parts for module in part.modules()) == 1
+    return last if isinstance(last, SlotConv2d) and is_used_once else None
+
+
 class QuantizedConv2d(SlotConv2d):
     """A convolution whose weights are fake-quantized; its input was quantized by the layer before.
 

@@ -5,6 +5,7 @@ candidate, and the found network is counted by it as a whole.
 """
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -105,14 +106,14 @@ class _Probe(nn.Module):
         self._native = [] if shape.keeps_size else [_float_native(shape)]
 
     def forward(self, features: Tensor) -> Tensor:
-        n, _, height, width = features.shape
-        self.runs.append((n, height, width))
+        *images, _, height, width = features.shape  # one by itself may come without a dimension for images
+        self.runs.append((math.prod(images), height, width))
         for native in self._native:
             result: Tensor = native(features)
             return result
         stride = self.shape.stride
         out = (-(-height // stride), -(-width // stride))
-        return features.new_empty((n, self.shape.out_channels, *out))
+        return features.new_empty((*images, self.shape.out_channels, *out))
 
 
 def _float_native(shape: SlotShape) -> nn.Module:

@@ -25,7 +25,7 @@ from qnas.core.components import (
     make_activation,
 )
 from qnas.core.network.candidate import Candidate
-from qnas.core.network.convolution import SlotConv2d
+from qnas.core.network.convolution import SlotConv2d, outlet
 from qnas.core.network.kernel import KernelMerger
 
 _TINY = 1e-12
@@ -178,8 +178,12 @@ class MixedSlot(nn.Module):
         """Per operation the probabilities of its widths (one number where it has none)."""
         return list(self.probabilities.split(self.sizes))
 
-    @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
+        """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride); or both without N, as for ``Conv2d``."""
+        return self.mix(features) if features.dim() != 3 else self.mix(features[None])[0]
+
+    @abstractmethod
+    def mix(self, features: Tensor) -> Tensor:
         """``sum_o p_o op_o(x)``: (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride)."""
 
 
@@ -191,8 +195,8 @@ def conditional(rows: Tensor) -> Tensor:
 class PlainSlot(MixedSlot):
     """Operation by operation, each with its own widths on the activations: the reference."""
 
-    def forward(self, features: Tensor) -> Tensor:
-        """See :meth:`MixedSlot.forward`."""
+    def mix(self, features: Tensor) -> Tensor:
+        """See :meth:`MixedSlot.mix`."""
         terms = [self._run(index, row, features) for index, row in enumerate(self.rows())]
         total: Tensor = sum(terms[1:], terms[0])
         return total
@@ -214,14 +218,14 @@ class MergedSlot(MixedSlot):
         self.merged = [i for i, operation in enumerate(self.operations) if _is_mergeable(operation)]
         self.beside = [i for i in range(len(self.operations)) if i not in self.merged]
         self.merger = KernelMerger(self._convolutions()) if self.merged else None
-        self._outlets = [_outlet(operation) for operation in self.operations]
+        self._outlets = [_mixed(outlet(operation)) for operation in self.operations]
 
     def _convolutions(self) -> list[MixedConv2d]:
         chosen = (self.operations[i] for i in self.merged)
         return [operation for operation in chosen if isinstance(operation, MixedConv2d)]
 
-    def forward(self, features: Tensor) -> Tensor:
-        """See :meth:`MixedSlot.forward`."""
+    def mix(self, features: Tensor) -> Tensor:
+        """See :meth:`MixedSlot.mix`."""
         shares, widths, marginal = self._probabilities()
         quantized = features
         if marginal is not None:
@@ -273,12 +277,5 @@ def _is_mergeable(operation: nn.Module) -> bool:
     return isinstance(operation, MixedConv2d) and operation.keeps_size
 
 
-def _outlet(operation: nn.Module) -> MixedConv2d | None:
-    """The convolution that gives an operation's output, where nothing comes behind or beside it.
-
-    That is known of a plain chain only: a subclass may do more with what its parts give.
-    """
-    parts = list(operation) if type(operation) is nn.Sequential else [operation]
-    last = parts[-1] if parts else None
-    is_used_once = sum(module is last for part in parts for module in part.modules()) == 1
-    return last if isinstance(last, MixedConv2d) and is_used_once else None
+def _mixed(convolution: SlotConv2d | None) -> MixedConv2d | None:
+    return convolution if isinstance(convolution, MixedConv2d) else None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from qnas.core.components import Activation, Operation, PaddingMode, SlotShape, is_signed
+from qnas.core.network.convolution import outlet
 
 
 class Slot(nn.Module):
@@ -57,19 +58,27 @@ class Slot(nn.Module):
 
 
 class FilledSlot(nn.Module):
-    """A slot that holds one operation behind its quantized activation."""
+    """A slot that holds one operation behind its quantized activation.
+
+    What it gives is a tensor of its own: whatever acts on it in place, as ``nn.ReLU(inplace=True)`` does, changes
+    neither what came in nor what the operation keeps for its gradient.
+    """
 
     def __init__(self, activation: nn.Module, operation: nn.Module, *, is_native: bool = False) -> None:
         super().__init__()
         self.activation = activation
         self.operation = operation
         self._is_native = is_native
+        # Any other may give its very input, as the identity does, or keep its output for the gradient, as a sigmoid.
+        self._gives_its_own = outlet(operation) is not None
 
     def native(self) -> nn.Module | None:
         """Its operation, if it is the native one."""
         return self.operation if self._is_native else None
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride)."""
+        """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride); or both without N, as for ``Conv2d``."""
+        if features.dim() == 3:
+            return self.forward(features[None])[0]
         result: Tensor = self.operation(self.activation(features))
-        return result
+        return result if self._gives_its_own else result.clone()

@@ -141,6 +141,13 @@ class Detached(Single):
         return nn.Sequential(Behind(nn.Identity(), torch.Tensor.detach), super().build(slot, layers))
 
 
+class Activating(Single):
+    """Acts in place on what it is given, which others read too."""
+
+    def build(self, slot, layers):
+        return nn.Sequential(nn.ReLU(inplace=True), super().build(slot, layers))
+
+
 class Constant(Single):
     def build(self, slot, layers):
         return Behind(super().build(slot, layers), lambda x: 0 * x)
@@ -178,6 +185,7 @@ def test_one_that_keeps_it_passes(registered, component):
         (Hooked, "merged with other operations in the supernet, it does something else"),
         (Secretive, "it has a convolution, and says that it has nothing to quantize"),
         (Boastful, "it has no convolution: it should say quantized = False"),
+        (Activating, "it changes in place what it reads"),
         (Detached, "no gradient reaches activation.quantizer.log_step"),
         (Constant, "the gradient of activation.quantizer.log_step is zero"),
         (Steep, "the gradient of .* is not finite"),

@@ -7,9 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import Activation, Operation, Quantizer, SlotShape, Widths, is_signed
+from qnas.core.components import FLOAT, Activation, Operation, Quantizer, SlotShape, Widths, is_signed
 from qnas.core.engine.evaluate import calibrate
-from qnas.core.network import Candidate, MergedSlot, MixedSlot, PlainSlot, QuantizedConv2d, convolutions, grid
+from qnas.core.network import (
+    Candidate,
+    FilledSlot,
+    MergedSlot,
+    MixedSlot,
+    PlainSlot,
+    QuantizedConv2d,
+    convolutions,
+    grid,
+)
 from qnas.testing.contract import contract
 from qnas.testing.counting import COUNTED, COUNTING, assert_counted, assert_nothing_hidden
 from qnas.testing.failure import told_as
@@ -51,6 +60,8 @@ def check_operation(reference: Operation | str | Mapping[str, Any], *, seed: int
     2^bits different weights an output channel and reads at most 2^bits different values, and the cost that is counted
     is that of the layers that really run. In the supernet, where it may be merged with others, it does what it does
     alone. Gradients that are not all zeros reach the input and every parameter; in evaluation it gives the same again.
+    What it reads it leaves as it is, and what acts in place behind it, as ``nn.ReLU(inplace=True)`` does, changes
+    nothing else.
 
     Args:
         reference: An operation, or its name, or a mapping of its name and fields.
@@ -75,6 +86,7 @@ def _check_alone(operation: Operation, shape: SlotShape, features: Tensor) -> No
     _check_layers(module, is_quantized)
     _check_values(module, features)
     _check_count(operation, shape, module, features[:1])
+    _check_apart(operation, shape, features)
     assert_repeatable(module, lambda: module(features))
     assert_reached(lambda: _filled(operation, shape, _WIDTHS[0], features), lambda: features.clone().requires_grad_())
 
@@ -130,6 +142,20 @@ def _check_count(operation: Operation, shape: SlotShape, module: nn.Module, imag
         counted = convolutions(filled, shape.in_channels, _SIZE)
     assert_counted(counted, module, image)
     assert_nothing_hidden(module, image)
+
+
+def _check_apart(operation: Operation, shape: SlotShape, features: Tensor) -> None:
+    """In float, where no quantizer stands between what comes in and the operation."""
+    slot = _candidate(operation, shape, FLOAT).fill(shape, Quantizer.of("none"))
+    assert isinstance(slot, FilledSlot)
+    reads: list[tuple[Tensor, int]] = []
+    slot.operation.register_forward_pre_hook(lambda _, given: reads.append((given[0], given[0]._version)))
+    read = features.clone().requires_grad_() * 1
+    output = slot(read)
+    assert all(given._version == before for given, before in reads), "it changes in place what it reads"
+    with told_as("what acts in place behind it breaks it"):
+        output.relu_().sum().backward()
+    assert torch.equal(read, features), "what acts in place behind it changes what it reads"
 
 
 def _check_in_supernet(operation: Operation, shape: SlotShape, features: Tensor) -> None:

@@ -280,6 +280,23 @@ def test_a_convolution_counts_for_each_image_that_it_runs_on():
     assert table.slots[:, 0].tolist() == [macs[0], macs[2]]
 
 
+def test_an_image_by_itself_counts_as_one_without_a_dimension_for_images():
+    class OneByOne(nn.Sequential):
+        def forward(self, images):
+            return torch.stack([super(OneByOne, self).forward(image) for image in images])
+
+    class Unbatched(SmallSpace):
+        def build(self, scale):
+            return OneByOne(*super().build(scale))
+
+    space = Unbatched(bits=(4,))
+    chosen = {path: options[-1] for path, options in slot_candidates(space, 2).items()}
+    expected = total(count_found(SMALL, 2, chosen, LSQ), BITOPS)
+    assert total(count_found(space, 2, chosen, LSQ), BITOPS) == expected
+    table = count_space(space, 2, LSQ).table(BITOPS)
+    assert int(table.expected(one_hot(slot_candidates(space, 2), chosen))) == expected
+
+
 def test_counting_quantizes_nothing():
     """Only shapes are asked for; fake quantization would be most of the work."""
 
