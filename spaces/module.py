@@ -1,7 +1,7 @@
 """The space of a network that was written elsewhere: any ``nn.Module`` by its import path."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar
 
 import torch
@@ -11,10 +11,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from qnas.core.components import FLOAT, Cost, Operation, Quantizer, Space
 from qnas.core.errors import InputError, from_field, in_one_line
-from qnas.core.network import Candidate, Survey, convolutions, fill, open_slots, survey
+from qnas.core.network import Candidate, Survey, build_original, convolutions, fill, open_slots, survey
+from qnas.core.network.devices import blank_image, is_without_values, made_on_cpu
+from qnas.core.network.seeds import seed_everything
+from qnas.core.network.self_comparison import State, are_same, outputs, refuse_new_entries, settled_state
+from qnas.core.network.shapes import shapes_only
 from qnas.spaces.foreign.checkpoint import load_checkpoint
 from qnas.spaces.foreign.hooks import Padding, take
-from qnas.spaces.foreign.meta import made_on_cpu, to_meta
+from qnas.spaces.foreign.meta import to_meta
 from qnas.spaces.foreign.target import Arguments, Target, call, with_scale
 
 _ROLE = "convolution"
@@ -58,9 +62,8 @@ class ModuleSpace(Space):
 
     def build(self, scale: int) -> nn.Module:
         """See :meth:`qnas.Space.build`."""
-        is_meta = torch.empty(0).is_meta
         signed = _surveyed(self, scale).signed
-        if not is_meta:
+        if not is_without_values():
             return self._opened(self.make(scale), signed)
         with made_on_cpu():
             network = self.make(scale)
@@ -68,7 +71,7 @@ class ModuleSpace(Space):
 
     def notices(self, scale: int) -> Sequence[str]:
         """See :meth:`qnas.Space.notices`."""
-        left = [f"'{path}' is left alone, in float: {why}" for path, why in _surveyed(self, scale).left.items()]
+        left = _told_left(_surveyed(self, scale).left)
         share = _uncounted(self, scale)
         told = f"{share:.0%} of what the network multiplies is in no convolution or linear layer, and is not counted"
         return [*left, *([told] if share > _UNCOUNTED else [])]
@@ -105,21 +108,23 @@ def _surveyed(space: ModuleSpace, scale: int) -> Survey:
     """What is known of the space's network.
 
     Raises:
-        InputError: The network does not take an image, does not enlarge it by ``scale``, has nothing to open, or is
-            another once its convolutions are slots.
+        InputError: The network does not take images, does not enlarge them by ``scale``, has nothing to open, is none
+            of its own each time that it is made, or is another once its convolutions are slots.
     """
     with made_on_cpu():
-        network = space.make(scale)
-        copy = space.make(scale)
-    side = -(-_SIZE // space.multiple) * space.multiple
-    with from_field("target"):
-        found = _survey(space, to_meta(copy), scale, (side, side))
-    with from_field("multiple"):
-        _survey(space, copy, scale, _ODD)
-    with from_field("open"):
-        _refuse_unmatched(space, found)
-        with made_on_cpu():
-            _refuse_changed(space, network, found, side)
+        seed_everything(0)  # what is found out must be the same wherever the network is built
+        network, other = space.make(scale), space.make(scale)
+        side = -(-_SIZE // space.multiple) * space.multiple
+        with from_field("target"):
+            _refuse_shared(space, network, other)
+            state = settled_state(network, space.target)
+            found = _survey(space, network, scale, (side, side))
+            refuse_new_entries(network, state, f"{space.target} has other weights once it has run")
+        with from_field("multiple"):
+            _survey(space, network, scale, _ODD)
+        with from_field("open"):
+            _refuse_unmatched(space, found)
+            _refuse_changed(space, network, state, found, side)
     return found
 
 
@@ -127,13 +132,28 @@ def _survey(space: ModuleSpace, network: nn.Module, scale: int, size: tuple[int,
     height, width = size
     with in_one_line(f"{space.target} can't run on an image of {height} x {width}"):
         found = survey(network, space.open, size)
-    if not isinstance(found.output, Tensor):
-        kind = type(found.output).__name__
-        raise InputError(f"{space.target} gives no image (but: {kind}): say in 'output' what of it is")
-    shape, wanted = tuple(found.output.shape), (1, 3, height * scale, width * scale)
-    if shape != wanted:
-        raise InputError(f"{space.target} makes {shape} of an image of (1, 3, {height}, {width}), not {wanted}")
+    for mode, output in found.outputs.items():
+        when = " in training mode" if mode == "training" else ""
+        if not isinstance(output, Tensor):
+            kind = type(output).__name__
+            raise InputError(f"{space.target} gives no image{when} (but: {kind}): say in 'output' what of it is")
+        images = 2 if mode == "training" else 1
+        shape, wanted = tuple(output.shape), (images, 3, height * scale, width * scale)
+        if shape != wanted:
+            given = (images, 3, height, width)
+            raise InputError(f"{space.target} makes {shape} of an image of {given}{when}, not {wanted}")
     return found
+
+
+def _refuse_shared(space: ModuleSpace, one: nn.Module, other: nn.Module) -> None:
+    """Refuse a target that gives parts of one network in another: whatever is done to one would be done to both."""
+    if one is other:
+        raise InputError(f"{space.target} gives the same network each time: it must make a new one (or a deepcopy)")
+    modules, parameters = set(one.modules()), {id(parameter) for parameter in one.parameters()}
+    shared = [path for path, module in other.named_modules() if module in modules]
+    shared += [path for path, parameter in other.named_parameters() if id(parameter) in parameters]
+    if shared:
+        raise InputError(f"{space.target} has the same '{shared[0]}' in each network: it must make a new one each time")
 
 
 def _refuse_unmatched(space: ModuleSpace, found: Survey) -> None:
@@ -144,32 +164,42 @@ def _refuse_unmatched(space: ModuleSpace, found: Survey) -> None:
         raise InputError(f"no convolution of {space.target} can be opened ({reasons or 'it has none'})")
 
 
-def _refuse_changed(space: ModuleSpace, network: nn.Module, found: Survey, side: int) -> None:
-    """Refuse a network that gives another image, or none, once its convolutions are slots that hold them."""
-    image = torch.rand(1, 3, side, side)
-    with torch.no_grad():
-        before, again = network.eval()(image), network(image)
+def _refuse_changed(space: ModuleSpace, network: nn.Module, state: State, found: Survey, side: int) -> None:
+    """Refuse a network that gives other images, or none, once its convolutions are slots that hold them."""
+    images, failing = [torch.rand(2, 3, side, side)], f"{space.target} does not run"
+    before, again = (outputs(network, state, images, failing, restlessly=more) for more in (False, True))
     opened = open_slots(network, found.signed, _ROLE, keep_weights=True)
     native, none = Candidate(Operation.of("native"), FLOAT), Quantizer.of("none")
     filled = fill(opened, lambda _, shape: native.fill(shape, none))
     hint = "leave out of 'open' what it treats by its class or attributes"
-    with in_one_line(f"{space.target} can't run with slots ({hint})"), torch.no_grad():
-        after = filled(image)
-    is_repeatable = torch.equal(before, again)
-    if is_repeatable and not torch.allclose(
-        before, after, rtol=_TOLERANCE, atol=_TOLERANCE * float(before.abs().max())
-    ):
+    failing = f"{space.target} can't run with slots: {hint}"
+    with in_one_line(failing):
+        filled.eval().train()
+    after = outputs(filled, settled_state(filled, space.target), images, failing)
+    if are_same(before, again, _TOLERANCE) and not are_same(before, after, _TOLERANCE):
         raise InputError(f"{space.target} gives another image once its convolutions are slots ({hint})")
 
 
 @functools.lru_cache(maxsize=16)
 def _uncounted(space: ModuleSpace, scale: int) -> float:
     """The share of its multiply-accumulates that are in no layer that is counted."""
-    with made_on_cpu():
-        network = to_meta(space.make(scale)).eval()
     side = -(-_SIZE // space.multiple) * space.multiple
-    counted = sum(map(Cost.of("macs").of_convolution, convolutions(network, 3, (side, side))))
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.empty(1, 3, side, side, device="meta"))
+    with shapes_only(space, scale):
+        network = build_original(space, scale).eval()
+        counted = sum(map(Cost.of("macs").of_convolution, convolutions(network, 3, (side, side))))
+        with FlopCounterMode(display=False) as counter, torch.no_grad(), blank_image(network, 3, (side, side)) as image:
+            network(image)
     total = counter.get_total_flops() / 2
     return 1 - counted / total if total else 0.0
+
+
+def _told_left(left: Mapping[str, str]) -> Iterator[str]:
+    """What is said of layers that are left alone: one line for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for path, why in left.items():
+        by_reason.setdefault(why, []).append(path)
+    for why, (first, *others) in by_reason.items():
+        if others:
+            yield f"'{first}' and {len(others)} more are left alone, in float; each because {why}"
+        else:
+            yield f"'{first}' is left alone, in float: {why}"

@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-import torch
 from rich.console import Console
 from rich.text import Text
 
 from qnas.core.cli.candidate_sets import CandidateSets
 from qnas.core.cli.drawing import SlotRow, print_drawing, print_line
 from qnas.core.cli.format import bitops, float_work, plural, quantity
-from qnas.core.components import FLOAT, ConvolutionShape, Cost, Operation, Quantizer, SlotShape, Space
+from qnas.core.components import ConvolutionShape, Cost, Quantizer, SlotShape, Space
 from qnas.core.errors import in_one_line
 from qnas.core.network import (
     LR_SIZE,
@@ -26,9 +25,11 @@ from qnas.core.network import (
     find_slots,
     float_work_of,
     open_network,
+    originals,
     slot_candidates,
 )
 from qnas.core.network.flow import Flow, trace
+from qnas.core.network.shapes import needs_values, shapes_only
 
 _HD = (720, 1280)
 
@@ -78,16 +79,17 @@ def view_space(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
 
 def _view(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
     candidates = slot_candidates(space, scale)
-    with torch.device("meta"):
+    with shapes_only(space, scale):
         network = open_network(space, scale)
         shapes = find_slots(network)
         fill(network, lambda path, shape: candidates[path][0].fill(shape, Quantizer.of("none")))
+        flow = trace(network, shapes)
     return SpaceView(
         space,
         scale,
         shapes,
         candidates,
-        flow=trace(network, shapes),
+        flow=flow,
         bitops=count_space(space, scale, quantizer).table(Cost.of("bitops")),
         native=_native(space, scale, shapes, LR_SIZE),
         float_work=float_work_of(space, scale, {p: c[0] for p, c in candidates.items()}, quantizer, LR_SIZE),
@@ -97,10 +99,8 @@ def _view(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
 
 def _native(space: Space, scale: int, shapes: Mapping[str, SlotShape], size: tuple[int, int]) -> list[ConvolutionShape]:
     """The convolutions of the original network, none if a slot can't hold its original operation."""
-    native = Operation.of("native")
-    if any(native.unfit(shape) for shape in shapes.values()):
-        return []
-    return count_found(space, scale, dict.fromkeys(shapes, Candidate(native, FLOAT)), Quantizer.of("none"), size)
+    chosen = originals(shapes)
+    return count_found(space, scale, chosen, Quantizer.of("none"), size) if chosen else []
 
 
 def _hd_size(scale: int) -> tuple[int, int]:
@@ -109,6 +109,8 @@ def _hd_size(scale: int) -> tuple[int, int]:
 
 
 def _hd_macs(space: Space, scale: int, shapes: Mapping[str, SlotShape]) -> int | None:
+    if needs_values(space, scale):  # then an image of that size takes long
+        return None
     try:
         return _sum("macs", _native(space, scale, shapes, _hd_size(scale)))
     except Exception:  # a stranger's network may not take every size

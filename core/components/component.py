@@ -69,7 +69,8 @@ class Component(Settings):
 
     def comes_from(self) -> str:
         """The distribution that registered it, or ``""``."""
-        return plugins().registries[self.kind].entry(self.name).distribution if self.name else ""
+        entries = plugins().registries[self.kind]
+        return next((entry.distribution for entry in entries if entry.name == self.name), "")
 
     def reference(self) -> str | dict[str, Any]:
         """The shortest YAML or JSON that :meth:`of` turns into this component again."""

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from qnas.core.errors import InputError, from_field
+from qnas.core.network.layout import is_contiguous_only
 from qnas.core.spec.spec import Device, Precision
 
 N = TypeVar("N", bound=nn.Module)
@@ -29,9 +30,10 @@ def choose_device(name: Device) -> torch.device:
 
 
 def place(network: N, device: torch.device) -> N:
-    """Move ``network`` to ``device``, its kernels channels last in memory, as convolutions are fastest."""
+    """Move ``network`` to ``device``, its kernels channels last in memory if it permits: that is fastest."""
     network.to(device)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if not is_contiguous_only(network):
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
 

@@ -17,11 +17,11 @@ from qnas.core.engine.kept_spec import keep_spec, note_changes, refuse_other_spe
 from qnas.core.engine.lock import alone_in
 from qnas.core.engine.run_images import load_run_images
 from qnas.core.engine.run_log import RunLog, logged, tell_environment
-from qnas.core.engine.seeds import seed_everything
 from qnas.core.engine.stages import STAGES, Run, planned_steps
 from qnas.core.engine.stop import Stop
 from qnas.core.errors import QnasWarning, in_one_line
 from qnas.core.network import guard
+from qnas.core.network.seeds import seed_everything
 from qnas.core.spec import Spec
 
 

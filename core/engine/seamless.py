@@ -36,8 +36,14 @@ class _Seamless(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         del types
-        alike: Callable[..., Any] = _ALIKE.get(func, func)
-        return alike(*args, **(kwargs or {}))
+        named, alike = dict(kwargs or {}), _ALIKE.get(func)
+        given = args or ((named["input"],) if "input" in named else ())
+        if alike is None or not given or "out" in named:
+            return func(*args, **named)
+        named.pop("input", None)
+        result = alike(*given, **named)
+        # A network that needs contiguous images gets them on its whole way.
+        return result.contiguous() if given[0].is_contiguous() else result
 
 
 def _convolve(
@@ -84,8 +90,7 @@ def _sigmoid(tensor: Tensor) -> Tensor:
 
 
 def _silu(tensor: Tensor, inplace: bool = False) -> Tensor:
-    del inplace
-    return tensor * _sigmoid(tensor)
+    return tensor.mul_(_sigmoid(tensor)) if inplace else tensor * _sigmoid(tensor)
 
 
 def _interpolate(

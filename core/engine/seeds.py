@@ -1,4 +1,4 @@
-"""The generators of random numbers that a run may draw from: seeded together, kept and put back together."""
+"""The generators of random numbers that a run may draw from, kept and put back together."""
 
 import contextlib
 import random
@@ -7,13 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
-
-def seed_everything(seed: int) -> None:
-    """Seed the generators of Python, NumPy and PyTorch."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
 
 
 def generator_states() -> dict[str, Any]:

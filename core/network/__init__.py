@@ -1,13 +1,14 @@
 """Slots and what fills them: the quantized convolution, the mixed slot, the supernet, the architecture."""
 
 from qnas.core.network.architecture import Architecture, Choice
-from qnas.core.network.candidate import Candidate, candidates_of, grid
+from qnas.core.network.candidate import Candidate, candidates_of, grid, originals
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d, QuantizedLayers
 from qnas.core.network.counting import LR_SIZE, CostTable, SpaceCount, convolutions, count_found, count_space
 from qnas.core.network.fill import (
     Form,
     build_found,
     build_mixed,
+    build_original,
     fill,
     find_slots,
     open_network,
@@ -48,6 +49,7 @@ __all__ = [
     "ancestors",
     "build_found",
     "build_mixed",
+    "build_original",
     "candidates_of",
     "convolutions",
     "count_found",
@@ -63,6 +65,7 @@ __all__ = [
     "one_hot",
     "open_network",
     "open_slots",
+    "originals",
     "refuse_broken",
     "refuse_scale",
     "slot_candidates",

@@ -1,7 +1,7 @@
 """What a slot may hold: an operation at a pair of bit-widths."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -42,6 +42,14 @@ def grid(operations: Sequence[Operation], widths: Sequence[Widths], shape: SlotS
         for operation in operations
     )
     return list(itertools.chain.from_iterable(per_operation))
+
+
+def originals(shapes: Mapping[str, SlotShape]) -> dict[str, Candidate]:
+    """The original operation of each slot, in float; empty if a slot can't hold it."""
+    native = Operation.of("native")
+    if any(native.unfit(shape) for shape in shapes.values()):
+        return {}
+    return {path: Candidate(native, FLOAT if native.is_quantized_in(shape) else None) for path, shape in shapes.items()}
 
 
 def candidates_of(space: Space, path: str, shape: SlotShape) -> list[Candidate]:

@@ -16,7 +16,9 @@ from qnas.core.components import FLOAT, FLOAT_BITS, ConvolutionShape, Cost, Oper
 from qnas.core.errors import QnasError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedConv2d, QuantizedLayers
+from qnas.core.network.devices import blank_image
 from qnas.core.network.fill import build_found, fill, open_network, slot_candidates
+from qnas.core.network.shapes import shapes_only
 from qnas.core.network.sharing import leaders
 
 LR_SIZE = (32, 32)
@@ -26,24 +28,24 @@ Layer = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> list[ConvolutionShape]:
     """Every convolution that ``network`` runs on an input of (1, channels, *size), in running order.
 
-    A linear layer counts as the 1 x 1 convolution that it is. The network must be on the meta device: shapes are
-    computed, values are not.
+    A linear layer counts as the 1 x 1 convolution that it is. The network is best one without values, on the meta
+    device: then only shapes are computed.
     """
     found: list[ConvolutionShape] = []
     paths = {module: path for path, module in network.named_modules()}
 
-    def note(module: Layer, inputs: tuple[Tensor], output: Tensor) -> None:
+    def note(module: Layer, inputs: tuple[Tensor, ...], named: Mapping[str, Tensor], output: Tensor) -> None:
         if isinstance(module, nn.Linear):
             shape = _linear_shape(module, output)
         else:
-            shape = _convolution_shape(module, inputs[0], output)
+            shape = _convolution_shape(module, inputs[0] if inputs else named["input"], output)
         path = paths[module]
         found.append(replace(shape, path=path, repeated=path in {earlier.path for earlier in found}))
 
-    handles = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, Layer)]
+    handles = [m.register_forward_hook(note, with_kwargs=True) for m in network.modules() if isinstance(m, Layer)]
     try:
-        with torch.no_grad():
-            network.eval()(torch.empty(1, channels, *size, device="meta"))
+        with torch.no_grad(), blank_image(network, channels, size) as image:
+            network.eval()(image)
     finally:
         for handle in handles:
             handle.remove()
@@ -90,9 +92,8 @@ def count_found(
     size: tuple[int, int] = LR_SIZE,
 ) -> list[ConvolutionShape]:
     """The convolutions of a found network, on an LR image of ``size``."""
-    with torch.device("meta"):
-        network = build_found(space, scale, choices, quantizer)
-    return convolutions(network, 3, size)
+    with shapes_only(space, scale):
+        return convolutions(build_found(space, scale, choices, quantizer), 3, size)
 
 
 class _Probe(nn.Module):
@@ -113,7 +114,7 @@ class _Probe(nn.Module):
             return result
         stride = self.shape.stride
         out = (-(-height // stride), -(-width // stride))
-        return features.new_empty((*images, self.shape.out_channels, *out))
+        return features.new_zeros((*images, self.shape.out_channels, *out))
 
 
 def _float_native(shape: SlotShape) -> nn.Module:
@@ -206,7 +207,7 @@ def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int,
         return first + [replace(c, repeated=True) for run in others for c in run]
 
     options = slot_candidates(space, scale)
-    with torch.device("meta"):
+    with shapes_only(space, scale):
         fixed = convolutions(fill(open_network(space, scale), probe_for), 3, size)
         slots = {
             path: [count_runs(candidate, path) for candidate in candidates] for path, candidates in options.items()

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -11,9 +12,11 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from qnas.core.components import Offer, Operation, Quantizer, SlotShape, Space
-from qnas.core.errors import InputError, from_field, in_one_line
-from qnas.core.network.candidate import Candidate, candidates_of
+from qnas.core.errors import InputError, QnasError, from_field, in_one_line
+from qnas.core.network.candidate import Candidate, candidates_of, originals
 from qnas.core.network.convolution import SlotConv2d
+from qnas.core.network.devices import is_without_values, made_on_cpu
+from qnas.core.network.layout import Entrance, needs_contiguous
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.sharing import leaders
 from qnas.core.network.slot import FilledSlot, Slot
@@ -69,14 +72,40 @@ def _hand_over(weights: Mapping[str, Tensor], filled: nn.Module) -> None:
 
 def build_found(space: Space, scale: int, choices: Mapping[str, Candidate], quantizer: Quantizer) -> nn.Module:
     """The network that has one candidate in each slot."""
-    return fill(open_network(space, scale), lambda path, shape: choices[path].fill(shape, quantizer))
+    network = fill(open_network(space, scale), lambda path, shape: choices[path].fill(shape, quantizer))
+    return _entered(network, space, scale)
+
+
+def build_original(space: Space, scale: int) -> nn.Module:
+    """The network in float, with its original operations; where a slot can't hold its own, with first candidates."""
+    return _entered(_original(space, scale), space, scale)
+
+
+def _original(space: Space, scale: int) -> nn.Module:
+    network, none = open_network(space, scale), Quantizer.of("none")
+    shapes = find_slots(network)
+    chosen = originals(shapes) or {path: candidates_of(space, path, shape)[0] for path, shape in shapes.items()}
+    return fill(network, lambda path, shape: chosen[path].fill(shape, none))
+
+
+def _entered(network: nn.Module, space: Space, scale: int) -> nn.Module:
+    """``network``, which gets images as it needs them if others wrote it."""
+    if space.is_foreign() and not is_without_values():
+        network.register_forward_pre_hook(Entrance(_needs_contiguous(space, scale)))
+    return network
+
+
+@functools.lru_cache(maxsize=16)
+def _needs_contiguous(space: Space, scale: int) -> bool:
+    return needs_contiguous(lambda: _original(space, scale))
 
 
 def build_mixed(space: Space, scale: int, quantizer: Quantizer, form: Form = "merged") -> nn.Module:
     """The network that has all candidates in each slot."""
     slot_class: type[MixedSlot] = MergedSlot if form == "merged" else PlainSlot
     network = open_network(space, scale)
-    return fill(network, lambda path, shape: slot_class(shape, candidates_of(space, path, shape), quantizer))
+    fill(network, lambda path, shape: slot_class(shape, candidates_of(space, path, shape), quantizer))
+    return _entered(network, space, scale)
 
 
 def refuse_scale(space: Space, scale: int) -> None:
@@ -98,8 +127,8 @@ def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:
             are to share a choice have other candidates.
     """
     refuse_scale(space, scale)
-    with in_one_line(f"the network of '{space.known_as}' can't be built"), torch.device("meta"):
-        slots = find_slots(open_network(space, scale))
+    with in_one_line(f"the network of '{space.known_as}' can't be built"):
+        slots = _slots(space, scale)
     for index, rule in enumerate(space.slots):
         if not any(map(rule.matches, slots)):
             with from_field("slots", index, "match"):
@@ -109,6 +138,20 @@ def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:
     candidates = {path: candidates_of(space, path, shape) for path, shape in slots.items()}
     leaders(space, candidates)
     return candidates
+
+
+def _slots(space: Space, scale: int) -> dict[str, SlotShape]:
+    """Its slots, of a network without values where it can be built so: that takes no time."""
+    try:
+        with torch.device("meta"):
+            return find_slots(open_network(space, scale))
+    except QnasError:
+        raise
+    except Exception:
+        if not space.is_foreign():
+            raise
+    with made_on_cpu():
+        return find_slots(open_network(space, scale))
 
 
 def _near(pattern: str, paths: Sequence[str]) -> str:

@@ -13,7 +13,9 @@ from torch.utils.flop_counter import flop_registry
 from qnas.core.components import FLOAT_BITS, FakeQuantizer, Quantizer, Space
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
+from qnas.core.network.devices import blank_image
 from qnas.core.network.fill import build_found
+from qnas.core.network.shapes import shapes_only
 
 _COUNTED: Final = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)  # as 32 x 32 bits, where they are in float
 _TAPS: Final = {"bicubic": 16, "bilinear": 4}
@@ -43,20 +45,20 @@ def float_work_of(
     space: Space, scale: int, choices: Mapping[str, Candidate], quantizer: Quantizer, size: tuple[int, int]
 ) -> FloatWork:
     """The float work of a found network, on an LR image of ``size``."""
-    with torch.device("meta"):
+    with shapes_only(space, scale):
         return float_work(build_found(space, scale, choices, quantizer), size)
 
 
 def float_work(network: nn.Module, size: tuple[int, int]) -> FloatWork:
-    """The float work of ``network`` on an image of (1, 3, *size); the network must be on the meta device.
+    """The float work of ``network`` on an image of (1, 3, *size); the network is best one without values.
 
     An activation in front of a quantizer is a part of it: integers are clamped on the way.
     """
     counter = _Counter()
     handles = [handle for module in network.modules() for handle in counter.watch(module)]
     try:
-        with torch.no_grad(), counter:
-            network.eval()(torch.empty(1, 3, *size, device="meta"))
+        with torch.no_grad(), blank_image(network, 3, size) as image, counter:
+            network.eval()(image)
     finally:
         for handle in handles:
             handle.remove()

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from qnas.core.network.devices import blank_image
+
 Edge = tuple[int, int]
 
 
@@ -51,7 +53,7 @@ class Flow:
 
 
 def trace(network: nn.Module, slots: Collection[str], channels: int = 3, size: int = 32) -> Flow:
-    """The flow of ``network``, which must be on the meta device, through the modules named ``slots``.
+    """The flow of ``network``, best one without values, through the modules named ``slots``.
 
     It runs once, and autograd's own graph tells what each slot's input was computed from.
     """
@@ -60,9 +62,8 @@ def trace(network: nn.Module, slots: Collection[str], channels: int = 3, size: i
     handles = [m.register_forward_pre_hook(tracer.entering(path)) for path, m in modules.items()]
     handles += [m.register_forward_hook(tracer.leaving(path)) for path, m in modules.items()]
     try:
-        with torch.enable_grad():
-            image = torch.empty(1, channels, size, size, device="meta", requires_grad=True)
-            output = network.eval()(tracer.mark(image, 0))
+        with torch.enable_grad(), blank_image(network, channels, (size, size)) as image:
+            output = network.eval()(tracer.mark(image.requires_grad_(), 0))
     finally:
         for handle in handles:
             handle.remove()

@@ -1,7 +1,7 @@
 """Opening the convolutions of a network that nobody wrote for us: each becomes a slot whose native operation it is."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,70 +10,132 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from qnas.core.components import Operation, Pair, keeps_size, path_matches
+from qnas.core.network.devices import blank_image
+from qnas.core.network.self_comparison import MODES
 from qnas.core.network.slot import Slot
 
 _NEVER_NEGATIVE = ("ReluBackward", "SigmoidBackward", "HardsigmoidBackward", "SoftmaxBackward", "AbsBackward")
+_TRIES = 8
+_FLOAT: Mapping[type[nn.Module], str] = {
+    nn.MultiheadAttention: "an attention",
+    nn.Linear: "a linear layer",
+    nn.Bilinear: "a bilinear layer",
+    nn.Conv1d: "a 1-D convolution",
+    nn.Conv3d: "a 3-D convolution",
+    nn.ConvTranspose1d: "a transposed 1-D convolution",
+    nn.ConvTranspose3d: "a transposed 3-D convolution",
+    nn.RNNBase: "a recurrent layer",
+    nn.RNNCellBase: "a recurrent layer",
+}
+"""Layers that multiply, but are no slots."""
+_LAYERS: tuple[type[nn.Module], ...] = (nn.Conv2d, nn.ConvTranspose2d, *_FLOAT)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What one run of a network, without values, tells of its convolutions.
+    """What a network's runs tell of its convolutions, and of what else it multiplies in.
 
     Attributes:
-        signed: Path of each that can be opened, and whether its input can be negative.
-        left: Path of each that is left alone, and why.
+        signed: Path of each convolution that can be opened, and whether its input can be negative.
+        left: Path of each layer that is left alone, and why.
         unmatched: The patterns that no convolution matches.
-        output: What the network returned.
+        outputs: What the network returned by mode: in evaluation of one image, in training of two.
     """
 
     signed: Mapping[str, bool]
     left: Mapping[str, str]
     unmatched: Sequence[str]
-    output: Any
+    outputs: Mapping[str, Any]
 
 
 def survey(network: nn.Module, patterns: Collection[str], size: tuple[int, int] = (32, 32)) -> Survey:
-    """Run ``network``, which must be on the meta device, and look at its convolutions that match a pattern.
+    """Run ``network`` in both modes, and look at its convolutions that match a pattern.
+
+    With values, on the CPU, an input that is ever negative counts as one that can be, whatever it was made by.
 
     Raises:
-        Exception: Whatever the network raises on an image of (1, 3, *size).
+        Exception: Whatever the network raises on images of (N, 3, *size).
     """
-    matching = {
+    layers = {
         path: module
         for path, module in network.named_modules()
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and any(path_matches(path, p) for p in patterns)
+        if isinstance(module, _LAYERS) and any(path_matches(path, p) for p in patterns)
     }
-    inputs, output = _run(network, list(matching.values()), size)
+    matching = {p: module for p, module in layers.items() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)}
+    runs = _Runs(network, list(layers.values()), size)
     uses = Counter(id(p) for module in network.modules() for p in module.parameters(recurse=False))
-    left = {path: _why_left(module, bool(inputs[module]), uses) for path, module in matching.items()}
+    left = {path: _why_left(module, runs.modes_of(module), uses) for path, module in matching.items()}
     return Survey(
-        signed={path: any(inputs[module]) for path, module in matching.items() if not left[path]},
-        left={path: why for path, why in left.items() if why},
+        signed={path: runs.is_signed(module) for path, module in matching.items() if not left[path]},
+        left={path: why for path, why in left.items() if why}
+        | {path: f"it is {_FLOAT[kind]}" for path, kind in _float_layers(layers, runs)},
         unmatched=[p for p in patterns if not any(path_matches(path, p) for path in matching)],
-        output=output,
+        outputs=runs.outputs,
     )
 
 
-def _run(
-    network: nn.Module, convolutions: Collection[nn.Module], size: tuple[int, int]
-) -> tuple[dict[nn.Module, list[bool]], Any]:
-    """Whether what each convolution reads can be negative, for each time that it runs, and the network's output."""
-    # The image needs a history, so that what was computed from it alone has one too.
-    image = torch.empty(1, 3, *size, device="meta", requires_grad=True).clone()
-    inputs: dict[nn.Module, list[bool]] = {module: [] for module in convolutions}
+def _float_layers(layers: Mapping[str, nn.Module], runs: "_Runs") -> Iterator[tuple[str, type[nn.Module]]]:
+    """The other layers that run, each with its kind; of one inside another, such as an attention, the outer."""
+    found: list[str] = []
+    for path, module in layers.items():
+        kind = next((kind for kind in _FLOAT if isinstance(module, kind)), None)
+        if kind and runs.modes_of(module) and not any(path.startswith(f"{outer}.") for outer in found):
+            found.append(path)
+            yield path, kind
 
-    def note(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        given = arguments[0] if arguments else named["input"]
-        is_image = given is image and image._version == 0  # not changed in place
-        inputs[module].append(not is_image and _can_be_negative(given))
 
-    handles = [module.register_forward_pre_hook(note, with_kwargs=True) for module in inputs]
-    try:
-        with torch.enable_grad():
-            return inputs, network.eval()(image)
-    finally:
-        for handle in handles:
-            handle.remove()
+class _Runs:
+    """A network's runs in both modes.
+
+    Attributes:
+        outputs: What it returned.
+    """
+
+    def __init__(self, network: nn.Module, layers: Collection[nn.Module], size: tuple[int, int]) -> None:
+        self.outputs: dict[str, Any] = {}
+        self._inputs: dict[tuple[nn.Module, str], list[bool]] = {}  # whether each can be negative
+        self._mode = ""
+        self._image = torch.empty(0)
+        handles = [module.register_forward_pre_hook(self._note, with_kwargs=True) for module in layers]
+        try:
+            with torch.enable_grad():
+                self._run(network, layers, size)
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def modes_of(self, module: nn.Module) -> list[str]:
+        """The modes in which the network runs a layer."""
+        return [mode for mode in MODES if self._inputs.get((module, mode))]
+
+    def is_signed(self, module: nn.Module) -> bool:
+        """Whether what a layer reads can be negative."""
+        return any(any(self._inputs.get((module, mode), ())) for mode in MODES)
+
+    def _run(self, network: nn.Module, layers: Collection[nn.Module], size: tuple[int, int]) -> None:
+        # Random ones, and black: there whatever is subtracted leaves something negative.
+        for mode, images in (("evaluation", 1), ("training", 2)):
+            for brightness in (0, 1):
+                self.outputs[mode] = self._look(network, mode, images, brightness, size)
+        for _ in range(_TRIES):  # where training leaves out layers at random
+            if all(self.modes_of(module) != ["evaluation"] for module in layers):
+                return
+            self._look(network, "training", 2, 1, size)
+
+    def _look(self, network: nn.Module, mode: str, images: int, brightness: int, size: tuple[int, int]) -> Any:
+        network.train(mode == "training")
+        with blank_image(network, 3, size) as blank:
+            # The image needs a history, so that what was computed from it alone has one too.
+            image = (torch.rand_like(blank.expand(images, -1, -1, -1)) * brightness).requires_grad_()
+            self._mode, self._image = mode, image.clone()
+            return network(self._image)
+
+    def _note(self, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        given = next((value for value in (*arguments, *named.values()) if isinstance(value, Tensor)), None)
+        if given is not None:
+            is_image = given is self._image and given._version == 0  # not changed in place
+            is_signed = not is_image and _can_be_negative(given)
+            self._inputs.setdefault((module, self._mode), []).append(is_signed or _has_negative(given))
 
 
 def open_slots(network: nn.Module, signed: Mapping[str, bool], role: str, *, keep_weights: bool) -> nn.Module:
@@ -95,12 +157,17 @@ def _can_be_negative(tensor: Tensor) -> bool:
     return tensor.grad_fn is None or not tensor.grad_fn.name().startswith(_NEVER_NEGATIVE)
 
 
-def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, runs: bool, uses: Mapping[int, int]) -> str:
+def _has_negative(tensor: Tensor) -> bool:
+    """Whether it has negative values; without values, none are known of."""
+    return not tensor.is_meta and bool((tensor.detach() < 0).any())
+
+
+def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, modes: Sequence[str], uses: Mapping[int, int]) -> str:
     """Why a convolution can't be opened, or ``""``.
 
     Args:
         module: The convolution.
-        runs: Whether the network ran it.
+        modes: Those in which the network ran it.
         uses: How many modules have the parameter of that ``id``.
     """
     if isinstance(module, nn.ConvTranspose2d):
@@ -109,7 +176,8 @@ def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, runs: bool, uses: Mapping[
     kind = type(module)
     own_kind = kind.forward is not nn.Conv2d.forward or kind._conv_forward is not nn.Conv2d._conv_forward
     reasons = {
-        "the network does not run it as a module": not runs,
+        "the network does not run it as a module": not modes,
+        f"the network runs it in {' '.join(modes)} mode only": len(modes) == 1,
         f"it is a {kind.__name__} of its own kind": own_kind or parametrize.is_parametrized(module),
         "its weights are frozen": not all(parameter.requires_grad for parameter in parameters),
         "it shares its weights with another": any(uses[id(parameter)] > 1 for parameter in parameters),

@@ -1,14 +1,18 @@
 """A trial: whether the network of a space runs, before anything depends on it."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from qnas.core.components import Quantizer, Space
-from qnas.core.errors import InputError, in_one_line, place_of
-from qnas.core.network.fill import build_found, slot_candidates
+from qnas.core.errors import in_one_line, place_of
+from qnas.core.network.devices import blank_image
+from qnas.core.network.fill import build_found, build_original, slot_candidates
+from qnas.core.network.self_comparison import refuse_other_shape, refuse_unlike_itself
+from qnas.core.network.shapes import shapes_only
 
 
 @contextlib.contextmanager
@@ -35,27 +39,32 @@ def refuse_broken(space: Space, scale: int, size: tuple[int, int]) -> None:
         InputError: It says what happens instead.
     """
     chosen = {path: options[0] for path, options in slot_candidates(space, scale).items()}
-    with _on_meta(space, size):
+    if space.is_foreign():
+        _refuse_unlike_itself(space, scale)
+    with _for_shapes(space, scale, size):
         network = build_found(space, scale, chosen, Quantizer.of("none")).eval()
     for more in (0, 1):
         _try(network, space, scale, (size[0] + more, size[1] + more))
 
 
+@functools.lru_cache(maxsize=16)
+def _refuse_unlike_itself(space: Space, scale: int) -> None:
+    """Once for each space: it takes some runs on the CPU."""
+    with in_one_line(f"{_named(space)} can't be compared with itself"):
+        refuse_unlike_itself(lambda: build_original(space, scale), _named(space), scale)
+
+
 def _try(network: nn.Module, space: Space, scale: int, size: tuple[int, int]) -> None:
-    height, width = size
-    with _on_meta(space, size):
-        output = network(torch.empty(1, 3, height, width))
-    wanted = (1, 3, height * scale, width * scale)
-    made = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-    if made != wanted:
-        raise InputError(f"{_named(space)} makes {made} of an LR image of {(1, 3, height, width)}, not {wanted}")
+    with _for_shapes(space, scale, size), torch.no_grad(), blank_image(network, 3, size) as image:
+        output = network(image)
+    refuse_other_shape(output, image, scale, _named(space))
 
 
 @contextlib.contextmanager
-def _on_meta(space: Space, size: tuple[int, int]) -> Iterator[None]:
-    """Only shapes are computed; what goes wrong is told in one line."""
+def _for_shapes(space: Space, scale: int, size: tuple[int, int]) -> Iterator[None]:
+    """Where it runs for its shapes; what goes wrong is told in one line."""
     what = f"{_named(space)} does not run on an LR image of {size[0]} x {size[1]}"
-    with in_one_line(what), torch.device("meta"):
+    with in_one_line(what), shapes_only(space, scale):
         yield
 
 

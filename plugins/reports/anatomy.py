@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from qnas.core.components import ConvolutionShape, Cost, Quantizer
 from qnas.core.errors import QnasError
 from qnas.core.network import LR_SIZE, Architecture, convolutions, count_space
 from qnas.core.network.flow import Flow, trace
+from qnas.core.network.shapes import shapes_only
 from qnas.plugins.reports.record import RunRecord
 
 
@@ -85,11 +84,11 @@ def _bits(value: Any) -> int | None:
 
 
 def _measured(architecture: Architecture, quantizer: Quantizer) -> Anatomy:
-    with torch.device("meta"):
-        network = architecture.build(quantizer)
-    flow = trace(network, architecture.slots)
     bitops = Cost.of("bitops")
-    run = convolutions(network, 3, LR_SIZE)
+    with shapes_only(architecture.space, architecture.scale):
+        network = architecture.build(quantizer)
+        flow = trace(network, architecture.slots)
+        run = convolutions(network, 3, LR_SIZE)
     total = _sum(bitops, run)
     costs = {path: _sum(bitops, [c for c in run if _inside(c.path, path)]) for path in flow.slots}
     range_ = count_space(architecture.space, architecture.scale, quantizer, LR_SIZE).table(bitops)

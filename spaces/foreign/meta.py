@@ -1,28 +1,8 @@
 """Networks that were written elsewhere, without values: on the meta device."""
 
-import contextlib
-import random
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
-
-
-@contextlib.contextmanager
-def made_on_cpu() -> Iterator[None]:
-    """Where networks are made with values, whatever the device is: many constructors compute with them.
-
-    The random numbers that are drawn inside are given back: looking at a network changes no run.
-    """
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
 
 
 def to_meta(network: nn.Module) -> nn.Module:

@@ -13,8 +13,8 @@ from qnas.core.engine import RunFolder
 from qnas.core.engine.journal import Journal
 from qnas.core.engine.run_images import split
 from qnas.core.engine.search import SearchOutcome, SearchTask
-from qnas.core.engine.seeds import seed_everything
 from qnas.core.network import Architecture, Supernet
+from qnas.core.network.seeds import seed_everything
 from qnas.testing.contract import contract
 from qnas.testing.failure import told_as
 from qnas.testing.small import SCALE, small_images, small_space

@@ -1,0 +1,38 @@
+"""Networks that are run for their shapes alone."""
+
+import contextlib
+import functools
+from collections.abc import Iterator
+
+import torch
+
+from qnas.core.components import Space
+from qnas.core.errors import QnasError
+from qnas.core.network.devices import blank_image, made_on_cpu
+from qnas.core.network.fill import build_original
+
+_SIZE = (32, 32)
+
+
+@contextlib.contextmanager
+def shapes_only(space: Space, scale: int) -> Iterator[None]:
+    """Where a network of ``space`` is built and run for its shapes: without values, unless it can't do without them."""
+    with made_on_cpu() if needs_values(space, scale) else torch.device("meta"):
+        yield
+
+
+@functools.lru_cache(maxsize=16)
+def needs_values(space: Space, scale: int) -> bool:
+    """Whether its network can't run without values: it reads some of them, by ``.item()`` or in an ``if``."""
+    if not space.is_foreign():
+        return False
+    try:
+        with torch.device("meta"), torch.no_grad():
+            network = build_original(space, scale)
+            with blank_image(network, 3, _SIZE) as image:
+                network.eval()(image)
+    except QnasError:
+        raise
+    except Exception:  # others' code may raise anything
+        return True
+    return False
