@@ -32,9 +32,10 @@ class ModuleSpace(Space):
     """The convolutions of any network as slots, with the convolution that stood there as the native operation.
 
     The network takes (N, 3, H, W), RGB in 0..1, and gives (N, 3, H * scale, W * scale). Convolutions of any kernel,
-    padding, dilation, groups, bias and padding mode are opened. Transposed ones, frozen ones, those that share weights
-    and those of a class of their own are left alone, in float, with a notice. An argument that is itself to be made by
-    calling something is a mapping of ``target`` and ``arguments``.
+    padding, dilation, groups, bias and padding mode are opened. Transposed ones, frozen ones, those that share weights,
+    those that run in one mode only and those of a class of their own are left alone, in float, with a notice; so are
+    linear layers. What it makes of an image may depend on nothing but its state dict, and in training on the seed. An
+    argument that is itself to be made by calling something is a mapping of ``target`` and ``arguments``.
 
     Attributes:
         target: What to call to make the network, as ``package.module:Name``: of an installed package, or of a Python
