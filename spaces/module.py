@@ -63,7 +63,7 @@ class ModuleSpace(Space):
 
     def build(self, scale: int) -> nn.Module:
         """See :meth:`qnas.Space.build`."""
-        signed = _surveyed(self, scale).signed
+        signed = self._survey(scale).signed
         if not is_without_values():
             return self._opened(self.make(scale), signed)
         with made_on_cpu():
@@ -72,7 +72,7 @@ class ModuleSpace(Space):
 
     def notices(self, scale: int) -> Sequence[str]:
         """See :meth:`qnas.Space.notices`."""
-        left = _told_left(_surveyed(self, scale).left)
+        left = _told_left(self._survey(scale).left)
         share = _uncounted(self, scale)
         told = f"{share:.0%} of what the network multiplies is in no convolution or linear layer, and is not counted"
         return [*left, *([told] if share > _UNCOUNTED else [])]
@@ -99,6 +99,10 @@ class ModuleSpace(Space):
             network.register_forward_pre_hook(padding.pad)
             network.register_forward_hook(padding.crop)
         return network
+
+    def _survey(self, scale: int) -> Survey:
+        """What is known of the network: by its own weights, for once it is trained no others may be left."""
+        return _surveyed(self.model_copy(update={"weights": "module"}), scale)
 
     def _opened(self, network: nn.Module, signed: Mapping[str, bool]) -> nn.Module:
         return open_slots(network, signed, _ROLE, keep_weights=self.weights != "fresh")
@@ -167,8 +171,9 @@ def _refuse_unmatched(space: ModuleSpace, found: Survey) -> None:
 
 def _refuse_changed(space: ModuleSpace, network: nn.Module, state: State, found: Survey, side: int) -> None:
     """Refuse a network that gives other images, or none, once its convolutions are slots that hold them."""
-    images, failing = [torch.rand(2, 3, side, side)], f"{space.target} does not run"
-    before, again = (outputs(network, state, images, failing, restlessly=more) for more in (False, True))
+    images, failing = torch.rand(2, 3, side, side), f"{space.target} does not run"
+    cases = [("evaluation", images[:1]), ("training", images)]
+    before, again = (outputs(network, state, cases, failing, restlessly=more) for more in (False, True))
     opened = open_slots(network, found.signed, _ROLE, keep_weights=True)
     native, none = Candidate(Operation.of("native"), FLOAT), Quantizer.of("none")
     filled = fill(opened, lambda _, shape: native.fill(shape, none))
@@ -176,7 +181,7 @@ def _refuse_changed(space: ModuleSpace, network: nn.Module, state: State, found:
     failing = f"{space.target} can't run with slots: {hint}"
     with in_one_line(failing):
         filled.eval().train()
-    after = outputs(filled, settled_state(filled, space.target), images, failing)
+    after = outputs(filled, settled_state(filled, space.target), cases, failing)
     if are_same(before, again, _TOLERANCE) and not are_same(before, after, _TOLERANCE):
         raise InputError(f"{space.target} gives another image once its convolutions are slots ({hint})")
 

@@ -77,7 +77,7 @@ def _linear_shape(module: nn.Linear, output: Tensor) -> ConvolutionShape:
         out_channels=module.out_features,
         kernel_size=(1, 1),
         groups=1,
-        output_size=(output.numel() // module.out_features, 1),
+        output_size=(output.numel() // max(1, module.out_features), 1),
         bias=module.bias is not None,
         weight_bits=FLOAT_BITS,
         activation_bits=FLOAT_BITS,

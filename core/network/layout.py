@@ -58,7 +58,8 @@ def needs_contiguous(make: Callable[[], nn.Module]) -> bool:
 
 def _run(network: nn.Module, image: Tensor) -> Outputs:
     """What it makes in both modes; a gradient goes back through it as well."""
-    made = outputs(network, settled_state(network, "it"), [image], "it")
+    cases = [("evaluation", image[:1]), ("training", image)]
+    made = outputs(network, settled_state(network, "it"), cases, "it")
     seed_everything(0)
     network(image.clone()).float().mean().backward()
     return made

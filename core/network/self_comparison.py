@@ -5,7 +5,6 @@ they share is the state dict.
 """
 
 import contextlib
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,40 +19,42 @@ from qnas.core.network.loose import first_difference, loose
 from qnas.core.network.seeds import seed_everything
 
 State = Mapping[str, Tensor]
-Outputs = dict[tuple[str, int], Tensor]
+Case = tuple[str, Tensor]
+"""A mode, and LR images (N, 3, H, W)."""
+Outputs = list[Tensor]
 MODES = ("evaluation", "training")
-_SHAPES = ((2, 3, 32, 32), (1, 3, 33, 37))  # two images, for a network may mix them
 _ROUNDING = 1e-5  # of the largest value
 _UNKNOWN = "what it draws, counts or keeps elsewhere is in no state dict"
 
 
-def refuse_unlike_itself(make: Callable[[], nn.Module], named: str, scale: int) -> None:
+def refuse_unlike_itself(make: Callable[[], nn.Module], named: str, scale: int, *, is_searched: bool) -> None:
     """Refuse a network whose images depend on more than its weights, the image and, in training, the seed.
 
     Args:
         make: Builds it.
         named: It, as a message calls it.
         scale: The factor that it enlarges by.
+        is_searched: Whether a search will have it enlarge batches.
 
     Raises:
         InputError: It says what is not the same, and what to do.
     """
     with made_on_cpu():
         first, second = _build(make, 1), _build(make, 2)
-        images = [torch.rand(shape) for shape in _SHAPES]
+        cases = _cases(is_searched)
         at_first, of_second = loose(first), loose(second)
         state = settled_state(first, named)
         _give(second, state, named)
         failing = f"{named} does not run"
-        ours = outputs(first, state, images, failing)
+        ours = outputs(first, state, cases, failing)
         refuse_new_entries(first, state, f"{named} has other weights once it has run")
-        for (_, index), output in ours.items():
-            refuse_other_shape(output, images[index], scale, named)
-        _refuse_untrainable(first, images[0], named)
-        again = outputs(first, state, images, failing, restlessly=True)
+        for (_, images), output in zip(cases, ours, strict=True):
+            refuse_other_shape(output, images, scale, named)
+        _refuse_untrainable(first, cases[-1][1], named)
+        again = outputs(first, state, cases, failing, restlessly=True)
         if not are_same(ours, again):
-            raise InputError(_why_unsteady(first, state, images[0], named, first_difference(at_first, loose(first))))
-        if not are_same(ours, outputs(second, state, images, failing, restlessly=True)):
+            raise InputError(_why_unsteady(first, state, cases[0][1], named, first_difference(at_first, loose(first))))
+        if not are_same(ours, outputs(second, state, cases, failing, restlessly=True)):
             cause = first_difference(at_first, of_second) or first_difference(loose(first), loose(second)) or _UNKNOWN
             raise InputError(f"two builds of {named} give different images with the same weights: {cause}")
 
@@ -84,32 +85,32 @@ def settled_state(network: nn.Module, named: str) -> State:
 
 
 def outputs(
-    network: nn.Module, state: State, images: Sequence[Tensor], failing: str, *, restlessly: bool = False
+    network: nn.Module, state: State, cases: Sequence[Case], failing: str, *, restlessly: bool = False
 ) -> Outputs:
-    """What ``network`` makes of each image in each mode, from the same state; in training from the same numbers.
+    """What ``network`` makes in each case, from the same state; in training from the same random numbers.
 
     Args:
         network: It is left in training mode, with that state.
         state: Of its state dict.
-        images: What it is given.
+        cases: Modes and images.
         failing: What is said first if it does not run.
         restlessly: Whether to do it the other way round, and to change modes more often.
 
     Raises:
         InputError: It does not run.
     """
-    made: Outputs = {}
-    cases = list(itertools.product(MODES, range(len(images))))
-    for place, (mode, index) in enumerate(reversed(cases) if restlessly else cases):
-        with in_one_line(f"{failing} ({mode} mode, LR images of {tuple(images[index].shape)})"):
+    made: dict[int, Tensor] = {}
+    for index in reversed(range(len(cases))) if restlessly else range(len(cases)):
+        mode, images = cases[index]
+        with in_one_line(f"{failing} ({mode} mode, LR images of {tuple(images.shape)})"):
             network.train().load_state_dict(state)
             if restlessly:
                 network.eval().train()
             # In evaluation nothing may be drawn, so there the numbers are others each time.
-            seed_everything(index if mode == "training" else 100 + place + len(cases) * restlessly)
-            made[mode, index] = network.train(mode == "training")(images[index].clone())
+            seed_everything(index if mode == "training" else index + len(cases) * (1 + restlessly))
+            made[index] = network.train(mode == "training")(images.clone())
     network.train().load_state_dict(state)
-    return {case: output.detach() if isinstance(output, Tensor) else output for case, output in made.items()}
+    return [made[index].detach() if isinstance(made[index], Tensor) else made[index] for index in range(len(cases))]
 
 
 def refuse_other_shape(output: object, image: Tensor, scale: int, named: str) -> None:
@@ -134,13 +135,20 @@ def _refuse_untrainable(network: nn.Module, image: Tensor, named: str) -> None:
 
 def are_same(ours: Outputs, theirs: Outputs, tolerance: float = _ROUNDING) -> bool:
     """Whether they are the same, up to a share of the largest value."""
-    return all(_are_close(ours[case], theirs[case], tolerance) for case in ours)
+    return all(_are_close(one, other, tolerance) for one, other in zip(ours, theirs, strict=True))
 
 
 def _are_close(one: Tensor, other: Tensor, tolerance: float) -> bool:
     finite = one[one.isfinite()]
     largest = float(finite.abs().max()) if finite.numel() else 0.0
     return one.shape == other.shape and torch.allclose(one, other, rtol=0, atol=tolerance * largest, equal_nan=True)
+
+
+def _cases(with_batches: bool) -> list[Case]:
+    """Two sizes; trained is on batches, which a network may mix, and enlarged are single images."""
+    one, other = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 33, 37)
+    alone = one if with_batches else one[:1]
+    return [("evaluation", alone), ("evaluation", other[:1]), ("training", one), ("training", other)]
 
 
 def _build(make: Callable[[], nn.Module], seed: int) -> nn.Module:

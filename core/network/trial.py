@@ -38,9 +38,10 @@ def refuse_broken(space: Space, scale: int, size: tuple[int, int]) -> None:
     Raises:
         InputError: It says what happens instead.
     """
-    chosen = {path: options[0] for path, options in slot_candidates(space, scale).items()}
+    candidates = slot_candidates(space, scale)
+    chosen = {path: options[0] for path, options in candidates.items()}
     if space.is_foreign():
-        _refuse_unlike_itself(space, scale)
+        _refuse_unlike_itself(space, scale, any(len(options) > 1 for options in candidates.values()))
     with _for_shapes(space, scale, size):
         network = build_found(space, scale, chosen, Quantizer.of("none")).eval()
     for more in (0, 1):
@@ -48,10 +49,10 @@ def refuse_broken(space: Space, scale: int, size: tuple[int, int]) -> None:
 
 
 @functools.lru_cache(maxsize=16)
-def _refuse_unlike_itself(space: Space, scale: int) -> None:
+def _refuse_unlike_itself(space: Space, scale: int, is_searched: bool) -> None:
     """Once for each space: it takes some runs on the CPU."""
     with in_one_line(f"{_named(space)} can't be compared with itself"):
-        refuse_unlike_itself(lambda: build_original(space, scale), _named(space), scale)
+        refuse_unlike_itself(lambda: build_original(space, scale), _named(space), scale, is_searched=is_searched)
 
 
 def _try(network: nn.Module, space: Space, scale: int, size: tuple[int, int]) -> None:

@@ -76,6 +76,7 @@ WORKING: dict[str, dict[str, Any]] = {
     "RCAN/rcan_arch:RCAN": {"scale": 2, "n_resgroups": 1, "n_resblocks": 1, "n_feats": 16},
     "RGT/rgt:RGT": {"embed_dim": 16, "depth": [2], "num_heads": [2], "split_size": [4, 4], "upscale": 2},
     "SAFMN/safmn:SAFMN": {"dim": 12, "n_blocks": 1, "upscaling_factor": 2},
+    "SPAN/span:SPAN": {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 8, "upscale": 2},
     "SeemoRe/seemore_arch:SeemoRe": {"scale": 2, "num_experts": 2, "num_layers": 1, "embedding_dim": 12},
     "SwiftSRGAN/SwiftSRGAN:Generator": {"num_channels": 8, "num_blocks": 1, "upscale_factor": 2},
     "Swin2SR/Swin2SR:Swin2SR": {
@@ -96,19 +97,18 @@ WORKING: dict[str, dict[str, Any]] = {
     },
 }
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "DCTLSA/dctlsa:DCTLSA": ({"nf": 10, "num_modules": 1, "upscale": 2}, "Invalid channel dimensions"),
+    "DCTLSA/dctlsa:DCTLSA": (
+        {"nf": 10, "num_modules": 1, "upscale": 2},
+        r"weight of size \[10, 10, 1, 1\], expected input\[1, 60, 32, 32\]",
+    ),
     "DRCT/drct_arch:DRCT": (
         {"embed_dim": 12, "depths": [2], "num_heads": [2], "window_size": 8, "gc": 8, "upscale": 2},
-        "space.multiple: .* can't run on an image of 37 x 45",
+        r"makes \(1, 3, 32, 32\) of an image of \(1, 3, 32, 32\), not \(1, 3, 64, 64\)",
     ),
     "RealCUGAN/upcunet_v3:UpCunet2x": ({}, "does not run on an LR image of 16 x 16: .*Padding size should be less"),
     "SAFMNBCIE/safmn_bcie:SAFMN_BCIE": (
         {"dim": 12, "n_blocks": 1, "num_layers": 1, "upscaling_factor": 2},
         r"makes \(1, 3, 32, 32\) of an image of \(1, 3, 32, 32\), not \(1, 3, 64, 64\)",
-    ),
-    "SPAN/span:SPAN": (
-        {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 8, "upscale": 2},
-        "leave out of 'open' what it treats by its class or attributes",
     ),
 }
 

@@ -135,3 +135,24 @@ def test_not_a_number_reaches_what_depends_on_it_and_no_more(make, pixels):
     image[0, 0, 10, 10] = torch.nan
     with seamless(CPU), torch.inference_mode():
         assert make()(image).isnan().any(dim=1).sum().item() == pixels**2
+
+
+def test_keywords_and_acting_in_place_mean_what_they_mean_elsewhere():
+    image, weight = torch.rand(1, 4, 6, 5), torch.rand(3, 4, 3, 3)
+    expected, squashed = F.conv2d(image, weight, padding=1), F.silu(image)
+    acted = image.clone()
+    with seamless(CPU):
+        torch.testing.assert_close(F.conv2d(input=image, weight=weight, padding=1), expected)
+        torch.testing.assert_close(torch.sigmoid(image, out=torch.empty(0)), image.sigmoid())
+        F.silu(acted, inplace=True)
+    torch.testing.assert_close(acted, squashed)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [conv(4, 6, 3), conv(1, 6, 3), nn.ConvTranspose2d(4, 3, 4, 2, 1), nn.Upsample(scale_factor=2, mode="bicubic")],
+)
+def test_contiguous_images_stay_contiguous(layer):
+    channels = getattr(layer, "in_channels", 4)
+    with torch.no_grad(), seamless(CPU):
+        assert layer(torch.rand(2, channels, 6, 5)).is_contiguous()
