@@ -49,7 +49,7 @@ class Survey:
 
 
 def survey(network: nn.Module, patterns: Collection[str], size: tuple[int, int] = (32, 32)) -> Survey:
-    """Run ``network`` in both modes, and look at its convolutions that match a pattern.
+    """Run ``network`` in both modes, and look at its convolutions that match a pattern; its weights may be changed.
 
     With values, on the CPU, an input that is ever negative counts as one that can be, whatever it was made by.
 
@@ -64,7 +64,7 @@ def survey(network: nn.Module, patterns: Collection[str], size: tuple[int, int] 
     matching = {p: module for p, module in layers.items() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)}
     runs = _Runs(network, list(layers.values()), size)
     uses = Counter(id(p) for module in network.modules() for p in module.parameters(recurse=False))
-    left = {path: _why_left(module, runs.modes_of(module), uses) for path, module in matching.items()}
+    left = {path: runs.why_left(module) or _why_left(module, uses) for path, module in matching.items()}
     return Survey(
         signed={path: runs.is_signed(module) for path, module in matching.items() if not left[path]},
         left={path: why for path, why in left.items() if why}
@@ -94,6 +94,7 @@ class _Runs:
     def __init__(self, network: nn.Module, layers: Collection[nn.Module], size: tuple[int, int]) -> None:
         self.outputs: dict[str, Any] = {}
         self._inputs: dict[tuple[nn.Module, str], list[bool]] = {}  # whether each can be negative
+        self._ran: list[set[nn.Module]] = []  # in each run in evaluation mode
         self._mode = ""
         self._image = torch.empty(0)
         handles = [module.register_forward_pre_hook(self._note, with_kwargs=True) for module in layers]
@@ -108,6 +109,15 @@ class _Runs:
         """The modes in which the network runs a layer."""
         return [mode for mode in MODES if self._inputs.get((module, mode))]
 
+    def why_left(self, module: nn.Module) -> str:
+        """Why a convolution that runs so can't be opened, or ``""``: it must run whenever the network does."""
+        modes = self.modes_of(module)
+        if not modes:
+            return "the network does not run it as a module"
+        if len({module in ran for ran in self._ran}) > 1:
+            return "the network runs it for some images only"
+        return f"the network runs it in {modes[0]} mode only" if len(modes) == 1 else ""
+
     def is_signed(self, module: nn.Module) -> bool:
         """Whether what a layer reads can be negative."""
         return any(any(self._inputs.get((module, mode), ())) for mode in MODES)
@@ -118,9 +128,12 @@ class _Runs:
             for brightness in (0, 1):
                 self.outputs[mode] = self._look(network, mode, images, brightness, size)
         for _ in range(_TRIES):  # where training leaves out layers at random
-            if all(self.modes_of(module) != ["evaluation"] for module in layers):
-                return
-            self._look(network, "training", 2, 1, size)
+            if any(self.modes_of(module) == ["evaluation"] for module in layers):
+                self._look(network, "training", 2, 1, size)
+        for _ in range(_TRIES):  # where values choose between layers, as a router of experts does
+            if any(self.modes_of(module) == ["training"] for module in layers):
+                _stir(network)
+                self._look(network, "evaluation", 1, 1, size)
 
     def _look(self, network: nn.Module, mode: str, images: int, brightness: int, size: tuple[int, int]) -> Any:
         network.train(mode == "training")
@@ -128,6 +141,7 @@ class _Runs:
             # The image needs a history, so that what was computed from it alone has one too.
             image = (torch.rand_like(blank.expand(images, -1, -1, -1)) * brightness).requires_grad_()
             self._mode, self._image = mode, image.clone()
+            self._ran += [set()] if mode == "evaluation" else []
             return network(self._image)
 
     def _note(self, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -136,6 +150,8 @@ class _Runs:
             is_image = given is self._image and given._version == 0  # not changed in place
             is_signed = not is_image and _can_be_negative(given)
             self._inputs.setdefault((module, self._mode), []).append(is_signed or _has_negative(given))
+            if self._mode == "evaluation":
+                self._ran[-1].add(module)
 
 
 def open_slots(network: nn.Module, signed: Mapping[str, bool], role: str, *, keep_weights: bool) -> nn.Module:
@@ -152,6 +168,14 @@ def open_slots(network: nn.Module, signed: Mapping[str, bool], role: str, *, kee
     return network
 
 
+@torch.no_grad()
+def _stir(network: nn.Module) -> None:
+    """Give ``network`` other weights of about the same size."""
+    for parameter in network.parameters():
+        if parameter.is_floating_point() and not parameter.is_meta:
+            parameter.add_(torch.randn_like(parameter) * parameter.abs().mean())
+
+
 def _can_be_negative(tensor: Tensor) -> bool:
     """Whether it may have negative values, so far as the function that it comes from tells."""
     return tensor.grad_fn is None or not tensor.grad_fn.name().startswith(_NEVER_NEGATIVE)
@@ -162,12 +186,11 @@ def _has_negative(tensor: Tensor) -> bool:
     return not tensor.is_meta and bool((tensor.detach() < 0).any())
 
 
-def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, modes: Sequence[str], uses: Mapping[int, int]) -> str:
-    """Why a convolution can't be opened, or ``""``.
+def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, uses: Mapping[int, int]) -> str:
+    """Why a convolution that runs can't be opened, or ``""``.
 
     Args:
         module: The convolution.
-        modes: Those in which the network ran it.
         uses: How many modules have the parameter of that ``id``.
     """
     if isinstance(module, nn.ConvTranspose2d):
@@ -176,8 +199,6 @@ def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, modes: Sequence[str], uses
     kind = type(module)
     own_kind = kind.forward is not nn.Conv2d.forward or kind._conv_forward is not nn.Conv2d._conv_forward
     reasons = {
-        "the network does not run it as a module": not modes,
-        f"the network runs it in {' '.join(modes)} mode only": len(modes) == 1,
         f"it is a {kind.__name__} of its own kind": own_kind or parametrize.is_parametrized(module),
         "its weights are frozen": not all(parameter.requires_grad for parameter in parameters),
         "it shares its weights with another": any(uses[id(parameter)] > 1 for parameter in parameters),

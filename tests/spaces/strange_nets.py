@@ -381,6 +381,22 @@ class Reparametrized(Base):
         return self.merged(x)
 
 
+class Routed(Base):
+    """Has one of two experts look at an image, as its values say; while it trains, both."""
+
+    def __init__(self):
+        super().__init__()
+        self.experts = nn.ModuleList(nn.Conv2d(CHANNELS, CHANNELS, 1) for _ in range(2))
+        self.router = nn.Linear(CHANNELS, 2)
+
+    def between(self, x):
+        shares = self.router(x.mean((2, 3))).softmax(1)
+        if self.training:
+            return sum(expert(x) * shares[:, i, None, None, None] for i, expert in enumerate(self.experts))
+        chosen = int(shares.mean(0).argmax())
+        return self.experts[chosen](x) * shares[:, chosen, None, None, None]
+
+
 class Attentive(Base):
     def __init__(self):
         super().__init__()

@@ -141,6 +141,7 @@ def test_another_network_each_time_is_refused_alike_by_check_and_run(name, messa
         "ChangesItsImage",
         "ThroughData",
         "Reparametrized",
+        "Routed",
         "Attentive",
     ],
 )
@@ -173,6 +174,14 @@ def test_a_convolution_that_one_mode_runs_is_left_alone():
         "'side' is left alone, in float: the network runs it in training mode only",
         "'merged' is left alone, in float: the network runs it in evaluation mode only",
     ]
+
+
+def test_layers_that_values_choose_between_are_left_alone():
+    assert list(signs("Routed")) == ["head", "body", "tail.0"]
+    (line, *_) = space("Routed").notices(2)
+    assert (
+        line == "'experts.0' and 1 more are left alone, in float; each because the network runs it for some images only"
+    )
 
 
 def test_a_layer_that_training_leaves_out_at_random_is_opened():
