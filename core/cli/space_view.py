@@ -183,6 +183,8 @@ def _figures(view: SpaceView, name: str) -> list[str]:
 
 def _told_macs(view: SpaceView) -> str:
     lr_height, lr_width = _hd_size(view.scale)
+    if needs_values(view.space, view.scale):
+        return ""
     if view.hd_macs is None:
         return f"; it takes no LR image of {lr_width} x {lr_height}"
     height, width = lr_height * view.scale, lr_width * view.scale

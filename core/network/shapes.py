@@ -2,14 +2,16 @@
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Iterator
 
 import torch
 
-from qnas.core.components import Space
+from qnas.core.components import Quantizer, Space
 from qnas.core.errors import QnasError
 from qnas.core.network.devices import blank_image, made_on_cpu
-from qnas.core.network.fill import build_original
+from qnas.core.network.fill import build_mixed, slot_candidates
+from qnas.core.registry import PROJECT
 
 _SIZE = (32, 32)
 
@@ -23,12 +25,14 @@ def shapes_only(space: Space, scale: int) -> Iterator[None]:
 
 @functools.lru_cache(maxsize=16)
 def needs_values(space: Space, scale: int) -> bool:
-    """Whether its network can't run without values: it reads some of them, by ``.item()`` or in an ``if``."""
-    if not space.is_foreign():
+    """Whether a network of it can't run without values: a part reads some of them, by ``.item()`` or in an ``if``."""
+    candidates = itertools.chain.from_iterable(slot_candidates(space, scale).values())
+    operations = {candidate.operation for candidate in candidates}
+    if not space.is_foreign() and all(operation.comes_from() == PROJECT for operation in operations):
         return False
     try:
         with torch.device("meta"), torch.no_grad():
-            network = build_original(space, scale)
+            network = build_mixed(space, scale, Quantizer.of("none"), "plain")
             with blank_image(network, 3, _SIZE) as image:
                 network.eval()(image)
     except QnasError:

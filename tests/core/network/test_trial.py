@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from qnas.core.components import Cost, Quantizer, Space
+from qnas.core.components import Cost, Operation, Quantizer, Space
 from qnas.core.engine.device import place
 from qnas.core.errors import InputError
 from qnas.core.network import Slot, Supernet, build_found, count_space, refuse_broken, slot_candidates
@@ -75,6 +75,19 @@ def test_what_does_not_run_on_a_batch_is_one_line():
 def test_a_network_that_reads_values_is_counted_with_values():
     spaces = theirs(nn.Identity), theirs(Reading)
     refuse_broken(spaces[1], 2, (8, 8))
+    tables = [count_space(space, 2, Quantizer.of("lsq")).table(Cost.of("bitops")) for space in spaces]
+    assert torch.equal(tables[0].slots, tables[1].slots)
+
+
+class Measuring(Operation):
+    """An operation that reads values."""
+
+    def build(self, slot, layers):
+        return nn.Sequential(Reading(), layers.conv(slot.in_channels, slot.out_channels, 3))
+
+
+def test_an_operation_that_reads_values_is_counted_with_values():
+    spaces = (Theirs(operations={"body": (operation,)}) for operation in (Operation.of("conv3x3"), Measuring()))
     tables = [count_space(space, 2, Quantizer.of("lsq")).table(Cost.of("bitops")) for space in spaces]
     assert torch.equal(tables[0].slots, tables[1].slots)
 
