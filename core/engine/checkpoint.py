@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 from qnas.core.engine.folder import RunFolder
 from qnas.core.engine.identity import identity
 from qnas.core.engine.journal import Journal
-from qnas.core.engine.seeds import generator_states, put_generators
 from qnas.core.engine.state import DamagedStateError, Stateful, from_bytes, to_bytes
 from qnas.core.engine.stop import Interrupted, Stop
 from qnas.core.engine.weights import SPEC
 from qnas.core.errors import QnasWarning, first_line, in_one_line
+from qnas.core.network.seeds import generator_states, put_generators
 
 EVERY_SECONDS = 60.0
 _MOST_OVERHEAD = 0.02  # of the time

@@ -15,9 +15,9 @@ from qnas.core.engine.images import ImagePair
 from qnas.core.engine.metrics import psnr_y, score
 from qnas.core.engine.patches import to_tensor
 from qnas.core.engine.seamless import seamless
-from qnas.core.engine.seeds import generators_kept
 from qnas.core.engine.statistics import statistics_kept
 from qnas.core.errors import QnasError, QnasWarning
+from qnas.core.network.seeds import generators_kept
 
 Upscale = Callable[[Tensor], Tensor]
 

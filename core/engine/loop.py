@@ -13,9 +13,9 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from qnas.core.engine.divergence import Diverged, refuse_diverged
 from qnas.core.engine.patches import PatchSampler
-from qnas.core.engine.seeds import generator_states, put_generators
 from qnas.core.engine.state import State
 from qnas.core.errors import QnasWarning
+from qnas.core.network.seeds import generator_states, put_generators
 from qnas.core.spec.spec import OnDivergence, Precision
 
 MOST_HALVINGS = 5

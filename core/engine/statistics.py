@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from qnas.core.components import ImageStatistic
-from qnas.core.engine.seeds import generators_kept
+from qnas.core.network.seeds import generators_kept
 
 BATCHES = 20
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from qnas.core.network.seeds import numbers_given_back
+from qnas.core.network.seeds import generators_kept
 
 
 @contextlib.contextmanager
@@ -16,7 +16,7 @@ def made_on_cpu() -> Iterator[None]:
 
     The random numbers that are drawn inside are given back: looking at a network changes no run.
     """
-    with numbers_given_back(), torch.device("cpu"):
+    with generators_kept(), torch.device("cpu"):
         yield
 
 

@@ -1,8 +1,9 @@
-"""The generators that a network may draw random numbers from, while it is made or runs."""
+"""The generators of random numbers that a run may draw from: seeded together, kept and put back together."""
 
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,13 +16,40 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def generator_states() -> dict[str, Any]:
+    """Where the generators stand, on the devices too, as tensors, numbers and lists."""
+    version, numbers, gauss = random.getstate()
+    name, keys, *rest = np.random.get_state(legacy=True)
+    states = {
+        "python": [version, list(numbers), gauss],
+        "numpy": [name, torch.from_numpy(np.asarray(keys, np.int64)), *rest],
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_initialized():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    if torch.backends.mps.is_available():
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def put_generators(states: Mapping[str, Any]) -> None:
+    """Let the generators go on from where they stood, those of devices that this machine has."""
+    version, numbers, gauss = states["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(states["torch"])
+    if len(states.get("cuda", ())) == torch.cuda.device_count() > 0:
+        torch.cuda.set_rng_state_all(states["cuda"])
+    if "mps" in states and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(states["mps"])
+
+
 @contextlib.contextmanager
-def numbers_given_back() -> Iterator[None]:
-    """Where random numbers may be drawn, on the CPU, without changing those that are drawn afterwards."""
-    python, numpy = random.getstate(), np.random.get_state()
+def generators_kept() -> Iterator[None]:
+    """A context whose draws have no influence on those behind it."""
+    before = generator_states()
     try:
-        with torch.random.fork_rng(devices=[]):
-            yield
+        yield
     finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
+        put_generators(before)

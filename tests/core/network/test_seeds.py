@@ -5,9 +5,8 @@ import random
 import numpy as np
 import torch
 
-from qnas.core.engine.seeds import generator_states, put_generators
 from qnas.core.engine.state import from_bytes, to_bytes
-from qnas.core.network.seeds import seed_everything
+from qnas.core.network.seeds import generator_states, put_generators, seed_everything
 
 
 def draw() -> list[float]:
