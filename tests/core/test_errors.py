@@ -1,6 +1,7 @@
 """What errors of others' code are told as."""
 
 import sys
+import traceback
 
 import pytest
 from pydantic import BaseModel
