@@ -2,24 +2,28 @@
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, ClassVar
+from pathlib import Path
+from typing import Annotated, ClassVar, Self
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, PrivateAttr
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from qnas.core.components import FLOAT, Cost, Operation, Quantizer, Space
+from qnas.core.components import FLOAT, Cost, Operation, Quantizer, Space, at_home, home
 from qnas.core.errors import InputError, from_field, in_one_line
 from qnas.core.network import Candidate, Survey, build_original, convolutions, fill, open_slots, survey
 from qnas.core.network.devices import blank_image, is_without_values, made_on_cpu
 from qnas.core.network.seeds import seed_everything
 from qnas.core.network.self_comparison import State, are_same, outputs, refuse_new_entries, settled_state
 from qnas.core.network.shapes import shapes_only
-from qnas.spaces.foreign.checkpoint import load_checkpoint
+from qnas.spaces.foreign.code import Code, code_of
 from qnas.spaces.foreign.hooks import Padding, take
+from qnas.spaces.foreign.local_code import State as CodeState
+from qnas.spaces.foreign.local_code import imported_packages, state_of, write_sources
 from qnas.spaces.foreign.meta import to_meta
-from qnas.spaces.foreign.target import Arguments, Target, call, with_scale
+from qnas.spaces.foreign.start import OWN, keep_start, load_start
+from qnas.spaces.foreign.target import Arguments, Target, call, targets_in, with_scale
 
 _ROLE = "convolution"
 _SIZE = 32
@@ -60,6 +64,8 @@ class ModuleSpace(Space):
     multiple: PositiveInt = 1
     open: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     weights: Annotated[str, Field(min_length=1)] = "fresh"
+    _home: Path | None = PrivateAttr(default_factory=home)
+    _is_restored: bool = PrivateAttr(default=False)
 
     def build(self, scale: int) -> nn.Module:
         """See :meth:`qnas.Space.build`."""
@@ -73,9 +79,37 @@ class ModuleSpace(Space):
     def notices(self, scale: int) -> Sequence[str]:
         """See :meth:`qnas.Space.notices`."""
         left = _told_left(self._survey(scale).left)
-        share = _uncounted(self, scale)
+        share = _uncounted(self, scale, self._state())
         told = f"{share:.0%} of what the network multiplies is in no convolution or linear layer, and is not counted"
-        return [*left, *([told] if share > _UNCOUNTED else [])]
+        with made_on_cpu():
+            _, of_weights = self._made(scale)
+        return [*left, *([told] if share > _UNCOUNTED else []), *of_weights]
+
+    def keep(self, folder: Path, scale: int) -> None:
+        """See :meth:`qnas.Space.keep`: local files of the target, and the weights that the network starts from."""
+        write_sources(folder, self._code().sources)
+        if self.weights not in OWN:
+            with made_on_cpu():
+                keep_start(self.make(scale), folder)
+
+    def kept_in(self, folder: Path) -> Self:
+        """See :meth:`qnas.Space.kept_in`."""
+        with at_home(folder):
+            copy = self.model_copy()
+            copy._home = home()
+        return copy
+
+    def restored(self) -> Self:
+        """See :meth:`qnas.Space.restored`."""
+        copy = self.model_copy()
+        copy._is_restored = True
+        return copy
+
+    def packages(self) -> Sequence[str]:
+        """See :meth:`qnas.Space.packages`."""
+        sources = self._code().sources
+        named = {name.partition(":")[0].partition(".")[0] for name in (self.target, *targets_in(self.arguments))}
+        return sorted((named | imported_packages(sources)) - {name.partition(".")[0] for name in sources})
 
     def is_foreign(self) -> bool:
         """See :meth:`qnas.Space.is_foreign`."""
@@ -83,34 +117,47 @@ class ModuleSpace(Space):
 
     def make(self, scale: int) -> nn.Module:
         """The network as it was written, with its weights."""
+        return self._made(scale)[0]
+
+    def _made(self, scale: int) -> tuple[nn.Module, list[str]]:
+        """The network, and what a user should know of its weights."""
         with from_field("scale_argument"):
             arguments = with_scale(self.arguments, self.scale_argument, scale)
-        network = call(self.target, arguments)
+        code = self._code()
+        with code.in_place():
+            network = call(self.target, arguments)
         if not isinstance(network, nn.Module):
             with from_field("target"):
                 raise InputError(f"{self.target} gives no nn.Module (but: {type(network).__name__})")
-        if self.weights not in {"fresh", "module"}:
-            with from_field("weights"):
-                load_checkpoint(network, self.weights)
+        code.stay_with(network)
+        with from_field("weights"):
+            notices = [] if self._is_restored else load_start(network, self.weights, scale, self._home)
         if self.output:
             network.register_forward_hook(functools.partial(take, self.output))
         if self.multiple > 1:
             padding = Padding(self.multiple, scale)
             network.register_forward_pre_hook(padding.pad)
             network.register_forward_hook(padding.crop)
-        return network
+        return network, notices
+
+    def _code(self) -> Code:
+        return code_of(self.target, self.arguments, self._home)
+
+    def _state(self) -> CodeState:
+        """What changes whenever the code does that its network is made of."""
+        return state_of(self._code().sources)
 
     def _survey(self, scale: int) -> Survey:
         """What is known of the network: by its own weights, for once it is trained no others may be left."""
-        return _surveyed(self.model_copy(update={"weights": "module"}), scale)
+        return _surveyed(self.model_copy(update={"weights": "module"}), scale, self._state())
 
     def _opened(self, network: nn.Module, signed: Mapping[str, bool]) -> nn.Module:
         return open_slots(network, signed, _ROLE, keep_weights=self.weights != "fresh")
 
 
 @functools.lru_cache(maxsize=16)
-def _surveyed(space: ModuleSpace, scale: int) -> Survey:
-    """What is known of the space's network.
+def _surveyed(space: ModuleSpace, scale: int, _: CodeState) -> Survey:
+    """What is known of the space's network, as long as its code stays as it is.
 
     Raises:
         InputError: The network does not take images, does not enlarge them by ``scale``, has nothing to open, is none
@@ -187,7 +234,7 @@ def _refuse_changed(space: ModuleSpace, network: nn.Module, state: State, found:
 
 
 @functools.lru_cache(maxsize=16)
-def _uncounted(space: ModuleSpace, scale: int) -> float:
+def _uncounted(space: ModuleSpace, scale: int, _: CodeState) -> float:
     """The share of its multiply-accumulates that are in no layer that is counted."""
     side = -(-_SIZE // space.multiple) * space.multiple
     with shapes_only(space, scale):

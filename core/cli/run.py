@@ -87,18 +87,31 @@ def run(
 
 def _read(spec: Path, overrides: tuple[str, ...], out: Path | None, resume: bool) -> "tuple[SpecFile, RunFolder]":
     """The spec and the run's folder; to go on with a run, a spec that says no version is of that run's."""
-    from qnas.core.components import as_of
+    from qnas.core.components import as_of, at_home
     from qnas.core.engine import RunFolder
     from qnas.core.engine.kept_spec import kept_version
     from qnas.core.spec import read_spec
 
-    file = read_spec(spec, overrides)
-    folder = RunFolder(out or Path("runs") / file.spec.name)
-    version = kept_version(folder) if resume else file.spec.version
-    if version != file.spec.version:
-        with as_of(version):
-            file = read_spec(spec, overrides)
-    return file, folder
+    begun = _begun_in(spec, out, overrides) if resume else None
+    if begun is None:
+        file = read_spec(spec, overrides)
+        return file, RunFolder(_folder(out, file.spec.name))
+    folder = RunFolder(begun)
+    with at_home(begun), as_of(kept_version(folder)):
+        return read_spec(spec, overrides), folder
+
+
+def _folder(out: Path | None, name: str) -> Path:
+    return out or Path("runs") / name
+
+
+def _begun_in(spec: Path, out: Path | None, overrides: tuple[str, ...]) -> Path | None:
+    """The folder of the run that is to go on: it has files that the spec names, which may be gone by now."""
+    from qnas.core.spec import open_spec
+    from qnas.core.spec.spec import is_name
+
+    name = open_spec(spec, overrides).data["name"]
+    return _folder(out, name) if out or is_name(name) else None
 
 
 def _command(

@@ -61,15 +61,18 @@ def counted(run: FinishedRun, cost: str) -> float:
     Raises:
         InputError: Its network can't be built again.
     """
-    from qnas.core.components import Quantizer, as_of
+    from qnas.core.components import Quantizer, as_of, at_home
     from qnas.core.engine.folder import RunFolder
     from qnas.core.engine.sizes import total
     from qnas.core.network import LR_SIZE, Architecture, count_found
     from qnas.core.spec.kept import known_version
 
     file = "architecture.json"
-    with in_one_line(f"{run.folder}: its {cost} can't be counted"), as_of(known_version(run.spec)):
+    of_then = as_of(known_version(run.spec))
+    with at_home(run.folder), of_then, in_one_line(f"{run.folder}: its {cost} can't be counted"):
         architecture = Architecture.from_json(RunFolder(run.folder).read_text(file), str(run.folder / file))
         quantizer = Quantizer.of(run.spec["quantizer"]["train"])
-        found = count_found(architecture.space, architecture.scale, architecture.candidates(), quantizer, LR_SIZE)
+        found = count_found(
+            architecture.space.restored(), architecture.scale, architecture.candidates(), quantizer, LR_SIZE
+        )
         return total(cost, found)

@@ -7,6 +7,7 @@ from qnas.core.components.block import Block, Count
 from qnas.core.components.component import Component
 from qnas.core.components.cost import ConvolutionShape, Cost
 from qnas.core.components.dataset import Dataset, ImageSource, Pixels, SourceImage
+from qnas.core.components.home import at_home, home
 from qnas.core.components.operation import (
     ConvShape,
     Layers,
@@ -87,7 +88,9 @@ __all__ = [
     "WeightedSum",
     "Widths",
     "as_of",
+    "at_home",
     "freeze_statistics",
+    "home",
     "integer_range",
     "invalid",
     "is_signed",

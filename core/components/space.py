@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
@@ -74,6 +75,27 @@ class Space(Component):
     def notices(self, scale: int) -> Sequence[str]:
         """What a user should know about the network that the space builds, a line each."""
         del scale
+        return ()
+
+    def keep(self, folder: Path, scale: int) -> None:
+        """Copy into a run's folder what its network needs beside its fields and installed packages: by default nothing.
+
+        A space whose fields name files writes them here, and takes them from :func:`qnas.core.components.home` when it
+        is made where that is the run's.
+        """
+        del folder, scale
+
+    def kept_in(self, folder: Path) -> Self:
+        """This space as it takes from a run's folder what :meth:`keep` has left there."""
+        del folder
+        return self
+
+    def restored(self) -> Self:
+        """This space for a network that is given all its weights: it reads none to begin with."""
+        return self
+
+    def packages(self) -> Sequence[str]:
+        """The packages that its network is made with beside qnas, as they are imported: a run notes their versions."""
         return ()
 
     def is_foreign(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from qnas.core.components import Dataset
+from qnas.core.components import Dataset, Space
 from qnas.core.engine.folder import RunFolder
 from qnas.core.engine.images import cache_file
 from qnas.core.engine.pack import Pack
@@ -25,8 +25,8 @@ _DECISIVE_PACKAGES = ("torch", "numpy")
 _DECISIVE = ("device_name", "instructions", "threads")
 
 
-def environment(seed: int, device: torch.device, command: Sequence[str]) -> dict[str, Any]:
-    """Versions, device, seed and command line."""
+def environment(seed: int, device: torch.device, command: Sequence[str], space: Space | None = None) -> dict[str, Any]:
+    """Versions, device, seed and command line; also the versions of what the network of ``space`` is made with."""
     return {
         "command": list(command),
         "seed": seed,
@@ -38,8 +38,16 @@ def environment(seed: int, device: torch.device, command: Sequence[str]) -> dict
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),
         "python": sys.version.split()[0],
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES} | _third_parties(),
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES} | _third_parties() | _used_by(space),
     }
+
+
+def _used_by(space: Space | None) -> dict[str, str]:
+    """The distributions of the packages that a space's network is made with."""
+    packages = space.packages() if space else ()
+    owners = importlib.metadata.packages_distributions() if packages else {}
+    names = sorted({name for package in packages for name in owners.get(package, ())})
+    return {name: importlib.metadata.version(name) for name in names}
 
 
 def _third_parties() -> dict[str, str]:

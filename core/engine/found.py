@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from qnas.core.components import Quantizer, as_of
+from qnas.core.components import Quantizer, as_of, at_home
 from qnas.core.engine.folder import RunFolder
 from qnas.core.engine.weights import ARCHITECTURE, MODEL, SPEC, load_weights
 from qnas.core.errors import InputError
@@ -43,7 +43,8 @@ class Found:
 def load_found(path: Path, device: torch.device) -> Found:
     """Load the found network of a run.
 
-    Of the spec only what the network depends on has to be valid: images and plugins of the training may be gone.
+    Of the spec only what the network depends on has to be valid: images and plugins of the training may be gone, and
+    the files that it names, since the run's folder has what is needed of them.
 
     Args:
         path: The run's folder.
@@ -58,9 +59,10 @@ def load_found(path: Path, device: torch.device) -> Found:
             raise InputError(f"{lacking} (no {name} in it)", str(path))
     spec = read_document(path / SPEC).data
     where = str(path / ARCHITECTURE)
-    architecture = Architecture.from_json(folder.read_text(ARCHITECTURE), where)
+    with at_home(path):
+        architecture = Architecture.from_json(folder.read_text(ARCHITECTURE), where)
     with guard(architecture.space), as_of(known_version(spec)):
-        network = architecture.build(_quantizer(spec, str(path / SPEC)))
+        network = architecture.rebuild(_quantizer(spec, str(path / SPEC)))
     load_weights(network, folder, spec["quantizer"]["train"], of_any_program=True)
     return Found(folder, architecture, network.to(device).eval(), _degradation(spec, str(path / SPEC)))
 

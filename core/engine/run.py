@@ -4,14 +4,16 @@ import os
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from qnas.core.components import as_of
+from qnas.core.components import as_of, at_home
 from qnas.core.engine.checkpoint import EVERY_SECONDS, Keeping, StageCheckpoints
 from qnas.core.engine.device import choose_device
 from qnas.core.engine.environment import ENVIRONMENT, IMAGES, environment, image_digests, warn_of_changes
 from qnas.core.engine.failure import told_with_a_way_out
 from qnas.core.engine.folder import RunFolder, sync_folder
+from qnas.core.engine.image_names import NAMES, image_names, refuse_gone
 from qnas.core.engine.journal import Journal
 from qnas.core.engine.kept_spec import keep_spec, note_changes, refuse_other_spec
 from qnas.core.engine.lock import alone_in
@@ -59,12 +61,13 @@ def run_spec(
             return _go_on(spec, folder, keeping, until, command, log)
         folder.refuse_existing()
         run = _load(spec, folder, keeping)
-        facts = environment(spec.seed, run.device, command)
-        _make(folder, spec, {ENVIRONMENT: facts, IMAGES: image_digests(spec.data, spec.scale)})
-        with alone_in(folder.path):
+        facts = environment(spec.seed, run.device, command, spec.space)
+        digests = image_digests(spec.data, spec.scale)
+        _make(folder, spec, {ENVIRONMENT: facts, IMAGES: digests, NAMES: image_names(run.images)})
+        with alone_in(folder.path), at_home(folder.path):
             log.begin()
             tell_environment(facts)
-            return _do_stages(run, until)
+            return _do_stages(replace(run, spec=_kept(spec, folder)), until)
 
 
 def _go_on(
@@ -72,16 +75,23 @@ def _go_on(
 ) -> dict[str, Any]:
     folder.refuse_missing()
     folder.refuse_links()
-    with alone_in(folder.path):
+    spec = _kept(spec, folder)
+    with alone_in(folder.path), at_home(folder.path):
         folder.clear_asides()
         refuse_other_spec(spec, folder)
         log.begin()
+        refuse_gone(folder, spec.data)
         run = _load(spec, folder, keeping)
-        facts = environment(spec.seed, run.device, command)
+        facts = environment(spec.seed, run.device, command, spec.space)
         tell_environment(facts)
         warn_of_changes(folder, facts, image_digests(spec.data, spec.scale))
         note_changes(spec, folder)
         return _do_stages(run, until)
+
+
+def _kept(spec: Spec, folder: RunFolder) -> Spec:
+    """The spec, whose space takes its files from the run's folder."""
+    return spec.model_copy(update={"space": spec.space.kept_in(folder.path)})
 
 
 def _load(spec: Spec, folder: RunFolder, keeping: Keeping) -> Run:
@@ -149,6 +159,8 @@ def _make(folder: RunFolder, spec: Spec, records: Mapping[str, Mapping[str, Any]
         for name, record in records.items():
             aside.write_json(name, record)
         keep_spec(aside, spec)
+        with guard(spec.space):
+            spec.space.keep(aside.path, spec.scale)
         folder.refuse_existing()  # meanwhile, another may have made it
         aside.path.rename(folder.path)
         sync_folder(folder.path.parent)

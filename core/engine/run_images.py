@@ -85,7 +85,7 @@ def check_sets(data: Data) -> dict[str, int]:
         InputError: A set can't be found or is empty.
     """
     counts = {}
-    for field, dataset in _datasets(data):
+    for field, dataset in named_sets(data):
         with from_field("data", *field):
             counts[".".join(field)] = dataset.count()
     with from_field("data", "train"):
@@ -93,7 +93,8 @@ def check_sets(data: Data) -> dict[str, int]:
     return counts
 
 
-def _datasets(data: Data) -> list[tuple[tuple[str, ...], Dataset]]:
+def named_sets(data: Data) -> list[tuple[tuple[str, ...], Dataset]]:
+    """Every data set, with its field inside of ``data``."""
     return [(("train",), data.train), *((("test", name), dataset) for name, dataset in data.test.items())]
 
 

@@ -19,7 +19,7 @@ def found_sizes(architecture: Architecture, quantizer: Quantizer, network: nn.Mo
         quantizer: That it is trained with.
         network: The network built from it.
     """
-    space, scale, chosen = architecture.space, architecture.scale, architecture.candidates()
+    space, scale, chosen = architecture.space.restored(), architecture.scale, architecture.candidates()
     counts = {f"{h}x{w}": count_found(space, scale, chosen, quantizer, (h, w)) for h, w in SIZES}
     smallest = next(iter(counts.values()))
     return {

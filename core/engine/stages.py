@@ -145,12 +145,13 @@ def derive_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> d
 def _inherited(run: Run) -> nn.Module:
     """The found network with the weights of the supernet, calibrated."""
     spec = run.spec
-    supernet = Supernet(spec.space, spec.scale, spec.quantizer.search)
+    space = spec.space.restored()
+    supernet = Supernet(space, spec.scale, spec.quantizer.search)
     supernet.load_state_dict(run.folder.read_tensors(SUPERNET))
     supernet.to(run.device)
     chosen, batches = run.architecture.candidates(), run.sampler(purpose=10)
     first = batches.draw()
-    return derive(spec.space, spec.scale, chosen, supernet, spec.quantizer.train, first, batches.draw)
+    return derive(space, spec.scale, chosen, supernet, spec.quantizer.train, first, batches.draw)
 
 
 def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
@@ -189,7 +190,7 @@ def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> di
 def evaluate(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
     """Judge the trained network on the test sets beside bicubic, and keep example crops."""
     del checkpoints
-    network = run.found_network()
+    network = run.architecture.rebuild(run.spec.quantizer.train)
     load_weights(network, run.folder, run.train_quantizer)
     network.to(run.device).eval()
     scale = run.spec.scale

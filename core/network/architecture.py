@@ -65,7 +65,7 @@ class Architecture(Versioned):
             with as_of(UNTOLD_VERSION):
                 architecture = cls.model_validate_json(text)
             with as_of(architecture.version):
-                known = slot_candidates(architecture.space, architecture.scale)
+                known = slot_candidates(architecture.space.restored(), architecture.scale)
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
@@ -92,3 +92,8 @@ class Architecture(Versioned):
         """The network, freshly initialised, quantized by ``quantizer``."""
         with as_of(self.version):
             return build_found(self.space, self.scale, self.candidates(), quantizer)
+
+    def rebuild(self, quantizer: Quantizer) -> nn.Module:
+        """The network, to be given all weights that it was trained to: a file that they started from is not read."""
+        with as_of(self.version):
+            return build_found(self.space.restored(), self.scale, self.candidates(), quantizer)

@@ -1,7 +1,7 @@
 """The spec of a run, and how it is read from YAML."""
 
 from qnas.core.spec.document import Assignment
-from qnas.core.spec.load import SpecFile, dump_spec, load_spec, read_spec
+from qnas.core.spec.load import SpecFile, dump_spec, load_spec, open_spec, read_spec
 from qnas.core.spec.spec import Data, QuantizerChoice, Spec, Training
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "Training",
     "dump_spec",
     "load_spec",
+    "open_spec",
     "read_spec",
 ]

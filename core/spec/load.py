@@ -59,13 +59,19 @@ def read_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> SpecFil
     Raises:
         InputError: One line for each thing that is wrong.
     """
+    document = open_spec(path, overrides)
+    return SpecFile(validate(document, Spec), document)
+
+
+def open_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> Document:
+    """What a spec says, without validating it: see :func:`read_spec`."""
     document = read_document(path)
     if not isinstance(document.data, dict):
         raise InputError("a spec is a mapping of fields", document.place(()))
     for assignment in overrides:
         document.override(Assignment.read(assignment) if isinstance(assignment, str) else assignment)
     document.data.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip(".-_") or "run")
-    return SpecFile(validate(document, Spec), document)
+    return document
 
 
 def validate(document: Document, model: type[S], context: Mapping[str, Any] | None = None) -> S:

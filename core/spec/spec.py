@@ -1,5 +1,6 @@
 """The spec: what a run is, validated and immutable."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self
 
@@ -57,6 +58,15 @@ def _augment(value: Any) -> Any:
 
 
 Augment = Annotated[bool | Literal["flips"], BeforeValidator(_augment)]
+
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_LONGEST_NAME = 100
+
+
+def is_name(value: object) -> bool:
+    """Whether a run may be called that."""
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME and re.fullmatch(_NAME, value) is not None
 
 
 def _named_by_key(value: Any) -> Any:
@@ -144,7 +154,9 @@ class Training(Settings):
             the weights, as published. A scalar needs more where there are few steps: Adam moves it by about the rate
             in each, whatever its size.
         step_learning_rate: Of what quantizers learn, such as steps; by default that of the weights.
-        init: ``scratch`` as published, or from the weights of the ``supernet``.
+        init: ``scratch``, as published: from weights that the search has not touched; or from those that it left, of
+            the ``supernet``. For the space ``module``, ``scratch`` is what its ``weights`` says: fresh weights, the
+            module's own, or those of your file, which the training then goes on from.
         validations: How many times the network is validated; the best is kept.
         clip: Largest norm of the gradient.
         on_divergence: Whether to ``stop`` when the loss is no finite number, or to go back to the last validation and
@@ -180,7 +192,7 @@ class Spec(Versioned):
         report: The page that explains the run.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    name: Annotated[str, Field(pattern=_NAME, max_length=_LONGEST_NAME)]
     seed: Seed = 0
     scale: PositiveInt = 2
     device: Device = "auto"

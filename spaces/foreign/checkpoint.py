@@ -4,54 +4,66 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-import torch
 from torch import Tensor, nn
 
 from qnas.core.errors import InputError
+from qnas.spaces.foreign.fitting import best_match, matches, notices, why_not
+from qnas.spaces.foreign.weights_file import read_weights_file
 
-_WRAPPERS = ("params_ema", "params", "state_dict", "model")  # what training scripts put a state dict in
 
+def load_checkpoint(network: nn.Module, path: str, scale: int) -> list[str]:
+    """Load weights into ``network``, and return what a user should know of them, a line each.
 
-def load_checkpoint(network: nn.Module, path: str) -> None:
-    """Load weights into ``network``.
+    The file is a safetensors file or one of ``torch.save``: a state dict, or a checkpoint that has one under any keys
+    (of several the moving average, such as ``params_ema``, is taken). What DataParallel, torch.compile or a trainer put
+    before the names is taken off.
+
+    Args:
+        network: What gets them.
+        path: The file. ``~`` is the user's home; a relative path starts where the command is given.
+        scale: The factor that the network enlarges by, to say if the file is for another.
 
     Raises:
         InputError: The file can't be read, or its weights are not those of the network.
     """
-    weights = _read(Path(path))
-    own = network.state_dict()
-    odd = sorted(set(own) ^ set(weights))
-    if odd:
-        some = ", ".join(odd[:3]) + (", ..." if len(odd) > 3 else "")
-        raise InputError(f"{path} does not fit the network: only one of them has {some}")
-    for name, value in weights.items():
-        if value.shape != own[name].shape:
-            shapes = f"{tuple(value.shape)}, not {tuple(own[name].shape)}"
-            raise InputError(f"{path} does not fit the network: {name} is {shapes}")
+    file = absolute(path)
+    loaded = read_weights_file(file)
+    own = values_of(network)
+    found = matches(loaded, own)
+    if not found:
+        raise InputError(f"{file} holds no state dict ({_content(loaded)})")
+    fitting = [match for match in found if match.fits]
+    if not fitting:
+        raise InputError(f"{file} does not fit the network: {why_not(found, own, scale)}")
+    chosen = best_match(fitting, file)
+    for name, value in chosen.weights.items():
         if value.is_complex() or not value.isfinite().all():
-            raise InputError(f"{path} can't be used: {name} has values that are no finite real numbers")
-    network.load_state_dict(weights)
+            raise InputError(f"{file} can't be used: {name} has values that are no finite real numbers")
+    network.load_state_dict(chosen.weights, strict=False)  # all tensors are there; modules may keep more than tensors
+    return notices(chosen, fitting, file)
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
+def values_of(network: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a network's state dict, by name."""
+    return {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
+
+
+def absolute(path: str) -> Path:
+    """A path as a spec has it, in full.
+
+    Raises:
+        InputError: It begins with the ``~`` of somebody who has no home.
+    """
     try:
-        loaded: Any
-        if path.suffix == ".safetensors":
-            loaded = safetensors.torch.load_file(path)
-        else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"can't read {path}: {error.strerror or error}") from error
-    except Exception as error:  # a damaged file may raise anything
-        raise InputError(f"{path} is no file of weights (safetensors, or a PyTorch state dict)") from error
-    for wrapper in _WRAPPERS:
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
-            loaded = loaded[wrapper]
-    if not (isinstance(loaded, Mapping) and all(isinstance(k, str) and _is_plain(v) for k, v in loaded.items())):
-        raise InputError(f"{path} holds no state dict")
-    return loaded
+        return Path(path).expanduser().absolute()
+    except RuntimeError as error:
+        raise InputError(f"can't read {path}: {error}") from error
 
 
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
+def _content(loaded: Any) -> str:
+    if not isinstance(loaded, Mapping):
+        return f"but: {type(loaded).__name__}"
+    if not loaded:
+        return "it is an empty mapping"
+    keys = [str(key) for key in loaded]
+    return f"it has keys {', '.join(keys[:6])}" + (", ..." if len(keys) > 6 else "")

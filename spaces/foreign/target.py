@@ -3,9 +3,7 @@
 import difflib
 import importlib
 import math
-import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -60,7 +58,7 @@ Arguments = Annotated[dict[str, Any], BeforeValidator(_mapping), AfterValidator(
 
 
 def call(target: str, arguments: Mapping[str, Any]) -> Any:
-    """What ``target`` makes of these arguments.
+    """What ``target`` makes of these arguments. Its code must be in place: see :func:`qnas.spaces.foreign.code.code_of`.
 
     Raises:
         InputError: It can't be imported or called, or raises something; or such code is refused (``--no-code``).
@@ -86,9 +84,6 @@ def _import(target: str) -> Callable[..., Any]:
     if is_foreign_code_refused():
         raise InputError(f"names code to run, {target}, which --no-code refuses")
     module_name, _, name = target.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
     with in_one_line(f"can't import {module_name}"):
         found: Any = importlib.import_module(module_name)
     for part in name.split("."):
@@ -100,6 +95,18 @@ def _import(target: str) -> Callable[..., Any]:
         raise InputError(f"{target} can't be called")
     maker: Callable[..., Any] = found
     return maker
+
+
+def targets_in(value: Any) -> Iterator[str]:
+    """Every target in arguments, at any depth."""
+    if isinstance(value, Mapping):
+        if "target" in value:
+            yield value["target"]
+        for inner in value.values():
+            yield from targets_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from targets_in(inner)
 
 
 def with_scale(arguments: Mapping[str, Any], path: str, scale: int) -> Mapping[str, Any]:

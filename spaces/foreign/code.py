@@ -1,0 +1,52 @@
+"""The code of targets: that of the current folder, or what a run keeps of it."""
+
+import functools
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from qnas.core.errors import QnasWarning
+from qnas.spaces.foreign.kept_code import KeptCode, kept_code
+from qnas.spaces.foreign.live_code import LiveCode, is_imported
+from qnas.spaces.foreign.local_code import FOLDER, Sources, read_sources
+from qnas.spaces.foreign.target import targets_in
+
+Code = LiveCode | KeptCode
+
+
+def code_of(target: str, arguments: Mapping[str, Any], home: Path | None) -> Code:
+    """What a target, and those in its arguments, are to be imported from.
+
+    A run that keeps local files uses these, whatever the current folder has.
+
+    Args:
+        target: The target.
+        arguments: What it is called with.
+        home: The run's folder, if the network is that of a run.
+
+    Raises:
+        InputError: A file that the run keeps is gone or was changed.
+    """
+    live = LiveCode(sorted({name.partition(":")[0] for name in (target, *targets_in(arguments))}))
+    kept = read_sources(home) if home else {}
+    if home is None or not kept:
+        return live
+    _warn_of_others(tuple(_others(kept, Path.cwd())), home)
+    return live if is_imported(kept) else kept_code(kept, home / FOLDER)
+
+
+def _others(kept: Sources, folder: Path) -> Iterable[str]:
+    """The files of the current folder that are not as those which are kept."""
+    for source in kept.values():
+        file = folder / source.file
+        if file.is_file() and file.read_bytes() != source.content:
+            yield source.file
+
+
+@functools.lru_cache(maxsize=256)
+def _warn_of_others(files: tuple[str, ...], home: Path) -> None:
+    """Say once what is not used."""
+    if files:
+        what = f"{' and '.join(files)} in the current folder is not what {home} was made with"
+        warnings.warn(f"{what}: the copy in {home / FOLDER} is used", QnasWarning, stacklevel=2)

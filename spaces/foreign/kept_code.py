@@ -1,0 +1,147 @@
+"""Local code as it was when a run was made, loaded apart from that of other runs and from what the files say now."""
+
+import contextlib
+import importlib.util
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from importlib.abc import MetaPathFinder, SourceLoader
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Self
+
+from torch import nn
+
+from qnas.spaces.foreign.local_code import Source, Sources, State, state_of
+
+_LOCK = threading.RLock()  # sys.modules is that of the whole process
+
+
+class KeptCode(MetaPathFinder):
+    """Modules that come from given sources, and are importable only inside of :meth:`in_place`.
+
+    There they hide all modules of the same packages; outside, they are hidden, so that two runs may each have a
+    ``nets`` of their own.
+
+    Args:
+        sources: The modules, by name.
+        folder: What their files are relative to, for tracebacks.
+
+    Attributes:
+        sources: The modules, by name.
+    """
+
+    def __init__(self, sources: Sources, folder: Path) -> None:
+        self.sources = sources
+        self._folder = folder
+        self._outermost = {name.partition(".")[0] for name in sources}
+        self._modules: dict[str, ModuleType] = {}
+        self._depth = 0
+        self._hidden: dict[str, ModuleType] = {}
+
+    def __deepcopy__(self, _: object) -> Self:
+        """It is itself: a copy of a network has the same code."""
+        return self
+
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The context in which its modules are those that are imported."""
+        self.enter()
+        try:
+            yield
+        finally:
+            self.leave()
+
+    def enter(self) -> None:
+        """Put its modules in place; it may be entered several times."""
+        _LOCK.acquire()
+        self._depth += 1
+        if self._depth == 1:
+            self._hidden = self._taken_out()
+            sys.modules.update(self._modules)
+            sys.meta_path.insert(0, self)
+
+    def leave(self) -> None:
+        """Put back what was there, once it was left as often as it was entered."""
+        self._depth -= 1
+        if self._depth == 0:
+            sys.meta_path.remove(self)
+            self._modules = self._taken_out()
+            sys.modules.update(self._hidden)
+        _LOCK.release()
+
+    def stay_with(self, network: nn.Module) -> None:
+        """Let a network that was made of it find it whenever it runs, for what it imports only then."""
+        network.register_forward_pre_hook(self._before)
+        network.register_forward_hook(self._behind, always_call=True)
+
+    def _before(self, *_: Any) -> None:
+        self.enter()
+
+    def _behind(self, *_: Any) -> None:
+        self.leave()
+
+    def _taken_out(self) -> dict[str, ModuleType]:
+        names = [name for name in sys.modules if name.partition(".")[0] in self._outermost]
+        return {name: sys.modules.pop(name) for name in names}
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        """A module of its own, or None for one of other packages.
+
+        Raises:
+            ModuleNotFoundError: It would be one of its packages', but is not kept.
+        """
+        del path, target
+        if fullname.partition(".")[0] not in self._outermost:
+            return None
+        source = self.sources.get(fullname)
+        if source is not None:
+            return self._spec(source)
+        if any(name.startswith(f"{fullname}.") for name in self.sources):
+            spec = ModuleSpec(fullname, None, is_package=True)
+            spec.submodule_search_locations = [str(self._folder / fullname.replace(".", "/"))]
+            return spec
+        raise ModuleNotFoundError(f"No module named {fullname!r} among those that the run keeps", name=fullname)
+
+    def _spec(self, source: Source) -> ModuleSpec | None:
+        path = self._folder / source.file
+        places = [str(path.parent)] if source.is_package else None
+        loader = _Loader(source, path)
+        return importlib.util.spec_from_file_location(
+            source.name, path, loader=loader, submodule_search_locations=places
+        )
+
+
+class _Loader(SourceLoader):
+    """Gives the bytes whose digest was checked, whatever the file says by now; compiled files are not looked at."""
+
+    def __init__(self, source: Source, path: Path) -> None:
+        self._source = source
+        self._path = path
+
+    def get_filename(self, fullname: str) -> str:
+        """Where the file is."""
+        del fullname
+        return str(self._path)
+
+    def get_data(self, path: str | bytes) -> bytes:
+        """What is in it.
+
+        Raises:
+            OSError: Another file is meant.
+        """
+        if path != str(self._path):
+            raise FileNotFoundError(path)
+        return self._source.content
+
+
+_KEPT: dict[State, KeptCode] = {}
+
+
+def kept_code(sources: Sources, folder: Path) -> KeptCode:
+    """The code of these sources; of the same it is the same, so that no module runs twice."""
+    state = state_of(sources)
+    if state not in _KEPT:
+        _KEPT[state] = KeptCode(sources, folder)
+    return _KEPT[state]

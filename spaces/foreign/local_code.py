@@ -1,0 +1,183 @@
+"""The local Python files that a target needs: found, and copied into a run's folder."""
+
+import ast
+import functools
+import hashlib
+import re
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+from qnas.core.engine.folder import RunFolder
+from qnas.core.engine.ways_out import refuse_ways_out
+from qnas.core.errors import InputError
+
+FOLDER = "code"
+INDEX = f"{FOLDER}/index.json"
+_NEVER = {"qnas", "__main__"}
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A module's file.
+
+    Attributes:
+        name: The module's, with its packages.
+        is_package: Whether it is the ``__init__.py`` of one.
+        content: The file's bytes.
+    """
+
+    name: str
+    is_package: bool
+    content: bytes
+
+    @property
+    def file(self) -> str:
+        """Its path from the folder that modules are searched in."""
+        return self.name.replace(".", "/") + ("/__init__.py" if self.is_package else ".py")
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The SHA-256 of its bytes."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+Sources = Mapping[str, Source]
+
+
+State = frozenset[tuple[str, str]]
+
+
+def state_of(sources: Sources) -> State:
+    """What changes whenever one of the files does."""
+    return frozenset((name, source.digest) for name, source in sources.items())
+
+
+def local_sources(names: Iterable[str]) -> dict[str, Source]:
+    """The local files of modules and of what these import, and so on, by the modules' names.
+
+    Local is what was neither installed nor comes with Python: files of the current folder, mostly.
+    """
+    found: dict[str, Source] = {}
+    waiting = [*names]
+    while waiting:
+        name = waiting.pop()
+        for module in _with_packages(name):
+            source = found.get(module) or _local_source(module)
+            if source and module not in found:
+                found[module] = source
+                waiting += _imported(source.content, module if source.is_package else module.rpartition(".")[0])
+    return dict(sorted(found.items()))
+
+
+def imported_packages(sources: Sources) -> set[str]:
+    """The first parts of the names of all modules that local files import."""
+    names = (_imported(source.content, "") for source in sources.values())
+    return {name.partition(".")[0] for of in names for name in of} - {name.partition(".")[0] for name in sources}
+
+
+def write_sources(folder: Path, sources: Sources) -> None:
+    """Copy local files into a run's folder, with their digests beside them; nothing where there are none."""
+    run = RunFolder(folder)
+    for source in sources.values():
+        run.write_bytes(f"{FOLDER}/{source.file}", source.content)
+    if sources:
+        listed = {name: {"file": one.file, "sha256": one.digest} for name, one in sources.items()}
+        run.write_json(INDEX, {"modules": listed})
+
+
+def read_sources(folder: Path) -> dict[str, Source]:
+    """What :func:`write_sources` left in a run's folder.
+
+    Raises:
+        InputError: A file is gone or was changed, or leads out of the folder.
+    """
+    run = RunFolder(folder)
+    if not run.has(INDEX):
+        return {}
+    refuse_ways_out(folder / FOLDER)
+    listed = run.read_json(INDEX).get("modules")
+    if not isinstance(listed, dict) or not all(map(_MODULE.fullmatch, listed)):
+        raise InputError("is damaged: it lists no modules", str(folder / INDEX))
+    return {name: _read(folder, name, entry) for name, entry in listed.items()}
+
+
+def _read(folder: Path, name: str, entry: object) -> Source:
+    facts = entry if isinstance(entry, dict) else {}
+    is_package = str(facts.get("file")).endswith("/__init__.py")
+    path = folder / FOLDER / Source(name, is_package, b"").file
+    try:
+        source = Source(name, is_package, path.read_bytes())
+    except OSError as error:
+        raise InputError(f"can't be read: {error.strerror}", str(path)) from error
+    if source.digest != facts.get("sha256"):
+        raise InputError(f"was changed since the run was made: its checksum in {INDEX} is another", str(path))
+    return source
+
+
+def _with_packages(name: str) -> Iterator[str]:
+    """A module's name, and those of the packages that it is in."""
+    parts = name.split(".")
+    return (".".join(parts[: end + 1]) for end in range(len(parts)))
+
+
+def local_file(name: str) -> Path | None:
+    """The file of a module, None if it is not local."""
+    path = None if name.partition(".")[0] in _NEVER else _file_of(name)
+    return None if path is None or path.suffix != ".py" or _is_installed(path) else path
+
+
+def _local_source(name: str) -> Source | None:
+    path = local_file(name)
+    if path is None:
+        return None
+    try:
+        return Source(name, path.stem == "__init__", path.read_bytes())
+    except OSError:
+        return None
+
+
+def _file_of(name: str) -> Path | None:
+    """A module's file, found as Python would, without importing anything."""
+    module = sys.modules.get(name)
+    spec = None if isinstance(module, ModuleType) else _spec_of(name)
+    file = getattr(module, "__file__", None) if spec is None else spec.origin
+    return Path(file) if isinstance(file, str) and Path(file).is_file() else None
+
+
+def _spec_of(name: str) -> ModuleSpec | None:
+    package, _, _ = name.rpartition(".")
+    if not package:
+        return PathFinder.find_spec(name)
+    outer = sys.modules.get(package)
+    spec = _spec_of(package) if outer is None else None
+    places = spec.submodule_search_locations if spec else getattr(outer, "__path__", None)
+    return PathFinder.find_spec(name, list(places)) if places else None
+
+
+def _is_installed(path: Path) -> bool:
+    is_package = not {"site-packages", "dist-packages"}.isdisjoint(path.parts)
+    return is_package or any(path.is_relative_to(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib"))
+
+
+@functools.lru_cache(maxsize=512)
+def _imported(content: bytes, package: str) -> tuple[str, ...]:
+    """The modules that a file imports, anywhere in it; of what may be a module or a name in one, both."""
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):
+        return ()
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            outer = ".".join(package.split(".")[: package.count(".") + 2 - node.level]) if node.level else ""
+            base = ".".join(filter(None, [outer, node.module]))
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names if alias.name != "*")]
+    return tuple(filter(None, names))
