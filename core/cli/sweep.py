@@ -72,7 +72,7 @@ def sweep(
     if version != SPEC_VERSION:
         say(f"the sweep began with version {version} of the spec: what its specs leave out is as it was then")
     with as_of(version):
-        points = plan_points(plan, overrides)
+        points = plan_points(plan, overrides, folder)
         statuses = begin_statuses(points, folder)
         make_folder(folder)
         with alone_in(folder):

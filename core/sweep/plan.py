@@ -3,9 +3,10 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from qnas.core.components import as_of
+from qnas.core.components import as_of, at_home
 from qnas.core.engine.device import choose_device
 from qnas.core.engine.run_images import check_sets
 from qnas.core.engine.stages import STAGES, planned_steps
@@ -48,19 +49,20 @@ class _Combination:
         return "/".join(filter(None, (self.variant.name, self.name)))
 
 
-def plan_points(sweep: Sweep, overrides: Sequence[str] = ()) -> list[Point]:
+def plan_points(sweep: Sweep, overrides: Sequence[str] = (), folder: Path | None = None) -> list[Point]:
     """All points of a sweep, in the order in which they are to be run: every one's first seed comes first.
 
     Args:
         sweep: What is to be swept.
         overrides: ``key.path=value`` each, as of ``--set``: for all points.
+        folder: The sweep's, if it goes on: files that a spec names may be gone of which its runs have copies.
 
     Raises:
         InputError: One line for each thing that is wrong with any of the specs, or with what they name.
     """
     assigned = [Assignment.read(text) for text in overrides]
     combinations = [one for variant in sweep.variants for one in _combinations(variant, assigned)]
-    specs = _read_all(combinations, assigned)
+    specs = _read_all(combinations, assigned, folder)
     steps = [_planned(spec) for spec in specs]
     return [
         Point(
@@ -91,7 +93,7 @@ def _combinations(variant: Variant, overrides: Sequence[Assignment]) -> Iterator
         yield _Combination(variant, values, name)
 
 
-def _read_all(combinations: Sequence[_Combination], overrides: Sequence[Assignment]) -> list[Spec]:
+def _read_all(combinations: Sequence[_Combination], overrides: Sequence[Assignment], folder: Path | None) -> list[Spec]:
     """The spec of each.
 
     Raises:
@@ -102,7 +104,7 @@ def _read_all(combinations: Sequence[_Combination], overrides: Sequence[Assignme
     checked: set[Data] = set()
     for one in combinations:
         try:
-            specs.append(_read(one, overrides, checked))
+            specs.append(_read(one, overrides, checked, folder))
         except InputError as error:
             for line in str(error).splitlines():
                 mistakes.setdefault(line, []).append(one.label)
@@ -118,17 +120,29 @@ def _told(mistake: str, points: Sequence[str], of: int) -> str:
     return f"{mistake} (in {points[0]}{others})"
 
 
-def _read(one: _Combination, overrides: Sequence[Assignment], checked: set[Data]) -> Spec:
+def _read(one: _Combination, overrides: Sequence[Assignment], checked: set[Data], folder: Path | None) -> Spec:
     """The spec of a point, its device and its images found."""
     # A field is set after the mapping that it stands in, whoever sets it: space=rfdn before space.channels=8.
     assigned = sorted((*one.variant.set, *overrides, *one.values), key=lambda value: value.path.count("."))
-    file = read_spec(one.variant.spec, assigned)
+    try:
+        file = read_spec(one.variant.spec, assigned)
+    except InputError:
+        begun = _begun(one, folder) if folder else None
+        if begun is None:
+            raise
+        with at_home(begun):
+            file = read_spec(one.variant.spec, assigned)
     with file.locate_errors():
         choose_device(file.spec.device)
         if file.spec.data not in checked:
             check_sets(file.spec.data)
             checked.add(file.spec.data)
     return file.spec
+
+
+def _begun(one: _Combination, folder: Path) -> Path | None:
+    """The folder of a run that has begun at a point, whatever its seed."""
+    return next((run.parent for run in sorted((folder / one.label).glob("seed-*/spec.yaml"))), None)
 
 
 def _planned(spec: Spec) -> dict[str, int]:

@@ -58,11 +58,19 @@ class LiveCode:
 
 
 def is_imported(sources: Sources) -> bool:
-    """Whether the modules of these sources are imported already, and from just such files."""
-    return all(
-        name in _imported and sys.modules.get(name) is _imported[name][0] and _imported[name][1] == source.digest
-        for name, source in sources.items()
-    )
+    """Whether some modules of these sources are imported already, and all are, or would be, from just such files."""
+    files = {name: _digest(name) for name in sources}
+    is_any = any(name in _imported and sys.modules.get(name) is _imported[name][0] for name in sources)
+    return is_any and all(files[name] == source.digest for name, source in sources.items())
+
+
+def _digest(name: str) -> str:
+    """Of the file that a module was imported from, or would be; ``""`` if it is not local."""
+    module, digest = _imported.get(name, (None, ""))
+    if module is not None and sys.modules.get(name) is module:
+        return digest
+    file = local_file(name)
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
 
 
 def _look_here() -> None:

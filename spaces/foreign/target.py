@@ -58,7 +58,7 @@ Arguments = Annotated[dict[str, Any], BeforeValidator(_mapping), AfterValidator(
 
 
 def call(target: str, arguments: Mapping[str, Any]) -> Any:
-    """What ``target`` makes of these arguments. Its code must be in place: see :func:`qnas.spaces.foreign.code.code_of`.
+    """What ``target`` makes of these arguments; its code must be in place (:mod:`qnas.spaces.foreign.code`).
 
     Raises:
         InputError: It can't be imported or called, or raises something; or such code is refused (``--no-code``).

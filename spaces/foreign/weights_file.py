@@ -65,7 +65,7 @@ def read_weights_file(path: Path) -> Any:
         with path.open("rb") as stream:
             start = stream.read(32)
         if not start:
-            raise InputError(f"{path} is empty")
+            raise InputError(f"{path} is cut short or damaged: it is empty")
         if _is_safetensors(path, start):
             return _read_safetensors(path)
         if start.startswith(_ZIP):
