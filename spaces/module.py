@@ -43,7 +43,8 @@ class ModuleSpace(Space):
 
     Attributes:
         target: What to call to make the network, as ``package.module:Name``: of an installed package, or of a Python
-            file in the current folder.
+            file in the current folder. A run keeps a copy of such a file, and of the local ones that it imports, in
+            ``code``, and uses that from then on.
         arguments: The keyword arguments that it is called with.
         scale_argument: The argument that is given the scale; ``config.upscale`` is that of an argument's target.
         output: What of its result is the image, for a network that returns more: an attribute, a key or a place.
@@ -51,8 +52,11 @@ class ModuleSpace(Space):
             padded at the bottom and on the right with the last pixels, and the result is cropped.
         open: Patterns of the convolutions to open, as in ``slots``; the others stay as they are, in float.
         weights: What the native operations start from: ``fresh``, the ``module``'s own weights as it was made, or a
-            file of them (safetensors, or PyTorch's state dict). Layers that are no slots always start from the
-            module's own, or from the file.
+            file of them: safetensors, or a state dict as ``torch.save`` writes it, also inside of a checkpoint, where
+            the moving average (``params_ema``) comes first, and with ``module.`` and the like before the names. A
+            relative path starts where the command is given; the run keeps a copy (``start.safetensors``). Layers
+            that are no slots always start from the module's own, or from the file. Both the search and a training
+            from ``scratch`` (``train.init``) start there.
     """
 
     defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {_ROLE: ("native",)}

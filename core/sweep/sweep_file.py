@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 
 from qnas.core.components import Amount, Settings
 from qnas.core.errors import InputError
+from qnas.core.paths import expanded
 from qnas.core.spec import Assignment
 from qnas.core.spec.document import Document, read_document
 from qnas.core.spec.load import validate
@@ -140,7 +141,7 @@ def _variant(name: str, file: SweepFile, document: Document, folder: Path) -> Va
         key: tuple(_assignment(key, v, document, (*at, "vary", key, index)) for index, v in enumerate(values))
         for key, values in fields.vary.items()
     }
-    return Variant(name, folder / spec, tuple(fixed), vary)
+    return Variant(name, folder / expanded(spec), tuple(fixed), vary)
 
 
 def _assignment(key: str, value: Any, document: Document, at: tuple[str | int, ...]) -> Assignment:

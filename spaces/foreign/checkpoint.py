@@ -1,12 +1,12 @@
 """Weights from a file that somebody else wrote; nothing in it is ever executed."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from qnas.core.errors import InputError
+from qnas.core.paths import expanded
 from qnas.spaces.foreign.fitting import best_match, matches, notices, why_not
 from qnas.spaces.foreign.weights_file import read_weights_file
 
@@ -26,7 +26,7 @@ def load_checkpoint(network: nn.Module, path: str, scale: int) -> list[str]:
     Raises:
         InputError: The file can't be read, or its weights are not those of the network.
     """
-    file = absolute(path)
+    file = expanded(path).absolute()  # since where it is looked for depends on where the command is given
     loaded = read_weights_file(file)
     own = values_of(network)
     found = matches(loaded, own)
@@ -46,18 +46,6 @@ def load_checkpoint(network: nn.Module, path: str, scale: int) -> list[str]:
 def values_of(network: nn.Module) -> dict[str, Tensor]:
     """The tensors of a network's state dict, by name."""
     return {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
-
-
-def absolute(path: str) -> Path:
-    """A path as a spec has it, in full.
-
-    Raises:
-        InputError: It begins with the ``~`` of somebody who has no home.
-    """
-    try:
-        return Path(path).expanduser().absolute()
-    except RuntimeError as error:
-        raise InputError(f"can't read {path}: {error}") from error
 
 
 def _content(loaded: Any) -> str:

@@ -38,6 +38,7 @@ class KeptCode(MetaPathFinder):
         self._outermost = {name.partition(".")[0] for name in sources}
         self._modules: dict[str, ModuleType] = {}
         self._depth = 0
+        self._count = 0  # of all modules, when its own were put in place
         self._hidden: dict[str, ModuleType] = {}
 
     def __deepcopy__(self, _: object) -> Self:
@@ -58,8 +59,9 @@ class KeptCode(MetaPathFinder):
         _LOCK.acquire()
         self._depth += 1
         if self._depth == 1:
-            self._hidden = self._taken_out()
+            self._hidden = {} if self._outermost.isdisjoint(sys.modules) else self._taken_out()
             sys.modules.update(self._modules)
+            self._count = len(sys.modules)
             sys.meta_path.insert(0, self)
 
     def leave(self) -> None:
@@ -67,7 +69,11 @@ class KeptCode(MetaPathFinder):
         self._depth -= 1
         if self._depth == 0:
             sys.meta_path.remove(self)
-            self._modules = self._taken_out()
+            if len(sys.modules) == self._count:  # a network may run thousands of times, and there are many modules
+                for name in self._modules:
+                    del sys.modules[name]
+            else:
+                self._modules = self._taken_out()
             sys.modules.update(self._hidden)
         _LOCK.release()
 

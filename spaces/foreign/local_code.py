@@ -41,6 +41,11 @@ class Source:
         """Its path from the folder that modules are searched in."""
         return self.name.replace(".", "/") + ("/__init__.py" if self.is_package else ".py")
 
+    @property
+    def package(self) -> str:
+        """The package that its relative imports start from."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
     @functools.cached_property
     def digest(self) -> str:
         """The SHA-256 of its bytes."""
@@ -71,13 +76,13 @@ def local_sources(names: Iterable[str]) -> dict[str, Source]:
             source = found.get(module) or _local_source(module)
             if source and module not in found:
                 found[module] = source
-                waiting += _imported(source.content, module if source.is_package else module.rpartition(".")[0])
+                waiting += _imported(source.content, source.package)
     return dict(sorted(found.items()))
 
 
 def imported_packages(sources: Sources) -> set[str]:
     """The first parts of the names of all modules that local files import."""
-    names = (_imported(source.content, "") for source in sources.values())
+    names = (_imported(source.content, source.package) for source in sources.values())
     return {name.partition(".")[0] for of in names for name in of} - {name.partition(".")[0] for name in sources}
 
 

@@ -19,6 +19,7 @@ FILES = {
     "spec.yaml",
     "environment.json",
     "images.json",
+    "image_names.json",
     "run.log",
     "architecture.json",
     "model.safetensors",

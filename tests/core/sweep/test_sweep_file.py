@@ -95,3 +95,13 @@ def test_a_variant_that_is_not_there_is_told_with_the_nearest(tmp_path: Path, ti
 def test_what_can_not_be_varied_is_told(tmp_path: Path, path: str, values: list[int], told: str) -> None:
     with pytest.raises(InputError, match=f"^--vary: {told}$"):
         read(tmp_path, TEXT).varied([Assignment(path, values, "--vary")])
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "sweep.yaml").write_text("spec: ~/base.yaml\nvariants: {a: {}, b: {spec: ~nobody-here/b.yaml}}\n")
+    with pytest.raises(InputError, match=r"^~nobody-here/b.yaml: can't be found"):
+        read_sweep(tmp_path / "sweep.yaml")
+    (tmp_path / "sweep.yaml").write_text("spec: ~/base.yaml\nvariants: {a: {}, b: {spec: b.yaml}}\n")
+    specs = [variant.spec for variant in read_sweep(tmp_path / "sweep.yaml").variants]
+    assert specs == [tmp_path / "home/base.yaml", tmp_path / "b.yaml"]

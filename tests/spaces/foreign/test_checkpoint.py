@@ -276,5 +276,5 @@ def test_a_path_is_looked_up_and_told_in_full(tmp_path, monkeypatch):
         load_checkpoint(Net(), "none.pth", 2)
     with pytest.raises(InputError, match=rf"^can't read {tmp_path}: it is no plain file$"):
         load_checkpoint(Net(), "~", 2)
-    with pytest.raises(InputError, match=r"^can't read ~nobody-here/a.pth: "):
+    with pytest.raises(InputError, match=r"^~nobody-here/a.pth: can't be found: "):
         load_checkpoint(Net(), "~nobody-here/a.pth", 2)

@@ -1,6 +1,7 @@
 """Local code of targets: what of it a run keeps, and how two runs' modules of one name are kept apart."""
 
 import copy
+import importlib.metadata
 import os
 import sys
 import textwrap
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from qnas.core.components import Space
+from qnas.core.engine.environment import environment
 from qnas.core.errors import InputError, QnasWarning
 from qnas.spaces.foreign.code import code_of
 from qnas.spaces.foreign.kept_code import KeptCode
@@ -209,3 +212,12 @@ def test_an_index_that_names_no_modules_is_refused(index, write, tmp_path):
     (home / INDEX).write_text(index)
     with pytest.raises(InputError, match=r"index.json: is damaged: it lists no modules"):
         read_sources(home)
+
+
+def test_the_packages_that_a_network_is_made_with_are_noted_with_their_versions(write):
+    write("here", {**FILES, "nets.py": NET.replace("import late", "import yaml, json")})
+    space = Space.of({"name": "module", "target": "nets:Net", "arguments": {"x": {"target": "numpy:array"}}})
+    assert space.packages() == ["json", "numpy", "torch", "yaml"]
+    packages = environment(0, torch.device("cpu"), [], space)["packages"]
+    assert packages["PyYAML"] == importlib.metadata.version("PyYAML")
+    assert packages.keys() - environment(0, torch.device("cpu"), [])["packages"].keys() == {"PyYAML"}
