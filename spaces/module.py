@@ -85,9 +85,13 @@ class ModuleSpace(Space):
         left = _told_left(self._survey(scale).left)
         share = _uncounted(self, scale, self._state())
         told = f"{share:.0%} of what the network multiplies is in no convolution or linear layer, and is not counted"
+        return [*left, *([told] if share > _UNCOUNTED else []), *self._notices_of_weights(scale)]
+
+    def _notices_of_weights(self, scale: int) -> list[str]:
+        if self.weights in OWN:
+            return []
         with made_on_cpu():
-            _, of_weights = self._made(scale)
-        return [*left, *([told] if share > _UNCOUNTED else []), *of_weights]
+            return self._made(scale)[1]
 
     def keep(self, folder: Path, scale: int) -> None:
         """See :meth:`qnas.Space.keep`: local files of the target, and the weights that the network starts from."""

@@ -6,7 +6,7 @@ Shapes don't tell: the same operations at other bit-widths, or with another quan
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -46,6 +46,7 @@ def load_weights(network: nn.Module, folder: RunFolder, quantizer: Any, *, of_an
     elif _CHECKSUM not in metadata:
         what = f"{where}: has no checksum, as another program wrote it: damage to it can't be seen"
         warnings.warn(what, QnasWarning, stacklevel=2)
+        weights = _without_wrappers(weights, network.state_dict())
     wanted, there = _layout(network.state_dict()), _layout(weights)
     odd = [name for name in {**wanted, **there} if wanted.get(name) != there.get(name)]
     if odd:
@@ -62,6 +63,14 @@ def _refuse_others(metadata: Mapping[str, str], network: str, where: str) -> Non
         raise InputError(f"{what}: one of these files is damaged or another run's", where)
     if _CHECKSUM not in metadata:
         raise InputError("is damaged: it had a checksum, which is gone", where)
+
+
+def _without_wrappers(weights: dict[str, Tensor], own: Collection[str]) -> dict[str, Tensor]:
+    """The weights without what DataParallel and torch.compile put before the ``own`` names of a network."""
+    for wrapper in ("module.", "_orig_mod.", "module."):
+        if all(name.startswith(wrapper) for name in weights) and not any(name.startswith(wrapper) for name in own):
+            weights = {name.removeprefix(wrapper): value for name, value in weights.items()}
+    return weights
 
 
 def _layout(weights: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from qnas.core.errors import QnasWarning
+from qnas.core.errors import InputError, QnasWarning, from_field
+from qnas.core.registry import is_foreign_code_refused
 from qnas.spaces.foreign.kept_code import KeptCode, kept_code
 from qnas.spaces.foreign.live_code import LiveCode, is_imported
 from qnas.spaces.foreign.local_code import FOLDER, Sources, read_sources
@@ -26,8 +27,11 @@ def code_of(target: str, arguments: Mapping[str, Any], home: Path | None) -> Cod
         home: The run's folder, if the network is that of a run.
 
     Raises:
-        InputError: A file that the run keeps is gone or was changed.
+        InputError: A file that the run keeps is gone or was changed; or such code is refused (``--no-code``).
     """
+    if is_foreign_code_refused():
+        with from_field("target"):
+            raise InputError(f"names code to run, {target}, which --no-code refuses")
     live = LiveCode(sorted({name.partition(":")[0] for name in (target, *targets_in(arguments))}))
     kept = read_sources(home) if home else {}
     if home is None or not kept:

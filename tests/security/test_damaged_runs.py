@@ -123,6 +123,18 @@ def test_weights_that_another_program_wrote_are_taken_with_a_warning(
         assert torch.equal(output(tmp_path / "run"), truth)
 
 
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."])
+def test_weights_of_a_network_that_was_wrapped_are_its_own(
+    wrapper: str, tmp_path: Path, whole: Path, truth: Tensor
+) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    file = tmp_path / "run/model.safetensors"
+    weights = {wrapper + name: value for name, value in safetensors.torch.load_file(file).items()}
+    safetensors.torch.save_file(weights, file)
+    with pytest.warns(QnasWarning, match="has no checksum"):
+        assert torch.equal(output(tmp_path / "run"), truth)
+
+
 def test_a_checksum_that_lost_its_name_is_missed(tmp_path: Path, whole: Path) -> None:
     shutil.copytree(whole, tmp_path / "run")
     file = tmp_path / "run/model.safetensors"
