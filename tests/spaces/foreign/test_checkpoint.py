@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
@@ -104,6 +106,19 @@ SAVED = {
 @pytest.mark.parametrize("kind", SAVED)
 def test_it_gives_the_weights_that_are_in_it(kind, tmp_path):
     assert load(SAVED[kind], tmp_path / "weights.pth") == []
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    keys=st.lists(st.sampled_from(["state_dict", "model", "params", "module", "Net-G", "0"]), max_size=4),
+    prefixes=st.lists(st.sampled_from(["module.", "_orig_mod.", "model.", "net_g."]), max_size=3),
+    beside=st.sampled_from([{}, {"epoch": 3}, {"optimizer": {"state": {0: torch.ones(1)}}, "loss": np.float64(1)}]),
+)
+def test_however_deep_it_is_wrapped(keys, prefixes, beside, tmp_path):
+    content = under("".join(prefixes), WANTED)
+    for key in keys:
+        content = {**beside, key: content}
+    assert load(content, tmp_path / "weights.pth") == []
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "generator."])
