@@ -9,7 +9,7 @@ from typing import Any
 from qnas.core.errors import InputError, QnasWarning, from_field
 from qnas.core.registry import is_foreign_code_refused
 from qnas.spaces.foreign.kept_code import KeptCode, kept_code
-from qnas.spaces.foreign.live_code import LiveCode, is_imported
+from qnas.spaces.foreign.live_code import LiveCode, is_here
 from qnas.spaces.foreign.local_code import FOLDER, Sources, read_sources
 from qnas.spaces.foreign.target import targets_in
 
@@ -19,7 +19,8 @@ Code = LiveCode | KeptCode
 def code_of(target: str, arguments: Mapping[str, Any], home: Path | None) -> Code:
     """What a target, and those in its arguments, are to be imported from.
 
-    A run that keeps local files uses these, whatever the current folder has.
+    A run uses the local files that it keeps, unless just these are there to be imported: then what lies beside them,
+    such as a file that they read, is there too.
 
     Args:
         target: The target.
@@ -37,7 +38,7 @@ def code_of(target: str, arguments: Mapping[str, Any], home: Path | None) -> Cod
     if home is None or not kept:
         return live
     _warn_of_others(tuple(_others(kept, Path.cwd())), home)
-    return live if is_imported(kept) else kept_code(kept, home / FOLDER)
+    return live if is_here(kept) else kept_code(kept, home / FOLDER)
 
 
 def _others(kept: Sources, folder: Path) -> Iterable[str]:

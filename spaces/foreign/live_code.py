@@ -57,11 +57,9 @@ class LiveCode:
         """They are importable whenever the network runs, as everything else is."""
 
 
-def is_imported(sources: Sources) -> bool:
-    """Whether some modules of these sources are imported already, and all are, or would be, from just such files."""
-    files = {name: _digest(name) for name in sources}
-    is_any = any(name in _imported and sys.modules.get(name) is _imported[name][0] for name in sources)
-    return is_any and all(files[name] == source.digest for name, source in sources.items())
+def is_here(sources: Sources) -> bool:
+    """Whether the modules of these sources were, or would be, imported from just such files."""
+    return all(_digest(name) == source.digest for name, source in sources.items())
 
 
 def _digest(name: str) -> str:

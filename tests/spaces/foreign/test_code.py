@@ -162,6 +162,20 @@ def test_code_that_is_imported_already_is_not_run_again(write, tmp_path):
     del builtins.runs
 
 
+def test_what_code_reads_beside_itself_is_there_where_it_was(write, tmp_path):
+    reading = "OFFSET = int(open(__file__.replace('late.py', 'offset.txt')).read())\n"
+    here = write("here", {**FILES, "late.py": reading, "offset.txt": "7"})
+    home = kept(tmp_path / "run")
+    assert value(made(home)) == 9
+    write("elsewhere", {})
+    sys.modules.pop("nets")
+    network = made(home)
+    sys.modules.pop("late")
+    with pytest.raises(FileNotFoundError, match=r"run/code/offset\.txt"):
+        value(network)
+    assert (here / "offset.txt").exists()
+
+
 def test_what_a_run_does_not_keep_of_its_packages_is_not_taken_from_elsewhere(write, tmp_path):
     home = kept_from(write, tmp_path)
     (home / "code/parts/evil.py").write_text("raise SystemExit('it ran')\n")
