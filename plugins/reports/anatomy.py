@@ -85,13 +85,14 @@ def _bits(value: Any) -> int | None:
 
 def _measured(architecture: Architecture, quantizer: Quantizer) -> Anatomy:
     bitops = Cost.of("bitops")
-    with shapes_only(architecture.space, architecture.scale):
+    space = architecture.space.restored()
+    with shapes_only(space, architecture.scale):
         network = architecture.rebuild(quantizer)
         flow = trace(network, architecture.slots)
         run = convolutions(network, 3, LR_SIZE)
     total = _sum(bitops, run)
     costs = {path: _sum(bitops, [c for c in run if _inside(c.path, path)]) for path in flow.slots}
-    range_ = count_space(architecture.space.restored(), architecture.scale, quantizer, LR_SIZE).table(bitops)
+    range_ = count_space(space, architecture.scale, quantizer, LR_SIZE).table(bitops)
     return Anatomy(
         slots={path: _slot(architecture, path, costs[path], total) for path in flow.slots},
         flow=flow,
