@@ -63,7 +63,9 @@ def in_one_line(what: str) -> Iterator[None]:
     except (QnasError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
-        raise InputError(f"{what}: {first_line(error)}{place_of(error)}") from error
+        place = place_of(error)
+        is_all_said = isinstance(error, ImportError) and not place  # all else is Python's own way to look for it
+        raise InputError(f"{what}: {first_line(error)}{place}") from (None if is_all_said else error)
 
 
 def first_line(error: BaseException) -> str:
