@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from qnas.core.spec import Spec
 
 
+_TRIED = 3  # images of a third party's data set, which may take long to make any
+
+
 @click.command()
 @spec_argument
 @set_option
@@ -19,12 +22,12 @@ if TYPE_CHECKING:
 def check(spec: Path, overrides: tuple[str, ...]) -> None:
     """Validate SPEC, and say what the run will be: its space drawn, BitOps, images, time and memory."""
     from qnas.core.components import as_of
-    from qnas.core.engine.run_images import check_sets
+    from qnas.core.engine.run_images import check_images
     from qnas.core.spec import read_spec
 
     file = read_spec(spec, overrides)
     with file.locate_errors(), as_of(file.spec.version):
-        counts = check_sets(file.spec.data)
+        counts = check_images(file.spec.data, file.spec.scale, file.spec.seed, tried=_TRIED)
         _describe(file.spec, counts)
 
 

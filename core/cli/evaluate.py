@@ -81,7 +81,7 @@ def _judge(
     from qnas.core.cli.upscaling import enlarging
     from qnas.core.engine.images import pair
     from qnas.core.engine.judging import Judged
-    from qnas.core.engine.run_images import refuse_unjudgeable
+    from qnas.core.engine.size_rules import refuse_unjudgeable
 
     judged = Judged()
     every = [(name, source) for name, of in sources.items() for source in of]
@@ -89,7 +89,7 @@ def _judge(
         for done, (name, source) in enumerate(every, 1):
             with failures.noted(f"{name}/{source.name}"):
                 image = pair(source.read(found.scale), found.scale, found.degradation)
-                refuse_unjudgeable([image])
+                refuse_unjudgeable(image.sizes)
                 with enlarging(image.lr, upscaler):
                     enlarged = upscaler(image.lr)
                 judged.add(name, image, enlarged, found.scale)

@@ -6,7 +6,7 @@ from qnas.core.components.bits import FLOAT, FLOAT_BITS, Bits, Widths
 from qnas.core.components.block import Block, Count
 from qnas.core.components.component import Component
 from qnas.core.components.cost import ConvolutionShape, Cost
-from qnas.core.components.dataset import Dataset, ImageSource, Pixels, SourceImage
+from qnas.core.components.dataset import Dataset, ImageSizes, ImageSource, Pixels, SourceImage
 from qnas.core.components.home import at_home, home
 from qnas.core.components.operation import (
     ConvShape,
@@ -60,6 +60,7 @@ __all__ = [
     "Frozen",
     "FrozenDict",
     "Grid",
+    "ImageSizes",
     "ImageSource",
     "ImageStatistic",
     "Layers",

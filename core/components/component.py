@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 from qnas.core.components.bits import Widths
 from qnas.core.components.settings import Settings, invalid
 from qnas.core.errors import QnasError
-from qnas.core.registry import Entry, plugins
+from qnas.core.registry import PROJECT, Entry, plugins
 
 _DESCRIBED: ContextVar[frozenset[str]] = ContextVar("described", default=frozenset())
 """The kinds whose schema is being made."""
@@ -71,6 +71,10 @@ class Component(Settings):
         """The distribution that registered it, or ``""``."""
         entries = plugins().registries[self.kind]
         return next((entry.distribution for entry in entries if entry.name == self.name), "")
+
+    def is_foreign(self) -> bool:
+        """Whether code that others wrote takes part in what it does, so that an error there is told in one line."""
+        return self.comes_from() != PROJECT
 
     def reference(self) -> str | dict[str, Any]:
         """The shortest YAML or JSON that :meth:`of` turns into this component again."""

@@ -1,7 +1,7 @@
 """The interface of data sets: where high-resolution images, or pairs of both resolutions, come from."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,20 @@ class SourceImage(NamedTuple):
     name: str
     hr: Pixels
     lr: Pixels | None = None
+
+
+class ImageSizes(NamedTuple):
+    """How large an image of a data set is.
+
+    Attributes:
+        name: Of the image.
+        hr: Height and width in pixels.
+        lr: Height and width of the LR image that belongs to it, or None if it has none.
+    """
+
+    name: str
+    hr: tuple[int, int]
+    lr: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,21 @@ class Dataset(Component):
     def fingerprint(self) -> str:
         """A text that changes whenever the images do; by default the fields."""
         return self.model_dump_json()
+
+    def sizes(self, scale: int) -> Iterable[ImageSizes] | None:
+        """The sizes of all images in the order of :meth:`images`, without decoding or generating them.
+
+        ``qnas check`` refuses by them what a run would refuse. By default they are not known: then it makes the
+        first images.
+
+        Args:
+            scale: The factor between the two resolutions.
+
+        Raises:
+            InputError: A file is missing, or can't be used as its header says.
+        """
+        del scale
+        return None
 
     def sources(self, scales: Sequence[int]) -> list[ImageSource]:
         """All images in the order of :meth:`images`, each to be read by itself, so that many can be at once.

@@ -13,7 +13,6 @@ from qnas.core.components.operation import Operation, SlotShape
 from qnas.core.components.rules import Candidates, Offer, SlotRule, WidthChoices, kept
 from qnas.core.components.settings import Frozen, invalid
 from qnas.core.errors import QnasError, first_line
-from qnas.core.registry import PROJECT
 
 EVERY_ROLE = "all"
 
@@ -97,10 +96,6 @@ class Space(Component):
     def packages(self) -> Sequence[str]:
         """The packages that its network is made with beside qnas, as they are imported: a run notes their versions."""
         return ()
-
-    def is_foreign(self) -> bool:
-        """Whether code that others wrote takes part in its network, so that what this raises is told in one line."""
-        return self.comes_from() != PROJECT
 
     def offer(self, path: str, slot: SlotShape) -> Offer:
         """What may fill the slot at ``path``."""

@@ -11,7 +11,7 @@ import torch
 
 from qnas.core.components import Dataset, Space
 from qnas.core.engine.folder import RunFolder
-from qnas.core.engine.images import cache_file
+from qnas.core.engine.images import cache_file, stored_in
 from qnas.core.engine.pack import Pack
 from qnas.core.errors import InputError, QnasWarning
 from qnas.core.registry import plugins
@@ -67,7 +67,7 @@ def image_digests(data: Data, scale: int) -> dict[str, str]:
 
 def _digest(dataset: Dataset, scale: int, degradation: Degradation) -> str:
     try:
-        return Pack(dataset.stored_in() or cache_file(dataset, scale, degradation)).digest
+        return Pack(stored_in(dataset) or cache_file(dataset, scale, degradation)).digest
     except InputError:
         return ""
 

@@ -1,4 +1,4 @@
-"""Opening image files: what is no image of 8 bits a channel is refused, and the others are turned upright."""
+"""Opening image files: what is no still image of 8 bits a channel is refused, and the others are turned upright."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,16 +18,22 @@ _COLOUR_MODES: Final = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr
 
 
 @contextlib.contextmanager
-def opened(file: Path) -> Iterator[ImageFile]:
+def opened(file: Path, *, verify: bool = True) -> Iterator[ImageFile]:
     """An image whose pixels are not decoded yet; what goes wrong with it inside is told as well.
 
+    Args:
+        file: The image.
+        verify: Whether to check the checksums that PNG has, which decoding passes over: the whole file is read.
+
     Raises:
-        InputError: It is no image, broken or absurdly large.
+        InputError: It is no image, broken or absurdly large, has several frames or more than 8 bits a channel.
     """
     try:
+        if verify:
+            with Image.open(file, formats=_FORMATS) as image:
+                image.verify()  # an image is of no use after it
         with Image.open(file, formats=_FORMATS) as image:
-            image.verify()  # the checksums that PNG has, which decoding passes over; an image is of no use after it
-        with Image.open(file, formats=_FORMATS) as image:
+            _refuse_unusable(image, file)
             yield image
     except (QnasError, MemoryError):
         raise
@@ -38,18 +44,20 @@ def opened(file: Path) -> Iterator[ImageFile]:
         raise InputError(f"can't be decoded: {reason}", str(file)) from None
 
 
-def decoded(image: ImageFile, file: Path) -> Image.Image:
-    """An opened image, decoded and turned upright as its EXIF says.
-
-    Raises:
-        InputError: It has more than 8 bits a channel.
-    """
+def _refuse_unusable(image: ImageFile, file: Path) -> None:
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # where cameras keep a preview behind the picture
+        raise InputError(f"has {frames} frames: only still images can be used", str(file))
     # Pillow opens 16-bit colour as 8-bit and drops the low byte; only the raw mode tells.
     raw_modes = [str(tile[3]) for tile in image.tile]
     is_deep = any(";16" in mode and "BGR;16" not in mode for mode in raw_modes)
     if is_deep or image.mode not in GRAY_MODES | _COLOUR_MODES:
         depth = "16 bits a channel" if is_deep else f"pixels of mode '{image.mode}'"
         raise InputError(f"has {depth}: use 8 bits a channel", str(file))
+
+
+def decoded(image: ImageFile) -> Image.Image:
+    """An opened image, decoded and turned upright as its EXIF says."""
     image.load()
     try:
         return ImageOps.exif_transpose(image)

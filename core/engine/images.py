@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import platformdirs
 from PIL import Image
 
-from qnas.core.components import Dataset, Pixels, SourceImage
+from qnas.core.components import Dataset, ImageSizes, Pixels, SourceImage
 from qnas.core.engine.folder import clear_asides
 from qnas.core.engine.pack import HR, VERSION, Pack, new_pack
 from qnas.core.engine.resample import imresize
+from qnas.core.engine.size_rules import fitted
+from qnas.core.engine.source_images import count_of, fingerprint_of, guarded, images_of, named
 from qnas.core.errors import InputError, QnasWarning
 from qnas.core.spec.spec import Degradation
 
@@ -39,6 +41,11 @@ class ImagePair:
     hr: Pixels
     lr: Pixels
 
+    @property
+    def sizes(self) -> ImageSizes:
+        """How large it is."""
+        return ImageSizes(self.name, self.hr.shape[:2], self.lr.shape[:2])
+
 
 def cache_folder() -> Path:
     """Where decoded and generated images are kept: ``$QNAS_CACHE``, or the user's cache folder."""
@@ -59,7 +66,7 @@ def load_images(
     Raises:
         InputError: An image is missing, broken or of the wrong size.
     """
-    stored = dataset.stored_in()
+    stored = stored_in(dataset)
     if stored is not None:
         return _packed(Pack(stored), scale)
     path = cache_file(dataset, scale, degradation)
@@ -69,8 +76,9 @@ def load_images(
         pass  # not there, or damaged: made anew
     made = ((image.name, {HR: image.hr, scale: image.lr}) for image in _made(dataset, scale, degradation, report))
     if write_cache(path, (scale,), degradation, made):
-        return _packed(Pack(path), scale)
-    return list(_made(dataset, scale, degradation, report))
+        return _packed(_cached(path), scale)
+    # Copies: a data set may yield the same array again and again, with other pixels in it.
+    return [ImagePair(made.name, made.hr.copy(), made.lr.copy()) for made in _made(dataset, scale, degradation, report)]
 
 
 def write_cache(
@@ -99,23 +107,53 @@ def write_cache(
     return True
 
 
+def sizes_of(dataset: Dataset, scale: int, degradation: Degradation) -> list[ImageSizes] | None:
+    """The sizes of all images of a data set, from its pack, the cache or headers; None if all would have to be made.
+
+    Raises:
+        InputError: An image can't be used, as its header says.
+    """
+    if stored_in(dataset) is None:
+        with contextlib.suppress(InputError):  # not there, or damaged
+            return _cached(cache_file(dataset, scale, degradation)).sizes(scale)
+    with guarded(dataset):
+        sizes: object = dataset.sizes(scale)
+        known = None if sizes is None else list(cast("Iterable[object]", sizes))
+    if known is None:
+        return None
+    total = count_of(dataset)
+    if len(known) != total or not all(isinstance(size, ImageSizes) for size in known):
+        raise InputError(f"{named(dataset)} counts {total} images and does not give the ImageSizes of all")
+    return cast("list[ImageSizes]", known)
+
+
+def stored_in(dataset: Dataset) -> Path | None:
+    """The pack that the images of a data set are in already, if they are in one."""
+    with guarded(dataset):
+        return dataset.stored_in()
+
+
 def cache_file(dataset: Dataset, scale: int, degradation: Degradation) -> Path:
     """Where the pack of a set's images is cached."""
     kind = f"{type(dataset).__module__}:{type(dataset).__qualname__}"
-    key = "\n".join([str(VERSION), kind, str(scale), degradation, dataset.fingerprint()])
+    key = "\n".join([str(VERSION), kind, str(scale), degradation, fingerprint_of(dataset)])
     return cache_folder() / _CACHED.format(hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32])
 
 
+def _cached(path: Path) -> Pack:
+    return Pack(path, "qnas keeps decoded images in it: delete it, and they are decoded again")
+
+
 def _read_cache(path: Path, scale: int) -> list[ImagePair]:
-    images = _packed(Pack(path), scale)
+    images = _packed(_cached(path), scale)
     for image in images:
         _ = image.hr, image.lr  # now, while a damaged one can still be made anew
     return images
 
 
 def _made(dataset: Dataset, scale: int, degradation: Degradation, report: OnImage | None) -> Iterator[ImagePair]:
-    total = dataset.count()
-    for done, image in enumerate(dataset.images(scale), 1):
+    total = count_of(dataset)
+    for done, image in enumerate(images_of(dataset, scale), 1):
         yield pair(image, scale, degradation)
         if report is not None:
             report(done, total)
@@ -154,17 +192,10 @@ def pair(image: SourceImage, scale: int, degradation: Degradation = "matlab") ->
     Raises:
         InputError: The image is too small, or HR and LR don't fit the scale.
     """
-    height, width = (size // scale for size in image.hr.shape[:2])
-    if min(height, width) < 1:
-        raise InputError(f"is smaller than the scale {scale}", image.name)
-    hr = image.hr[: height * scale, : width * scale]
-    lr = image.lr if image.lr is not None else REDUCTIONS[degradation](hr, (height, width))
-    if lr.shape[:2] != (height, width):
-        raise InputError(
-            f"LR is {lr.shape[1]} x {lr.shape[0]}, HR is {image.hr.shape[1]} x {image.hr.shape[0]}:"
-            f" at scale {scale} LR should be {width} x {height}",
-            image.name,
-        )
+    lr_size = image.lr.shape[:2] if image.lr is not None else None
+    height, width = fitted(ImageSizes(image.name, image.hr.shape[:2], lr_size), scale).hr
+    hr = image.hr[:height, :width]
+    lr = image.lr if image.lr is not None else REDUCTIONS[degradation](hr, (height // scale, width // scale))
     return ImagePair(image.name, hr, lr)
 
 

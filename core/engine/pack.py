@@ -28,7 +28,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from qnas.core.components import Pixels
+from qnas.core.components import ImageSizes, Pixels
 from qnas.core.engine.folder import written_aside
 from qnas.core.engine.hdf5 import plain_attribute, plain_dataset
 from qnas.core.errors import InputError
@@ -42,7 +42,7 @@ _ERRORS: Final = "surrogateescape"  # names of files need not be UTF-8
 _BLOCK_BYTES: Final = 64 * 2**20
 _SMALLEST: Final = 2  # scale
 _LONGEST_SIDE: Final = 2**24  # of an image: then its bytes can be counted in 64 bits
-_AGAIN: Final = "make it again with qnas data pack"
+AGAIN: Final = "make it again with qnas data pack"
 
 
 class PackWriter:
@@ -120,6 +120,7 @@ class Pack:
 
     Args:
         path: The file.
+        remedy: What its user can do where it is damaged.
 
     Attributes:
         path: The file.
@@ -132,8 +133,9 @@ class Pack:
         InputError: It can't be read, is no pack, of another version, cut short or damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, remedy: str = AGAIN) -> None:
         self.path = path
+        self._remedy = remedy
         with _opened(path) as stream:
             if stream.read(len(_SIGNATURE)) != _SIGNATURE:
                 raise InputError("is no pack (qnas data pack makes one)", str(path))
@@ -145,14 +147,14 @@ class Pack:
             except InputError:
                 raise
             except Exception as error:  # a damaged file may raise anything
-                raise InputError(f"is cut short or damaged: {_AGAIN}", str(path)) from error
+                raise InputError(f"is cut short or damaged: {self._remedy}", str(path)) from error
         self._is_checked = np.zeros(self._arrays.shape[:2], dtype=bool)
 
     def _read_index(self, file: h5py.File) -> None:
         if "format" not in file.attrs or _text(file, "format") != _FORMAT:
             raise InputError("is no pack, but another HDF5 file (qnas data pack makes one)", str(self.path))
         if (version := plain_attribute(file, "version")) != VERSION:
-            why = f"is a pack of version {version}, and this qnas reads version {VERSION}: {_AGAIN}"
+            why = f"is a pack of version {version}, and this qnas reads version {VERSION}: {self._remedy}"
             raise InputError(why, str(self.path))
         self.names = tuple(plain_dataset(file, "names").asstr(errors=_ERRORS)[()])
         self.scales = tuple(map(int, plain_attribute(file, "scales")))
@@ -167,7 +169,7 @@ class Pack:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """By its path: another process maps the file itself."""
-        return type(self), (self.path,)
+        return type(self), (self.path, self._remedy)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -185,6 +187,16 @@ class Pack:
                 f"has LR images of scale {listed(self.scales)}, not {scale} (add them: {add})", str(self.path)
             )
 
+    def sizes(self, scale: int) -> list[ImageSizes]:
+        """The sizes of all images, with those of their LR images of that scale; no pixel is read.
+
+        Raises:
+            InputError: It has none of that scale.
+        """
+        self.refuse_missing(scale)
+        sides = self._arrays[:, [0, 1 + self.scales.index(scale)], 2:4].tolist()
+        return [ImageSizes(name, tuple(hr), tuple(lr)) for name, (hr, lr) in zip(self.names, sides, strict=True)]
+
     def pixels(self, index: int, scale: int) -> Pixels:
         """An image, mapped, that can't be written to: (H, W, 3) RGB, uint8.
 
@@ -201,7 +213,7 @@ class Pack:
         pixels = self._bytes[start : start + height * width * 3].reshape(height, width, 3)
         if not self._is_checked[index, column]:
             if zlib.crc32(pixels.data) != checksum:
-                raise InputError(f"the image '{self.names[index]}' is damaged: {_AGAIN}", str(self.path))
+                raise InputError(f"the image '{self.names[index]}' is damaged: {self._remedy}", str(self.path))
             self._is_checked[index, column] = True
         return pixels
 

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from qnas.core.components import Pixels
 from qnas.core.engine.images import ImagePair
-from qnas.core.errors import InputError
 from qnas.core.spec.spec import Augment
 
 _PIXEL: Final = np.dtype("V3")
@@ -96,19 +95,3 @@ def _fill(patch: Pixels, image: Pixels, top: int, left: int, turn: int) -> None:
 def to_tensor(images: Pixels, device: torch.device) -> Tensor:
     """(N, H, W, 3) uint8 to (N, 3, H, W) float in 0..1, channels last in memory."""
     return torch.tensor(images).to(device).permute(0, 3, 1, 2).float().div_(255)
-
-
-def check_size(pairs: Sequence[ImagePair], patch: int) -> None:
-    """Refuse images that no patch fits into.
-
-    Raises:
-        InputError: It names the image.
-    """
-    for image in pairs:
-        height, width, _ = image.lr.shape
-        if min(height, width) < patch:
-            raise InputError(
-                f"its LR image is {width} x {height}, smaller than the patch of {patch}: lower data.patch"
-                f" to at most {min(height, width)} or leave the image out",
-                image.name,
-            )

@@ -13,7 +13,6 @@ from PIL import Image
 from qnas.core.components import Pixels
 from qnas.core.engine.folder import write_atomically
 from qnas.core.engine.image_file import GRAY_MODES, decoded, opened
-from qnas.core.errors import InputError
 
 _OTHER_COLOURS: Final = {"CMYK", "LAB"}  # their profiles don't describe the RGB that is made of them
 
@@ -51,10 +50,7 @@ def read_picture(file: Path) -> Picture:
         InputError: It is no image, broken, absurdly large, moving, or has more than 8 bits a channel.
     """
     with opened(file) as stored:
-        frames = getattr(stored, "n_frames", 1)
-        if frames > 1 and stored.format != "MPO":  # where cameras keep a preview behind the picture
-            raise InputError(f"has {frames} frames: only still images can be used", str(file))
-        image = decoded(stored, file)
+        image = decoded(stored)
         alpha = np.asarray(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
         profile = None if image.mode in _OTHER_COLOURS else image.info.get("icc_profile")
         image.info.pop("transparency", None)  # which Pillow would warn of where it is left out

@@ -1,17 +1,17 @@
 """The images of a run: loaded, checked and split."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from qnas.core.components import Dataset
+from qnas.core.components import Dataset, ImageSizes
 from qnas.core.engine.crops import cutter
-from qnas.core.engine.images import ImagePair, load_images
-from qnas.core.engine.metrics import SMALLEST
-from qnas.core.engine.patches import check_size
+from qnas.core.engine.images import ImagePair, load_images, pair, sizes_of
 from qnas.core.engine.search import SearchImages
+from qnas.core.engine.size_rules import fitted, refuse_under_patch, refuse_unjudgeable
+from qnas.core.engine.source_images import count_of, first_images
 from qnas.core.errors import InputError, from_field
 from qnas.core.spec import Data
 
@@ -48,34 +48,78 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report) -> RunIma
     Raises:
         InputError: They can't be used; its ``field`` says which field of the spec is meant.
     """
-    # Everything is counted before anything is decoded: a wrong path shows at once.
-    check_sets(data)
+    # Headers are read before anything is decoded: what is wrong shows at once.
+    check_images(data, scale, seed)
     with from_field("data", "train"):
         train = load_images(data.train, scale, data.degradation, partial(report, "train"))
+        _refuse_small(dict(enumerate(image.sizes for image in train)), len(train), data, seed)
         learn = split(train, data.validation, seed)
         if data.crop is not None:
             report_crops = partial(report, "crops of train")
             cut = cutter(data.train, train, data.crop, scale, data.degradation, report_crops)
             learn = replace(learn, weights=cut(learn.weights), architecture=cut(learn.architecture))
-        check_size([*learn.weights, *learn.architecture], data.patch)
-        refuse_unjudgeable(learn.validation)
     test = {}
     for name, dataset in data.test.items():
         with from_field("data", "test", name):
             test[name] = images = load_images(dataset, scale, data.degradation, partial(report, name))
-            refuse_unjudgeable(images)
+            for image in images:
+                refuse_unjudgeable(image.sizes)
     return RunImages(learn, test)
 
 
-def refuse_unjudgeable(pairs: Sequence[ImagePair]) -> None:
-    """Refuse images that are too small for the metrics.
+def check_images(data: Data, scale: int, seed: int, tried: int = 0) -> dict[str, int]:
+    """How many images each set has, by ``train`` and ``test.NAME``, and whether a run would refuse any.
+
+    It is asked of headers and of what is in the cache, so that no image has to be decoded or generated.
+
+    Args:
+        data: Where the images are.
+        scale: The factor between the resolutions.
+        seed: Decides which training images are held out.
+        tried: How many images to make of sets that can't say how large their images are.
+
+    Raises:
+        InputError: They can't be used; its ``field`` says which field of the spec is meant.
+    """
+    counts = check_sets(data)
+    for field, dataset in named_sets(data):
+        with from_field("data", *field):
+            sizes = _known_sizes(dataset, scale, data, tried)
+            if field == ("train",):
+                _refuse_small(sizes, counts["train"], data, seed)
+            else:
+                for image in sizes.values():
+                    refuse_unjudgeable(image)
+    return counts
+
+
+def _known_sizes(dataset: Dataset, scale: int, data: Data, tried: int) -> dict[int, ImageSizes]:
+    """The sizes in which images are used, by their place in the data set, as far as they are known."""
+    known = sizes_of(dataset, scale, data.degradation)
+    if known is None:
+        return {index: pair(image, scale).sizes for index, image in enumerate(first_images(dataset, scale, tried))}
+    return {index: fitted(image, scale) for index, image in enumerate(known)}
+
+
+def _refuse_small(sizes: Mapping[int, ImageSizes], count: int, data: Data, seed: int) -> None:
+    """Refuse training images that are too small for what they are used for.
+
+    Args:
+        sizes: Those that are known, by their place among all.
+        count: How many images there are.
+        data: What they are used for.
+        seed: Decides the split.
 
     Raises:
         InputError: It names the image.
     """
-    for image in pairs:
-        if min(image.hr.shape[:2]) < SMALLEST:
-            raise InputError(f"is too small to be judged: SSIM needs {SMALLEST} pixels a side", image.name)
+    weights, architecture, validation = _places(count, data.validation, seed)
+    for index in (*weights, *architecture):
+        if index in sizes:
+            refuse_under_patch(sizes[index], data.patch)
+    for index in validation:
+        if index in sizes:
+            refuse_unjudgeable(sizes[index])
 
 
 def check_sets(data: Data) -> dict[str, int]:
@@ -87,7 +131,7 @@ def check_sets(data: Data) -> dict[str, int]:
     counts = {}
     for field, dataset in named_sets(data):
         with from_field("data", *field):
-            counts[".".join(field)] = dataset.count()
+            counts[".".join(field)] = count_of(dataset)
     with from_field("data", "train"):
         _enough(counts["train"], data.validation)
     return counts
@@ -111,9 +155,14 @@ def split(pairs: list[ImagePair], validation: int, seed: int) -> SearchImages:
     Raises:
         InputError: There are too few.
     """
-    _enough(len(pairs), validation)
-    order = np.random.default_rng(seed).permutation(len(pairs))
-    shuffled = [pairs[index] for index in order]
+    weights, architecture, held_out = ([pairs[i] for i in part] for part in _places(len(pairs), validation, seed))
+    return SearchImages(weights, architecture, held_out)
+
+
+def _places(count: int, validation: int, seed: int) -> tuple[list[int], list[int], list[int]]:
+    """The places of the images for weights and architecture, and of those held out, in this order."""
+    _enough(count, validation)
+    shuffled = np.random.default_rng(seed).permutation(count).tolist()
     held_out, rest = shuffled[:validation], shuffled[validation:]
     half = (len(rest) + 1) // 2
-    return SearchImages(weights=rest[:half], architecture=rest[half:], validation=held_out)
+    return rest[:half], rest[half:], held_out

@@ -8,9 +8,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from qnas.core.components import Dataset, ImageSource, SourceImage, invalid
+from qnas.core.components import Dataset, ImageSizes, ImageSource, SourceImage, invalid
+from qnas.core.engine.image_header import image_sizes
 from qnas.core.errors import InputError
-from qnas.plugins.datasets.layouts import Layout, expanded, find_layout, list_images, walk
+from qnas.plugins.datasets.layouts import Layout, find_layout
+from qnas.plugins.datasets.listing import expanded, list_images, walk
 from qnas.plugins.datasets.reading import mode_of, read_image
 
 
@@ -68,27 +70,45 @@ class Folder(Dataset):
                 raise InputError(f"shares images with {other}: list them once", str(one))
         return layouts
 
+    def _layouts_at(self, scales: Sequence[int]) -> list[Layout]:
+        layouts = self.layouts
+        for layout in layouts if self.lr_path is None else ():
+            layout.refuse_other_scales(scales)
+        return layouts
+
     def count(self) -> int:
         """See :meth:`qnas.Dataset.count`."""
         for folder in _listed(self.lr_path):
             list_images(folder)
-        return sum(len(layout.hr) for layout in self.layouts)
+        layouts = self.layouts
+        for layout in layouts if self.lr_path is None else ():
+            layout.warn_of_unused()
+        return sum(len(layout.hr) for layout in layouts)
 
     def fingerprint(self) -> str:
         """Names, sizes and times of change of all files."""
         layouts = self.layouts
-        lr_folders = _listed(self.lr_path) or [folder for layout in layouts for folder in layout.lr.values()]
-        lr_files = [("", file) for folder in lr_folders for file in walk(expanded(folder))]
-        named = [*_named(_listed(self.path), layouts), *lr_files]
+        named_lr = [file for folder in _listed(self.lr_path) for file in walk(expanded(folder))]
+        lr = named_lr if self.lr_path is not None else [file for layout in layouts for file in layout.all_lr]
+        named = [*_named(_listed(self.path), layouts), *(("", file) for file in lr)]
         return "\n".join(f"{name} {_state(file)}" for name, file in named)
 
     def images(self, scale: int) -> Iterator[SourceImage]:
         """See :meth:`qnas.Dataset.images`."""
         return (source.read(scale) for source in self.sources([scale]))
 
+    def sizes(self, scale: int) -> list[ImageSizes]:
+        """See :meth:`qnas.Dataset.sizes`."""
+        layouts = self._layouts_at([scale])
+        named, lr_files = _named(_listed(self.path), layouts), self._lr_of(layouts, scale)
+        files = [*(file for _, file in named), *filter(None, lr_files)]
+        size = dict(zip(files, image_sizes(files), strict=True))
+        pairs = zip(named, lr_files, strict=True)
+        return [ImageSizes(name, size[hr], size[lr] if lr else None) for (name, hr), lr in pairs]
+
     def sources(self, scales: Sequence[int]) -> list[ImageSource]:
         """See :meth:`qnas.Dataset.sources`."""
-        layouts = self.layouts
+        layouts = self._layouts_at(scales)
         lr_files = {scale: self._lr_of(layouts, scale) for scale in scales}
         images = []
         for index, (name, hr) in enumerate(_named(_listed(self.path), layouts)):

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from qnas.core.components import Amount, Dataset, Extent, Seed, SourceImage
+from qnas.core.components import Amount, Dataset, Extent, ImageSizes, Seed, SourceImage
 from qnas.plugins.datasets.dead_leaves import dead_leaves
 
 
@@ -30,8 +30,17 @@ class DeadLeaves(Dataset):
         del scale
         for index in range(self.amount):
             generator = np.random.default_rng((self.seed, index))
-            yield SourceImage(f"leaves-{index:05d}", dead_leaves(self.size, generator))
+            yield SourceImage(_name(index), dead_leaves(self.size, generator))
+
+    def sizes(self, scale: int) -> Iterator[ImageSizes]:
+        """See :meth:`qnas.Dataset.sizes`."""
+        del scale
+        return (ImageSizes(_name(index), (self.size, self.size)) for index in range(self.amount))
 
     def count(self) -> int:
         """See :meth:`qnas.Dataset.count`."""
         return self.amount
+
+
+def _name(index: int) -> str:
+    return f"leaves-{index:05d}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from qnas.core.components import Dataset, ImageSource, SourceImage
+from qnas.core.components import Dataset, ImageSizes, ImageSource, SourceImage
 from qnas.core.engine.pack import HR, Pack
 
 
@@ -28,6 +28,10 @@ class PackFile(Dataset):
     def stored_in(self) -> Path:
         """See :meth:`qnas.Dataset.stored_in`."""
         return self.path
+
+    def sizes(self, scale: int) -> list[ImageSizes]:
+        """See :meth:`qnas.Dataset.sizes`."""
+        return Pack(self.path).sizes(scale)
 
     def images(self, scale: int) -> Iterator[SourceImage]:
         """See :meth:`qnas.Dataset.images`."""

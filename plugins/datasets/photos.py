@@ -4,9 +4,15 @@ from collections.abc import Iterator
 
 import skimage.data
 
-from qnas.core.components import Dataset, SourceImage
+from qnas.core.components import Dataset, ImageSizes, SourceImage
 
-_NAMES = ("astronaut", "chelsea", "coffee", "rocket", "motorcycle_left")
+_SIZES = {  # height and width
+    "astronaut": (512, 512),
+    "chelsea": (300, 451),
+    "coffee": (400, 600),
+    "rocket": (427, 640),
+    "motorcycle_left": (500, 741),
+}
 
 
 class Photos(Dataset):
@@ -15,11 +21,16 @@ class Photos(Dataset):
     def images(self, scale: int) -> Iterator[SourceImage]:
         """See :meth:`qnas.Dataset.images`."""
         del scale
-        for name in _NAMES:
+        for name in _SIZES:
             # stereo_motorcycle would read the right view and the disparity map as well
             photo = skimage.data.stereo_motorcycle()[0] if name == "motorcycle_left" else getattr(skimage.data, name)()
             yield SourceImage(name, photo)
 
+    def sizes(self, scale: int) -> Iterator[ImageSizes]:
+        """See :meth:`qnas.Dataset.sizes`."""
+        del scale
+        return (ImageSizes(name, size) for name, size in _SIZES.items())
+
     def count(self) -> int:
         """See :meth:`qnas.Dataset.count`."""
-        return len(_NAMES)
+        return len(_SIZES)

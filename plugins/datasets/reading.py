@@ -12,10 +12,10 @@ def read_image(file: Path) -> Pixels:
     """An image file as (H, W, 3) RGB, uint8, turned upright as its EXIF says; transparency is left out.
 
     Raises:
-        InputError: It is no image, broken, absurdly large, or has more than 8 bits a channel.
+        InputError: It is no image, broken, absurdly large, has several frames, or more than 8 bits a channel.
     """
     with opened(file) as stored:
-        image = decoded(stored, file)
+        image = decoded(stored)
         image.info.pop("transparency", None)  # which Pillow would warn of where it is left out
         return np.asarray(image.convert("RGB"))
 

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qnas.core.engine.images import ImagePair
-from qnas.core.engine.patches import PatchSampler, check_size, to_tensor
-from qnas.core.errors import InputError
+from qnas.core.engine.patches import PatchSampler, to_tensor
 
 CPU = torch.device("cpu")
 
@@ -163,16 +162,3 @@ def test_the_images_are_left_as_they_are():
     source = sampler([pair], augment=True)
     source.draw().hr.mul_(0)
     np.testing.assert_array_equal(pair.hr, coded(8, 8, 2).hr)
-
-
-def test_an_image_smaller_than_the_patch_is_named_with_what_would_fit():
-    with pytest.raises(InputError) as caught:
-        check_size([coded(9, 9, 2, 0), coded(9, 7, 2, 1)], 8)
-    assert str(caught.value) == (
-        "image-1: its LR image is 7 x 9, smaller than the patch of 8:"
-        " lower data.patch to at most 7 or leave the image out"
-    )
-
-
-def test_images_that_just_fit_are_taken():
-    check_size([coded(8, 9, 2), coded(9, 8, 2)], 8)

@@ -1,0 +1,150 @@
+"""LR images that lie among HR images: pairs in one folder, and copies that only their sizes give away."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Final
+
+from qnas.core.engine.image_header import image_size
+from qnas.core.engine.likeness import is_reduced
+from qnas.core.errors import InputError
+from qnas.plugins.datasets.naming import SCALES, Reading, alike, read_stem
+from qnas.plugins.datasets.pairing import pair_by_name
+from qnas.plugins.datasets.reading import read_image
+
+_LOOKED_AT: Final = 8  # groups of images that share a name, for every two folders
+_MEMBERS: Final = 12  # of a group
+_COMPARED: Final = 3  # pairs of every two folders
+_NO_SCALE: Final = 0
+
+
+def parted(root: Path, files: Sequence[Path]) -> tuple[list[Path], dict[int, list[Path]]]:
+    """The HR images among files, and by scale the LR images that lie beside them: ``a_HR.png`` and ``a_LR.png``.
+
+    Args:
+        root: The folder that they are in.
+        files: Images in it.
+
+    Raises:
+        InputError: There are LR images among them, and not one for each HR image.
+    """
+    readings = {file: read_stem(file.stem) for file in files}
+    lr = _lr_beside(_partners(readings), readings)
+    hr = [file for file in files if file not in {file for of_scale in lr.values() for file in of_scale}]
+    if not lr:
+        _refuse_reduced(root, readings)
+    for scale, of_scale in lr.items():
+        try:
+            pair_by_name(*_inside(root, hr, of_scale), scale, root)
+        except InputError as error:
+            first, why = of_scale[0].relative_to(root).as_posix(), str(error).removeprefix(f"{root}: ")
+            raise InputError(f"has LR images among the HR images, such as {first}, but {why}", str(root)) from error
+    return hr, lr
+
+
+def _inside(root: Path, hr: Sequence[Path], lr: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    return [file.relative_to(root) for file in hr], [file.relative_to(root) for file in lr]
+
+
+def _partners(readings: Mapping[Path, Reading]) -> dict[Path, Path]:
+    """The HR image in the same folder of each file whose name says that it may be an LR image."""
+    hr = {(file.parent, name): file for file, of in readings.items() if not _may_be_lr(of) for name in _names(file, of)}
+    partners = {lr: hr.get((lr.parent, of.base)) for lr, of in readings.items() if _may_be_lr(of)}
+    return {lr: partner for lr, partner in partners.items() if partner is not None}
+
+
+def _may_be_lr(reading: Reading) -> bool:
+    return reading.kind == "lr" or (not reading.kind and reading.scale is not None)
+
+
+def _names(file: Path, reading: Reading) -> set[str]:
+    """What its LR images may be called."""
+    return {reading.base, alike(file.stem)}
+
+
+def _lr_beside(partners: Mapping[Path, Path], readings: Mapping[Path, Reading]) -> dict[int, list[Path]]:
+    """The files that are LR images of their partners, by scale; a file that can't be read is of the usual scale."""
+    scales = {lr: _scale_of(hr, lr, readings[lr]) for lr, hr in partners.items()}
+    usual = Counter(scale for scale in scales.values() if scale).most_common(1)
+    by_scale: dict[int, list[Path]] = defaultdict(list)
+    for lr, scale in scales.items():
+        taken = scale if scale is not None else usual[0][0] if usual else _NO_SCALE
+        if taken != _NO_SCALE:
+            by_scale[taken].append(lr)
+    return dict(by_scale)
+
+
+def _scale_of(hr: Path, lr: Path, reading: Reading) -> int | None:
+    """Of which scale an image is the LR image of another; ``_NO_SCALE`` if of none, None if one can't be read.
+
+    Raises:
+        InputError: Its name says clearly that it is one, and it is not.
+    """
+    try:
+        scale = times_smaller(image_size(hr), image_size(lr))
+    except InputError:  # which is raised again where it is decoded
+        return None
+    if not scale and reading.is_sure and reading.kind == "lr":
+        raise InputError(f"is not {hr.name} made a whole number of times smaller, though its name says LR", str(lr))
+    return scale if reading.scale in (None, scale) else _NO_SCALE
+
+
+def times_smaller(hr: tuple[int, int], lr: tuple[int, int]) -> int:
+    """The scale of an LR image of this size, or ``_NO_SCALE`` if it can't be the HR image made smaller."""
+    scale = round(hr[0] / lr[0])
+    return scale if scale in SCALES and tuple(side // scale for side in hr) == lr else _NO_SCALE
+
+
+def _refuse_reduced(root: Path, readings: Mapping[Path, Reading]) -> None:
+    """Refuse images that are others of the same name made small, whatever their folders are called.
+
+    Raises:
+        InputError: It names one.
+    """
+    compared: Counter[tuple[Path, Path]] = Counter()
+    for hr, lr, scale in _of_fitting_sizes(readings):
+        folders = hr.parent, lr.parent
+        compared[folders] += 1
+        if compared[folders] <= _COMPARED and _is_reduced(hr, lr, scale):
+            small, large = (file.relative_to(root).as_posix() for file in (lr, hr))
+            why = f"has LR images too: {small} is {large} made {scale} times smaller"
+            raise InputError(f"{why}: name the folders that are meant", str(root))
+
+
+def _of_fitting_sizes(readings: Mapping[Path, Reading]) -> Iterator[tuple[Path, Path, int]]:
+    """Images that share a name, two by two, of which one can be the other made smaller, and how many times."""
+    for group in _namesakes(readings):
+        sizes = {}
+        for file in group:
+            try:
+                sizes[file] = image_size(file)
+            except InputError:  # which is raised again where it is decoded
+                continue
+        for one, other in combinations(sizes, 2):
+            large, small = (one, other) if sizes[one] >= sizes[other] else (other, one)
+            if scale := times_smaller(sizes[large], sizes[small]):
+                yield large, small, scale
+
+
+def _namesakes(readings: Mapping[Path, Reading]) -> Iterator[list[Path]]:
+    """The first files of every two folders that share a name, but for what may say HR, LR or the scale."""
+    by_name: dict[str, list[Path]] = defaultdict(list)
+    for file, reading in readings.items():
+        for name in _names(file, reading):
+            by_name[name].append(file)
+    seen: Counter[tuple[Path, ...]] = Counter()
+    for group in (group[:_MEMBERS] for group in by_name.values() if len(group) > 1):
+        folders = {tuple(sorted((one.parent, other.parent))) for one, other in combinations(group, 2)}
+        if any(seen[two] < _LOOKED_AT for two in folders):
+            seen.update(folders)
+            yield group
+
+
+def _is_reduced(hr_file: Path, lr_file: Path, scale: int) -> bool:
+    """Whether an image really is another made small: photographs of two cameras may happen to have such sizes."""
+    try:
+        hr, lr = read_image(hr_file), read_image(lr_file)
+    except InputError:
+        return False
+    return is_reduced(hr[: lr.shape[0] * scale, : lr.shape[1] * scale], lr)

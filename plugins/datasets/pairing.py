@@ -1,0 +1,116 @@
+"""Which LR image belongs to which HR image, by their names."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qnas.core.errors import InputError
+from qnas.plugins.datasets.listing import some
+from qnas.plugins.datasets.naming import alike, read_stem
+
+
+def pair_by_name(hr_files: Sequence[Path], lr_files: Sequence[Path], scale: int, where: Path) -> list[Path]:
+    """The LR file of each HR file: ``NAME.*`` or ``NAMExSCALE.*``.
+
+    Where that does not pair all of them, upper and lower case are alike, and what says HR, LR or the scale in a name
+    is passed over: ``img_HR.png`` and ``IMG_LR_x4.png`` belong together.
+
+    Args:
+        hr_files: Paths from the HR folder.
+        lr_files: Paths from the LR folder.
+        scale: The factor between them.
+        where: The LR folder.
+
+    Raises:
+        InputError: One is missing, stands there twice, or is left over.
+    """
+    match = _exactly(hr_files, lr_files, scale)
+    if match.faults:
+        freely = _match(hr_files, lr_files, lambda hr: _bare(hr, scale), lambda lr: _bare(lr, scale))
+        match = min(match, freely, key=lambda match: match.faults)
+    if lines := match.complaints():
+        raise InputError("; ".join(lines), str(where))
+    return [match.by_name[name] for name in match.names]
+
+
+@dataclass(frozen=True)
+class _Match:
+    """HR and LR files under the names by which they are compared.
+
+    Attributes:
+        hr_files: The HR files.
+        names: Of each of them.
+        by_name: The LR files; of those that share a name the last.
+        twice: Names that LR files share, with two of them.
+    """
+
+    hr_files: Sequence[Path]
+    names: Sequence[str]
+    by_name: dict[str, Path]
+    twice: Sequence[tuple[str, Path, Path]]
+
+    @property
+    def missing(self) -> list[Path]:
+        """The HR files without an LR file."""
+        return [file for file, name in zip(self.hr_files, self.names, strict=True) if name not in self.by_name]
+
+    @property
+    def left_over(self) -> list[Path]:
+        """The LR files without an HR file."""
+        return sorted(self.by_name[name] for name in set(self.by_name) - set(self.names))
+
+    @property
+    def shared(self) -> list[Path]:
+        """The LR files of several HR files."""
+        return sorted(self.by_name[name] for name, n in Counter(self.names).items() if n > 1 and name in self.by_name)
+
+    @property
+    def faults(self) -> int:
+        """How many files don't pair."""
+        return sum(map(len, (self.missing, self.left_over, self.shared, self.twice)))
+
+    def complaints(self) -> list[str]:
+        """What is wrong."""
+        if self.twice:
+            name, one, other = self.twice[0]
+            return [f"two LR images for '{name}': {one} and {other}"]
+        if shared := self.shared:
+            return [f"several HR images for the LR image {some(shared)}"]
+        sides = (("LR", self.missing), ("HR", self.left_over))
+        return [f"no {kind} image for {some(files)}" for kind, files in sides if files]
+
+
+def _exactly(hr_files: Sequence[Path], lr_files: Sequence[Path], scale: int) -> _Match:
+    """By names as they are; of an LR image the scale is left out."""
+    suffix = f"x{scale}"
+    lr_names = {_stem(file).removesuffix(suffix) for file in lr_files}
+
+    def hr_name(file: Path) -> str:
+        return stem if (stem := _stem(file)) in lr_names else stem.removesuffix(suffix)
+
+    return _match(hr_files, lr_files, hr_name, lambda file: _stem(file).removesuffix(suffix))
+
+
+def _match(
+    hr_files: Sequence[Path], lr_files: Sequence[Path], hr_name: Callable[[Path], str], lr_name: Callable[[Path], str]
+) -> _Match:
+    by_name: dict[str, Path] = {}
+    twice = []
+    for file in lr_files:
+        name = lr_name(file)
+        if name in by_name:
+            twice.append((name, by_name[name], file))
+        by_name[name] = file
+    return _Match(hr_files, [hr_name(file) for file in hr_files], by_name, twice)
+
+
+def _stem(file: Path) -> str:
+    return file.with_suffix("").as_posix()
+
+
+def _bare(file: Path, scale: int) -> str:
+    """The path without what says HR, LR or this scale in the file's name."""
+    reading = read_stem(file.stem)
+    base = reading.base if reading.scale in (None, scale) else alike(file.stem)
+    return f"{alike(file.parent.as_posix())}/{base}"
