@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from qnas.core.components import Dataset
-from qnas.core.engine.inspection import Facts, look_at, nearly_same, same
-from qnas.core.engine.metrics import SMALLEST
+from qnas.core.components import Dataset, ImageSizes
+from qnas.core.engine.inspection import Facts, look_at, misplaced, nearly_same, same
+from qnas.core.engine.size_rules import fitted, refuse_under_patch, refuse_unjudgeable
 from qnas.core.engine.threads import in_threads
 from qnas.core.errors import InputError
 
@@ -24,7 +24,7 @@ class Inspected:
         is_test: Whether it is to judge on.
         images: Those that can be read.
         unreadable: Why the others can't.
-        unpaired: Why its LR images can't be told apart, or ``""``.
+        unpaired: Why its LR images can't be used, or ``""``.
     """
 
     title: str
@@ -34,12 +34,15 @@ class Inspected:
     unpaired: str = ""
 
 
-def inspect(title: str, dataset: Dataset, *, is_test: bool, jobs: int, report: Callable[[int], object]) -> Inspected:
+def inspect(
+    title: str, dataset: Dataset, scale: int, *, is_test: bool, jobs: int, report: Callable[[int], object]
+) -> Inspected:
     """Look at all images of a data set.
 
     Args:
         title: What it is called.
         dataset: One whose images can be read by themselves.
+        scale: The factor of super-resolution; LR images of others are looked at as well.
         is_test: Whether it is to judge on.
         jobs: How many images at a time.
         report: Called with how many are done.
@@ -49,7 +52,8 @@ def inspect(title: str, dataset: Dataset, *, is_test: bool, jobs: int, report: C
     """
     unpaired = ""
     try:
-        sources = dataset.sources(SCALES)
+        dataset.sources((scale,))  # which may refuse a scale
+        sources = dataset.sources(sorted({*SCALES, scale}))
     except InputError as error:
         sources, unpaired = dataset.sources(()), str(error)
     looks = in_threads(look_at, sources, jobs, report)
@@ -77,7 +81,8 @@ class Findings:
             yield from of.unreadable
             yield from filter(None, [of.unpaired])
             yield from (misfit for image in of.images for misfit in image.misfits)
-            yield from self._too_small(of)
+            yield from _few(list(self._too_small(of)))
+            yield from _few([f"{of.images[place].name}: its LR image {what}" for place, what in misplaced(of.images)])
         for one, other in self._pairs(same):
             if self._is_leak(one, other):
                 yield f"the test image {self._named(other)} is in the training images: {self._named(one)}"
@@ -95,13 +100,15 @@ class Findings:
             )
 
     def _too_small(self, of: Inspected) -> Iterator[str]:
-        if of.is_test:
-            small = [image for image in of.images if min(image.height, image.width) < SMALLEST]
-            yield from _about(of, f"too small to be judged (SSIM needs {SMALLEST} pixels a side)", small)
-        elif self.patch:
-            side = self.patch * self.scale
-            small = [image for image in of.images if min(image.height, image.width) < side]
-            yield from _about(of, f"too small for patches of {self.patch} at scale {self.scale} ({side} in HR)", small)
+        for image in of.images:
+            try:
+                sizes = fitted(ImageSizes(image.name, (image.height, image.width)), self.scale)
+                if of.is_test:
+                    refuse_unjudgeable(sizes)
+                elif self.patch:
+                    refuse_under_patch(sizes, self.patch)
+            except InputError as error:
+                yield str(error)
 
     @cached_property
     def _all(self) -> list[tuple[Inspected, Facts]]:

@@ -1,8 +1,8 @@
 """What images are like, and which are the same: what a data set is checked for."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -10,11 +10,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from qnas.core.components import ImageSource, Pixels, SourceImage
-from qnas.core.engine.images import pair
+from qnas.core.engine.images import ImagePair, pair
+from qnas.core.engine.likeness import FLAT, Thumb, Unlike, is_better, thumb, unlike
 from qnas.core.errors import InputError
 
-FLAT: Final = 8.0
-"""Standard deviation of luma, of 255, below which an image is nearly flat: there is hardly anything to learn."""
 NEAR: Final = 8
 """In how many of the 128 bits of their hashes images that look the same differ at most.
 
@@ -40,6 +39,8 @@ class Facts:
         contrast: The standard deviation of luma, of 255.
         digest: The same for the same pixels.
         look: (128,) bool, nearly the same for images that look the same.
+        thumb: See :func:`qnas.core.engine.likeness.thumb`.
+        unlike: How LR images differ from the HR image made small, and their thumbs, by scale, where they do.
     """
 
     name: str
@@ -51,6 +52,8 @@ class Facts:
     contrast: float
     digest: bytes
     look: npt.NDArray[np.bool_]
+    thumb: Thumb | None = None
+    unlike: Mapping[int, tuple[Unlike, Thumb]] = field(default_factory=dict)
 
     @property
     def is_flat(self) -> bool:
@@ -66,7 +69,10 @@ def look_at(source: ImageSource) -> Facts | str:
         return str(error)
     gray = Image.fromarray(np.ascontiguousarray(hr)).convert("L")
     height, width, _ = hr.shape
-    misfits = [said for scale in source.lr if (said := _misfit(source, hr, scale))]
+    pairs = {scale: _paired(source, hr, scale) for scale in source.lr}
+    misfits = [found for found in pairs.values() if isinstance(found, str)]
+    paired = {scale: found for scale, found in pairs.items() if isinstance(found, ImagePair)}
+    seen = {scale: (found, thumb(of.lr)) for scale, of in paired.items() if (found := unlike(of.hr, of.lr))}
     size = np.array(hr.shape, dtype=np.int64).tobytes()
     return Facts(
         source.name,
@@ -78,15 +84,17 @@ def look_at(source: ImageSource) -> Facts | str:
         float(np.asarray(gray).std()),
         hashlib.blake2b(size + hr.tobytes()).digest(),
         difference_hash(gray),
+        thumb(hr),
+        seen,
     )
 
 
-def _misfit(source: ImageSource, hr: Pixels, scale: int) -> str:
+def _paired(source: ImageSource, hr: Pixels, scale: int) -> ImagePair | str:
+    """The HR image with its LR image, or what is wrong with that."""
     try:
-        pair(SourceImage(source.name, hr, source.lr[scale]()), scale)
+        return pair(SourceImage(source.name, hr, source.lr[scale]()), scale)
     except InputError as error:
         return str(error)
-    return ""
 
 
 def difference_hash(gray: Image.Image) -> npt.NDArray[np.bool_]:
@@ -119,3 +127,14 @@ def nearly_same(images: Sequence[Facts]) -> Iterator[tuple[int, int]]:
             first, second = places[start + row], places[column]
             if first < second and images[first].digest != images[second].digest:
                 yield first, second
+
+
+def misplaced(images: Sequence[Facts]) -> Iterator[tuple[int, str]]:
+    """The places of images whose LR images are not the HR images made small, with what those are instead."""
+    thumbs = np.array([image.thumb for image in images])
+    for place, image in enumerate(images):
+        for found, lr_thumb in image.unlike.values():
+            explained = np.maximum(thumbs @ lr_thumb, 0) ** 2  # by each image of the set
+            best = int(explained.argmax())
+            is_other = best != place and explained[best] > found.fit and is_better(explained[best], explained[place])
+            yield place, f"looks like that of {images[best].name}" if is_other else found.what

@@ -4,8 +4,9 @@ Compared is luma, in the size of the LR image, by the square of Pearson's correl
 that the other explains. Brightness and contrast don't count, nor does what noise, blur and compression take of detail,
 as it is also compared in grids of a few cells.
 
-Of 287 photographs and crops of BSDS400, T91, DIV2K and Set14 at scale 4, LR images with Gaussian noise of 50, blur of
-8 HR pixels or JPEG of quality 10 reach more than 0.35 in 8 cells; those of another image 0.33 at most.
+Of 565 photographs and crops of BSDS400, T91, General100, DIV2K and Set14, made 2 or 4 times smaller, none is taken for
+another that is bicubic, subsampled or darker, or has blur of 2 scales in HR, noise of 25 or JPEG of quality 10, and one
+in a hundred with noise of 50; found are 99 in a hundred that are flipped, turned or shifted, and 97 of another image.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from PIL import Image
 from qnas.core.components import Pixels
 
 Gray = npt.NDArray[np.float64]
+Thumb = npt.NDArray[np.float32]
 
 FLAT: Final = 8.0
 """Standard deviation of luma, of 255, below which an image is nearly flat: there is hardly anything in it."""
@@ -90,7 +92,7 @@ def is_reduced(hr: Pixels, lr: Pixels) -> bool:
     return explained(wanted, given) > _GOOD
 
 
-def thumb(image: Pixels) -> npt.NDArray[np.float32]:
+def thumb(image: Pixels) -> Thumb:
     """(256,), of mean 0 and length 1: the product of two is the correlation of what the images look like."""
     cells = _reduced(_luma(image), (_THUMB, _THUMB))
     cells -= cells.mean()
@@ -114,7 +116,7 @@ def _luma(image: Pixels) -> Image.Image:
 
 
 def _reduced(image: Image.Image, size: tuple[int, int]) -> Gray:
-    return np.asarray(image.resize(size[::-1], Image.Resampling.BOX), dtype=np.float64)
+    return np.asarray(image.resize(size[::-1], Image.Resampling.BOX, reducing_gap=2.0), dtype=np.float64)
 
 
 def _cells(size: tuple[int, int], shorter: int) -> tuple[int, int]:

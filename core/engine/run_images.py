@@ -1,21 +1,26 @@
 """The images of a run: loaded, checked and split."""
 
-from collections.abc import Callable, Mapping
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 import numpy as np
 
 from qnas.core.components import Dataset, ImageSizes
 from qnas.core.engine.crops import cutter
 from qnas.core.engine.images import ImagePair, load_images, pair, sizes_of
+from qnas.core.engine.likeness import unlike
 from qnas.core.engine.search import SearchImages
 from qnas.core.engine.size_rules import fitted, refuse_under_patch, refuse_unjudgeable
 from qnas.core.engine.source_images import count_of, first_images
-from qnas.core.errors import InputError, from_field
+from qnas.core.errors import InputError, QnasWarning, from_field
 from qnas.core.spec import Data
 
 Report = Callable[[str, int, int], None]
+_LOOKED_AT: Final = 50_000_000  # pixels of HR images
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report) -> RunIma
         train = load_images(data.train, scale, data.degradation, partial(report, "train"))
         _refuse_small(dict(enumerate(image.sizes for image in train)), len(train), data, seed)
         learn = split(train, data.validation, seed)
+        _warn_of_unlike("data.train", train, scale)
         if data.crop is not None:
             report_crops = partial(report, "crops of train")
             cut = cutter(data.train, train, data.crop, scale, data.degradation, report_crops)
@@ -64,7 +70,22 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report) -> RunIma
             test[name] = images = load_images(dataset, scale, data.degradation, partial(report, name))
             for image in images:
                 refuse_unjudgeable(image.sizes)
+            _warn_of_unlike(f"data.test.{name}", images, scale)
     return RunImages(learn, test)
+
+
+def _warn_of_unlike(field: str, images: Sequence[ImagePair], scale: int) -> None:
+    """Warn of LR images that are not their HR images made small.
+
+    Of large sets only some are looked at, evenly spread, so that it takes a second at most.
+    """
+    pixels = sum(image.lr.shape[0] * image.lr.shape[1] for image in images) * scale**2
+    looked_at = images[:: math.ceil(pixels / _LOOKED_AT)]
+    found = [(image.name, how.what) for image in looked_at if (how := unlike(image.hr, image.lr))]
+    if found:
+        (name, what), of = found[0], f"{len(found)} of the {len(looked_at)} LR images that were looked at"
+        why = f"{field}: {of} seem not to be their HR images made small; that of {name} {what}"
+        warnings.warn(f"{why} (qnas data check looks at all)", QnasWarning, stacklevel=3)
 
 
 def check_images(data: Data, scale: int, seed: int, tried: int = 0) -> dict[str, int]:

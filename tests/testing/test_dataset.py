@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qnas.core.components import Dataset, ImageSource, SourceImage
+from qnas.core.components import Dataset, ImageSizes, ImageSource, SourceImage
 from qnas.core.errors import InputError
 from qnas.testing import check_dataset
 
@@ -113,6 +113,38 @@ class MisfitAtThree(Noise):
         return image._replace(lr=image.hr[:rows, : 36 // scale].copy())
 
 
+class Longer(Noise):
+    def count(self):
+        return self.amount - 1
+
+
+class DeepLr(Noise):
+    def changed(self, image, index, scale):
+        return image._replace(lr=image.hr[::scale, ::scale].astype(np.uint16))
+
+
+class NoPixels(Noise):
+    def changed(self, image, index, scale):
+        return image._replace(hr=image.hr[:0])
+
+
+class Sized(Noise):
+    """Keeps it, and says how large its images are."""
+
+    def sizes(self, scale):
+        return [ImageSizes(f"noise-{index}", (24, 36)) for index in range(self.amount)]
+
+
+class Missized(Sized):
+    def sizes(self, scale):
+        return [*super().sizes(scale)[:-1], ImageSizes("noise-3", (36, 24))]
+
+
+class SizedInPart(Sized):
+    def sizes(self, scale):
+        return super().sizes(scale)[1:]
+
+
 class Refusing(Noise):
     def images(self, scale):
         raise InputError(f"there is nothing at scale {scale}")
@@ -155,7 +187,7 @@ class Hashed(Noise):
         return hash(self)
 
 
-@pytest.mark.parametrize("component", [Noise, Pairs, Singly])
+@pytest.mark.parametrize("component", [Noise, Pairs, Singly, Sized])
 def test_one_that_keeps_it_passes(registered, component):
     check_dataset(registered(component))
 
@@ -174,17 +206,22 @@ def test_a_folder_keeps_it(tmp_path, paired):
 @pytest.mark.parametrize(
     ("component", "message"),
     [
-        (Uncounted, "^the dataset 'uncounted': at scale 2: it counts 5 images and has 4$"),
-        (Inexact, r"it counts 4.0 images, no whole number \(int\)"),
-        (Empty, "it has no images"),
+        (Uncounted, "^the dataset 'uncounted': at scale 2: the data set 'uncounted' counts 5 images and yields 4$"),
+        (Inexact, r"counts 4.0 images: must be a whole number \(int\)"),
+        (Empty, "the data set 'empty' has no images"),
         (Alike, "two images are named 'noise'"),
-        (Nameless, "an image is named ''"),
-        (Gray, r"the HR image of 'noise-0' has the shape \(24, 36\), not \(H, W, 3\)"),
-        (Floating, "the HR image of 'noise-0' is of float64, not of uint8"),
-        (Pictures, "the HR image of 'noise-0' is a Image, no array"),
-        (Tuples, "it gives a tuple, no SourceImage"),
+        (Nameless, "names an image '': must be text, not empty and without NUL"),
+        (Gray, r"noise-0 of the data set 'gray' is \(24, 36\) uint8: must be \(H, W, 3\) uint8"),
+        (Floating, r"noise-0 of the data set 'floating' is \(24, 36, 3\) float64: must be \(H, W, 3\) uint8"),
+        (Pictures, "noise-0 of the data set 'pictures' is an Image: must be a NumPy array"),
+        (Tuples, "yields a tuple: must be a SourceImage"),
         (Misfit, "at scale 2: an image does not fit: noise-1: LR is 18 x 11, HR is 36 x 24"),
         (MisfitAtThree, "at scale 3: an image does not fit: noise-1: LR is 12 x 7"),
+        (Longer, "^the dataset 'longer': at scale 2: the data set 'longer' counts 3 images and yields more$"),
+        (DeepLr, r"the LR image of noise-0 of the data set 'deep-lr' is \(12, 18, 3\) uint16: must be"),
+        (NoPixels, r"noise-0 of the data set 'no-pixels' has no pixels: it is \(0, 36, 3\)"),
+        (Missized, r"it says that an image is ImageSizes\(name='noise-3', hr=\(36, 24\), lr=None\), and it is"),
+        (SizedInPart, "it says the sizes of 3 images and has 4"),
         (Refusing, "it refuses every scale; 2: there is nothing at scale 2"),
         (Crashing, "RuntimeError: the disk is full"),
         (Shuffled, "when it is asked again its images are others, or in another order"),
@@ -193,7 +230,7 @@ def test_a_folder_keeps_it(tmp_path, paired):
         (Elsewhere, "its image 'noise-1' has other pixels when it is read by itself"),
         (Dated, "its fingerprint is another when it is asked again"),
         (Printless, "its fingerprint is empty"),
-        (Hashed, r"its fingerprint is -?\d+, no text"),
+        (Hashed, r"the fingerprint of the data set 'hashed' is -?\d+: must be text"),
     ],
 )
 def test_what_breaks_it_is_told(registered, component, message):

@@ -35,8 +35,9 @@ _PIXELS = {"1": "black and white", "L": "gray", "LA": "gray + alpha", "P": "pale
 def check(train: Sequence[Path], tests: Sequence[Path], scale: int, patch: int | None, jobs: int | None) -> int:
     """Say what images there are, and what is wrong with them.
 
-    Errors, with which the command fails: images that can't be read or are too small, LR images that don't fit their HR
-    image, test images among the training images. Worth a look, but no error: images that are there twice, or look the
+    Errors, with which the command fails: images that a run would refuse, as they can't be read or are too small; LR
+    images that are not their HR image made small, but turned, shifted or of another image (degraded ones are not
+    meant); test images among the training images. Worth a look, but no error: images that are there twice, or look the
     same (at most 8 of the 128 bits of their difference hashes differ), or are nearly flat (standard deviation of luma
     below 8 of 255).
     """
@@ -51,7 +52,9 @@ def check(train: Sequence[Path], tests: Sequence[Path], scale: int, patch: int |
     starts = accumulate(counts, initial=0)
     with show_count("check", sum(counts)) as told:
         sets = [
-            inspect(title, dataset, is_test=index >= len(train), jobs=jobs or processors(), report=_from(start, told))
+            inspect(
+                title, dataset, scale, is_test=index >= len(train), jobs=jobs or processors(), report=_from(start, told)
+            )
             for index, (title, dataset, start) in enumerate(zip(_titles(paths), datasets, starts, strict=False))
         ]
     return _tell(Findings(sets, scale, patch), Terminal())

@@ -1,14 +1,12 @@
 """The contract of data sets."""
 
 import hashlib
-import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from qnas.core.components import Dataset, SourceImage
+from qnas.core.components import Dataset, ImageSizes, SourceImage
 from qnas.core.engine.images import pair
+from qnas.core.engine.source_images import check_image, fingerprint_of, first_images, images_of, named
 from qnas.core.errors import InputError
 from qnas.testing.contract import contract
 from qnas.testing.failure import told_as
@@ -22,7 +20,8 @@ def check_dataset(reference: Dataset | str | Mapping[str, Any]) -> None:
 
     It may refuse scales (with ``InputError``), but not all. It has as many images as it says, each (H, W, 3) uint8
     under a name of its own; an LR image fits its HR image. At every call they are the same, in
-    the same order, and so is the fingerprint. Those that can be read one by one (``sources``) are the same then, too.
+    the same order, and so is the fingerprint. Those that can be read one by one (``sources``) are the same then, too,
+    and where it says the sizes beforehand (``sizes``), they are those of the images.
 
     Args:
         reference: A data set, or its name, or a mapping of its name and fields. Choose it small: it is read twice.
@@ -39,24 +38,28 @@ def check_dataset(reference: Dataset | str | Mapping[str, Any]) -> None:
             _check_all(dataset, scales[0])
         for scale in scales[1:]:
             with told_as(f"at scale {scale}"):
-                for image in itertools.islice(dataset.images(scale), _LOOKED_AT):
-                    _check_image(image, scale)
+                first = first_images(dataset, scale, _LOOKED_AT)
+                _check_sizes(dataset, scale, [_check_fit(image, scale) for image in first])
 
 
 def _refusal(dataset: Dataset, scale: int) -> str:
     """Why the images can't be used at that scale, or ``""``."""
     try:
-        for image in itertools.islice(dataset.images(scale), 1):
-            _check_form(image)
-            pair(image, scale)
+        first = next(iter(dataset.images(scale)), None)
+    except InputError as error:
+        return str(error)
+    if first is None:
+        return ""
+    image = check_image(first, named(dataset))
+    try:
+        pair(image, scale)
     except InputError as error:
         return str(error)
     return ""
 
 
 def _check_fingerprint(dataset: Dataset) -> None:
-    fingerprint: object = dataset.fingerprint()
-    assert isinstance(fingerprint, str), f"its fingerprint is {fingerprint!r}, no text"
+    fingerprint = fingerprint_of(dataset)
     assert fingerprint, "its fingerprint is empty"
     again = Dataset.of(dataset.reference()).fingerprint()
     assert again == fingerprint, "its fingerprint is another when it is asked again: its images would be cached in vain"
@@ -64,15 +67,12 @@ def _check_fingerprint(dataset: Dataset) -> None:
 
 def _check_all(dataset: Dataset, scale: int) -> None:
     names: dict[str, str] = {}
-    for image in dataset.images(scale):
-        _check_image(image, scale)
-        assert image.name not in names, f"two images are named '{image.name}'"
+    sizes = []
+    for image in images_of(dataset, scale):
         names[image.name] = _digest(image)
+        sizes.append(_check_fit(image, scale))
     _check_sources(dataset, scale, names)
-    count: object = dataset.count()
-    assert isinstance(count, int), f"it counts {count!r} images, no whole number (int)"
-    assert names, "it has no images"
-    assert count == len(names), f"it counts {count} images and has {len(names)}"
+    _check_sizes(dataset, scale, sizes)
     again = [(image.name, _digest(image)) for image in dataset.images(scale)]
     is_same = [name for name, _ in again] == list(names)
     assert is_same, "when it is asked again its images are others, or in another order"
@@ -91,24 +91,21 @@ def _check_sources(dataset: Dataset, scale: int, digests: Mapping[str, str]) -> 
     assert differing is None, f"its image '{differing}' has other pixels when it is read by itself"
 
 
-def _check_image(image: SourceImage, scale: int) -> None:
-    _check_form(image)
+def _check_fit(image: SourceImage, scale: int) -> ImageSizes:
     with told_as("an image does not fit"):
         pair(image, scale)
+    return ImageSizes(image.name, image.hr.shape[:2], None if image.lr is None else image.lr.shape[:2])
 
 
-def _check_form(image: SourceImage) -> None:
-    assert isinstance(image, SourceImage), f"it gives a {type(image).__name__}, no SourceImage"
-    assert isinstance(image.name, str) and image.name, f"an image is named {image.name!r}"
-    _check_pixels(f"the HR image of '{image.name}'", image.hr)
-    if image.lr is not None:
-        _check_pixels(f"the LR image of '{image.name}'", image.lr)
-
-
-def _check_pixels(which: str, pixels: object) -> None:
-    assert isinstance(pixels, np.ndarray), f"{which} is a {type(pixels).__name__}, no array"
-    assert pixels.ndim == 3 and pixels.shape[2] == 3, f"{which} has the shape {pixels.shape}, not (H, W, 3)"
-    assert pixels.dtype == np.uint8, f"{which} is of {pixels.dtype}, not of uint8"
+def _check_sizes(dataset: Dataset, scale: int, first: Sequence[ImageSizes]) -> None:
+    """What it says of sizes; ``first`` are those of its first images."""
+    stated = dataset.sizes(scale)
+    if stated is None:
+        return  # it can't say
+    stated = list(stated)
+    assert len(stated) == dataset.count(), f"it says the sizes of {len(stated)} images and has {dataset.count()}"
+    for said, found in zip(stated, first, strict=False):
+        assert said == found, f"it says that an image is {said}, and it is {found}"
 
 
 def _digest(image: SourceImage) -> str:
