@@ -11,7 +11,7 @@ from PIL.ImageFile import ImageFile
 from qnas.core.engine.image_file import decoded, opened
 
 _VERIFIED_BYTES: Final = 2**28  # of a set: reading and summing them takes about half a second
-_ORIENTATION: Final = 0x0112
+_WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274  # tags of TIFF and EXIF
 _LYING: Final = {5, 6, 7, 8}  # orientations in which rows stand for columns
 _PNG_END: Final = b"IEND\xaeB`\x82"
 _PNG_TEXT: Final = {b"tEXt", b"zTXt", b"iTXt"}
@@ -46,11 +46,17 @@ def image_size(file: Path, *, verify: bool = False) -> tuple[int, int]:
     """
     with opened(file, verify=verify) as image:
         if not _seems_cut(image, file):
-            width, height = image.size
+            width, height = _stored_size(image)
             return (width, height) if height != width and _is_lying(image, file) else (height, width)
     with opened(file) as image:
         whole = decoded(image)
         return whole.height, whole.width
+
+
+def _stored_size(image: ImageFile) -> tuple[int, int]:
+    """Width and height as they are stored; Pillow turns those of some formats before it decodes them, or not."""
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(_WIDTH, image.width), tags.get(_HEIGHT, image.height)
 
 
 def _is_lying(image: ImageFile, file: Path) -> bool:
