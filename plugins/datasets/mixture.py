@@ -49,18 +49,15 @@ def _inside(root: Path, hr: Sequence[Path], lr: Sequence[Path]) -> tuple[list[Pa
 
 def _partners(readings: Mapping[Path, Reading]) -> dict[Path, Path]:
     """The HR image in the same folder of each file whose name says that it may be an LR image."""
-    hr = {(file.parent, name): file for file, of in readings.items() if not _may_be_lr(of) for name in _names(file, of)}
-    partners = {lr: hr.get((lr.parent, of.base)) for lr, of in readings.items() if _may_be_lr(of)}
+    hr = {(file.parent, name): file for file, of in readings.items() for name in _hr_names(file, of)}
+    may_be_lr = {file: of for file, of in readings.items() if of.kind == "lr" or (not of.kind and of.scale)}
+    partners = {lr: hr.get((lr.parent, of.base)) for lr, of in may_be_lr.items()}
     return {lr: partner for lr, partner in partners.items() if partner is not None}
 
 
-def _may_be_lr(reading: Reading) -> bool:
-    return reading.kind == "lr" or (not reading.kind and reading.scale is not None)
-
-
-def _names(file: Path, reading: Reading) -> set[str]:
-    """What its LR images may be called."""
-    return {reading.base, alike(file.stem)}
+def _hr_names(file: Path, reading: Reading) -> set[str]:
+    """What the LR images of a file may be called."""
+    return set() if reading.kind == "lr" else {alike(file.stem), *([reading.base] if reading.kind else [])}
 
 
 def _lr_beside(partners: Mapping[Path, Path], readings: Mapping[Path, Reading]) -> dict[int, list[Path]]:
@@ -131,7 +128,7 @@ def _namesakes(readings: Mapping[Path, Reading]) -> Iterator[list[Path]]:
     """The first files of every two folders that share a name, but for what may say HR, LR or the scale."""
     by_name: dict[str, list[Path]] = defaultdict(list)
     for file, reading in readings.items():
-        for name in _names(file, reading):
+        for name in {alike(file.stem), reading.base}:
             by_name[name].append(file)
     seen: Counter[tuple[Path, ...]] = Counter()
     for group in (group[:_MEMBERS] for group in by_name.values() if len(group) > 1):

@@ -40,6 +40,7 @@ _ENDS: Final = {
 _STARTS: Final = {
     kind: re.compile(rf"(?P<word>{words}){_BETWEEN}+(?P<base>.+)", re.IGNORECASE) for kind, words in _FILE_WORDS.items()
 }
+_SCALE_APART: Final = re.compile(rf"(?P<base>.+?){_BETWEEN}+{_SCALE}", re.IGNORECASE)
 _SCALE_END: Final = re.compile(rf"(?P<base>.+?){_BETWEEN}*{_SCALE}", re.IGNORECASE)
 
 
@@ -63,9 +64,14 @@ def read_stem(stem: str) -> Reading:
     """What the name of an image file says, without its suffix and folders: ``img_LRx4`` is ``img``, LR, of scale 4."""
     base, scale = _without_scale(stem)
     base, kind, word = _without_word(base)
-    if scale is None:
-        base, scale = _without_scale(base)
+    if kind and scale is None:
+        base, scale = _without_scale(base, apart=True)
     return Reading(alike(base), kind, scale, SURE.fullmatch(word) is not None)
+
+
+def without_word(stem: str) -> str:
+    """The name of a file without a word that says HR or LR, as :func:`alike` has it."""
+    return alike(_without_word(stem)[0])
 
 
 def alike(text: str) -> str:
@@ -73,8 +79,8 @@ def alike(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold()
 
 
-def _without_scale(stem: str) -> tuple[str, int | None]:
-    found = _SCALE_END.fullmatch(stem)
+def _without_scale(stem: str, *, apart: bool = False) -> tuple[str, int | None]:
+    found = (_SCALE_APART if apart else _SCALE_END).fullmatch(stem)
     scale = _number(found) if found else None
     return (found["base"], scale) if found and scale else (stem, None)
 
@@ -92,15 +98,28 @@ def _without_word(stem: str) -> tuple[str, Kind, str]:
 
 def folder_kind(name: str) -> Kind:
     """Whether the name of a folder says that HR or LR images are in it: ``DIV2K_train_HR``, ``lr_x4``, ``LRbicx4``."""
-    words = [word for word in _WORDS.split(name) if word and not _QUALIFIER.fullmatch(word.lower())]
-    ends = {"-".join(part) for count in (1, 2) for part in (words[:count], words[-count:]) if len(part) == count}
+    ends = {
+        "-".join(part)
+        for words in (_words(name), _words(name.lower()))
+        for count in (1, 2)
+        for part in (words[:count], words[-count:])
+        if len(part) == count
+    }
     kinds: list[tuple[Kind, re.Pattern[str]]] = [("lr", _LR), ("hr", _HR)]
     return next((kind for kind, pattern in kinds if any(map(pattern.fullmatch, ends))), "")
 
 
+def _words(name: str) -> list[str]:
+    """The words of a name, without those at its end that say how images were made small or what they are for."""
+    words = [word for word in _WORDS.split(name) if word]
+    while words and _QUALIFIER.fullmatch(words[-1].lower()):
+        words.pop()
+    return words
+
+
 def maybe_kind(name: str) -> Kind:
     """Whether the name of a folder may say so, if there is one of the other kind beside it: ``high``, ``low``."""
-    words = "-".join(word for word in _WORDS.split(name) if word and not _QUALIFIER.fullmatch(word.lower()))
+    words = "-".join(_words(name))
     if _MAYBE_HR.fullmatch(words):
         return "hr"
     is_scale = not words and folder_scale(name) is not None

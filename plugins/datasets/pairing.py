@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qnas.core.errors import InputError
 from qnas.plugins.datasets.listing import some
-from qnas.plugins.datasets.naming import alike, read_stem
+from qnas.plugins.datasets.naming import alike, read_stem, without_word
 
 
 def pair_by_name(hr_files: Sequence[Path], lr_files: Sequence[Path], scale: int, where: Path) -> list[Path]:
@@ -27,7 +27,7 @@ def pair_by_name(hr_files: Sequence[Path], lr_files: Sequence[Path], scale: int,
     """
     match = _exactly(hr_files, lr_files, scale)
     if match.faults:
-        freely = _match(hr_files, lr_files, lambda hr: _bare(hr, scale), lambda lr: _bare(lr, scale))
+        freely = _match(hr_files, lr_files, _bare_hr, lambda lr: _bare_lr(lr, scale))
         match = min(match, freely, key=lambda match: match.faults)
     if lines := match.complaints():
         raise InputError("; ".join(lines), str(where))
@@ -109,8 +109,17 @@ def _stem(file: Path) -> str:
     return file.with_suffix("").as_posix()
 
 
-def _bare(file: Path, scale: int) -> str:
-    """The path without what says HR, LR or this scale in the file's name."""
+def _bare_hr(file: Path) -> str:
+    """The path without what says HR in the file's name."""
     reading = read_stem(file.stem)
-    base = reading.base if reading.scale in (None, scale) else alike(file.stem)
-    return f"{alike(file.parent.as_posix())}/{base}"
+    return _inside(file, reading.base if reading.kind == "hr" else alike(file.stem))
+
+
+def _bare_lr(file: Path, scale: int) -> str:
+    """The path without what says LR or this scale in the file's name."""
+    reading = read_stem(file.stem)
+    return _inside(file, reading.base if reading.scale in (None, scale) else without_word(file.stem))
+
+
+def _inside(file: Path, name: str) -> str:
+    return f"{alike(file.parent.as_posix())}/{name}"

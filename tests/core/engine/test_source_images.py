@@ -131,7 +131,7 @@ def test_a_fingerprint_that_is_no_text_is_refused():
         def fingerprint(self) -> Any:
             return 5
 
-    with pytest.raises(InputError, match="^the fingerprint of the data set 'Numbered' is 5: must be text$"):
+    with pytest.raises(InputError, match=r"^the fingerprint of the data set 'Numbered' is 5: must be text$"):
         load_images(Numbered(how="good"), 2)
 
 
@@ -156,5 +156,5 @@ def test_a_fault_where_the_images_are_used_is_not_the_data_sets(monkeypatch):
     def broken(*_: Any) -> None:
         raise RuntimeError("ours")
 
-    with pytest.raises(RuntimeError, match="^ours$"):
+    with pytest.raises(RuntimeError, match=r"^ours$"):
         load_images(Odd(how="good"), 2, report=broken)
