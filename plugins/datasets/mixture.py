@@ -9,7 +9,7 @@ from typing import Final
 from qnas.core.engine.image_header import image_size
 from qnas.core.engine.likeness import is_reduced
 from qnas.core.errors import InputError
-from qnas.plugins.datasets.naming import SCALES, Reading, alike, read_stem
+from qnas.plugins.datasets.naming import SCALES, Reading, alike, read_stem, without_word
 from qnas.plugins.datasets.pairing import pair_by_name
 from qnas.plugins.datasets.reading import read_image
 
@@ -51,13 +51,15 @@ def _partners(readings: Mapping[Path, Reading]) -> dict[Path, Path]:
     """The HR image in the same folder of each file whose name says that it may be an LR image."""
     hr = {(file.parent, name): file for file, of in readings.items() for name in _hr_names(file, of)}
     may_be_lr = {file: of for file, of in readings.items() if of.kind == "lr" or (not of.kind and of.scale)}
-    partners = {lr: hr.get((lr.parent, of.base)) for lr, of in may_be_lr.items()}
-    return {lr: partner for lr, partner in partners.items() if partner is not None}
+    named = {lr: ((lr.parent, of.base), (lr.parent, without_word(lr.stem))) for lr, of in may_be_lr.items()}
+    partners = {lr: hr.get(bare) or hr.get(whole) for lr, (bare, whole) in named.items()}
+    return {lr: partner for lr, partner in partners.items() if partner not in (None, lr)}
 
 
 def _hr_names(file: Path, reading: Reading) -> set[str]:
     """What the LR images of a file may be called."""
-    return set() if reading.kind == "lr" else {alike(file.stem), *([reading.base] if reading.kind else [])}
+    bare = [reading.base, without_word(file.stem)] if reading.kind == "hr" else []
+    return set() if reading.kind == "lr" else {alike(file.stem), *bare}
 
 
 def _lr_beside(partners: Mapping[Path, Path], readings: Mapping[Path, Reading]) -> dict[int, list[Path]]:

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 from qnas.core.errors import InputError
@@ -27,8 +29,11 @@ def pair_by_name(hr_files: Sequence[Path], lr_files: Sequence[Path], scale: int,
     """
     match = _exactly(hr_files, lr_files, scale)
     if match.faults:
-        freely = _match(hr_files, lr_files, _bare_hr, lambda lr: _bare_lr(lr, scale))
-        match = min(match, freely, key=lambda match: match.faults)
+        ways = product((_bare, _without_word), (_bare, _without_word))
+        freely = [
+            _match(hr_files, lr_files, partial(hr_name, scale), partial(lr_name, scale)) for hr_name, lr_name in ways
+        ]
+        match = min([match, *freely], key=lambda match: match.faults)
     if lines := match.complaints():
         raise InputError("; ".join(lines), str(where))
     return [match.by_name[name] for name in match.names]
@@ -109,16 +114,15 @@ def _stem(file: Path) -> str:
     return file.with_suffix("").as_posix()
 
 
-def _bare_hr(file: Path) -> str:
-    """The path without what says HR in the file's name."""
-    reading = read_stem(file.stem)
-    return _inside(file, reading.base if reading.kind == "hr" else alike(file.stem))
-
-
-def _bare_lr(file: Path, scale: int) -> str:
-    """The path without what says LR or this scale in the file's name."""
+def _bare(scale: int, file: Path) -> str:
+    """The path without what says HR, LR or this scale in the file's name."""
     reading = read_stem(file.stem)
     return _inside(file, reading.base if reading.scale in (None, scale) else without_word(file.stem))
+
+
+def _without_word(_: int, file: Path) -> str:
+    """The path without what says HR or LR in the file's name; what looks like a scale may be a part of it."""
+    return _inside(file, without_word(file.stem))
 
 
 def _inside(file: Path, name: str) -> str:
