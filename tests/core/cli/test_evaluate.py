@@ -83,6 +83,17 @@ def test_lr_images_beside_are_used_as_they_are(tmp_path, run):
     assert bicubic == score(imresize(lr, (24, 30)), hr, 2)
 
 
+@pytest.mark.parametrize("named", ["LR_bicubic", "LR_bicubic/X2"])
+def test_lr_images_are_not_judged_as_hr_images(tmp_path, run, capsys, named):
+    save(tmp_path / "Set/HR/a.png", (24, 30, 3))
+    save(tmp_path / "Set/LR_bicubic/X2/ax2.png", (12, 15, 3), seed=5)
+    capsys.readouterr()
+    assert evaluate(run, "--data", tmp_path / "Set" / named) == 2
+    place, hr = tmp_path / "Set" / named, tmp_path / "Set/HR"
+    said = f"{place}: has LR images, by its name: name the folder of the HR images ({hr})\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_pack_is_a_test_set_as_its_folder_is(tmp_path, run, folder):
     assert invoke(["data", "pack", str(folder), str(tmp_path / "photos.h5"), "--scale", "2"]) == 0
     for place in (folder, tmp_path / "photos.h5"):
