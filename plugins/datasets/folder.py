@@ -36,13 +36,17 @@ class Folder(Dataset):
 
     LR images of the scale that lie beside the HR ones are found: as in DIV2K and Flickr2K (``DIV2K_train_HR`` and
     ``DIV2K_train_LR_bicubic/X4``), in pieces of them (``_sub``), and in benchmarks (``HR`` and ``LR_bicubic/X4``, or
-    ``GTmod12`` and ``LRbicx4``). What is hidden is passed over, transparency is left out.
+    ``GTmod12`` and ``LRbicx4``); in a folder of two folders that are called so, in any case (``HR`` and ``LR``, ``gt``
+    and ``lq``, ``high`` and ``low``, ``HR`` and ``LR_x4``); and beside each other in one folder (``NAME_HR.png`` and
+    ``NAME_LR.png``). LR images that can't be paired are never taken for HR images: the folder is refused, and what can
+    be named instead is said. What is hidden is passed over, transparency is left out.
 
     Attributes:
         path: A folder of HR images, or one that has them and their LR images as above; or a list of such folders. A
-            relative path starts where the command is given.
+            relative path starts where the command is given. An HR folder that is named itself is taken alone, unless
+            its LR images are those of a published set.
         lr_path: LR images that lie elsewhere: a folder for each of ``path``, or one that has them in ``X4`` and the
-            like. The LR image of ``NAME.png`` is ``NAME.*`` or ``NAMExSCALE.*``.
+            like. The LR image of ``NAME.png`` is ``NAME.*``, ``NAMExSCALE.*`` or ``NAME_LR.*``.
     """
 
     path: Folders
