@@ -126,10 +126,17 @@ def refuse_lr_folder(folder: Path) -> None:
             return  # both kinds are in it
     hr_folders = _hr_beside(above)
     is_named = folder_kind(above.name) == "lr"
-    if is_named or (maybe_kind(folder.name) == "lr" and any(_share_names(folder, hr) for hr in hr_folders)):
+    if is_named or (maybe_kind(folder.name) == "lr" and any(_is_smaller(folder, hr) for hr in hr_folders)):
         why = "has LR images, by its name" if is_named else f"has the LR images of {hr_folders[0]}"
         which = some(hr_folders) if hr_folders else "rename this one if they are in it"
         raise InputError(f"{why}: name the folder of the HR images ({which})", str(folder))
+
+
+def _is_smaller(folder: Path, hr_folder: Path) -> bool:
+    """Whether the images of a folder are the size of LR images of those that have the same names in another."""
+    with contextlib.suppress(InputError):
+        return _measured(hr_folder, list(walk(hr_folder)), folder) in SCALES
+    return False
 
 
 def _hr_beside(folder: Path) -> list[Path]:

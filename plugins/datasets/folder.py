@@ -68,6 +68,8 @@ class Folder(Dataset):
             InputError: One can't be read, has no images or several data sets, or shares images with another.
         """
         layouts = [find_layout(folder) for folder in _listed(self.path)]
+        for layout in layouts if self.lr_path is None else ():
+            layout.warn_of_unused()
         roots = [layout.root.resolve() for layout in layouts]
         for (one, root), (other, other_root) in combinations(zip(_listed(self.path), roots, strict=True), 2):
             if root.is_relative_to(other_root) or other_root.is_relative_to(root):
@@ -84,10 +86,7 @@ class Folder(Dataset):
         """See :meth:`qnas.Dataset.count`."""
         for folder in _listed(self.lr_path):
             list_images(folder)
-        layouts = self.layouts
-        for layout in layouts if self.lr_path is None else ():
-            layout.warn_of_unused()
-        return sum(len(layout.hr) for layout in layouts)
+        return sum(len(layout.hr) for layout in self.layouts)
 
     def fingerprint(self) -> str:
         """Names, sizes and times of change of all files."""

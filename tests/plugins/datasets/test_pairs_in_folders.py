@@ -201,6 +201,12 @@ def test_lr_images_that_are_named_as_hr_images_are_refused(tmp_path, hr, lr, nam
     assert told.endswith(f"name the folder of the HR images ({tmp_path / instead})")
 
 
+def test_a_folder_whose_name_may_mean_lr_is_taken_where_its_images_are_not_smaller(tmp_path):
+    write(tmp_path, "clean/{}.png", "waste/{}.png")
+    write(tmp_path, "noisy/{}.png", "waste/{}.png")
+    assert Folder(path=tmp_path / "noisy").count() == len(STEMS)
+
+
 def test_a_folder_of_both_may_be_called_lr(tmp_path):
     write(tmp_path / "lr_trial", "HR/{}.png", "LR/{}.png")
     check_paired(Folder(path=tmp_path / "lr_trial"))
