@@ -27,7 +27,7 @@ def check(spec: Path, overrides: tuple[str, ...]) -> None:
 
     file = read_spec(spec, overrides)
     with file.locate_errors(), as_of(file.spec.version):
-        counts = check_images(file.spec.data, file.spec.scale, file.spec.seed, tried=_TRIED)
+        counts = check_images(file.spec.data, file.spec.scale, file.spec.seed, tried=_TRIED, space=file.spec.space)
         _describe(file.spec, counts)
 
 

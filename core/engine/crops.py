@@ -9,6 +9,7 @@ import numpy as np
 from qnas.core.components import Dataset, Pixels
 from qnas.core.engine.images import REDUCTIONS, ImagePair, OnImage, cache_file, cache_folder, write_cache
 from qnas.core.engine.pack import HR, VERSION, Pack
+from qnas.core.engine.size_rules import refuse_under_crop
 from qnas.core.errors import InputError
 from qnas.core.spec.spec import Crop, Degradation
 
@@ -88,10 +89,7 @@ def cutter(
         InputError: An image is smaller than a crop.
     """
     for image in images:
-        height, width, _ = image.hr.shape
-        if min(height, width) < crop.size:
-            what = f"is {width} x {height}, smaller than a crop of {crop.size}: lower data.crop.size"
-            raise InputError(f"{what} to at most {min(height, width)} or leave the image out", image.name)
+        refuse_under_crop(image.sizes, crop.size)
     lr: Sequence[Pixels | None] = [None] * len(images)
     if crop.lr == "made":
         lr = _lr_crops(dataset, images, crop, scale, degradation, report)

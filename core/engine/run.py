@@ -106,6 +106,7 @@ def _load(spec: Spec, folder: RunFolder, keeping: Keeping) -> Run:
         spec.scale,
         spec.seed,
         lambda name, done, total: loading.step(done, {"set": name, "of": total}),
+        spec.space,
     )
     loading.end({})
     return Run(spec, folder, device, images, keeping)

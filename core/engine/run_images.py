@@ -9,12 +9,18 @@ from typing import Final
 
 import numpy as np
 
-from qnas.core.components import Dataset, ImageSizes
+from qnas.core.components import Dataset, ImageSizes, Space
 from qnas.core.engine.crops import cutter
 from qnas.core.engine.images import ImagePair, load_images, pair, sizes_of
 from qnas.core.engine.likeness import unlike
 from qnas.core.engine.search import SearchImages
-from qnas.core.engine.size_rules import fitted, refuse_under_patch, refuse_unjudgeable
+from qnas.core.engine.size_rules import (
+    fitted,
+    refuse_too_small_for,
+    refuse_under_crop,
+    refuse_under_patch,
+    refuse_unjudgeable,
+)
 from qnas.core.engine.source_images import count_of, first_images
 from qnas.core.errors import InputError, QnasWarning, from_field
 from qnas.core.spec import Data
@@ -41,7 +47,7 @@ class RunImages:
         return [*self.learn.weights, *self.learn.architecture]
 
 
-def load_run_images(data: Data, scale: int, seed: int, report: Report) -> RunImages:
+def load_run_images(data: Data, scale: int, seed: int, report: Report, space: Space | None = None) -> RunImages:
     """Load, check and split the images.
 
     Args:
@@ -49,15 +55,17 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report) -> RunIma
         scale: The factor between the resolutions.
         seed: Decides the split.
         report: Told which set is being loaded, how many images are done, of how many.
+        space: Whose networks have to take the images.
 
     Raises:
         InputError: They can't be used; its ``field`` says which field of the spec is meant.
     """
     # Headers are read before anything is decoded: what is wrong shows at once.
-    check_images(data, scale, seed)
+    check_images(data, scale, seed, space=space)
     with from_field("data", "train"):
         train = load_images(data.train, scale, data.degradation, partial(report, "train"))
-        _refuse_small(dict(enumerate(image.sizes for image in train)), len(train), data, seed)
+        refuse = partial(_refuse_small, data=data, scale=scale, seed=seed, space=space)
+        refuse(dict(enumerate(image.sizes for image in train)), len(train))
         learn = split(train, data.validation, seed)
         _warn_of_unlike("data.train", train, scale)
         if data.crop is not None:
@@ -68,8 +76,7 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report) -> RunIma
     for name, dataset in data.test.items():
         with from_field("data", "test", name):
             test[name] = images = load_images(dataset, scale, data.degradation, partial(report, name))
-            for image in images:
-                refuse_unjudgeable(image.sizes)
+            _refuse_unjudgeable([image.sizes for image in images], data, scale, space)
             _warn_of_unlike(f"data.test.{name}", images, scale)
     return RunImages(learn, test)
 
@@ -88,7 +95,7 @@ def _warn_of_unlike(field: str, images: Sequence[ImagePair], scale: int) -> None
         warnings.warn(f"{why} (qnas data check looks at all)", QnasWarning, stacklevel=3)
 
 
-def check_images(data: Data, scale: int, seed: int, tried: int = 0) -> dict[str, int]:
+def check_images(data: Data, scale: int, seed: int, tried: int = 0, space: Space | None = None) -> dict[str, int]:
     """How many images each set has, by ``train`` and ``test.NAME``, and whether a run would refuse any.
 
     It is asked of headers and of what is in the cache, so that no image has to be decoded or generated.
@@ -98,6 +105,7 @@ def check_images(data: Data, scale: int, seed: int, tried: int = 0) -> dict[str,
         scale: The factor between the resolutions.
         seed: Decides which training images are held out.
         tried: How many images to make of sets that can't say how large their images are.
+        space: Whose networks have to take the images.
 
     Raises:
         InputError: They can't be used; its ``field`` says which field of the spec is meant.
@@ -107,10 +115,9 @@ def check_images(data: Data, scale: int, seed: int, tried: int = 0) -> dict[str,
         with from_field("data", *field):
             sizes = _known_sizes(dataset, scale, data, tried)
             if field == ("train",):
-                _refuse_small(sizes, counts["train"], data, seed)
+                _refuse_small(sizes, counts["train"], data, scale, seed, space)
             else:
-                for image in sizes.values():
-                    refuse_unjudgeable(image)
+                _refuse_unjudgeable([*sizes.values()], data, scale, space)
     return counts
 
 
@@ -122,14 +129,18 @@ def _known_sizes(dataset: Dataset, scale: int, data: Data, tried: int) -> dict[i
     return {index: fitted(image, scale) for index, image in enumerate(known)}
 
 
-def _refuse_small(sizes: Mapping[int, ImageSizes], count: int, data: Data, seed: int) -> None:
+def _refuse_small(
+    sizes: Mapping[int, ImageSizes], count: int, data: Data, scale: int, seed: int, space: Space | None
+) -> None:
     """Refuse training images that are too small for what they are used for.
 
     Args:
         sizes: Those that are known, by their place among all.
         count: How many images there are.
         data: What they are used for.
+        scale: The factor between the resolutions.
         seed: Decides the split.
+        space: Whose networks have to take them.
 
     Raises:
         InputError: It names the image.
@@ -138,9 +149,17 @@ def _refuse_small(sizes: Mapping[int, ImageSizes], count: int, data: Data, seed:
     for index in (*weights, *architecture):
         if index in sizes:
             refuse_under_patch(sizes[index], data.patch)
-    for index in validation:
-        if index in sizes:
-            refuse_unjudgeable(sizes[index])
+            if data.crop is not None:
+                refuse_under_crop(sizes[index], data.crop.size)
+    _refuse_unjudgeable([sizes[index] for index in validation if index in sizes], data, scale, space)
+
+
+def _refuse_unjudgeable(judged: Sequence[ImageSizes], data: Data, scale: int, space: Space | None) -> None:
+    """Refuse images that are too small for the metrics or for the networks of ``space``."""
+    for image in judged:
+        refuse_unjudgeable(image)
+    if space is not None:
+        refuse_too_small_for(space, scale, data.patch, judged)
 
 
 def check_sets(data: Data) -> dict[str, int]:

@@ -1,8 +1,11 @@
 """Which sizes of images a run refuses; `qnas check` asks the same of what headers say."""
 
-from qnas.core.components import ImageSizes
+from collections.abc import Iterable
+
+from qnas.core.components import ImageSizes, Space
 from qnas.core.engine.metrics import SMALLEST
 from qnas.core.errors import InputError
+from qnas.core.network import refuse_size
 
 
 def fitted(image: ImageSizes, scale: int) -> ImageSizes:
@@ -46,6 +49,21 @@ def refuse_under_patch(image: ImageSizes, patch: int) -> None:
         )
 
 
+def refuse_under_crop(image: ImageSizes, crop: int) -> None:
+    """Refuse an image that no crop fits into.
+
+    Args:
+        image: Its sizes.
+        crop: Height and width of a crop of the HR image.
+
+    Raises:
+        InputError: It names the image.
+    """
+    if min(image.hr) < crop:
+        what = f"is {_said(image.hr)}, smaller than a crop of {crop}: lower data.crop.size"
+        raise InputError(f"{what} to at most {min(image.hr)} or leave the image out", image.name)
+
+
 def refuse_unjudgeable(image: ImageSizes) -> None:
     """Refuse an image that is too small for the metrics.
 
@@ -54,3 +72,23 @@ def refuse_unjudgeable(image: ImageSizes) -> None:
     """
     if min(image.hr) < SMALLEST:
         raise InputError(f"is too small to be judged: SSIM needs {SMALLEST} pixels a side", image.name)
+
+
+def refuse_too_small_for(space: Space, scale: int, tried: int, judged: Iterable[ImageSizes]) -> None:
+    """Refuse images that networks of ``space`` can't enlarge: attention shrinks features, reflection needs pixels.
+
+    Args:
+        space: The space.
+        scale: The factor that its networks enlarge by.
+        tried: Height and width of an LR image that they are known to take: what is larger is not tried.
+        judged: The sizes of the images. Of those that are smaller somewhere, the narrowest is tried.
+
+    Raises:
+        InputError: It names the image.
+    """
+    small = [image for image in judged if image.lr is not None and min(image.lr) < tried]
+    for image in sorted(small, key=lambda image: min(image.lr or image.hr))[:1]:
+        try:
+            refuse_size(space, scale, image.lr or image.hr)
+        except InputError as error:
+            raise InputError(f"is too small for the network: {error}", image.name) from error

@@ -23,7 +23,7 @@ from qnas.core.network.opening import Survey, open_slots, survey
 from qnas.core.network.sharing import count_networks, leaders
 from qnas.core.network.slot import FilledSlot, Slot
 from qnas.core.network.supernet import Supernet, Tie, one_hot, uniform
-from qnas.core.network.trial import guard, refuse_broken
+from qnas.core.network.trial import guard, refuse_broken, refuse_size
 
 __all__ = [
     "LR_SIZE",
@@ -68,6 +68,7 @@ __all__ = [
     "originals",
     "refuse_broken",
     "refuse_scale",
+    "refuse_size",
     "slot_candidates",
     "survey",
     "uniform",

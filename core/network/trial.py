@@ -48,6 +48,18 @@ def refuse_broken(space: Space, scale: int, size: tuple[int, int]) -> None:
         _try(network, space, scale, (size[0] + more, size[1] + more))
 
 
+def refuse_size(space: Space, scale: int, size: tuple[int, int]) -> None:
+    """Refuse an LR image of ``size`` that the network of ``space`` can't take.
+
+    Raises:
+        InputError: It says what happens instead.
+    """
+    chosen = {path: options[0] for path, options in slot_candidates(space, scale).items()}
+    with _for_shapes(space, scale, size):
+        network = build_found(space, scale, chosen, Quantizer.of("none")).eval()
+    _try(network, space, scale, size)
+
+
 @functools.lru_cache(maxsize=16)
 def _refuse_unlike_itself(space: Space, scale: int, is_searched: bool) -> None:
     """Once for each space: it takes some runs on the CPU."""

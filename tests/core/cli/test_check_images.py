@@ -92,6 +92,39 @@ def test_check_refuses_what_run_refuses_in_the_same_words(spec, capsys, spoil):
     assert capsys.readouterr().err.splitlines() == [said]
 
 
+REFLECTING = """
+from torch import nn
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        convolution = nn.Conv2d(3, 48, 9, padding=4, padding_mode="reflect")
+        super().__init__(convolution, nn.PixelShuffle(4))
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            ["scale=4", "space={name: module, target: 'reflecting:Net', bits: [8]}"],
+            "a.png: is too small for the network: the network of 'module' does not run on an LR image of 3 x 12",
+        ),
+        (["data.crop={size: 64, stride: 16}"], ".png: is 48 x 48, smaller than a crop of 64: lower data.crop.size"),
+    ],
+    ids=["too small for the network", "smaller than a crop"],
+)
+def test_check_refuses_for_the_network_and_for_crops_too(spec, capsys, settings, said):
+    save(Path("test/a.png"), crop(3, 12, 48))
+    Path("reflecting.py").write_text(REFLECTING)
+    options = [part for setting in settings for part in ("--set", setting)]
+    assert invoke(["run", str(spec), "--until", "search", *options]) == 2
+    refusal = capsys.readouterr().err.splitlines()[-1]
+    assert said in refusal
+    assert invoke(["check", str(spec), *options]) == 2
+    assert capsys.readouterr().err.splitlines() == [refusal]
+
+
 def test_check_makes_no_image_whose_size_is_known(spec, monkeypatch):
     monkeypatch.setattr("qnas.plugins.datasets.folder.read_image", lambda _: pytest.fail("an image is decoded"))
     monkeypatch.setattr("qnas.plugins.datasets.generated.dead_leaves", lambda *_: pytest.fail("an image is generated"))
