@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qnas.core.components import ImageStatistic, Operation
+from qnas.core.components import ImageStatistic, Moments, Operation
 from qnas.core.network import Slot
 
 ROLE = "attention"
@@ -74,3 +74,7 @@ class Contrast(ImageStatistic):
         """See :meth:`qnas.ImageStatistic.measure`."""
         deviation, mean = torch.std_mean(features, dim=(2, 3), keepdim=True, correction=0)
         return deviation + mean
+
+    def of_moments(self, moments: Moments) -> Tensor:
+        """See :meth:`qnas.ImageStatistic.of_moments`."""
+        return moments.variance.sqrt() + moments.mean

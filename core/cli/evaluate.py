@@ -1,6 +1,7 @@
 """``qnas evaluate``: the found network of a run, judged on other images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from qnas.core.engine.judging import Judged
     from qnas.core.engine.tiles import Upscaler
     from qnas.core.spec.spec import Device
+
+_ENLARGING = 0.9  # of the time that an image takes
 
 
 @click.command()
@@ -86,15 +89,19 @@ def _judge(
     judged = Judged()
     every = [(name, source) for name, of in sources.items() for source in of]
     with show_count("evaluate", len(every)) as tell:
-        for done, (name, source) in enumerate(every, 1):
+        for done, (name, source) in enumerate(every):
             with failures.noted(f"{name}/{source.name}"):
                 image = pair(source.read(found.scale), found.scale, found.degradation)
                 refuse_unjudgeable(image.sizes)
                 with enlarging(image.lr, upscaler):
-                    enlarged = upscaler(image.lr)
+                    enlarged = upscaler(image.lr, partial(_tell_share, tell, done))
                 judged.add(name, image, enlarged, found.scale)
-            tell(done)
+            tell(done + 1)
     return judged
+
+
+def _tell_share(tell: Callable[[float], object], done: int, share: float) -> None:
+    tell(done + _ENLARGING * share)
 
 
 def _by_name(places: Sequence[str]) -> dict[str, Path]:

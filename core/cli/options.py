@@ -38,14 +38,15 @@ tile_option = click.option(
     "--tile",
     metavar="PIXELS",
     type=click.IntRange(min=0),
-    help="Enlarge in tiles of so many LR pixels a side, 0 for whole. On a CPU the result is the same to the bit"
-    " [default: 256 for images of more than 512 x 512, if the network can].",
+    help="Enlarge in tiles of so many LR pixels a side, 0 for whole. On a CPU the result is the same to the bit; to"
+    " float rounding where the network looks at all of an image, which takes several passes over the tiles [default:"
+    " at most 256 for images of more than 512 x 512 or that take more than 1 GB, if the network can].",
 )
 freeze_option = click.option(
     "--freeze",
     is_flag=True,
     help="Put their means in training in place of what ADQ, AdaDM and IMDN's attention measure over each whole image:"
-    " then the network can do tiles, and what it makes is a little different.",
+    " then tiles take one pass instead of several, and what the network makes is a little different.",
 )
 no_code_option = click.option(
     "--no-code",

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from qnas.core.cli.format import bitops, duration
+from qnas.core.cli.say import above
 from qnas.core.registry import hookimpl
 from qnas.core.visible import visible
 
@@ -25,7 +26,7 @@ def show_progress() -> Iterator["LiveProgress | PlainProgress"]:
     if not console.is_terminal:
         yield PlainProgress(console)
         return
-    with _bars(console) as bars:
+    with _bars(console) as bars, above(console):
         yield LiveProgress(bars)
 
 
@@ -34,7 +35,7 @@ def show_count(what: str, total: int) -> Iterator[Callable[[float], None]]:
     """A function to tell how many of ``total`` are done, parts counted, which shows it as suits the output."""
     console = Console(stderr=True)
     if console.is_terminal:
-        with _bars(console) as bars:
+        with _bars(console) as bars, above(console):
             task = bars.add_task(escape(what), total=total, metrics="")
             yield lambda done: bars.update(task, completed=done)
     else:

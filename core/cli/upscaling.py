@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qnas.core.errors import QnasError, QnasWarning, first_line, is_out_of_memory, place_of
+from qnas.core.errors import QnasError, QnasWarning, first_line, place_of
 
 if TYPE_CHECKING:
     from qnas.core.components import Pixels
@@ -27,6 +27,7 @@ def load_upscaler(run: Path, device: "Device", tile: int | None, freeze: bool) -
     Raises:
         InputError: The run or the device can't be used, or the network can't do tiles.
     """
+    from qnas.core.cli.say import say
     from qnas.core.components import freeze_statistics
     from qnas.core.engine.device import choose_device
     from qnas.core.engine.found import load_found
@@ -38,12 +39,12 @@ def load_upscaler(run: Path, device: "Device", tile: int | None, freeze: bool) -
         warnings.warn(
             "--freeze changes nothing: the network measures nothing over whole images", QnasWarning, stacklevel=2
         )
-    return found, Upscaler(found.network, found.scale, place, tile)
+    return found, Upscaler(found.network, found.scale, place, tile, say)
 
 
 @contextlib.contextmanager
 def enlarging(lr: "Pixels", upscaler: "Upscaler") -> Iterator[None]:
-    """Say in one line why an image can't be enlarged: it is too small, or takes more memory than there is.
+    """Say in one line why an image can't be enlarged, such as that it is too small for the network.
 
     Args:
         lr: The image, (H, W, 3).
@@ -57,9 +58,6 @@ def enlarging(lr: "Pixels", upscaler: "Upscaler") -> Iterator[None]:
     except (QnasError, OSError):
         raise
     except Exception as error:
-        if is_out_of_memory(error):
-            what = "enlarge it in smaller tiles (--tile 128), with --freeze if the network looks at all of an image"
-            raise QnasError(f"out of memory: {what}") from error
         raise QnasError(_refusal(lr, upscaler, error)) from error
 
 

@@ -8,6 +8,7 @@ from qnas.core.components.component import Component
 from qnas.core.components.cost import ConvolutionShape, Cost
 from qnas.core.components.dataset import Dataset, ImageSizes, ImageSource, Pixels, SourceImage
 from qnas.core.components.home import at_home, home
+from qnas.core.components.moments import Moments
 from qnas.core.components.operation import (
     ConvShape,
     Layers,
@@ -65,6 +66,7 @@ __all__ = [
     "ImageStatistic",
     "Layers",
     "Mixture",
+    "Moments",
     "Offer",
     "Operation",
     "Original",

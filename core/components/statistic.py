@@ -5,15 +5,21 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from qnas.core.components.moments import Moments
+
 _MOMENTUM = 0.1  # as Batch Norm's
 
 
 class ImageStatistic(nn.Module, ABC):
     """Measures something over each whole image, as ADQ does its deviation. An author writes :meth:`measure`.
 
-    While it measures, every pixel that the network makes depends on the whole image, so that it can't be enlarged in
-    tiles. Its running mean over the images of the training is kept beside; :func:`freeze_statistics` lets that stand
-    for what is measured. Then pixels depend on what is near them only, and the network needs no reduction at run time.
+    While it measures, every pixel that the network makes depends on the whole image. A large image is then enlarged in
+    several passes over tiles: the first measures, the last makes the pixels. An author who writes :meth:`of_moments`
+    too says how to measure in parts; without it, what :meth:`measure` calls must be means, deviations and the like,
+    or the image is enlarged whole.
+
+    The running mean over the images of the training is kept beside; :func:`freeze_statistics` lets that stand for what
+    is measured. Then pixels depend on what is near them only, and the network needs no reduction at run time.
 
     Args:
         shape: Of what is measured in one image.
@@ -35,6 +41,10 @@ class ImageStatistic(nn.Module, ABC):
     @abstractmethod
     def measure(self, features: Tensor) -> Tensor:
         """What is measured in each image: (N, C, H, W) to (N, ...), differentiable."""
+
+    def of_moments(self, moments: Moments) -> Tensor:
+        """The same as :meth:`measure`, (N, ...), from the moments of each image's features."""
+        raise NotImplementedError
 
     def forward(self, features: Tensor) -> Tensor:
         """What is measured, (N, ...), or its mean if it is frozen, (1, ...)."""

@@ -1,6 +1,5 @@
 """Image files as people have them: gray or coloured, with transparency, a colour profile, turned by EXIF."""
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from qnas.core.components import Pixels
-from qnas.core.engine.folder import write_atomically
+from qnas.core.engine.folder import written_aside
 from qnas.core.engine.image_file import GRAY_MODES, decoded, opened
 
 _OTHER_COLOURS: Final = {"CMYK", "LAB"}  # their profiles don't describe the RGB that is made of them
@@ -68,6 +67,5 @@ def write_png(picture: Picture, file: Path) -> None:
         image = image.convert("L")
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(picture.alpha))
-    stream = io.BytesIO()
-    image.save(stream, "PNG", icc_profile=picture.profile)
-    write_atomically(file, stream.getvalue())
+    with written_aside(file) as aside:
+        image.save(aside, "PNG", icc_profile=picture.profile)

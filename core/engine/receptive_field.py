@@ -1,161 +1,121 @@
 """The receptive field of a network: how far around it a pixel of the output depends on the input."""
 
-import contextlib
 import copy
-from functools import partial
-from typing import TypeGuard
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import FakeQuantizer, freeze_statistics, measuring
-from qnas.core.engine.cutting import ReceptiveField
-from qnas.core.engine.seamless import seamless
-from qnas.core.errors import InputError
+from qnas.core.engine.cutting import ReceptiveField, round_up
+from qnas.core.engine.gathering import Role
+from qnas.core.engine.interception import Compute, Interception
+from qnas.core.engine.recognition import Sums
+from qnas.core.engine.whole_image import WholeImageCall
 
-_CPU = torch.device("cpu")
-_SIDE = 256  # pixels, of the largest image that is tried
+SIDE: Final = 256  # pixels, of the largest image that is tried
 _STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96)
-_CORE = 32  # pixels that are compared, at least
-_CUT = 96  # pixels, a multiple of every step
-_ROUNDING = 1e-5  # of the largest value; where pixels can't be computed alike to the bit
-_STRAYS = 5e-3  # of the pixels; then what lies between two levels of a quantizer may be rounded to either
+_BEHIND = 6  # steps; a map that is smaller than the image may lack so many behind
+Reach = tuple[int, ...]  # how many LR pixels up, down, to the left and to the right
 
 
-class TilingError(InputError):
-    """Tiles would not fit together: what the network makes of a pixel depends on more than what is near it."""
-
-
-@torch.inference_mode()
-def find_receptive_field(network: nn.Module, scale: int) -> ReceptiveField:
-    """The receptive field of a network in evaluation mode.
+def possible_fields(
+    network: nn.Module, scale: int, roles: Sequence[Role], sums: Sums
+) -> Iterator[tuple[ReceptiveField, ...]]:
+    """The receptive fields of each pass that a network in evaluation mode seems to have, by their step.
 
     Images are sent through of which one pixel is not a number: that passes every layer, whatever its weights, to all
-    that depends on the pixel. Then another image is enlarged in parts to see that they fit together.
+    that depends on the pixel, but for calls that look at all of an image, which are gathered in passes of their own.
 
     Args:
-        network: It may be on any device; the field is found on the CPU.
+        network: On the CPU.
         scale: The factor that it enlarges by.
+        roles: Of the calls that look at all of an image.
+        sums: See :class:`Recognition`.
 
-    Raises:
-        TilingError: A statistic is not frozen, the halo is more than 127 pixels, or the result depends on the size
-            of the image or on the place in it. It names the module that does it.
+    Yields:
+        That of what is gathered in each pass, and last that of the output.
     """
-    statistics = measuring(network)
-    if statistics:
-        frozen = copy.deepcopy(network)
-        freeze_statistics(frozen)
-        find_receptive_field(frozen, scale)  # what else looks at all of it is told first
-        raise TilingError(_told(*statistics) + ", or freeze it to its mean in training (--freeze)")
-    if any(parameter.device != _CPU for parameter in network.parameters()):
-        network = copy.deepcopy(network).to(_CPU)
-    with seamless(_CPU):
-        reach = _reach(network, scale, _SIDE, _SIDE // 2, step=1)
-        for step in _STEPS if max(reach) < _SIDE // 2 - 1 else ():
-            halo = _halo(network, scale, max(reach), step)
-            if halo is not None and _can_be_cut(network, scale, ReceptiveField(halo, step)):
-                return ReceptiveField(halo, step)
-        raise TilingError(_told(*filter(None, [_culprit(network)])))
+    tracer = _Tracer(network, scale, roles, sums)
+    furthest = max(map(max, tracer.reaches(SIDE, SIDE // 2, 1)))
+    if furthest >= SIDE // 2 - 1:
+        return
+    ratios = [role.ratio for role in roles if role.ratio is not None]
+    for step in _STEPS:
+        if all((step * ratio).denominator == 1 for ratio in ratios):
+            halos = _halos(tracer, furthest, step)
+            if halos is not None:
+                yield tuple(ReceptiveField(halo, step) for halo in halos)
 
 
-def _told(*paths: str) -> str:
-    more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
-    what = f"'{paths[0]}'{more} looks at all of the image" if paths else "pixels depend on more than what is near them"
-    return f"{what}, so tiles would not fit together: enlarge it whole (--tile 0)"
+def _halos(tracer: "_Tracer", furthest: int, step: int) -> list[int] | None:
+    """How far a step of pixels reaches in each pass, or None if it differs by the place or by the image's size."""
+    side = 2 * (furthest + 3 * step) + (_BEHIND * step if tracer.has_maps else 0)
+    middle = round_up(side // 2, step)
+    found = tracer.reaches(side, middle, step)
+    for place in ((side, middle + step), (side + 1, middle), (side + step + 5, middle)):
+        if tracer.reaches(*place, step) != found:
+            return None
+    depths = [*tracer.depths, max(tracer.depths, default=-1) + 1]
+    return [max(max(r) for r, of in zip(found, depths, strict=True) if of == depth) for depth in range(depths[-1] + 1)]
 
 
-def _reach(network: nn.Module, scale: int, side: int, place: int, step: int) -> tuple[int, ...]:
-    """How many LR pixels the influence of a pixel reaches up, down, to the left and to the right.
+class _Tracer(Interception):
+    """Follows what is not a number through a network, up to each call that looks at all of the image."""
 
-    Args:
-        network: What is looked into.
-        scale: The factor that it enlarges by.
-        side: Height and width of the image.
-        place: Row and column of the pixel; of the first, where there are several.
-        step: So many pixels a side have influence at once.
-    """
-    last = place + step - 1
-    image = torch.full((1, 3, side, side), 0.5)
-    image[:, :, place : last + 1, place : last + 1] = torch.nan
-    reached = network(image).isnan().any(dim=1)[0]  # (side * scale, side * scale)
-    if not reached.any():
-        return (side,) * 4  # what hides what it depends on may depend on anything
-    rows, columns = (reached.any(dim=axis).nonzero() // scale for axis in (1, 0))
-    return tuple(int(reach) for line in (rows, columns) for reach in (last - line.min(), line.max() - place))
+    def __init__(self, network: nn.Module, scale: int, roles: Sequence[Role], sums: Sums) -> None:
+        super().__init__(sums)
+        self._network = network
+        self._scale = scale
+        self._roles = roles
+        self._reached: list[tuple[Tensor, Fraction]] = []
+        self.depths = [role.depth for role in roles if role.ratio is not None]
+        self.has_maps = any(role.ratio is not None and role.ratio < 1 for role in roles)
 
+    def reaches(self, side: int, place: int, step: int) -> tuple[Reach, ...]:
+        """How far the influence of a pixel reaches, at each call that looks at all of the image, and last the output.
 
-def _halo(network: nn.Module, scale: int, reach: int, step: int) -> int | None:
-    """How far a step of pixels reaches, or None if that is not the same everywhere and in images of any size."""
-    side = 2 * (reach + 2 * step)
-    middle = -(-side // 2 // step) * step
-    places = ((side, middle), (side, middle + step), (side + 1, middle), (side + step + 5, middle))
-    reaches = {_reach(network, scale, *place, step) for place in places}
-    return max(reaches.pop()) if len(reaches) == 1 else None
+        Args:
+            side: Height and width of the image.
+            place: Row and column of the pixel; of the first, where there are several.
+            step: So many pixels a side have influence at once.
+        """
+        last = place + step - 1
+        image = torch.full((1, 3, side, side), 0.5)
+        image[:, :, place : last + 1, place : last + 1] = torch.nan
+        self._reached = []
+        output = _not_numbers(self.run(self._network, image))  # (side * scale, side * scale)
+        if not output.any():
+            return ((side,) * 4,)  # what hides what it depends on may depend on anything
+        reached = [*self._reached, (output, Fraction(self._scale))]
+        return tuple(_reach(features, ratio, place, last) for features, ratio in reached)
 
-
-def _can_be_cut(network: nn.Module, scale: int, field: ReceptiveField) -> bool:
-    """Whether an image without its first step, or its last pixel, becomes what it is without, but for the halo."""
-    side = field.halo + field.step + _CORE
-    image = _test_image(side)
-    whole = network(image)
-    begun, ended = (field.step, side, field.step + field.halo, side), (0, side - 1, 0, side - 1 - field.halo)
-    for axis in (2, 3):
-        for start, stop, inner, inner_stop in (begun, ended):
-            part = network(image.narrow(axis, start, stop - start))
-            ours = part.narrow(axis, (inner - start) * scale, (inner_stop - inner) * scale)
-            if _differ(ours, whole.narrow(axis, inner * scale, (inner_stop - inner) * scale)):
-                return False
-    return True
+    def answer(self, index: int, call: WholeImageCall, compute: Compute) -> Any:
+        """See :meth:`Interception.answer`."""
+        role = self._roles[index] if index < len(self._roles) else None
+        if role is None or role.ratio is None:
+            return compute()
+        self._reached.append((_not_numbers(call.features), role.ratio))
+        return call.neutral()
 
 
-def _test_image(side: int) -> Tensor:
-    """Noise that has contrasts of all sizes and gets brighter to the right."""
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.linspace(0.2, 1, side).expand(1, 3, side, side)
-    for size in (1, 4, 16, 64):
-        cells = torch.rand(1, 3, *[-(-side // size)] * 2, generator=generator).sqrt()
-        noise = noise * cells.repeat_interleave(size, 2).repeat_interleave(size, 3)[..., :side, :side]
-    return noise
+def _not_numbers(features: Tensor) -> Tensor:
+    return features.isnan().any(dim=1)[0]
 
 
-def _differ(ours: Tensor, theirs: Tensor) -> bool:
-    differs = (ours - theirs).abs() > _ROUNDING * theirs.abs().max()
-    return float(differs.float().mean()) > _STRAYS
+def _reach(features: Tensor, ratio: Fraction, first: int, last: int) -> Reach:
+    """How far LR pixels ``first`` to ``last`` reach in features, marked where they do."""
+    if not features.any():
+        return (0, 0, 0, 0)
+    lines = [features.any(dim=axis).nonzero() for axis in (1, 0)]
+    ends = [(int(int(line.min()) / ratio), math.ceil(int(line.max() + 1) / ratio) - 1) for line in lines]
+    return tuple(distance for low, high in ends for distance in (last - low, high - first))
 
 
-class _Watch:
-    """Finds the first module, of those inside each other the innermost, that needs all of its input."""
-
-    def __init__(self) -> None:
-        self.culprit = ""
-        self._is_busy = False
-
-    def look(self, path: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
-        """A forward hook: let the module do a part of its input, and compare far from where it was cut."""
-        features = inputs[0] if len(inputs) == 1 else None
-        if self.culprit or self._is_busy or not (_is_image(features) and _is_image(output)):
-            return
-        self._is_busy = True
-        with contextlib.suppress(Exception):  # it may refuse a part
-            part = module(features[:, :, _CUT:, _CUT:])
-            height, width = (max(1, extent // 8) for extent in output.shape[2:])
-            if _differ(part[:, :, -height:, -width:], output[:, :, -height:, -width:]):
-                self.culprit = path
-        self._is_busy = False
-
-
-def _is_image(value: object) -> TypeGuard[Tensor]:
-    return isinstance(value, Tensor) and value.dim() == 4
-
-
-def _culprit(network: nn.Module) -> str:
-    """The path of a module that looks at more than what is near, or ``""`` where it can't be told."""
-    network = copy.deepcopy(network)
-    watch = _Watch()
-    for path, module in network.named_modules():
-        if isinstance(module, FakeQuantizer):  # a coarse one may round to nothing what comes from afar
-            module.register_forward_hook(lambda _, inputs, __: inputs[0])
-        elif path:
-            module.register_forward_hook(partial(watch.look, path))
-    network(_test_image(_SIDE))
-    return watch.culprit
+def on_cpu(network: nn.Module) -> nn.Module:
+    """A network, or a copy of it if it is elsewhere."""
+    if all(parameter.device.type == "cpu" for parameter in network.parameters()):
+        return network
+    return copy.deepcopy(network).to("cpu")

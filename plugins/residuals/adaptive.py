@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import ImageStatistic, Residual
+from qnas.core.components import ImageStatistic, Moments, Residual
 
 _EPSILON = 1e-8  # a flat image has no deviation: keeps its logarithm and the gradient of its root finite
 
@@ -84,6 +84,10 @@ class Deviation(ImageStatistic):
     def measure(self, features: Tensor) -> Tensor:
         """See :func:`deviation`."""
         return deviation(features)
+
+    def of_moments(self, moments: Moments) -> Tensor:
+        """See :meth:`qnas.ImageStatistic.of_moments`."""
+        return (moments.over_channels().variance + _EPSILON).sqrt()
 
 
 class ADQ(nn.Module):

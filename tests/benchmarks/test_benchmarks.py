@@ -10,10 +10,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from qnas.core.components import Quantizer
+from qnas.core.components import Quantizer, Space
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-NAMES = ("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts")
+NAMES = ("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images")
 
 
 @pytest.fixture
@@ -146,3 +146,16 @@ def test_only_grids_of_the_stated_width_are_looked_at(starts) -> None:
         assert use.levels <= 8
         assert use.error == pytest.approx(1, abs=1e-4)
     assert starts.use_of(network, image, 8)["weights"].levels > 60  # of the slots that read and write the image
+
+
+def test_the_memory_of_large_images_is_measured(benchmark, tmp_path: Path) -> None:
+    big_images = benchmark("big_images")
+    for network in big_images.NETWORKS.values():
+        Space.of(network.fields)
+    out, name = tmp_path / "figures.json", "basic, evaluate, HR"
+    options = ["--network", name, "--size", "40", "30", "--out", str(out)]
+    done = CliRunner().invoke(big_images.main, options)
+    assert done.exit_code == 0, done.output
+    measured = json.loads(out.read_text())["networks"][name]
+    assert 1e8 < measured["bytes"] < 3e9
+    assert measured["passes"] == 1

@@ -1,16 +1,22 @@
 """``qnas upscale`` from the outside."""
 
 import errno
+import io
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
 
 from qnas.core.cli.main import invoke
+from qnas.core.cli.verbosity import tell_of_warnings
 from qnas.core.engine.evaluate import enlarge
+from qnas.core.errors import QnasWarning
 
 from ...found_run import ADQ, write_run
 
@@ -105,7 +111,20 @@ def test_an_image_that_memory_does_not_suffice_for_stops_no_other(tmp_path, run,
     assert upscale(run, tmp_path / "a.png", tmp_path / "b.png") == 1
     assert (tmp_path / "b_x2.png").exists()
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith(f"{tmp_path / 'a.png'}: out of memory: enlarge it in smaller tiles (--tile 128)")
+    assert last == f"{tmp_path / 'a.png'}: out of memory: enlarge it in smaller tiles (--tile 128)"
+
+
+def test_an_image_that_takes_more_memory_than_there_is_is_refused_before_and_stops_no_other(
+    tmp_path, run, capsys, monkeypatch
+):
+    monkeypatch.setattr("qnas.core.engine.tiles.available", lambda _: 10**6)
+    save(tmp_path / "a.png", size=(700, 500))
+    save(tmp_path / "b.png")
+    assert upscale(run, tmp_path / "a.png", tmp_path / "b.png") == 1
+    assert files(tmp_path)[-1] != "a_x2.png"
+    assert (tmp_path / "b_x2.png").exists()
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"{tmp_path / 'a.png'}: an image of 700 x 500 takes about 0.0 GB of memory, and 0.0 GB are")
 
 
 def test_an_image_too_small_for_the_network_stops_no_other(tmp_path, capsys):
@@ -225,11 +244,56 @@ def test_tiles_change_nothing(tmp_path, run):
     assert others == [whole, whole]
 
 
-def test_tiles_that_would_not_fit_are_refused_unless_frozen(tmp_path, capsys):
+def test_statistics_are_gathered_from_tiles_in_a_pass_of_their_own_unless_frozen(tmp_path, capsys):
+    network = write_run(tmp_path / "run", ADQ)
+    pixels = save(tmp_path / "a.png", size=(60, 40))
+    said = "in 2 passes over tiles, as the network looks at all of an image; --freeze: in one pass, to another result"
+    for options, told, folder in (((), said, "in"), (("--freeze",), "", "frozen")):
+        capsys.readouterr()
+        assert upscale(tmp_path / "run", tmp_path / "a.png", "--tile", 16, "-o", tmp_path / folder, *options) == 0
+        assert told in capsys.readouterr().err
+    ours, frozen = (np.asarray(Image.open(tmp_path / name / "a_x2.png")).astype(int) for name in ("in", "frozen"))
+    whole = enlarge(network, pixels, torch.device("cpu")).astype(int)
+    assert np.abs(ours - whole).max() <= 1
+    assert (ours != whole).mean() < 1e-3 < (frozen != whole).mean()
+
+
+def in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What is shown where the output is a terminal."""
+    screen = io.StringIO()
+    terminal = Console(file=screen, width=150, force_terminal=True)
+    monkeypatch.setattr("qnas.core.cli.progress.Console", lambda **_: terminal)
+    return screen
+
+
+def test_what_is_told_stands_above_the_bar_at_once(tmp_path, run, monkeypatch):
+    screen = in_a_terminal(monkeypatch)
+    save(tmp_path / "a.png", size=(40, 30))
+    seen = []
+
+    def warned(*arguments):
+        warnings.warn("something [red]\x1b[31m of note", QnasWarning, stacklevel=1)
+        seen.append(screen.getvalue())
+        return enlarge(*arguments)
+
+    monkeypatch.setattr("qnas.core.engine.tiles.enlarge", warned)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    tell_of_warnings()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert upscale(run, tmp_path / "a.png", "--tile", 20) == 0
+    assert len(seen) == 4
+    for count, shown in enumerate(seen, start=1):
+        assert shown.count("warning: something [red]") == count
+        assert "\x1b[31m" not in shown
+        assert shown.rstrip().endswith("\n") or "0/1" in shown[shown.rindex("warning") :]  # the bar is below it
+
+
+def test_the_bar_moves_with_every_tile_of_every_pass(tmp_path, monkeypatch):
     write_run(tmp_path / "run", ADQ)
-    save(tmp_path / "a.png", size=(40, 40))
-    assert upscale(tmp_path / "run", tmp_path / "a.png", "--tile", 16) == 2
-    assert "or freeze it to its mean in training (--freeze)" in capsys.readouterr().err
-    assert not (tmp_path / "a_x2.png").exists()
-    assert upscale(tmp_path / "run", tmp_path / "a.png", "--tile", 16, "--freeze") == 0
-    assert Image.open(tmp_path / "a_x2.png").size == (80, 80)
+    save(tmp_path / "a.png", size=(40, 30))
+    shares = []
+    monkeypatch.setattr(Progress, "update", lambda self, task, **fields: shares.append(fields["completed"]))
+    in_a_terminal(monkeypatch)
+    assert upscale(tmp_path / "run", tmp_path / "a.png", "--tile", 20) == 0
+    assert shares == [*(done / 8 for done in range(1, 9)), 1]

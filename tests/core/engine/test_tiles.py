@@ -16,9 +16,10 @@ from qnas.core.components import Quantizer, Space, freeze_statistics
 from qnas.core.engine import tiles
 from qnas.core.engine.cutting import ReceptiveField, spans
 from qnas.core.engine.evaluate import calibrate, enlarge
-from qnas.core.engine.receptive_field import TilingError
+from qnas.core.engine.gathering import TilingError
+from qnas.core.engine.memory import Footprint
 from qnas.core.engine.seamless import seamless
-from qnas.core.engine.tiles import Upscaler
+from qnas.core.engine.tiles import TooLargeError, Upscaler
 from qnas.core.network import build_found, slot_candidates
 
 CPU = torch.device("cpu")
@@ -86,13 +87,13 @@ def test_no_seam_is_left(name, bits, scale):
     """Whatever the sizes of image and tiles are, also as floats."""
     draw = random.Random(f"{name} {bits} {scale}")
     upscaler = Upscaler(network_of({**SPACES[name], "bits": [bits]}, scale, seed=draw.randrange(100)), scale, CPU)
-    assert 1 <= upscaler.field.halo < 30
-    assert upscaler.field.step == 1
+    assert 1 <= upscaler.plan.field.halo < 30
+    assert upscaler.plan.field.step == 1
     for tile in (draw.choice([5, 11]), draw.choice([16, 33]), 64):
         lr = image_of(draw.randint(3, 40 if tile < 16 else 110), draw.randint(3, 40 if tile < 16 else 110))
         upscaler.tile = tile
         np.testing.assert_array_equal(upscaler(lr), enlarge(upscaler.network, lr, CPU))
-        assert torch.equal(*floats(upscaler.network, scale, lr, tile, upscaler.field))
+        assert torch.equal(*floats(upscaler.network, scale, lr, tile, upscaler.plan.field))
 
 
 def floats(network, scale, lr, tile, field):
@@ -133,7 +134,7 @@ def quantized_by(train):
 def test_a_smaller_halo_leaves_a_seam(missing):
     """The halo is no larger than it must be."""
     network = network_of({**SPACES["basic"], "bits": [32]}, 2)
-    lr, field = image_of(60, 60), Upscaler(network, 2, CPU).field
+    lr, field = image_of(60, 60), Upscaler(network, 2, CPU).plan.field
     tiled, whole = floats(network, 2, lr, 20, field._replace(halo=field.halo - missing))
     assert not torch.equal(tiled, whole)
 
@@ -150,7 +151,7 @@ class Pooled(nn.Module):
 @pytest.mark.parametrize("tile", [1, 4, 6, 17])
 def test_networks_with_strides_are_cut_at_them(tile):
     upscaler = Upscaler(Pooled().eval(), 2, CPU, tile)
-    assert upscaler.field == (3, 4)
+    assert upscaler.plan.field == (3, 4)
     lr = image_of(41, 30)
     np.testing.assert_array_equal(upscaler(lr), enlarge(upscaler.network, lr, CPU))
 
@@ -168,8 +169,8 @@ class Counting(nn.Module):
         return nn.functional.interpolate(self.function(image), scale_factor=2)
 
 
-def global_mean(image):
-    return image * image.mean()
+def median(image):
+    return image * image.median()
 
 
 @pytest.fixture
@@ -190,10 +191,24 @@ def test_large_images_are_cut_by_themselves():
 
 
 @pytest.mark.usefixtures("small")
-def test_large_images_are_enlarged_whole_where_tiles_would_not_fit():
-    network = Counting(global_mean)
+def test_images_that_take_much_memory_are_cut_even_if_they_are_not_large(monkeypatch):
+    monkeypatch.setattr(tiles, "LARGE", 100)
+    monkeypatch.setattr(tiles, "WORKING", 50_000)
+    network = Counting()
     upscaler = Upscaler(network, 2, CPU)
-    with pytest.warns(UserWarning, match=r"^large images are enlarged whole: pixels depend on more .*--tile 0"):
+    upscaler(image_of(20, 20))  # 4 bytes x 3 channels x (1 + 4) pixels x 400 = 24 kB
+    assert network.sizes == [(20, 20)]
+    upscaler(image_of(40, 40))
+    assert network.sizes[-1] == (8, 8)
+
+
+@pytest.mark.usefixtures("small")
+def test_large_images_are_enlarged_whole_where_tiles_would_not_fit(monkeypatch):
+    monkeypatch.setattr(tiles, "WORKING", 1000)
+    network = Counting(median)
+    upscaler = Upscaler(network, 2, CPU)
+    said = r"^large images are enlarged whole: pixels depend on more than what is near them, so tiles would not fit "
+    with pytest.warns(UserWarning, match=said):
         upscaler(image_of(30, 30))
     with warnings.catch_warnings(action="error"):  # told once
         result = upscaler(image_of(40, 30))
@@ -202,15 +217,40 @@ def test_large_images_are_enlarged_whole_where_tiles_would_not_fit():
 
 
 @pytest.mark.usefixtures("small")
+def test_passes_are_taken_only_where_the_whole_takes_much_memory(monkeypatch):
+    network = Counting(lambda image: image * image.mean())
+    for limit, tiles_seen in ((10**9, 0), (1000, 2 * 4)):
+        monkeypatch.setattr(tiles, "WORKING", limit)
+        upscaler = Upscaler(network, 2, CPU)
+        network.sizes.clear()
+        upscaler(image_of(30, 30))
+        assert network.sizes.count((16, 16)) == bool(tiles_seen) * 2
+        assert (network.sizes[-1] == (30, 30)) == (not tiles_seen)
+
+
+@pytest.mark.usefixtures("small")
 def test_0_is_whole_whatever_the_network():
-    network = Counting(global_mean)
+    network = Counting(median)
     Upscaler(network, 2, CPU, tile=0)(image_of(30, 30))
     assert network.sizes == [(30, 30)]
 
 
 def test_tiles_that_would_not_fit_are_refused_before_any_image():
-    with pytest.raises(TilingError, match="tiles would not fit"):
-        Upscaler(Counting(global_mean), 2, CPU, tile=64)
+    with pytest.raises(TilingError, match=r"so tiles would not fit together: leave out --tile$"):
+        Upscaler(Counting(median), 2, CPU, tile=64)
+
+
+def test_a_network_that_refuses_what_is_tried_is_enlarged_whole():
+    def picky(image):
+        if image.shape[2] != 300:
+            raise ValueError("300 or nothing")
+        return image
+
+    lr = image_of(300, 1000)
+    network = Counting(picky)
+    np.testing.assert_array_equal(Upscaler(network, 2, CPU)(lr), enlarge(network, lr, CPU))
+    with pytest.raises(TilingError, match=r"^tiles can't be tried: ValueError: 300 or nothing: leave out --tile$"):
+        Upscaler(network, 2, CPU, tile=64)
 
 
 def test_an_image_in_one_tile_is_whole():
@@ -224,3 +264,49 @@ def test_what_share_is_done_is_reported():
     shares = []
     Upscaler(Counting(), 2, CPU, tile=10)(image_of(20, 15), shares.append)
     assert shares == [0.25, 0.5, 0.75, 1.0]
+
+
+KINDS = {"local": lambda image: image, "pooled": lambda image: image * image.mean(), "median": median}
+TILES, FEWER = "enlarge it in smaller tiles (--tile {})", "enlarge parts of it, or where there is more memory"
+ADVICE = {
+    ("local", None): FEWER,  # its tiles are the smallest
+    ("local", 0): "leave out --tile 0",
+    ("local", 300): TILES.format(150),
+    ("local", 48): FEWER,
+    ("pooled", None): FEWER,
+    ("pooled", 0): "leave out --tile 0",
+    ("pooled", 300): TILES.format(150),
+    ("median", None): f"{FEWER} (pixels depend on more than what is near them, so tiles would not fit together)",
+    ("median", 0): f"{FEWER} (pixels depend on more than what is near them, so tiles would not fit together)",
+}
+
+
+@pytest.mark.parametrize(("kind", "tile"), ADVICE)
+def test_what_takes_too_much_memory_is_refused_with_what_the_network_permits(kind, tile, monkeypatch):
+    """Advice that is followed ends there: it never leads back."""
+    lr = image_of(400, 500)
+    monkeypatch.setattr(tiles, "TILE", 128)
+    monkeypatch.setattr(tiles, "WORKING", 10**6)
+    monkeypatch.setattr(tiles, "available", lambda _: int(400 * 500 * 12 * 7 / 3) + 1)
+    monkeypatch.setattr(Upscaler, "_footprint", Footprint(10**8, 0))
+    network = Counting(KINDS[kind])
+    upscaler = Upscaler(network, 2, CPU, tile)
+    network.sizes.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(TooLargeError) as refused:
+            upscaler(lr)
+    said = "an image of 500 x 400 takes about 0.1 GB of memory, and 0.0 GB are free: "
+    assert str(refused.value) == said + ADVICE[kind, tile]
+    assert network.sizes == [] or (500, 400) not in network.sizes
+
+
+def test_a_result_that_memory_does_not_suffice_for_is_refused(monkeypatch):
+    monkeypatch.setattr(tiles, "available", lambda _: 10**6)
+    with pytest.raises(TooLargeError, match=r"takes about 0\.0 GB .* are free: enlarge parts of it, or where there is"):
+        Upscaler(Counting(), 2, CPU)(image_of(300, 300))
+
+
+def test_what_memory_can_not_be_told_of_is_tried(monkeypatch):
+    monkeypatch.setattr(tiles, "available", lambda _: None)
+    assert Upscaler(Counting(), 2, CPU)(image_of(300, 300)).shape == (600, 600, 3)
