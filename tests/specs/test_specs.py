@@ -29,6 +29,7 @@ FEW_STEPS = {
     "train.batch": "2",
     "train.validations": "1",
 }
+AS_LARGE_AS_A_CROP = IMAGES | {"data.train": "{name: dead-leaves, amount: 20, size: 200}"}
 CROPS = {  # of a stand-in image that has four
     "data.train": "{name: dead-leaves, amount: 6, size: 72}",
     "data.crop.size": "64",
@@ -53,12 +54,14 @@ def has_own_images(path: Path) -> bool:
 def test_a_ready_spec_passes_check_and_runs(spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if "transformers" in spec.read_text():
         pytest.importorskip("transformers")
-    assert invoke(["check", str(spec), *options(IMAGES if has_own_images(spec) else {})]) == 0
+    is_cut = "crop:" in spec.read_text()
+    stand_ins = AS_LARGE_AS_A_CROP if is_cut else IMAGES
+    assert invoke(["check", str(spec), *options(stand_ins if has_own_images(spec) else {})]) == 0
     shown = capsys.readouterr().out
     assert "BitOps" in shown
-    assert ("train are cut into crops of 200 x 200, one every 70 pixels" in shown) == ("crop:" in spec.read_text())
+    assert ("train are cut into crops of 200 x 200, one every 70 pixels" in shown) == is_cut
     out = tmp_path / "out"
-    smaller = CROPS | {"space.channels": "12"} if "crop:" in spec.read_text() else {}
+    smaller = CROPS | {"space.channels": "12"} if is_cut else {}
     assert invoke(["run", str(spec), "--out", str(out), *options(IMAGES | FEW_STEPS | smaller)]) == 0
     result = json.loads((out / "result.json").read_text())
     assert result["test"]["leaves"]["psnr_y"] > 5
