@@ -45,7 +45,7 @@ def footprint(network: nn.Module) -> Footprint:
     network = copy.deepcopy(network).to("cpu")
     peaks = []
     for side in _SIDES:
-        image = torch.full((1, 3, side, side), 0.5).contiguous(memory_format=torch.channels_last)  # as images are given
+        image = torch.full((1, 3, side, side), 0.5).contiguous(memory_format=torch.channels_last)  # as images come
         with seamless(torch.device("cpu")), _Tensors() as tensors:
             network(image)
         peaks.append(tensors.peak + image.nbytes)
