@@ -57,7 +57,7 @@ def test_what_is_not_validated_any_more_can_still_be_compared(tmp_path: Path) ->
 
 
 def test_a_reduction_that_an_old_run_does_not_name_was_pillows(tmp_path: Path) -> None:
-    images = {"data.train": {"name": "folder", "path": "images"}}
+    images = {"data.train": {"name": "folder", "path": "images"}, "quantizer.train.start": "published"}
     write_run(tmp_path / "old", fields=images)
     for seed, reduction in ((1, "pillow"), (2, "matlab")):
         fields = {**images, "version": 2, "seed": seed, "data.degradation": reduction}
