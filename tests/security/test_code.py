@@ -32,7 +32,7 @@ def callers(*names: str) -> set[str]:
             ("importlib.import_module", "__import__", "import_module"),
             {"core/registry/registry.py", "spaces/foreign/target.py", "src/qnas/testing/__init__.py"},
         ),
-        (("torch.load",), {"spaces/foreign/checkpoint.py"}),
+        (("torch.load",), {"spaces/foreign/weights_file.py"}),
         (("h5py.File",), {"core/engine/pack.py"}),
         (("Image.open", "PIL.Image.open"), {"core/engine/image_file.py"}),
         (
@@ -49,7 +49,7 @@ def test_what_opens_a_door_is_called_in_one_place(names: tuple[str, ...], files:
 
 
 def test_foreign_weights_are_read_as_weights_only() -> None:
-    (call,) = [call for name, call in calls(ROOT / "spaces/foreign/checkpoint.py") if name == "torch.load"]
+    (call,) = [call for name, call in calls(ROOT / "spaces/foreign/weights_file.py") if name == "torch.load"]
     assert {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}["weights_only"] is True
 
 

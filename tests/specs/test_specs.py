@@ -29,7 +29,7 @@ FEW_STEPS = {
     "train.batch": "2",
     "train.validations": "1",
 }
-AS_LARGE_AS_A_CROP = IMAGES | {"data.train": "{name: dead-leaves, amount: 20, size: 200}"}
+LARGE = IMAGES | {"data.train": "{name: dead-leaves, amount: 20, size: 200}"}  # for a published patch or crop
 CROPS = {  # of a stand-in image that has four
     "data.train": "{name: dead-leaves, amount: 6, size: 72}",
     "data.crop.size": "64",
@@ -55,8 +55,7 @@ def test_a_ready_spec_passes_check_and_runs(spec: Path, tmp_path: Path, capsys: 
     if "transformers" in spec.read_text():
         pytest.importorskip("transformers")
     is_cut = "crop:" in spec.read_text()
-    stand_ins = AS_LARGE_AS_A_CROP if is_cut else IMAGES
-    assert invoke(["check", str(spec), *options(stand_ins if has_own_images(spec) else {})]) == 0
+    assert invoke(["check", str(spec), *options(LARGE if has_own_images(spec) else {})]) == 0
     shown = capsys.readouterr().out
     assert "BitOps" in shown
     assert ("train are cut into crops of 200 x 200, one every 70 pixels" in shown) == is_cut
