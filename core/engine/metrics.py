@@ -11,7 +11,7 @@ from qnas.core.components import Pixels
 from qnas.core.engine.ssim import WINDOW, similarity
 
 _Y_OF_RGB = np.array([65.481, 128.553, 24.966]) / 255
-_ROWS: Final = 64  # of a band that is measured at once: it stays in the processor's cache
+_ROWS: Final = 16  # of a band that is measured at once: what is made of it stays in the processor's cache
 LARGEST_PSNR: Final = 100.0  # dB; an infinite one could be neither averaged nor kept as JSON
 SMALLEST: Final = WINDOW  # height and width of SSIM's window
 
