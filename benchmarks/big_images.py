@@ -24,9 +24,9 @@ from rich.console import Console
 from rounds import Target, out_option, write_json
 
 from qnas.core.components import Space
-from qnas.core.engine.evaluate import calibrate
-from qnas.core.engine.folder import RunFolder
+from qnas.core.files.folder import RunFolder
 from qnas.core.network import Architecture, slot_candidates
+from qnas.core.network.calibration import calibrate
 from qnas.core.spec import Spec, dump_spec
 
 LIMIT = 3e9  # bytes

@@ -12,15 +12,15 @@ from pathlib import Path
 import search_step
 import torch
 
-from qnas.core.engine import RunFolder
-from qnas.core.engine.checkpoint import EVERY_SECONDS, Keeping, StageCheckpoints
-from qnas.core.engine.journal import Journal
-from qnas.core.engine.run_images import RunImages
-from qnas.core.engine.search import SearchImages
-from qnas.core.engine.stages import Run, search
-from qnas.core.engine.state import Stateful
-from qnas.core.engine.stop import Stop
+from qnas.core.files.folder import RunFolder
+from qnas.core.files.state import Stateful
+from qnas.core.run.checkpoint import EVERY_SECONDS, CheckpointPolicy, StageCheckpoints
+from qnas.core.run.images import RunImages
+from qnas.core.run.stages import Run, search
+from qnas.core.run.stop import Stop
 from qnas.core.spec import Spec, dump_spec
+from qnas.core.training.journal import Journal
+from qnas.core.training.search import SearchImages
 
 STEPS, EPOCHS = 12, 4
 
@@ -43,7 +43,7 @@ class Price:
 class Timed(StageCheckpoints):
     """Notes how long each takes, and how large it is."""
 
-    def __init__(self, journal: Journal, keeping: Keeping) -> None:
+    def __init__(self, journal: Journal, keeping: CheckpointPolicy) -> None:
         super().__init__(journal, keeping)
         self.took: list[float] = []
         self.size_bytes = 0
@@ -61,7 +61,7 @@ def price() -> Price:
     with tempfile.TemporaryDirectory() as path:
         folder, spec, images = RunFolder(Path(path)), _spec(), [search_step.random_pair()]
         folder.write_text("spec.yaml", dump_spec(spec))
-        keeping = Keeping(0, Stop())
+        keeping = CheckpointPolicy(0, Stop())
         run = Run(spec, folder, torch.device("cpu"), RunImages(SearchImages(images, images, images), {}), keeping)
         journal = Journal(folder, "search")
         checkpoints = Timed(journal, keeping)

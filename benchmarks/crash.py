@@ -30,8 +30,8 @@ from rich.console import Console
 from rich.progress import track
 from rounds import Target, out_option, write_json
 
-from qnas.core.engine.stages import STAGES as REAL_STAGES
-from qnas.core.engine.stages import planned_steps
+from qnas.core.run.stages import STAGES as REAL_STAGES
+from qnas.core.run.stages import planned_steps
 from qnas.core.spec import load_spec
 from qnas.core.sweep.progress import Progress, read_progress
 from qnas.core.sweep.runner import qnas_run

@@ -30,13 +30,15 @@ from rich.table import Table
 from rounds import threads_option, write_json
 from torch import Tensor, nn
 
-from qnas.core.components import Dataset, FakeQuantizer, Operation, Quantizer, Space, Widths
-from qnas.core.engine.device import place
-from qnas.core.engine.evaluate import calibrate, validate
-from qnas.core.engine.images import ImagePair, load_images
-from qnas.core.engine.patches import PatchSampler
-from qnas.core.engine.training import Schedule, Trained, Training
+from qnas.core.components import Dataset, FakeQuantizer, Operation, Quantizer, Space
+from qnas.core.images.pairs import ImagePair, load_images
+from qnas.core.images.patches import PatchSampler
 from qnas.core.network import Candidate, build_found, slot_candidates
+from qnas.core.network.calibration import calibrate
+from qnas.core.settings import Widths
+from qnas.core.training.machine import place
+from qnas.core.training.trainer import Schedule, Trained, Training
+from qnas.core.upscale.scoring import validate
 
 CPU = torch.device("cpu")
 SCALE, PATCH, BATCH, LEARNING_RATE = 2, 16, 8, 2e-3

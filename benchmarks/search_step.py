@@ -26,10 +26,10 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from qnas.core.components import Quantizer, Regularizer, Space
-from qnas.core.engine import RunFolder
-from qnas.core.engine.images import ImagePair
-from qnas.core.engine.journal import Journal
-from qnas.core.engine.search import SearchImages, SearchTask
+from qnas.core.files.folder import RunFolder
+from qnas.core.images.pairs import ImagePair
+from qnas.core.training.journal import Journal
+from qnas.core.training.search import SearchImages, SearchTask
 from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
 
 SCALE, PATCH, BATCH = 4, 45, 8

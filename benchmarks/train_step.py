@@ -21,14 +21,14 @@ from rounds import Step, Target, interleaved, out_option, ratio, report, rounds_
 from search_step import BATCH, PATCH, SCALE, SPACE, random_pair
 from torch import nn
 
-from qnas.core.components import Cost, Operation, Quantizer, Space, Widths
-from qnas.core.engine.device import place
-from qnas.core.engine.evaluate import calibrate
-from qnas.core.engine.optimizer import adam
-from qnas.core.engine.patches import PatchSampler
-from qnas.core.engine.training import Schedule, train_step
+from qnas.core.components import Cost, Operation, Quantizer, Space
+from qnas.core.images.patches import PatchSampler
 from qnas.core.network import Candidate, build_found, count_space, slot_candidates
-from qnas.core.spec.spec import Precision
+from qnas.core.network.calibration import calibrate
+from qnas.core.settings import Widths
+from qnas.core.training.machine import Precision, place
+from qnas.core.training.optimizer import adam
+from qnas.core.training.trainer import Schedule, train_step
 
 CPU = torch.device("cpu")
 QUANTIZERS = ("none", "lsq", "lsq+", "pact", "ewgs", "dorefa", "nipq", "hwgq")

@@ -1,6 +1,7 @@
 """Errors that a user can cause, each one clear line, and the exit code that it ends the command with."""
 
 import contextlib
+import errno
 import functools
 import importlib.util
 import sysconfig
@@ -52,7 +53,7 @@ def from_field(*field: str | int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def in_one_line(what: str) -> Iterator[None]:
+def as_input_error(what: str) -> Iterator[None]:
     """Tell in one line whatever code that others wrote raises inside.
 
     Raises:
@@ -120,3 +121,8 @@ _OUT_OF_MEMORY = (
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether Python's or PyTorch's error, on any device, means that."""
     return isinstance(error, MemoryError) or any(phrase in str(error) for phrase in _OUT_OF_MEMORY)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether an operating system's or HDF5's error means that."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left on device" in str(error)

@@ -5,7 +5,8 @@ from typing import Self
 
 from pydantic import model_validator
 
-from qnas.core.components import FakeQuantizer, Mixture, Quantizer, invalid
+from qnas.core.components import FakeQuantizer, Mixture, Quantizer
+from qnas.core.settings import invalid
 
 
 class Split(Quantizer):

@@ -10,13 +10,16 @@ from pydantic import Field, PositiveInt, PrivateAttr
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from qnas.core.components import FLOAT, Cost, Operation, Quantizer, Space, at_home, home
-from qnas.core.errors import InputError, from_field, in_one_line
-from qnas.core.network import Candidate, Survey, build_original, convolutions, fill, open_slots, survey
-from qnas.core.network.devices import blank_image, is_without_values, made_on_cpu
-from qnas.core.network.seeds import seed_everything
-from qnas.core.network.self_comparison import State, are_same, outputs, refuse_new_entries, settled_state
+from qnas.core.components import Cost, Operation, Quantizer, Space
+from qnas.core.errors import InputError, as_input_error, from_field
+from qnas.core.files.home import at_home, home
+from qnas.core.network import Candidate, build_original, convolutions, fill
+from qnas.core.network.open_module import Survey, open_slots, survey
+from qnas.core.network.probing.devices import blank_image, is_without_values, made_on_cpu
+from qnas.core.network.probing.seeds import seed_everything
+from qnas.core.network.probing.self_comparison import State, are_same, outputs, refuse_new_entries, settled_state
 from qnas.core.network.shapes import shapes_only
+from qnas.core.settings import FLOAT
 from qnas.spaces.foreign.code import Code, code_of
 from qnas.spaces.foreign.hooks import Padding, take
 from qnas.spaces.foreign.local_code import State as CodeState
@@ -190,7 +193,7 @@ def _surveyed(space: ModuleSpace, scale: int, _: CodeState) -> Survey:
 
 def _survey(space: ModuleSpace, network: nn.Module, scale: int, size: tuple[int, int]) -> Survey:
     height, width = size
-    with in_one_line(f"{space.target} can't run on an image of {height} x {width}"):
+    with as_input_error(f"{space.target} can't run on an image of {height} x {width}"):
         found = survey(network, space.open, size)
     for mode, output in found.outputs.items():
         when = " in training mode" if mode == "training" else ""
@@ -234,7 +237,7 @@ def _refuse_changed(space: ModuleSpace, network: nn.Module, state: State, found:
     filled = fill(opened, lambda _, shape: native.fill(shape, none))
     hint = "leave out of 'open' what it treats by its class or attributes"
     failing = f"{space.target} can't run with slots: {hint}"
-    with in_one_line(failing):
+    with as_input_error(failing):
         filled.eval().train()
     after = outputs(filled, settled_state(filled, space.target), cases, failing)
     if are_same(before, again, _TOLERANCE) and not are_same(before, after, _TOLERANCE):

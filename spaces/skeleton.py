@@ -9,8 +9,9 @@ import torch
 from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from qnas.core.components import Activation, Block, Original, Residual, Space, invalid, is_signed, make_activation
+from qnas.core.components import Activation, Block, Original, Residual, Space, is_signed, make_activation
 from qnas.core.network import Gain, Slot
+from qnas.core.settings import invalid
 from qnas.spaces.image_residual import Enlarge, ImageResidual
 
 RGB = 3

@@ -8,9 +8,9 @@ import yaml
 from torch import nn
 
 from qnas.core.components import Space
-from qnas.core.engine.evaluate import calibrate
-from qnas.core.engine.folder import RunFolder
+from qnas.core.files.folder import RunFolder
 from qnas.core.network import Architecture, slot_candidates
+from qnas.core.network.calibration import calibrate
 from qnas.core.spec import Spec, dump_spec
 
 PLAIN: dict[str, Any] = {

@@ -4,7 +4,7 @@ import contextlib
 import errno
 from collections.abc import Iterator
 
-from qnas.core.cli.format import plural
+from qnas.core.drawing.wording import plural
 from qnas.core.errors import QnasError, first_line, is_out_of_memory
 
 _OF_ITS_NAME = {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}

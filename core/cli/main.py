@@ -1,6 +1,5 @@
 """The ``qnas`` command: its errors are one clear line each, its exit codes 0 (done), 1 (failed), 2 (wrong input)."""
 
-import errno
 import os
 import sys
 import traceback
@@ -8,24 +7,24 @@ from collections.abc import Sequence
 
 import click
 
-from qnas.core.cli.check import check
-from qnas.core.cli.compare import compare
-from qnas.core.cli.data import data
-from qnas.core.cli.doctor import doctor
-from qnas.core.cli.evaluate import evaluate
-from qnas.core.cli.list import list_components
-from qnas.core.cli.new import new
-from qnas.core.cli.output import make_lasting, settle
-from qnas.core.cli.run import run
-from qnas.core.cli.say import say
-from qnas.core.cli.schema import schema
-from qnas.core.cli.show import show
-from qnas.core.cli.sweep import sweep
-from qnas.core.cli.upscale import upscale
-from qnas.core.cli.verbosity import tell_of_warnings
-from qnas.core.errors import InputError, QnasError, first_line, is_out_of_memory
+from qnas.core.cli.commands.check import check
+from qnas.core.cli.commands.compare import compare
+from qnas.core.cli.commands.data import data
+from qnas.core.cli.commands.doctor import doctor
+from qnas.core.cli.commands.evaluate import evaluate
+from qnas.core.cli.commands.list import list_components
+from qnas.core.cli.commands.new import new
+from qnas.core.cli.commands.run import run
+from qnas.core.cli.commands.schema import schema
+from qnas.core.cli.commands.show import show
+from qnas.core.cli.commands.sweep import sweep
+from qnas.core.cli.commands.upscale import upscale
+from qnas.core.cli.exit_codes import INTERRUPTED
+from qnas.core.cli.terminal.output import make_lasting, settle
+from qnas.core.cli.terminal.say import say
+from qnas.core.cli.terminal.verbosity import tell_of_warnings
+from qnas.core.errors import InputError, QnasError, first_line, is_disk_full, is_out_of_memory
 
-INTERRUPTED = 130
 _REPORT = "this is a mistake in qnas or in a plugin: please report it, with the traceback above"
 
 
@@ -81,11 +80,6 @@ def _told(error: OSError) -> str:
     if is_disk_full(error):
         what = "the disk is full; free some space and run again, with --resume if the folder of the run is there"
     return f"{error.filename}: {what}" if error.filename else what
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Whether an operating system's or HDF5's error means that."""
-    return error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left on device" in str(error)
 
 
 def _say(message: str, code: int) -> int:

@@ -14,7 +14,7 @@ def _refuse_code(context: click.Context, _: click.Parameter, is_given: bool) -> 
 
 def _tell_more(context: click.Context, _: click.Parameter, is_given: bool) -> None:
     if is_given:
-        from qnas.core.cli.verbosity import verbose
+        from qnas.core.cli.terminal.verbosity import verbose
 
         context.with_resource(verbose())
 

@@ -10,28 +10,28 @@ from qnas.core.errors import QnasError, QnasWarning, first_line, place_of
 
 if TYPE_CHECKING:
     from qnas.core.components import Pixels
-    from qnas.core.engine.found import Found
-    from qnas.core.engine.tiles import Upscaler
-    from qnas.core.spec.spec import Device
+    from qnas.core.run.found import FoundNetwork
+    from qnas.core.training.machine import Device
+    from qnas.core.upscale.tiles import Upscaler
 
 
-def load_upscaler(run: Path, device: "Device", tile: int | None, freeze: bool) -> tuple["Found", "Upscaler"]:
+def load_upscaler(run: Path, device: "Device", tile: int | None, freeze: bool) -> tuple["FoundNetwork", "Upscaler"]:
     """The network that a run found, and what enlarges images with it.
 
     Args:
         run: The run's folder.
         device: Where to compute.
-        tile: See :class:`qnas.core.engine.tiles.Upscaler`.
+        tile: See :class:`qnas.core.upscale.tiles.Upscaler`.
         freeze: Whether to freeze its statistics over whole images.
 
     Raises:
         InputError: The run or the device can't be used, or the network can't do tiles.
     """
-    from qnas.core.cli.say import say
+    from qnas.core.cli.terminal.say import say
     from qnas.core.components import freeze_statistics
-    from qnas.core.engine.device import choose_device
-    from qnas.core.engine.found import load_found
-    from qnas.core.engine.tiles import Upscaler
+    from qnas.core.run.found import load_found
+    from qnas.core.training.machine import choose_device
+    from qnas.core.upscale.tiles import Upscaler
 
     place = choose_device(device)
     found = load_found(run, place)
@@ -62,7 +62,7 @@ def enlarging(lr: "Pixels", upscaler: "Upscaler") -> Iterator[None]:
 
 
 def _refusal(lr: "Pixels", upscaler: "Upscaler", error: Exception) -> str:
-    from qnas.core.engine.smallest import smallest_side
+    from qnas.core.upscale.smallest import smallest_side
 
     height, width = lr.shape[:2]
     side = smallest_side(upscaler.network, upscaler.device)

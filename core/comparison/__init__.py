@@ -1,15 +1,17 @@
 """Finished runs beside each other: read from their folders, grouped over seeds, with their Pareto front."""
 
 from qnas.core.comparison.comparison import Comparison, compare_runs
-from qnas.core.comparison.facts import Fact, facts_of
 from qnas.core.comparison.figure import Figure
 from qnas.core.comparison.find import FoundRuns, find_runs
 from qnas.core.comparison.finished_run import FinishedRun, LeftOut
 from qnas.core.comparison.group import Group
+from qnas.core.comparison.provenance import Fact, facts_of
+from qnas.core.comparison.report import ComparisonReport, comparing
 from qnas.core.comparison.table import csv_text
 
 __all__ = [
     "Comparison",
+    "ComparisonReport",
     "Fact",
     "Figure",
     "FinishedRun",
@@ -17,6 +19,7 @@ __all__ = [
     "Group",
     "LeftOut",
     "compare_runs",
+    "comparing",
     "csv_text",
     "facts_of",
     "find_runs",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from qnas.core.comparison.finished_run import FinishedRun
-from qnas.core.errors import in_one_line
+from qnas.core.errors import as_input_error
 from qnas.core.registry import plugins
 
 SIZE = "32x32"
@@ -61,15 +61,17 @@ def counted(run: FinishedRun, cost: str) -> float:
     Raises:
         InputError: Its network can't be built again.
     """
-    from qnas.core.components import Quantizer, as_of, at_home
-    from qnas.core.engine.folder import RunFolder
-    from qnas.core.engine.sizes import total
+    from qnas.core.components import Quantizer
+    from qnas.core.files.folder import RunFolder
+    from qnas.core.files.home import at_home
     from qnas.core.network import LR_SIZE, Architecture, count_found
+    from qnas.core.run.sizes import total
+    from qnas.core.settings import as_of
     from qnas.core.spec.kept import known_version
 
     file = "architecture.json"
     of_then = as_of(known_version(run.spec))
-    with at_home(run.folder), of_then, in_one_line(f"{run.folder}: its {cost} can't be counted"):
+    with at_home(run.folder), of_then, as_input_error(f"{run.folder}: its {cost} can't be counted"):
         architecture = Architecture.from_json(RunFolder(run.folder).read_text(file), str(run.folder / file))
         quantizer = Quantizer.of(run.spec["quantizer"]["train"])
         found = count_found(

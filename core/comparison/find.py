@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qnas.core.comparison.finished_run import FinishedRun, LeftOut
-from qnas.core.comparison.sweep_file import Point, Sweeps, sweep_points
+from qnas.core.comparison.point import Point, Sweeps, sweep_points
 from qnas.core.errors import InputError
 from qnas.core.sweep import INDEX
 

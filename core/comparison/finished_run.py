@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from qnas.core.comparison.fields import Fields, canonical, fields_of
-from qnas.core.comparison.sweep_file import Point
-from qnas.core.engine.folder import RunFolder
+from qnas.core.comparison.point import Point
 from qnas.core.errors import InputError
+from qnas.core.files.folder import RunFolder
 from qnas.core.spec.document import parse
 from qnas.core.spec.kept import complete
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from qnas.core.comparison.fields import differing, short_names, told
 from qnas.core.comparison.finished_run import FinishedRun
-from qnas.core.comparison.sweep_file import Point
+from qnas.core.comparison.point import Point
 from qnas.core.visible import visible
 
 Runs = Sequence[FinishedRun]

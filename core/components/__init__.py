@@ -1,13 +1,10 @@
 """What can be plugged in: one interface a file."""
 
 from qnas.core.components.activation import Activation, is_signed, make_activation
-from qnas.core.components.amount import Amount, Extent, Seed
-from qnas.core.components.bits import FLOAT, FLOAT_BITS, Bits, Widths
 from qnas.core.components.block import Block, Count
 from qnas.core.components.component import Component
 from qnas.core.components.cost import ConvolutionShape, Cost
 from qnas.core.components.dataset import Dataset, ImageSizes, ImageSource, Pixels, SourceImage
-from qnas.core.components.home import at_home, home
 from qnas.core.components.moments import Moments
 from qnas.core.components.operation import (
     ConvShape,
@@ -34,21 +31,11 @@ from qnas.core.components.regularizer import Regularizer, SearchState
 from qnas.core.components.report import Report
 from qnas.core.components.residual import Residual
 from qnas.core.components.rules import Offer, SlotRule, path_matches
-from qnas.core.components.searcher import Searcher
-from qnas.core.components.settings import Frozen, FrozenDict, Settings, invalid
 from qnas.core.components.space import Space
 from qnas.core.components.statistic import ImageStatistic, freeze_statistics, measuring
-from qnas.core.components.versioned import Versioned
-from qnas.core.components.versions import SPEC_VERSION, UNTOLD_VERSION, as_of, version_in_force
 
 __all__ = [
-    "FLOAT",
-    "FLOAT_BITS",
-    "SPEC_VERSION",
-    "UNTOLD_VERSION",
     "Activation",
-    "Amount",
-    "Bits",
     "Block",
     "Component",
     "ConvShape",
@@ -56,10 +43,7 @@ __all__ = [
     "Cost",
     "Count",
     "Dataset",
-    "Extent",
     "FakeQuantizer",
-    "Frozen",
-    "FrozenDict",
     "Grid",
     "ImageSizes",
     "ImageSource",
@@ -78,29 +62,19 @@ __all__ = [
     "Report",
     "Residual",
     "SearchState",
-    "Searcher",
-    "Seed",
-    "Settings",
     "Size",
     "SlotRule",
     "SlotShape",
     "SourceImage",
     "Space",
     "Unquantized",
-    "Versioned",
     "WeightedSum",
-    "Widths",
-    "as_of",
-    "at_home",
     "freeze_statistics",
-    "home",
     "integer_range",
-    "invalid",
     "is_signed",
     "keeps_size",
     "make_activation",
     "measuring",
     "path_matches",
     "same_padding",
-    "version_in_force",
 ]

@@ -8,10 +8,10 @@ from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, mode
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from qnas.core.components.bits import Widths
-from qnas.core.components.settings import Settings, invalid
 from qnas.core.errors import QnasError
 from qnas.core.registry import PROJECT, Entry, plugins
+from qnas.core.settings.bits import Widths
+from qnas.core.settings.settings import Settings, invalid
 
 _DESCRIBED: ContextVar[frozenset[str]] = ContextVar("described", default=frozenset())
 """The kinds whose schema is being made."""

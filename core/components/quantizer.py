@@ -6,8 +6,8 @@ from typing import ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from qnas.core.components.bits import FLOAT_BITS
 from qnas.core.components.component import Component
+from qnas.core.settings.bits import FLOAT_BITS
 
 
 def integer_range(bits: int, signed: bool) -> tuple[int, int]:

@@ -6,9 +6,9 @@ from typing import Annotated, NamedTuple, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from qnas.core.components.bits import Bits, Widths
 from qnas.core.components.operation import Operation
-from qnas.core.components.settings import Settings, invalid
+from qnas.core.settings.bits import Bits, Widths
+from qnas.core.settings.settings import Settings, invalid
 
 T = TypeVar("T")
 

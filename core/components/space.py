@@ -11,8 +11,8 @@ from torch import nn
 from qnas.core.components.component import Component
 from qnas.core.components.operation import Operation, SlotShape
 from qnas.core.components.rules import Candidates, Offer, SlotRule, WidthChoices, kept
-from qnas.core.components.settings import Frozen, invalid
 from qnas.core.errors import QnasError, first_line
+from qnas.core.settings.settings import Frozen, invalid
 
 EVERY_ROLE = "all"
 
@@ -79,7 +79,7 @@ class Space(Component):
     def keep(self, folder: Path, scale: int) -> None:
         """Copy into a run's folder what its network needs beside its fields and installed packages: by default nothing.
 
-        A space whose fields name files writes them here, and takes them from :func:`qnas.core.components.home` when it
+        A space whose fields name files writes them here, and takes them from :func:`qnas.core.files.home` when it
         is made where that is the run's.
         """
         del folder, scale

@@ -4,6 +4,7 @@ from qnas.core.network.architecture import Architecture, Choice
 from qnas.core.network.candidate import Candidate, candidates_of, grid, originals
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d, QuantizedLayers
 from qnas.core.network.counting import LR_SIZE, CostTable, SpaceCount, convolutions, count_found, count_space
+from qnas.core.network.dry_run import guard, refuse_broken, refuse_size
 from qnas.core.network.fill import (
     Form,
     build_found,
@@ -19,11 +20,10 @@ from qnas.core.network.float_work import FloatWork, float_work_of
 from qnas.core.network.gain import Gain
 from qnas.core.network.inheritance import ancestors, inherit_weights
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
-from qnas.core.network.opening import Survey, open_slots, survey
+from qnas.core.network.open_module import Survey, open_slots, survey
 from qnas.core.network.sharing import count_networks, leaders
 from qnas.core.network.slot import FilledSlot, Slot
 from qnas.core.network.supernet import Supernet, Tie, one_hot, uniform
-from qnas.core.network.trial import guard, refuse_broken, refuse_size
 
 __all__ = [
     "LR_SIZE",

@@ -6,10 +6,11 @@ from typing import Self
 from pydantic import ValidationError
 from torch import nn
 
-from qnas.core.components import UNTOLD_VERSION, Operation, Quantizer, Settings, Space, Versioned, Widths, as_of
+from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.errors import InputError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import build_found, slot_candidates
+from qnas.core.settings import UNTOLD_VERSION, Settings, Versioned, Widths, as_of
 from qnas.core.visible import one_line
 
 

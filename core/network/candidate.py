@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from qnas.core.components import FLOAT, Operation, Quantizer, SlotShape, Space, Widths
+from qnas.core.components import Operation, Quantizer, SlotShape, Space
 from qnas.core.network.convolution import QuantizedLayers
 from qnas.core.network.slot import FilledSlot
+from qnas.core.settings import FLOAT, Widths
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import (
-    FLOAT_BITS,
     Activation,
     ConvShape,
     FakeQuantizer,
     Layers,
     PaddingMode,
     Quantizer,
-    Widths,
     keeps_size,
     make_activation,
 )
+from qnas.core.settings import FLOAT_BITS, Widths
 
 
 class SlotConv2d(nn.Conv2d):

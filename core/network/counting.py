@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import FLOAT, FLOAT_BITS, ConvolutionShape, Cost, Operation, Quantizer, SlotShape, Space
+from qnas.core.components import ConvolutionShape, Cost, Operation, Quantizer, SlotShape, Space
 from qnas.core.errors import QnasError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedConv2d, QuantizedLayers
-from qnas.core.network.devices import blank_image
 from qnas.core.network.fill import build_found, fill, open_network, slot_candidates
+from qnas.core.network.probing.devices import blank_image
 from qnas.core.network.shapes import shapes_only
 from qnas.core.network.sharing import leaders
+from qnas.core.settings import FLOAT, FLOAT_BITS
 
 LR_SIZE = (32, 32)
 Layer = nn.Conv2d | nn.ConvTranspose2d | nn.Linear

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from qnas.core.components import Offer, Operation, Quantizer, SlotShape, Space
-from qnas.core.errors import InputError, QnasError, from_field, in_one_line
+from qnas.core.errors import InputError, QnasError, as_input_error, from_field
 from qnas.core.network.candidate import Candidate, candidates_of, originals
 from qnas.core.network.convolution import SlotConv2d
-from qnas.core.network.devices import is_without_values, made_on_cpu
-from qnas.core.network.layout import Entrance, needs_contiguous
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
+from qnas.core.network.probing.devices import is_without_values, made_on_cpu
+from qnas.core.network.probing.layout import Entrance, needs_contiguous
 from qnas.core.network.sharing import leaders
 from qnas.core.network.slot import FilledSlot, Slot
 from qnas.core.registry import plugins
@@ -127,7 +127,7 @@ def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:
             are to share a choice have other candidates.
     """
     refuse_scale(space, scale)
-    with in_one_line(f"the network of '{space.known_as}' can't be built"):
+    with as_input_error(f"the network of '{space.known_as}' can't be built"):
         slots = _slots(space, scale)
     for index, rule in enumerate(space.slots):
         if not any(map(rule.matches, slots)):

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from qnas.core.components import FLOAT_BITS, FakeQuantizer, Quantizer, Space
+from qnas.core.components import FakeQuantizer, Quantizer, Space
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
-from qnas.core.network.devices import blank_image
 from qnas.core.network.fill import build_found
+from qnas.core.network.probing.devices import blank_image
 from qnas.core.network.shapes import shapes_only
+from qnas.core.settings import FLOAT_BITS
 
 _COUNTED: Final = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)  # as 32 x 32 bits, where they are in float
 _TAPS: Final = {"bicubic": 16, "bilinear": 4}

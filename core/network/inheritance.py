@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 
 from torch import nn
 
-from qnas.core.components import FakeQuantizer, Widths
+from qnas.core.components import FakeQuantizer
 from qnas.core.errors import QnasError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
 from qnas.core.network.mixed import MixedActivation, MixedConv2d, MixedSlot, WidthMixture
 from qnas.core.network.slot import FilledSlot
+from qnas.core.settings import Widths
 
 
 def inherit_weights(found: nn.Module, mixed: nn.Module, choices: Mapping[str, Candidate]) -> None:

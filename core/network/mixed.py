@@ -21,17 +21,17 @@ from qnas.core.components import (
     SlotShape,
     Unquantized,
     WeightedSum,
-    Widths,
     make_activation,
 )
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import SlotConv2d, outlet
 from qnas.core.network.kernel import KernelMerger
+from qnas.core.settings import Widths
 
 _TINY = 1e-12
 
 
-class Given:
+class WidthProbabilities:
     """A probability vector over widths that a slot hands to the layers inside an operation."""
 
     value: Tensor
@@ -76,7 +76,7 @@ class MixedConv2d(SlotConv2d):
         self,
         quantizer: Quantizer,
         widths: Sequence[Widths],
-        given: Given,
+        given: WidthProbabilities,
         shape: ConvShape,
         padding_mode: PaddingMode = "zeros",
     ) -> None:
@@ -102,7 +102,7 @@ class MixedActivation(nn.Module):
         activation: Activation,
         quantizer: Quantizer,
         widths: Sequence[Widths],
-        given: Given,
+        given: WidthProbabilities,
         signed: bool,
     ) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class MixedLayers(Layers):
         self,
         quantizer: Quantizer,
         widths: Sequence[Widths],
-        given: Given,
+        given: WidthProbabilities,
         padding_mode: PaddingMode = "zeros",
         *,
         bias: bool = True,
@@ -159,7 +159,7 @@ class MixedSlot(nn.Module):
         super().__init__()
         self.shape = shape
         self.candidates = list(candidates)
-        self.given = Given()
+        self.given = WidthProbabilities()
         widths = list(dict.fromkeys(c.widths for c in candidates if c.widths))
         layers = MixedLayers(quantizer, widths, self.given, shape.padding_mode, bias=shape.bias)
         self.components = list(dict.fromkeys(c.operation for c in candidates))

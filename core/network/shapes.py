@@ -9,8 +9,8 @@ import torch
 
 from qnas.core.components import Quantizer, Space
 from qnas.core.errors import QnasError
-from qnas.core.network.devices import blank_image, made_on_cpu
 from qnas.core.network.fill import build_mixed, slot_candidates
+from qnas.core.network.probing.devices import blank_image, made_on_cpu
 from qnas.core.registry import PROJECT
 
 _SIZE = (32, 32)

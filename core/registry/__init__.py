@@ -2,7 +2,7 @@
 
 from qnas.core.registry.events import Events, listening
 from qnas.core.registry.hook_check import hook_names
-from qnas.core.registry.hookspecs import PROJECT, hookimpl
+from qnas.core.registry.markers import PROJECT, hookimpl
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.plugins import KINDS, Plugins, find_plugins, plugins
 from qnas.core.registry.registry import Entry, Register, Registry

@@ -7,15 +7,16 @@ from typing import Any
 
 from qnas.core.errors import QnasError
 from qnas.core.registry import hookspecs
+from qnas.core.registry.markers import PROJECT
 
-_MARK = f"{hookspecs.PROJECT}_impl"
-_PREFIX = f"{hookspecs.PROJECT}_"
+_MARK = f"{PROJECT}_impl"
+_PREFIX = f"{PROJECT}_"
 _ALIKE = 0.8
 
 
 def hook_names() -> list[str]:
     """Every hook that a plugin can implement."""
-    return [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), f"{hookspecs.PROJECT}_spec")]
+    return [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), f"{PROJECT}_spec")]
 
 
 def refuse_odd_hooks(plugin: object) -> None:

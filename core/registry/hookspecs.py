@@ -19,15 +19,11 @@ in a warning and not called again in that stage: a plugin can't break a run that
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import pluggy
+from qnas.core.registry.markers import hookspec
 
 if TYPE_CHECKING:
-    from qnas.core.engine.folder import RunFolder
+    from qnas.core.files.folder import RunFolder
     from qnas.core.registry.registry import Register
-
-PROJECT = "qnas"
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec

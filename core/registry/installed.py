@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 
 from qnas.core.errors import InputError, QnasWarning, first_line
-from qnas.core.registry.hookspecs import PROJECT
+from qnas.core.registry.markers import PROJECT
 from qnas.core.registry.plugin_info import PluginInfo
 
 SELECTION = "QNAS_PLUGINS"

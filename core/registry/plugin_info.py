@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from qnas.core.registry.hookspecs import PROJECT
+from qnas.core.registry.markers import PROJECT
 
 
 @dataclass(frozen=True)

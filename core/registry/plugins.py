@@ -13,6 +13,7 @@ from qnas.core.errors import QnasError, QnasWarning, first_line
 from qnas.core.registry import hookspecs
 from qnas.core.registry.hook_check import refuse_odd_hooks
 from qnas.core.registry.installed import SELECTION, Found, called, installed, selected, selection
+from qnas.core.registry.markers import PROJECT
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.registry import Entry, Register, Registry, quiet
 from qnas.core.registry.trust import OPTION, is_foreign_code_refused
@@ -35,7 +36,7 @@ class Plugins:
     """The plugin manager and one registry for each kind of component."""
 
     def __init__(self) -> None:
-        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self.manager = pluggy.PluginManager(PROJECT)
         self.manager.add_hookspecs(hookspecs)
         self.registries: dict[str, Registry[Any]] = {kind: Registry(kind) for kind in KINDS}
         self.found: list[PluginInfo] = []

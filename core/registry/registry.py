@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from qnas.core.errors import InputError, QnasError, first_line
-from qnas.core.registry.hookspecs import PROJECT
+from qnas.core.registry.markers import PROJECT
 
 T = TypeVar("T")
 _TARGET = re.compile(r"[^\s:]+:[^\s:]+")

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from qnas.core.components import SPEC_VERSION, UNTOLD_VERSION
-from qnas.core.components.versioned import is_known
 from qnas.core.errors import InputError, QnasError
+from qnas.core.settings import SPEC_VERSION, UNTOLD_VERSION
+from qnas.core.settings.versioned import is_known
 from qnas.core.spec.document import parse
 from qnas.core.spec.load import validate
 from qnas.core.spec.spec import UNTRIED, Spec

@@ -12,9 +12,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from qnas.core.components import Settings
 from qnas.core.components.space import EVERY_ROLE
 from qnas.core.errors import InputError
+from qnas.core.settings import Settings
 from qnas.core.spec.document import Assignment, Document, read_document
 from qnas.core.spec.messages import message
 from qnas.core.spec.spec import Spec

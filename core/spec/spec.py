@@ -2,62 +2,30 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self
+from typing import Annotated, Any, NoReturn, Self
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     GetJsonSchemaHandler,
-    PositiveFloat,
     PositiveInt,
-    TypeAdapter,
-    ValidationError,
     ValidationInfo,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from qnas.core.components import (
-    Amount,
-    Dataset,
-    Extent,
-    Frozen,
-    FrozenDict,
-    Quantizer,
-    Regularizer,
-    Report,
-    Searcher,
-    Seed,
-    Settings,
-    Space,
-    Versioned,
-    as_of,
-    invalid,
-)
-from qnas.core.components.versions import EarlierDefaults
+from qnas.core.components import Quantizer, Regularizer, Report, Space
 from qnas.core.errors import InputError, QnasError
+from qnas.core.images.settings import Data
 from qnas.core.network import refuse_broken, refuse_scale
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["float32", "bfloat16"]
-OnDivergence = Literal["stop", "lower-rate"]
-Degradation = Literal["matlab", "pillow"]
+from qnas.core.settings import Frozen, Seed, Settings, Versioned, as_of, invalid
+from qnas.core.training.machine import Device, Precision
+from qnas.core.training.searcher import Searcher
+from qnas.core.training.settings import Training
 
 UNTRIED = {"untried": True}
 """The context to validate a spec in that is only read: its network is not built."""
-
-
-def _augment(value: Any) -> Any:
-    """Tell in one line what is valid, where a union would tell of each of its types."""
-    try:
-        return value if value == "flips" else TypeAdapter(bool).validate_python(value)
-    except ValidationError:
-        raise ValueError("must be true, false or flips") from None
-
-
-Augment = Annotated[bool | Literal["flips"], BeforeValidator(_augment)]
 
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -98,80 +66,6 @@ class QuantizerChoice(Settings):
                 why = "it leaves no integer grid, so the network would not be what its bit-widths say"
                 invalid("QuantizerChoice", f"'{quantizer.label}' can't {stage}: {why}", quantizer.label, stage)
         return self
-
-
-class Crop(Settings):
-    """How training images are cut into crops, which are training images of their own.
-
-    They lie in rows and columns from the top left; what is left over on the right and at the bottom is left out.
-
-    Attributes:
-        size: Height and width of a crop of the HR image in pixels, a multiple of the scale.
-        stride: From one crop to the next; the smaller, the more they overlap.
-        lr: The LR image of a crop: ``cut`` out of that of the whole image, or ``made`` from the crop alone by
-            ``degradation``, whatever LR images the data set has. They differ at the edges of crops. What is made is
-            kept in the cache: 3 bytes for each LR pixel of each crop.
-    """
-
-    size: Extent
-    stride: Extent
-    lr: Literal["cut", "made"] = "cut"
-
-
-class Data(Settings):
-    """The images.
-
-    Attributes:
-        train: What the search and the training learn from.
-        test: Sets to judge the found network on, by the name they have in the results.
-        validation: How many training images are held out to validate on.
-        patch: Height and width of the LR patches that training is fed with, in pixels.
-        crop: How the training images are cut into crops, if at all; those that are held out stay whole.
-        augment: Whether patches are flipped and turned at random; ``flips`` are in both directions, without turns.
-        degradation: How LR images are made where a data set has none: by the bicubic reduction of ``matlab``, which
-            published figures are about, or that of ``pillow``.
-    """
-
-    train: Dataset = "dead-leaves"  # type: ignore[assignment]
-    test: Annotated[dict[str, Dataset], Field(min_length=1), AfterValidator(FrozenDict)] = {"photos": "photos"}  # type: ignore[dict-item]
-    validation: Amount = 8
-    patch: Annotated[Extent, Field(ge=8)] = 24
-    crop: Crop | None = None
-    augment: Augment = True
-    degradation: Degradation = "matlab"
-
-    earlier_defaults: ClassVar[EarlierDefaults] = {0: {"degradation": "pillow"}}
-
-
-class Training(Settings):
-    """The training of the found network.
-
-    Attributes:
-        steps: Optimizer steps.
-        batch: Patches in a batch.
-        learning_rate: Of Adam at the start; it falls to 0 along a cosine.
-        scalar_learning_rate: Of learned scalars outside of layers, such as ADQ's slope and offset; by default that of
-            the weights, as published. A scalar needs more where there are few steps: Adam moves it by about the rate
-            in each, whatever its size.
-        step_learning_rate: Of what quantizers learn, such as steps; by default that of the weights.
-        init: ``scratch``, as published: from weights that the search has not touched; or from those that it left, of
-            the ``supernet``. For the space ``module``, ``scratch`` is what its ``weights`` says: fresh weights, the
-            module's own, or those of your file, which the training then goes on from.
-        validations: How many times the network is validated; the best is kept.
-        clip: Largest norm of the gradient.
-        on_divergence: Whether to ``stop`` when the loss is no finite number, or to go back to the last validation and
-            halve the learning rate (``lower-rate``), 5 times at most.
-    """
-
-    steps: Amount = 3000
-    batch: Amount = 16
-    learning_rate: PositiveFloat = 1e-3
-    scalar_learning_rate: PositiveFloat | None = None
-    step_learning_rate: PositiveFloat | None = None
-    init: Literal["scratch", "supernet"] = "scratch"
-    validations: Amount = 10
-    clip: PositiveFloat = 5.0
-    on_divergence: OnDivergence = "stop"
 
 
 class Spec(Versioned):

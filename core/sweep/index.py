@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from qnas.core.components import SPEC_VERSION, UNTOLD_VERSION, version_in_force
-from qnas.core.components.versioned import Version
-from qnas.core.engine import RunFolder
 from qnas.core.errors import InputError, first_line
+from qnas.core.files.folder import RunFolder
+from qnas.core.settings import SPEC_VERSION, UNTOLD_VERSION, version_in_force
+from qnas.core.settings.versioned import Version
 from qnas.core.sweep.plan import Point
 
 INDEX = "sweep.json"

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qnas.core.components import as_of, at_home
-from qnas.core.engine.device import choose_device
-from qnas.core.engine.run_images import check_sets
-from qnas.core.engine.stages import STAGES, planned_steps
 from qnas.core.errors import InputError
+from qnas.core.files.home import at_home
+from qnas.core.images.settings import Data
 from qnas.core.network import guard
-from qnas.core.spec import Assignment, Data, Spec, read_spec
+from qnas.core.run.images import check_sets
+from qnas.core.run.stages import STAGES, planned_steps
+from qnas.core.settings import as_of
+from qnas.core.spec import Assignment, Spec, read_spec
 from qnas.core.sweep.names import point_names
 from qnas.core.sweep.sweep_file import Sweep, Variant
+from qnas.core.training.machine import choose_device
 
 
 @dataclass(frozen=True)

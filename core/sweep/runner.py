@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qnas.core.engine.folder import write_atomically
-from qnas.core.engine.stop import stop_on_signals
 from qnas.core.errors import InputError
+from qnas.core.files.folder import write_atomically
 from qnas.core.registry.trust import OPTION, is_foreign_code_refused
+from qnas.core.run.stop import stop_on_signals
 from qnas.core.spec import dump_spec
 from qnas.core.sweep.progress import read_progress
 from qnas.core.sweep.status import Status

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from qnas.core.engine import RunFolder
-from qnas.core.engine.kept_spec import refuse_other_spec
-from qnas.core.engine.stages import STAGES
-from qnas.core.errors import InputError, in_one_line
+from qnas.core.errors import InputError, as_input_error
+from qnas.core.files.folder import RunFolder
+from qnas.core.run.kept_spec import refuse_other_spec
+from qnas.core.run.stages import STAGES
 from qnas.core.sweep.plan import Point
 from qnas.core.sweep.progress import Progress
 
@@ -71,7 +71,7 @@ class Status:
             InputError: Its result can't be read.
         """
         self.result = self.folder.read_json("result.json")
-        with in_one_line(f"{self.folder.path / 'result.json'} is damaged"):
+        with as_input_error(f"{self.folder.path / 'result.json'} is damaged"):
             self.seconds = sum(self.result["seconds"].values())
         self.state = "done"
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from qnas.core.components import Amount, Settings
 from qnas.core.errors import InputError
-from qnas.core.paths import expanded
+from qnas.core.files.paths import expanded
+from qnas.core.settings import Amount, Settings
 from qnas.core.spec import Assignment
 from qnas.core.spec.document import Document, read_document
 from qnas.core.spec.load import validate

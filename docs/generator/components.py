@@ -3,8 +3,8 @@
 import re
 
 from qnas.core.components import Component
-from qnas.core.components.documentation import describe_field, prose
 from qnas.core.registry import KINDS, PROJECT, Entry, plugins
+from qnas.core.settings.documentation import describe_field, prose
 
 from . import markdown
 from .fields import fields_table

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from qnas.core.components.documentation import describe_field, field_docs
 from qnas.core.registry import KINDS
+from qnas.core.settings.documentation import describe_field, field_docs
 
 from .markdown import code, escaped, table
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from qnas.core.engine.image_header import image_size
 from qnas.core.errors import InputError
+from qnas.core.images.image_header import image_size
 from qnas.plugins.datasets.listing import entries, is_image, list_images, some, walk
 from qnas.plugins.datasets.naming import SCALES, Kind, alike, folder_kind, folder_scale, maybe_kind, read_stem
 

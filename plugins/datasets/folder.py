@@ -8,9 +8,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from qnas.core.components import Dataset, ImageSizes, ImageSource, SourceImage, invalid
-from qnas.core.engine.image_header import image_sizes
+from qnas.core.components import Dataset, ImageSizes, ImageSource, SourceImage
 from qnas.core.errors import InputError
+from qnas.core.images.image_header import image_sizes
+from qnas.core.settings import invalid
 from qnas.plugins.datasets.layouts import Layout, find_layout
 from qnas.plugins.datasets.listing import expanded, list_images, walk
 from qnas.plugins.datasets.reading import mode_of, read_image

@@ -6,7 +6,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from qnas.core.components import Amount, Dataset, Extent, ImageSizes, Seed, SourceImage
+from qnas.core.components import Dataset, ImageSizes, SourceImage
+from qnas.core.settings import Amount, Extent, Seed
 from qnas.plugins.datasets.dead_leaves import dead_leaves
 
 

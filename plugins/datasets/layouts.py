@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qnas.core.engine.pack import listed
 from qnas.core.errors import InputError, QnasWarning
+from qnas.core.images.pack import listed
 from qnas.plugins.datasets.beside import find_beside, lr_beside, refuse_lr_folder
 from qnas.plugins.datasets.customs import form_of
 from qnas.plugins.datasets.listing import entries, expanded, list_images, some, walk

@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from qnas.core.engine.image_file import SUFFIXES
 from qnas.core.errors import InputError
+from qnas.core.images.image_file import SUFFIXES
 from qnas.plugins.datasets.naming import folder_kind
 
 

@@ -6,9 +6,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final
 
-from qnas.core.engine.image_header import image_size
-from qnas.core.engine.likeness import is_reduced
 from qnas.core.errors import InputError
+from qnas.core.images.checking.likeness import is_reduced
+from qnas.core.images.image_header import image_size
 from qnas.plugins.datasets.naming import SCALES, Reading, alike, read_stem, without_word
 from qnas.plugins.datasets.pairing import pair_by_name
 from qnas.plugins.datasets.reading import read_image

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from qnas.core.components import Dataset, ImageSizes, ImageSource, SourceImage
-from qnas.core.engine.pack import HR, Pack
+from qnas.core.images.pack import HR, Pack
 
 
 class PackFile(Dataset):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from qnas.core.components import Pixels
-from qnas.core.engine.image_file import decoded, opened
+from qnas.core.images.image_file import decoded, opened
 
 
 def read_image(file: Path) -> Pixels:

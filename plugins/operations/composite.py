@@ -6,7 +6,8 @@ from typing import Any, Self
 from pydantic import PositiveFloat, PositiveInt, model_validator
 from torch import nn
 
-from qnas.core.components import Activation, Layers, Operation, SlotShape, invalid
+from qnas.core.components import Activation, Layers, Operation, SlotShape
+from qnas.core.settings import invalid
 from qnas.plugins.operations.odd import OddInt
 
 

@@ -3,7 +3,8 @@
 from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
 
-from qnas.core.components import Extent, Layers, Operation, SlotShape, keeps_size
+from qnas.core.components import Layers, Operation, SlotShape, keeps_size
+from qnas.core.settings import Extent
 from qnas.plugins.operations.odd import OddInt
 
 PositivePair = tuple[Extent, Extent]

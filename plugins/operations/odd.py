@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from qnas.core.components import Extent
+from qnas.core.settings import Extent
 
 
 def _odd(number: int) -> int:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from qnas.core.components import ConvolutionShape, Cost, Quantizer
+from qnas.core.drawing.slot_graph import SlotGraph, trace
 from qnas.core.errors import QnasError
 from qnas.core.network import LR_SIZE, Architecture, convolutions, count_space
-from qnas.core.network.flow import Flow, trace
 from qnas.core.network.shapes import shapes_only
 from qnas.plugins.reports.record import RunRecord
 
@@ -49,7 +49,7 @@ class Anatomy:
     """
 
     slots: Mapping[str, FoundSlot]
-    flow: Flow
+    flow: SlotGraph
     fixed_share: float | None = None
     lowest: int | None = None
     highest: int | None = None
@@ -67,7 +67,7 @@ def anatomy(record: RunRecord) -> Anatomy:
         quantizer = Quantizer.of(record.spec.get("quantizer", {}).get("train", "lsq"))
     except (QnasError, ValueError) as error:
         slots = {path: _listed(path, choice) for path, choice in record.architecture["slots"].items()}
-        return Anatomy(slots, Flow.chain(list(slots)), unknown=str(error))
+        return Anatomy(slots, SlotGraph.chain(list(slots)), unknown=str(error))
     return _measured(architecture, quantizer)
 
 

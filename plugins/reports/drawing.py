@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from qnas.core.network.flow import Edge
-from qnas.core.network.lanes import assign
+from qnas.core.drawing.lanes import assign
+from qnas.core.drawing.slot_graph import Edge
 from qnas.plugins.reports.anatomy import Anatomy, FoundSlot
 from qnas.plugins.reports.parts import Parts
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qnas.core.components import Report
-from qnas.core.engine.folder import RunFolder
-from qnas.core.errors import in_one_line
+from qnas.core.errors import as_input_error
+from qnas.core.files.folder import RunFolder
 
 if TYPE_CHECKING:
     from qnas.core.comparison import Comparison
@@ -24,15 +24,15 @@ class HtmlReport(Report):
         from qnas.plugins.reports.page import page
         from qnas.plugins.reports.record import RunRecord
 
-        with in_one_line(f"{folder.path}: there is no page to be made of its files (one may be damaged)"):
+        with as_input_error(f"{folder.path}: there is no page to be made of its files (one may be damaged)"):
             text = page(RunRecord.read(folder))
         folder.write_text(FILE, text)
         return FILE
 
     def compare(self, comparison: "Comparison", folder: Path) -> Mapping[str, bytes]:
         """See :meth:`qnas.Report.compare`: a page, and its plot as SVG and PNG."""
-        from qnas.plugins.reports.comparison_page import comparison_page
-        from qnas.plugins.reports.comparison_plot import ComparisonPlot
+        from qnas.plugins.reports.comparison.page import comparison_page
+        from qnas.plugins.reports.comparison.plot import ComparisonPlot
 
         plot = ComparisonPlot(comparison)
         page = comparison_page(comparison, plot, folder)

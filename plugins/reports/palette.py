@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qnas.core.components import FLOAT_BITS
+from qnas.core.settings import FLOAT_BITS
 
 # Few bits are light and warm, many are dark and violet; each line: log2(bits), on light paper, on dark paper.
 _RAMP = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import cached_property
 
-from qnas.core.network.flow import Edge, Flow
+from qnas.core.drawing.slot_graph import Edge, SlotGraph
 from qnas.plugins.reports.groups import group_names
 
 IMAGE, OUTPUT = "the image", "the output"
@@ -16,7 +16,7 @@ class Parts:
         members: Part to its nodes, both in running order.
     """
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: SlotGraph) -> None:
         groups = group_names(flow.slots)
         self._flow = flow
         self._of_node = [IMAGE, *(groups[path] for path in flow.slots), OUTPUT]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qnas.core.engine.examples import KINDS
-from qnas.core.engine.folder import RunFolder
 from qnas.core.errors import InputError
+from qnas.core.files.folder import RunFolder
+from qnas.core.run.examples import KINDS
 from qnas.core.spec.document import parse
 
 

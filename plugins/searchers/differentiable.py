@@ -8,18 +8,19 @@ import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 from torch import Tensor, nn
 
-from qnas.core.components import Amount, Searcher, invalid
-from qnas.core.engine.device import place
-from qnas.core.engine.evaluate import calibrate_for_training
-from qnas.core.engine.loop import Loop
-from qnas.core.engine.loss import mean_absolute_error
-from qnas.core.engine.optimizer import OwnRates, adam, clip_gradients
-from qnas.core.engine.patches import Batch
-from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
-from qnas.core.engine.state import State
 from qnas.core.errors import QnasWarning
+from qnas.core.files.state import State
+from qnas.core.images.patches import Batch
 from qnas.core.network import Architecture, Candidate, Form, Supernet, Tie
-from qnas.core.spec.spec import OnDivergence
+from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.settings import Amount, invalid
+from qnas.core.training.loop import Loop
+from qnas.core.training.loss import mean_absolute_error
+from qnas.core.training.machine import place
+from qnas.core.training.optimizer import OwnRates, adam, clip_gradients
+from qnas.core.training.search import SearchOutcome, SearchProgress, SearchTask, penalty
+from qnas.core.training.searcher import Searcher
+from qnas.core.training.settings import OnDivergence
 from qnas.plugins.regularizers.penalties import entropy
 from qnas.plugins.searchers.collapse import EARLY, is_saturated, warnings_of
 from qnas.plugins.searchers.relaxation import Relaxation, relax

@@ -6,16 +6,18 @@ import numpy as np
 import torch
 from pydantic import PositiveFloat
 
-from qnas.core.components import Amount, Searcher, Space
-from qnas.core.engine.device import place
-from qnas.core.engine.evaluate import calibrate_for_training
-from qnas.core.engine.optimizer import OwnRates
-from qnas.core.engine.search import SearchOutcome, SearchProgress, SearchTask, penalty
-from qnas.core.engine.state import State
-from qnas.core.engine.training import Schedule, Training
+from qnas.core.components import Space
+from qnas.core.files.state import State
 from qnas.core.network import Candidate, build_found, leaders, one_hot, slot_candidates, uniform
+from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.network.sharing import Candidates
-from qnas.core.spec.spec import OnDivergence
+from qnas.core.settings import Amount
+from qnas.core.training.machine import place
+from qnas.core.training.optimizer import OwnRates
+from qnas.core.training.search import SearchOutcome, SearchProgress, SearchTask, penalty
+from qnas.core.training.searcher import Searcher
+from qnas.core.training.settings import OnDivergence
+from qnas.core.training.trainer import Schedule, Training
 
 
 class RandomSearch(Searcher):

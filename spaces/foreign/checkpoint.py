@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from qnas.core.errors import InputError
-from qnas.core.paths import expanded
+from qnas.core.files.paths import expanded
 from qnas.spaces.foreign.fitting import best_match, matches, notices, why_not
 from qnas.spaces.foreign.weights_file import read_weights_file
 

@@ -12,9 +12,9 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
-from qnas.core.engine.folder import RunFolder
-from qnas.core.engine.ways_out import refuse_ways_out
 from qnas.core.errors import InputError
+from qnas.core.files.folder import RunFolder
+from qnas.core.files.links import refuse_links_out
 
 FOLDER = "code"
 INDEX = f"{FOLDER}/index.json"
@@ -105,7 +105,7 @@ def read_sources(folder: Path) -> dict[str, Source]:
     run = RunFolder(folder)
     if not run.has(INDEX):
         return {}
-    refuse_ways_out(folder / FOLDER)
+    refuse_links_out(folder / FOLDER)
     listed = run.read_json(INDEX).get("modules")
     if not isinstance(listed, dict) or not all(map(_MODULE.fullmatch, listed)):
         raise InputError("is damaged: it lists no modules", str(folder / INDEX))

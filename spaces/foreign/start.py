@@ -6,8 +6,8 @@ from typing import Final
 
 from torch import Tensor, nn
 
-from qnas.core.engine.folder import RunFolder
 from qnas.core.errors import InputError
+from qnas.core.files.folder import RunFolder
 from qnas.spaces.foreign.checkpoint import load_checkpoint, values_of
 
 OWN: Final = frozenset({"fresh", "module"})

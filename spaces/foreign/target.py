@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
-from qnas.core.components import FrozenDict
-from qnas.core.errors import InputError, from_field, in_one_line
+from qnas.core.errors import InputError, as_input_error, from_field
+from qnas.core.settings import FrozenDict
 
 _KEYS = {"target", "arguments"}
 
@@ -65,7 +65,7 @@ def call(target: str, arguments: Mapping[str, Any]) -> Any:
     with from_field("target"):
         maker = _import(target)
     made = {key: _made(value) for key, value in arguments.items()}
-    with from_field("arguments"), in_one_line(f"{target} can't be made of these arguments"):
+    with from_field("arguments"), as_input_error(f"{target} can't be made of these arguments"):
         return maker(**made)
 
 
@@ -81,7 +81,7 @@ def _made(value: Any) -> Any:
 
 def _import(target: str) -> Callable[..., Any]:
     module_name, _, name = target.partition(":")
-    with in_one_line(f"can't import {module_name}"):
+    with as_input_error(f"can't import {module_name}"):
         found: Any = importlib.import_module(module_name)
     for part in name.split("."):
         inside, found = found, getattr(found, part, None)

@@ -8,9 +8,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qnas.core.comparison import ComparisonReport
     from qnas.core.components import (
-        FLOAT,
-        FLOAT_BITS,
         Activation,
         Block,
         Component,
@@ -31,19 +30,15 @@ if TYPE_CHECKING:
         Regularizer,
         Report,
         Residual,
-        Searcher,
         SearchState,
         SlotShape,
         SourceImage,
         Space,
-        Widths,
         integer_range,
-        invalid,
         make_activation,
     )
-    from qnas.core.engine import RunFolder
-    from qnas.core.engine.search import SearchOutcome, SearchTask
     from qnas.core.errors import InputError, QnasWarning
+    from qnas.core.files.folder import RunFolder
     from qnas.core.network import (
         Architecture,
         Candidate,
@@ -58,14 +53,16 @@ if TYPE_CHECKING:
         slot_candidates,
     )
     from qnas.core.registry import Register, hookimpl
+    from qnas.core.settings import FLOAT, FLOAT_BITS, Widths, invalid
     from qnas.core.spec import Spec
+    from qnas.core.training.search import SearchOutcome, SearchTask
+    from qnas.core.training.searcher import Searcher
 
 __version__ = "0.1.0"
 
 _NAMES = {
+    "qnas.core.comparison": ("ComparisonReport",),
     "qnas.core.components": (
-        "FLOAT",
-        "FLOAT_BITS",
         "Activation",
         "Block",
         "Component",
@@ -87,17 +84,14 @@ _NAMES = {
         "Report",
         "Residual",
         "SearchState",
-        "Searcher",
         "SlotShape",
         "SourceImage",
         "Space",
-        "Widths",
         "integer_range",
-        "invalid",
         "make_activation",
     ),
-    "qnas.core.engine": ("RunFolder",),
-    "qnas.core.engine.search": ("SearchOutcome", "SearchTask"),
+    "qnas.core.files.folder": ("RunFolder",),
+    "qnas.core.training.search": ("SearchOutcome", "SearchTask"),
     "qnas.core.errors": ("InputError", "QnasWarning"),
     "qnas.core.network": (
         "Architecture",
@@ -113,7 +107,9 @@ _NAMES = {
         "slot_candidates",
     ),
     "qnas.core.registry": ("Register", "hookimpl"),
+    "qnas.core.settings": ("FLOAT", "FLOAT_BITS", "Widths", "invalid"),
     "qnas.core.spec": ("Spec",),
+    "qnas.core.training.searcher": ("Searcher",),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
@@ -124,6 +120,7 @@ __all__ = [
     "Architecture",
     "Block",
     "Candidate",
+    "ComparisonReport",
     "Component",
     "ConvolutionShape",
     "Cost",

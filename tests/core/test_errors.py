@@ -6,7 +6,7 @@ import traceback
 import pytest
 from pydantic import BaseModel
 
-from qnas.core.errors import InputError, first_line, in_one_line, is_out_of_memory
+from qnas.core.errors import InputError, as_input_error, first_line, is_out_of_memory
 from qnas.spaces.foreign.target import call
 
 
@@ -24,7 +24,7 @@ def theirs(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("name", "line"), [("fail", 5), ("misfit", 8)])
 def test_the_place_is_the_last_in_their_code(name, line, theirs):
-    with pytest.raises(InputError) as caught, in_one_line("it fails"):
+    with pytest.raises(InputError) as caught, as_input_error("it fails"):
         getattr(theirs, name)()
     assert str(caught.value).startswith("it fails: ")
     assert str(caught.value).endswith(f" ({theirs.__file__}:{line})")

@@ -37,7 +37,7 @@ def test_each_slot_has_one_operation_at_one_width(quickstart: Path) -> None:
 
 def test_its_network_has_no_more_values_than_its_bits_allow(quickstart: Path) -> None:
     from qnas.core.components import Quantizer
-    from qnas.core.engine import RunFolder
+    from qnas.core.files.folder import RunFolder
     from qnas.core.network import Architecture, QuantizedConv2d
 
     folder = RunFolder(quickstart)

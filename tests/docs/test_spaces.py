@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from qnas.core.components import FLOAT, Operation, Quantizer, Space
-from qnas.core.engine.sizes import total
+from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.network import Candidate, build_found, count_found, slot_candidates
 from qnas.core.registry import plugins
 from qnas.core.registry.plugins import PluginInfo
+from qnas.core.run.sizes import total
+from qnas.core.settings import FLOAT
 from qnas.core.spec import load_spec
 
 from .conftest import ROOT, blocks, commands, shell

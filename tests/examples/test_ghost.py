@@ -82,7 +82,7 @@ def test_its_space_operation_and_quantizer_were_used(run_folder: Path) -> None:
     operations = {path: choice["operation"]["name"] for path, choice in architecture["slots"].items()}
     assert operations["blocks.1.body.widen.primary"] == operations["blocks.1.body.narrow.primary"] == "partial3x3"
 
-    from qnas.core.engine import RunFolder
+    from qnas.core.files.folder import RunFolder
 
     state = RunFolder(run_folder).read_tensors("model.safetensors")
     assert any(name.endswith("log2_threshold") for name in state)

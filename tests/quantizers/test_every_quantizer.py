@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from qnas.core.components import FakeQuantizer, Quantizer, Widths, integer_range
-from qnas.core.engine.evaluate import calibrate
-from qnas.core.engine.optimizer import adam
+from qnas.core.components import FakeQuantizer, Quantizer, integer_range
 from qnas.core.network import QuantizedLayers
+from qnas.core.network.calibration import calibrate
 from qnas.core.registry import PROJECT, plugins
+from qnas.core.settings import Widths
+from qnas.core.training.optimizer import adam
 
 OURS = [entry.name for entry in plugins().registries["quantizer"] if entry.distribution == PROJECT]
 NAMES = [name for name in OURS if "train" in Quantizer.of(name).stages and not Quantizer.of(name).is_float]

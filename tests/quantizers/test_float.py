@@ -1,7 +1,8 @@
 import torch
 
-from qnas.core.components import FLOAT, Quantizer, Widths
+from qnas.core.components import Quantizer
 from qnas.core.network import QuantizedLayers
+from qnas.core.settings import FLOAT, Widths
 
 NONE = Quantizer.of("none")
 

@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qnas.core.components import Quantizer, Widths
-from qnas.core.engine.optimizer import adam
+from qnas.core.components import Quantizer
 from qnas.core.network import QuantizedLayers
+from qnas.core.settings import Widths
+from qnas.core.training.optimizer import adam
 from qnas.quantizers.learned_step import LearnedStep
 from qnas.testing.grid import check_grids
 

@@ -9,13 +9,7 @@ from skimage.data import astronaut
 
 from qnas.core.components import integer_range
 from qnas.quantizers.hwgq import optimal_step
-from qnas.quantizers.least_error import (
-    MOST_VALUES,
-    least_error_grid,
-    least_error_step,
-    normal_step,
-    spanning_grid,
-)
+from qnas.quantizers.least_error import MOST_VALUES, least_error_grid, least_error_step, normal_step, spanning_grid
 
 RANDOM = np.random.default_rng(0)
 NORMAL = RANDOM.normal(size=4000)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from qnas.core.components import Quantizer, Widths, integer_range
+from qnas.core.components import Quantizer, integer_range
 from qnas.core.network import QuantizedLayers
+from qnas.core.settings import Widths
 from qnas.quantizers.lsq import LSQFakeQuantizer
 
 LSQ = Quantizer.of("lsq")

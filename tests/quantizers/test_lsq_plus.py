@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qnas.core.components import Quantizer, integer_range
-from qnas.core.engine.optimizer import adam
+from qnas.core.training.optimizer import adam
 
 SKEWED = torch.nn.functional.silu(2 * torch.randn(4, 8, 16, 16, generator=torch.Generator().manual_seed(0)))
 

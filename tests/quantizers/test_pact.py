@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from qnas.core.components import Quantizer
-from qnas.core.engine.optimizer import adam
+from qnas.core.training.optimizer import adam
 from qnas.quantizers.dorefa import DoReFaWeights
 from qnas.quantizers.pact import PACTActivations
 

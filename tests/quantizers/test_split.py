@@ -2,8 +2,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from qnas.core.components import Quantizer, WeightedSum, Widths
+from qnas.core.components import Quantizer, WeightedSum
 from qnas.core.network import QuantizedLayers, Supernet
+from qnas.core.settings import Widths
 from qnas.quantizers.lsq import LSQ
 from qnas.testing.small import SCALE, small_space
 

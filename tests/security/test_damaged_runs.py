@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from qnas.core.comparison import find_runs
-from qnas.core.engine.folder import RunFolder
-from qnas.core.engine.found import load_found
-from qnas.core.engine.run import run_spec
-from qnas.core.engine.sealed import is_sealed, seal
-from qnas.core.engine.weights import load_weights, write_weights
 from qnas.core.errors import InputError, QnasWarning
+from qnas.core.files.checksum import has_checksum, with_checksum
+from qnas.core.files.folder import RunFolder
 from qnas.core.registry import no_foreign_code
+from qnas.core.run.found import load_found
+from qnas.core.run.run import run_spec
+from qnas.core.run.weights import load_weights, write_weights
 from qnas.core.spec import Spec, load_spec
 from qnas.plugins.reports.record import RunRecord
 
@@ -109,9 +109,9 @@ def test_weights_of_another_runs_network_are_refused_though_they_would_fit(tmp_p
 
 def unseal(file: Path) -> None:
     """Write the tensors again as another program would."""
-    assert is_sealed(file.read_bytes())
+    assert has_checksum(file.read_bytes())
     safetensors.torch.save_file(safetensors.torch.load_file(file), file)
-    assert not is_sealed(file.read_bytes())
+    assert not has_checksum(file.read_bytes())
 
 
 def test_weights_that_another_program_wrote_are_taken_with_a_warning(
@@ -235,8 +235,8 @@ def test_the_same_tensors_are_the_same_bytes_and_any_reader_opens_them(tmp_path:
 
     tensors = {"b": torch.ones(2), "a": torch.arange(3)}
     metadata = {"one": "1", "two": "é\u2028", "three": '"sha256":"'}
-    assert len({seal(tensors, metadata) for _ in range(20)}) == 1
-    (tmp_path / "a.safetensors").write_bytes(seal(tensors, metadata))
+    assert len({with_checksum(tensors, metadata) for _ in range(20)}) == 1
+    (tmp_path / "a.safetensors").write_bytes(with_checksum(tensors, metadata))
     with safetensors.safe_open(tmp_path / "a.safetensors", "pt") as file:
         read = file.metadata()
         assert {key: read[key] for key in metadata} == metadata

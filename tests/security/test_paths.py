@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from qnas.core.cli.main import invoke
 from qnas.core.comparison import find_runs
-from qnas.core.engine.examples import write_examples
-from qnas.core.engine.folder import RunFolder
-from qnas.core.engine.images import ImagePair
-from qnas.core.engine.run import run_spec
 from qnas.core.errors import InputError
+from qnas.core.files.folder import RunFolder
+from qnas.core.images.pairs import ImagePair
+from qnas.core.run.examples import write_examples
+from qnas.core.run.run import run_spec
 from qnas.core.spec import load_spec
 from qnas.core.sweep import plan_points, read_sweep
 from qnas.core.sweep.names import point_names

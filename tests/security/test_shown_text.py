@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qnas.core.cli.main import invoke
-from qnas.core.cli.say import say
-from qnas.core.cli.terminal import Terminal
+from qnas.core.cli.terminal.console import Terminal
+from qnas.core.cli.terminal.say import say
 from qnas.core.comparison import compare_runs, csv_text, find_runs
 from qnas.core.components import Report
 from qnas.core.errors import InputError

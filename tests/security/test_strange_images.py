@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from qnas.core.engine.picture import read_picture
 from qnas.core.errors import InputError
+from qnas.core.images.picture import read_picture
 from qnas.plugins.datasets.reading import read_image
 
 PIXELS = np.kron(np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8), np.ones((4, 4, 1), np.uint8))

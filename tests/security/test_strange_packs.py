@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from qnas.core.engine.pack import HR, Pack, _checksum, new_pack
 from qnas.core.errors import InputError
+from qnas.core.images.pack import HR, Pack, _checksum, new_pack
 
 NAMES = ("a", "b")
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from qnas.core.components import Quantizer, Space
-from qnas.core.engine.sizes import total
 from qnas.core.network import Architecture, count_found
+from qnas.core.run.sizes import total
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from qnas.core.components import Block, Operation, Quantizer, Space, Widths
+from qnas.core.components import Block, Operation, Quantizer, Space
 from qnas.core.network import Architecture, Candidate, Slot, fill, find_slots
 from qnas.core.registry import PluginInfo, find_plugins, hookimpl
+from qnas.core.settings import Widths
 
 ACTIVATIONS = {
     "none": lambda x: x,

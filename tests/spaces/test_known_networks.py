@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from qnas.core.components import Quantizer, Space
-from qnas.core.engine.evaluate import calibrate
-from qnas.core.engine.sizes import total
 from qnas.core.network import build_found, count_found, find_slots
+from qnas.core.network.calibration import calibrate
+from qnas.core.run.sizes import total
 
 KNOWN = ["espcn", "fsrcnn", "srresnet", "edsr-baseline", "imdn", "rfdn", "rlfn", "ecbsr", "abpn"]
 LSQ = Quantizer.of("lsq")

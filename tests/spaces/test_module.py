@@ -9,9 +9,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from qnas.core.cli.main import invoke
-from qnas.core.components import FLOAT, Operation, Quantizer, Space
+from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.errors import InputError
 from qnas.core.network import Architecture, Candidate, Supernet, build_found, slot_candidates
+from qnas.core.settings import FLOAT
 from qnas.core.spec import load_spec
 
 HERE = "other_nets"

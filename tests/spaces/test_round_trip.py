@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from qnas.core.components import Quantizer, Space
-from qnas.core.engine.evaluate import calibrate
-from qnas.core.engine.sizes import total
 from qnas.core.network import Architecture, count_found, find_slots
+from qnas.core.network.calibration import calibrate
 from qnas.core.registry import plugins
+from qnas.core.run.sizes import total
 
 LSQ = Quantizer.of("lsq")
 NOISE = Quantizer.of("noise")

@@ -16,12 +16,12 @@ from safetensors.torch import load, save
 
 from qnas.core.cli.main import invoke
 from qnas.core.components import Operation, Quantizer, Space
-from qnas.core.engine.device import place
-from qnas.core.engine.evaluate import calibrate
-from qnas.core.engine.patches import to_tensor
-from qnas.core.engine.tiles import Upscaler
 from qnas.core.errors import InputError
+from qnas.core.images.patches import to_tensor
 from qnas.core.network import Supernet, build_found, count_found, find_slots, refuse_broken, slot_candidates
+from qnas.core.network.calibration import calibrate
+from qnas.core.training.machine import place
+from qnas.core.upscale.tiles import Upscaler
 
 CPU = torch.device("cpu")
 HERE = Path(__file__).parent

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from qnas.core.comparison import find_runs
-from qnas.core.engine.folder import write_atomically
 from qnas.core.errors import InputError, QnasError
-from qnas.plugins.reports.comparison_plot import ComparisonPlot
+from qnas.core.files.folder import write_atomically
+from qnas.plugins.reports.comparison.plot import ComparisonPlot
 
 from .claims import claims
 from .page import FOLDER, figure_name, results_page

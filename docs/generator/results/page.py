@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from qnas.core.cli.format import duration, quantity
 from qnas.core.comparison import Comparison, Figure, FinishedRun, FoundRuns, Group, LeftOut, facts_of
 from qnas.core.comparison.fields import differing, told
+from qnas.core.drawing.wording import duration, quantity
 
 from ..markdown import code, escaped, heading, table, wrapped
 from . import decisions, stability, trade_off

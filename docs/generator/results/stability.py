@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from qnas.core.comparison import Figure, Group
-from qnas.core.comparison.protocol import machine
+from qnas.core.comparison.differences import machine
 
 from .matching import matched, same_seeds
 from .verdict import NOT_RUN, Verdict, judged

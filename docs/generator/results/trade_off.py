@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from qnas.core.comparison import Figure, Group
-from qnas.core.comparison.front import on_front
+from qnas.core.comparison.pareto import on_front
 
 from .verdict import NOT_RUN, UNDECIDED, Verdict, both, judged
 

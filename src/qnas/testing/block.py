@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import FLOAT, Activation, Block, Operation, Quantizer, SlotShape, Widths
-from qnas.core.engine.evaluate import calibrate
+from qnas.core.components import Activation, Block, Operation, Quantizer, SlotShape
 from qnas.core.network import Candidate, convolutions, fill, find_slots
+from qnas.core.network.calibration import calibrate
+from qnas.core.settings import FLOAT, Widths
 from qnas.testing.contract import contract
 from qnas.testing.counting import COUNTING, assert_counted, assert_nothing_hidden
 from qnas.testing.failure import told_as

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from qnas.core.components import Component, as_of
+from qnas.core.components import Component
+from qnas.core.settings import as_of
 from qnas.testing.failure import told_as
 
 C = TypeVar("C", bound=Component)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from qnas.core.components import FLOAT_BITS, ConvolutionShape, Cost
+from qnas.core.components import ConvolutionShape, Cost
+from qnas.core.settings import FLOAT_BITS
 from qnas.testing.contract import contract
 from qnas.testing.failure import told_as
 

@@ -10,8 +10,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from qnas.core.components import FLOAT_BITS, ConvolutionShape, Cost
+from qnas.core.components import ConvolutionShape, Cost
 from qnas.core.network import QuantizedConv2d
+from qnas.core.settings import FLOAT_BITS
 
 COUNTING = "noise"  # the quantizer: a layer counts the same with any that is not float, and this one is quick
 COUNTED = nn.Conv2d | nn.ConvTranspose2d | nn.Linear

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qnas.core.components import Dataset, ImageSizes, SourceImage
-from qnas.core.engine.images import pair
-from qnas.core.engine.source_images import check_image, fingerprint_of, first_images, images_of, named
 from qnas.core.errors import InputError
+from qnas.core.images.pairs import pair
+from qnas.core.images.source_images import check_image, fingerprint_of, first_images, images_of, named
 from qnas.testing.contract import contract
 from qnas.testing.failure import told_as
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from qnas.core.components import FakeQuantizer, Grid, Quantizer, WeightedSum
-from qnas.core.engine.evaluate import calibrate
-from qnas.core.engine.optimizer import adam
+from qnas.core.network.calibration import calibrate
+from qnas.core.training.optimizer import adam
 from qnas.testing.failure import told_as
 
 _CHANNELS = 4

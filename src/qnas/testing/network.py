@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import FLOAT, Operation, Quantizer, SlotShape, Space, Widths
-from qnas.core.engine.evaluate import calibrate
+from qnas.core.components import Operation, Quantizer, SlotShape, Space
 from qnas.core.network import (
     Architecture,
     Candidate,
@@ -18,6 +17,8 @@ from qnas.core.network import (
     find_slots,
     open_network,
 )
+from qnas.core.network.calibration import calibrate
+from qnas.core.settings import FLOAT, Widths
 from qnas.testing.counting import COUNTING, assert_counted, assert_nothing_hidden
 from qnas.testing.gradients import assert_gradients, assert_reached, assert_repeatable
 

@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import FLOAT, Activation, Operation, Quantizer, SlotShape, Widths, is_signed
-from qnas.core.engine.evaluate import calibrate
+from qnas.core.components import Activation, Operation, Quantizer, SlotShape, is_signed
 from qnas.core.network import (
     Candidate,
     FilledSlot,
@@ -19,6 +18,8 @@ from qnas.core.network import (
     convolutions,
     grid,
 )
+from qnas.core.network.calibration import calibrate
+from qnas.core.settings import FLOAT, Widths
 from qnas.testing.contract import contract
 from qnas.testing.counting import COUNTED, COUNTING, assert_counted, assert_nothing_hidden
 from qnas.testing.failure import told_as

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import Activation, FakeQuantizer, Mixture, Quantizer, Widths
-from qnas.core.engine.device import place
-from qnas.core.engine.evaluate import calibrate
+from qnas.core.components import Activation, FakeQuantizer, Mixture, Quantizer
 from qnas.core.network import QuantizedLayers
+from qnas.core.network.calibration import calibrate
+from qnas.core.settings import Widths
+from qnas.core.training.machine import place
 from qnas.testing.contract import contract
 from qnas.testing.failure import told_as
 from qnas.testing.gradients import assert_gradients, assert_repeatable

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from qnas.core.components import Quantizer, Regularizer
-from qnas.core.engine.search import Prices, SearchProgress, penalty
 from qnas.core.network import Supernet, count_space
+from qnas.core.training.search import Prices, SearchProgress, penalty
 from qnas.testing.contract import contract
 from qnas.testing.counting import COUNTING
 from qnas.testing.failure import told_as

@@ -9,7 +9,8 @@ from typing import Any
 from unittest import mock
 
 from qnas.core.components import Report
-from qnas.core.engine import RunFolder, run_spec
+from qnas.core.files.folder import RunFolder
+from qnas.core.run.run import run_spec
 from qnas.core.spec import Spec
 from qnas.testing.contract import contract
 from qnas.testing.failure import told_as

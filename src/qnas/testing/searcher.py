@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
-from qnas.core.components import Quantizer, Regularizer, Searcher
-from qnas.core.engine import RunFolder
-from qnas.core.engine.journal import Journal
-from qnas.core.engine.run_images import split
-from qnas.core.engine.search import SearchOutcome, SearchTask
+from qnas.core.components import Quantizer, Regularizer
+from qnas.core.files.folder import RunFolder
 from qnas.core.network import Architecture, Supernet
-from qnas.core.network.seeds import seed_everything
+from qnas.core.network.probing.seeds import seed_everything
+from qnas.core.run.images import split
+from qnas.core.training.journal import Journal
+from qnas.core.training.search import SearchOutcome, SearchTask
+from qnas.core.training.searcher import Searcher
 from qnas.testing.contract import contract
 from qnas.testing.failure import told_as
 from qnas.testing.small import SCALE, small_images, small_space

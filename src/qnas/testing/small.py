@@ -4,8 +4,9 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from qnas.core.components import FLOAT_BITS, Block, Dataset, Space
-from qnas.core.engine.images import ImagePair, pair
+from qnas.core.components import Block, Dataset, Space
+from qnas.core.images.pairs import ImagePair, pair
+from qnas.core.settings import FLOAT_BITS
 
 SCALE = 2
 

@@ -8,7 +8,7 @@ import skimage.data
 from PIL import Image
 
 from qnas.core.cli.main import invoke
-from qnas.core.engine.resample import imresize
+from qnas.core.images.resample import imresize
 
 PHOTO = skimage.data.coffee()
 

@@ -18,8 +18,8 @@ from PIL import Image
 
 from qnas.core.cli.main import invoke
 from qnas.core.components import Dataset
-from qnas.core.engine.images import load_images
-from qnas.core.engine.pack import Pack, PackWriter
+from qnas.core.images.pack import Pack, PackWriter
+from qnas.core.images.pairs import load_images
 
 
 def picture(seed: int, width: int = 32, height: int = 28) -> Image.Image:

@@ -10,10 +10,10 @@ from PIL import Image
 
 from qnas.core.cli.main import invoke
 from qnas.core.components import SourceImage
-from qnas.core.engine.evaluate import enlarge
-from qnas.core.engine.images import pair
-from qnas.core.engine.metrics import score
-from qnas.core.engine.resample import imresize
+from qnas.core.images.metrics import score
+from qnas.core.images.pairs import pair
+from qnas.core.images.resample import imresize
+from qnas.core.upscale.enlarging import enlarge
 
 from ...found_run import ADQ, write_run
 
@@ -181,6 +181,6 @@ def test_scores_are_written_before_they_are_shown(tmp_path, run, folder, monkeyp
     def broken(*_: object, **__: object) -> None:
         raise UnicodeEncodeError("cp1252", "\u56fe", 0, 1, "nothing can be shown")
 
-    monkeypatch.setattr("qnas.core.cli.terminal.Terminal.print", broken)
+    monkeypatch.setattr("qnas.core.cli.terminal.console.Terminal.print", broken)
     assert evaluate(run, "--data", folder, "--out", tmp_path / "scores.json") == 1
     assert len(json.loads((tmp_path / "scores.json").read_text())["images"]["photos"]) == 3

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qnas.core.cli.graph import GraphLine, draw_graph
+from qnas.core.cli.terminal.graph import GraphLine, draw_graph
 
 UP, DOWN, LEFT, RIGHT = "│╯╰┤├┴┼", "│╮╭┤├┬┼", "─╯╮┤┴┬┼", "─╰╭├┴┬┼"
 MARK = "o"

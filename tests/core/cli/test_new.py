@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from qnas.core.cli.commands.new.name import PluginName
 from qnas.core.cli.main import invoke
-from qnas.core.cli.new.name import PluginName
 from qnas.core.components import Component
 from qnas.core.registry import KINDS, PluginInfo, Plugins, find_plugins
 from qnas.core.spec import load_spec

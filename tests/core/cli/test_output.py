@@ -9,7 +9,7 @@ import pytest
 
 PRINTS = r"""
 import sys
-from qnas.core.cli.output import make_lasting, settle
+from qnas.core.cli.terminal.output import make_lasting, settle
 
 below = make_lasting()
 for _ in range(int(sys.argv[1])):

@@ -12,13 +12,14 @@ import torch
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
+from qnas.core.cli.commands.run import STAGES as CHOICES
 from qnas.core.cli.main import invoke
-from qnas.core.cli.progress import LiveProgress, PlainProgress, show_count
-from qnas.core.cli.run import STAGES as CHOICES
-from qnas.core.engine import RunFolder, run_spec
-from qnas.core.engine.stages import STAGES
-from qnas.core.engine.stop import Stop
+from qnas.core.cli.terminal.progress import LiveProgress, PlainProgress, show_count
+from qnas.core.files.folder import RunFolder
 from qnas.core.registry import hookimpl, listening
+from qnas.core.run.run import run_spec
+from qnas.core.run.stages import STAGES
+from qnas.core.run.stop import Stop
 from qnas.core.spec import load_spec
 
 
@@ -72,7 +73,7 @@ def test_plain_lines_say_stage_step_loss_psnr_bitops_entropy_and_eta(
 
 def test_long_work_is_told_between_validations(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter([0.0, 3.0, 11.0, 12.0])
-    monkeypatch.setattr("qnas.core.cli.progress.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("qnas.core.cli.terminal.progress.time.monotonic", lambda: next(now))
     console = Console(file=io.StringIO(), width=200)
     plain = PlainProgress(console)
     plain._began = plain._said = 0.0
@@ -125,7 +126,7 @@ def test_a_count_is_a_bar_in_a_terminal_and_lines_elsewhere(
     assert capsys.readouterr().err == "decode: began\n"
     screen = io.StringIO()
     terminal = Console(file=screen, width=100, force_terminal=True)
-    monkeypatch.setattr("qnas.core.cli.progress.Console", lambda **_: terminal)
+    monkeypatch.setattr("qnas.core.cli.terminal.progress.Console", lambda **_: terminal)
     with show_count("[x] images", 3) as told:
         told(2)
     assert "[x] images" in screen.getvalue()

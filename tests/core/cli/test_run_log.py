@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from qnas.core.cli import verbosity
 from qnas.core.cli.main import invoke
-from qnas.core.engine import run_log
-from qnas.core.engine.folder import RunFolder
-from qnas.core.engine.run import run_spec
+from qnas.core.cli.terminal import verbosity
 from qnas.core.errors import QnasWarning, UnexpectedError
+from qnas.core.files.folder import RunFolder
 from qnas.core.registry import hookimpl, listening
+from qnas.core.run import log as run_log
+from qnas.core.run.run import run_spec
 from qnas.core.spec import load_spec
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} (INFO|WARNING|ERROR) +(.*)")
@@ -127,7 +127,7 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run_stages() -> dict[str, Any]:
-    from qnas.core.engine import stages
+    from qnas.core.run import stages
 
     return stages.STAGES  # type: ignore[return-value]
 
@@ -160,7 +160,7 @@ def test_before_there_is_a_folder_a_mistake_shows_itself(
     def broken(*_: object, **__: object) -> None:
         raise LookupError("the third of two")
 
-    monkeypatch.setattr("qnas.core.engine.run.load_run_images", broken)
+    monkeypatch.setattr("qnas.core.run.run.load_run_images", broken)
     with pytest.raises(LookupError):
         run_spec(load_spec(tiny), RunFolder(tmp_path / "out"))
     assert not (tmp_path / "out").exists()

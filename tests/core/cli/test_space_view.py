@@ -13,13 +13,14 @@ from pydantic import ValidationError
 from rich.console import Console
 from torch import Tensor, nn
 
-from qnas.core.cli.candidate_sets import CandidateSets
 from qnas.core.cli.main import invoke
-from qnas.core.cli.space_view import SpaceView, print_space, view_space
-from qnas.core.components import Operation, Quantizer, Space, Widths
+from qnas.core.cli.terminal.candidate_sets import CandidateSets
+from qnas.core.cli.terminal.space_view import SpaceView, print_space, view_space
+from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.errors import QnasError
 from qnas.core.network import Candidate, Slot, count_found, grid, slot_candidates
 from qnas.core.registry import Entry, plugins
+from qnas.core.settings import Widths
 
 MARKS = "●○⋮□"
 

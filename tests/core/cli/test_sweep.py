@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from qnas.core.cli.main import invoke
-from qnas.core.cli.sweep_table import PlainStatuses, fitting, show_statuses, table
+from qnas.core.cli.terminal.sweep_table import PlainStatuses, fitting, show_statuses, table
 from qnas.core.spec import load_spec
 from qnas.core.sweep import Point, Status, begin_statuses
 from qnas.core.sweep.progress import Progress
@@ -155,7 +155,7 @@ def test_a_table_that_is_too_long_keeps_what_is_wanted_most(statuses: list[Statu
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The time that the table's lines go by; its only item may be changed."""
     now = [0.0]
-    monkeypatch.setattr("qnas.core.cli.sweep_table.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("qnas.core.cli.terminal.sweep_table.time.monotonic", lambda: now[0])
     return iter([now])
 
 
@@ -190,7 +190,7 @@ def test_in_a_terminal_the_table_is_live(
 ) -> None:
     (now,) = clock
     console = Console(file=io.StringIO(), width=100, height=7, force_terminal=True, color_system=None)
-    monkeypatch.setattr("qnas.core.cli.sweep_table.Terminal", lambda **_: console)
+    monkeypatch.setattr("qnas.core.cli.terminal.sweep_table.Terminal", lambda **_: console)
     with show_statuses(statuses) as tell:
         now[0] = 42.0
         tell()

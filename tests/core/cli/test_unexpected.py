@@ -16,7 +16,7 @@ def broken(*_: object) -> None:
 def test_the_last_line_says_what_it_is_and_the_traceback_stands_above(
     tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qnas.core.engine.run_images.check_sets", broken)
+    monkeypatch.setattr("qnas.core.run.images.check_sets", broken)
     assert invoke(["check", str(tiny)]) == 1
     first, *between, last = capsys.readouterr().err.splitlines()
     assert f'  File "{__file__}", line {broken.__code__.co_firstlineno + 1}, in broken' in between
@@ -31,6 +31,6 @@ def test_that_there_is_too_little_memory_is_no_mistake(
     def exhausted(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("qnas.core.engine.run_images.check_sets", exhausted)
+    monkeypatch.setattr("qnas.core.run.images.check_sets", exhausted)
     assert invoke(["check", str(tiny)]) == 1
     assert capsys.readouterr().err == "out of memory: lower the batch, data.patch or the space's channels\n"

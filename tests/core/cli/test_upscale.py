@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from qnas.core.cli.main import invoke
-from qnas.core.cli.verbosity import tell_of_warnings
-from qnas.core.engine.evaluate import enlarge
+from qnas.core.cli.terminal.verbosity import tell_of_warnings
 from qnas.core.errors import QnasWarning
+from qnas.core.upscale.enlarging import enlarge
 
 from ...found_run import ADQ, write_run
 
@@ -105,7 +105,7 @@ def test_an_image_that_memory_does_not_suffice_for_stops_no_other(tmp_path, run,
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes")
         return enlarge(network, lr, device)
 
-    monkeypatch.setattr("qnas.core.engine.tiles.enlarge", exhausted)
+    monkeypatch.setattr("qnas.core.upscale.tiles.enlarge", exhausted)
     save(tmp_path / "a.png", size=(30, 30))
     save(tmp_path / "b.png")
     assert upscale(run, tmp_path / "a.png", tmp_path / "b.png") == 1
@@ -117,7 +117,7 @@ def test_an_image_that_memory_does_not_suffice_for_stops_no_other(tmp_path, run,
 def test_an_image_that_takes_more_memory_than_there_is_is_refused_before_and_stops_no_other(
     tmp_path, run, capsys, monkeypatch
 ):
-    monkeypatch.setattr("qnas.core.engine.tiles.available", lambda _: 10**6)
+    monkeypatch.setattr("qnas.core.upscale.tiles.available", lambda _: 10**6)
     save(tmp_path / "a.png", size=(700, 500))
     save(tmp_path / "b.png")
     assert upscale(run, tmp_path / "a.png", tmp_path / "b.png") == 1
@@ -146,7 +146,7 @@ def test_whatever_a_network_raises_on_one_image_stops_no_other(tmp_path, run, ca
             raise IndexError("it lost count")
         return enlarge(network, lr, device)
 
-    monkeypatch.setattr("qnas.core.engine.tiles.enlarge", failing)
+    monkeypatch.setattr("qnas.core.upscale.tiles.enlarge", failing)
     save(tmp_path / "a.png", size=(30, 30))
     save(tmp_path / "b.png")
     assert upscale(run, tmp_path / "a.png", tmp_path / "b.png") == 1
@@ -175,7 +175,7 @@ def test_a_full_disk_ends_a_batch_at_once(tmp_path, run, capsys, monkeypatch):
         written.append(file)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
 
-    monkeypatch.setattr("qnas.core.engine.picture.write_png", full)
+    monkeypatch.setattr("qnas.core.images.picture.write_png", full)
     for name in ("a.png", "b.png"):
         save(tmp_path / name)
     assert upscale(run, tmp_path / "a.png", tmp_path / "b.png") == 2
@@ -262,7 +262,7 @@ def in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What is shown where the output is a terminal."""
     screen = io.StringIO()
     terminal = Console(file=screen, width=150, force_terminal=True)
-    monkeypatch.setattr("qnas.core.cli.progress.Console", lambda **_: terminal)
+    monkeypatch.setattr("qnas.core.cli.terminal.progress.Console", lambda **_: terminal)
     return screen
 
 
@@ -276,7 +276,7 @@ def test_what_is_told_stands_above_the_bar_at_once(tmp_path, run, monkeypatch):
         seen.append(screen.getvalue())
         return enlarge(*arguments)
 
-    monkeypatch.setattr("qnas.core.engine.tiles.enlarge", warned)
+    monkeypatch.setattr("qnas.core.upscale.tiles.enlarge", warned)
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     tell_of_warnings()
     with warnings.catch_warnings():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qnas.core.comparison import Comparison, Figure, compare_runs, find_runs
-from qnas.core.comparison.front import on_front
+from qnas.core.comparison.pareto import on_front
 from qnas.core.errors import InputError
 
 from ...synthetic_runs import BICUBIC, ENVIRONMENT, IMAGES, SweepFolder, result, scores, write_run

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from qnas.core import components
+import qnas
 from qnas.core.components import Component, Cost, Dataset, Operation, Quantizer, Regularizer, Residual, Space
 from qnas.core.errors import QnasError
 from qnas.core.registry import KINDS, plugins
@@ -13,7 +13,7 @@ from qnas.plugins.operations.convolution import Convolution, Depthwise
 
 
 def interface(kind: str) -> type[Component]:
-    found: type[Component] = getattr(components, kind.capitalize())
+    found: type[Component] = getattr(qnas, kind.capitalize())
     return found
 
 

@@ -17,7 +17,7 @@ SHOWN = [
     ROOT / "docs/spaces.md",
     ROOT / "docs/reference/hooks.md",
     *(ROOT / "docs/tutorials").rglob("*.md"),
-    *(ROOT / "core/cli/new/templates").rglob("*.j2"),
+    *(ROOT / "core/cli/commands/new/templates").rglob("*.j2"),
     *(path for end in ("py", "md", "toml", "yaml") for path in (ROOT / "examples").rglob(f"*.{end}")),
 ]
 
@@ -52,7 +52,7 @@ def test_the_three_lists_of_public_names_are_equal():
 
 def test_what_authors_copy_from_has_public_names_only():
     texts = {str(path.relative_to(ROOT)): path.read_text() for path in SHOWN}
-    assert {"docs/tutorials/cost.md", "core/cli/new/templates/package/searcher.py.j2"} < set(texts)
+    assert {"docs/tutorials/cost.md", "core/cli/commands/new/templates/package/searcher.py.j2"} < set(texts)
     assert "examples/qnas-ghost/tests/test_space.py" in texts
     assert [path for path, text in texts.items() if re.search(r"qnas\.core|from qnas import core", text)] == []
 

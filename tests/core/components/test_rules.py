@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from qnas.core.components import SlotRule, SlotShape, Space, Widths, path_matches
+from qnas.core.components import SlotRule, SlotShape, Space, path_matches
+from qnas.core.settings import Widths
 
 SKIP = "body.0.body.skip"
 names = st.lists(st.sampled_from(["body", "0", "10", "skip", "tail"]), min_size=1, max_size=5).map(".".join)

@@ -5,8 +5,9 @@ import pytest
 from pydantic import ValidationError
 from torch import nn
 
-from qnas.core.components import SlotShape, Space, Widths
+from qnas.core.components import SlotShape, Space
 from qnas.core.errors import QnasError
+from qnas.core.settings import Widths
 
 
 def names(space: Space, role: str) -> list[str]:

@@ -5,10 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qnas.core.components import SPEC_VERSION, Operation, Quantizer, Space, Widths
-from qnas.core.engine.evaluate import calibrate
+from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.errors import InputError
 from qnas.core.network import Architecture, Candidate, count_found, slot_candidates
+from qnas.core.network.calibration import calibrate
+from qnas.core.settings import SPEC_VERSION, Widths
 from qnas.spaces.basic import BasicSpace
 
 LSQ = Quantizer.of("lsq")

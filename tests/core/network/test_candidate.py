@@ -1,7 +1,8 @@
 import torch
 
-from qnas.core.components import Operation, Quantizer, SlotShape, Widths
+from qnas.core.components import Operation, Quantizer, SlotShape
 from qnas.core.network import Candidate, grid
+from qnas.core.settings import Widths
 
 CONV, IDENTITY = Operation.of("conv3x3"), Operation.of("identity")
 

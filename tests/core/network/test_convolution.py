@@ -2,8 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from qnas.core.components import FLOAT, Quantizer, Widths
+from qnas.core.components import Quantizer
 from qnas.core.network import QuantizedActivation, QuantizedLayers
+from qnas.core.settings import FLOAT, Widths
 from qnas.quantizers.lsq import LSQFakeQuantizer
 
 LSQ = Quantizer.of({"name": "lsq", "start": "published"})

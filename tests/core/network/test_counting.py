@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from qnas.core.components import Cost, Operation, Quantizer, Space, Widths
+from qnas.core.components import Cost, Operation, Quantizer, Space
 from qnas.core.errors import QnasError
 from qnas.core.network import (
     Candidate,
@@ -21,6 +21,7 @@ from qnas.core.network import (
     slot_candidates,
     uniform,
 )
+from qnas.core.settings import Widths
 
 LSQ, NONE = Quantizer.of("lsq"), Quantizer.of("none")
 BITOPS, MACS, PARAMS = COSTS = [Cost.of(name) for name in ("bitops", "macs", "params")]

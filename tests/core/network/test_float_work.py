@@ -56,7 +56,8 @@ def test_layers_cost_what_they_compute(layer, macs, counted, elementwise):
 
 @pytest.mark.parametrize(("bits", "is_counted"), [(4, False), (8, False), (32, True)])
 def test_what_is_quantized_is_no_float_work(bits, is_counted):
-    from qnas.core.components import ConvShape, Widths
+    from qnas.core.components import ConvShape
+    from qnas.core.settings import Widths
 
     shape = ConvShape(3, 4, (3, 3), 1, (1, 1), (1, 1), 1, True)
     lsq = Quantizer.of("lsq")

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from qnas.core.components import FakeQuantizer, Quantizer, Space
-from qnas.core.engine.evaluate import calibrate
 from qnas.core.network import Supernet, ancestors, build_found, inherit_weights
+from qnas.core.network.calibration import calibrate
 
 from .conftest import RICH
 

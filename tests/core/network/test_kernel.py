@@ -6,9 +6,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qnas.core.components import FLOAT, Quantizer
+from qnas.core.components import Quantizer
 from qnas.core.network import QuantizedLayers
 from qnas.core.network.kernel import KernelMerger
+from qnas.core.settings import FLOAT
 
 IN, OUT = 12, 24
 KERNELS = [

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from qnas.core.components import Operation, Quantizer, SlotShape, Widths
-from qnas.core.engine.evaluate import calibrate
+from qnas.core.components import Operation, Quantizer, SlotShape
 from qnas.core.network import MergedSlot, PlainSlot, grid
+from qnas.core.network.calibration import calibrate
 from qnas.core.network.mixed import MixedConv2d
+from qnas.core.settings import Widths
 from qnas.plugins.operations.composite import Factorized, Pair, Separable
 from qnas.plugins.operations.convolution import Convolution, Depthwise
 from qnas.plugins.operations.special import Identity

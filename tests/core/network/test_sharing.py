@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from qnas.core.components import Cost, Quantizer, Regularizer, Space
-from qnas.core.engine.search import Prices, SearchProgress
 from qnas.core.errors import InputError
 from qnas.core.network import (
     Architecture,
@@ -23,6 +22,7 @@ from qnas.core.network import (
     slot_candidates,
     uniform,
 )
+from qnas.core.training.search import Prices, SearchProgress
 from qnas.plugins.searchers.random import draw
 from qnas.plugins.searchers.relaxation import relax
 

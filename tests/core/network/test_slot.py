@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from qnas.core.components import Operation, Quantizer, SlotShape, Widths
+from qnas.core.components import Operation, Quantizer, SlotShape
 from qnas.core.network import Candidate, FilledSlot, MergedSlot, PlainSlot, Slot
 from qnas.core.registry import plugins
+from qnas.core.settings import Widths
 
 
 def test_open_slot_has_no_parameters_and_refuses_to_run():

@@ -3,9 +3,9 @@ import torch
 from torch import nn
 
 from qnas.core.components import FakeQuantizer, Quantizer, Space
-from qnas.core.engine.evaluate import calibrate
-from qnas.core.engine.optimizer import adam
 from qnas.core.network import Supernet, slot_candidates
+from qnas.core.network.calibration import calibrate
+from qnas.core.training.optimizer import adam
 
 SPACE = Space.of(
     {

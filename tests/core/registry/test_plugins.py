@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from pydantic import ValidationError
 
-from qnas.core import components
+import qnas
 from qnas.core.components import Component, Cost, Dataset, Operation
 from qnas.core.errors import InputError, QnasError
 from qnas.core.registry import KINDS, PluginInfo, Plugins, find_plugins, hookimpl, plugins
@@ -91,7 +91,7 @@ EVERY = [(kind, entry.name) for kind in KINDS for entry in plugins().registries[
 @pytest.mark.parametrize(("kind", "name"), EVERY)
 def test_what_is_shipped_loads_as_a_component_of_its_kind(kind, name):
     registry = plugins().registries[kind]
-    interface = getattr(components, kind.capitalize())
+    interface = getattr(qnas, kind.capitalize())
     assert issubclass(registry.load(name), interface)
     assert registry.entry(name).summary
     assert "\n" not in registry.entry(name).summary

@@ -5,8 +5,10 @@ import itertools
 import pytest
 from pydantic import ValidationError
 
-from qnas.core.components import Dataset, Searcher
-from qnas.core.spec import Data, Training
+from qnas.core.components import Dataset
+from qnas.core.images.settings import Data
+from qnas.core.training.searcher import Searcher
+from qnas.core.training.settings import Training
 
 SPEC = "train: {steps: 3}\n"
 AMOUNTS = (

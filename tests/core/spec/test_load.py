@@ -11,9 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from qnas.core.components import Quantizer, Searcher, Widths
-from qnas.core.errors import InputError, from_field, in_one_line
+from qnas.core.components import Quantizer
+from qnas.core.errors import InputError, as_input_error, from_field
+from qnas.core.settings import Widths
 from qnas.core.spec import Spec, dump_spec, load_spec, read_spec
+from qnas.core.training.searcher import Searcher
 
 SPECS = Path(__file__).parents[3] / "specs"
 FULL = """
@@ -208,7 +210,12 @@ def test_a_script_shows_the_mistake_without_the_ways_in_which_it_was_found(tmp_p
 def test_what_others_code_raised_is_still_shown(tmp_path):
     path = tmp_path / "spec.yaml"
     path.write_text("scale: 2\n")
-    with pytest.raises(InputError) as caught, read_spec(path).locate_errors(), from_field("scale"), in_one_line("net"):
+    with (
+        pytest.raises(InputError) as caught,
+        read_spec(path).locate_errors(),
+        from_field("scale"),
+        as_input_error("net"),
+    ):
         raise KeyError("in the code of others")
     assert isinstance(caught.value.__cause__, KeyError)
     assert "".join(traceback.format_exception(caught.value)).count("direct cause") == 1

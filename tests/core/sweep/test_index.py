@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from qnas.core.components import SPEC_VERSION, as_of
-from qnas.core.engine.lock import alone_in
 from qnas.core.errors import InputError
+from qnas.core.files.exclusive import exclusive
+from qnas.core.settings import SPEC_VERSION, as_of
 from qnas.core.sweep import INDEX
 from qnas.core.sweep.index import sweep_version, write_index
 
@@ -62,15 +62,15 @@ def test_one_that_can_not_be_read_is_told_and_left_alone(points: Points, tmp_pat
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX locks")
 def test_a_folder_is_swept_by_one_process_at_a_time(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from qnas.core.engine.lock import alone_in\n"
-        "with alone_in(pathlib.Path(sys.argv[1])): pass"
+        "import sys, pathlib; from qnas.core.files.exclusive import exclusive\n"
+        "with exclusive(pathlib.Path(sys.argv[1])): pass"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
-    with alone_in(tmp_path):
+    with exclusive(tmp_path):
         done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.stderr.endswith("is at work in this folder\n")
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
-    with pytest.raises(BlockingIOError), alone_in(tmp_path):
+    with pytest.raises(BlockingIOError), exclusive(tmp_path):
         raise BlockingIOError  # not the lock's
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qnas.core.engine.stop import Interrupted
+from qnas.core.run.stop import Interrupted
 from qnas.core.spec import load_spec
 from qnas.core.sweep import Status, begin_statuses, run_points
 from qnas.core.sweep.progress import Progress

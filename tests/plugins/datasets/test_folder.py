@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from qnas.core.components import Dataset
-from qnas.core.engine.image_file import SUFFIXES
 from qnas.core.errors import InputError
+from qnas.core.images.image_file import SUFFIXES
 from qnas.core.spec import load_spec
 from qnas.plugins.datasets.folder import Folder
 from qnas.plugins.datasets.layouts import find_layout

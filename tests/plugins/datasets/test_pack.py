@@ -9,9 +9,9 @@ from PIL import Image
 
 from qnas.core.cli.main import invoke
 from qnas.core.components import Dataset
-from qnas.core.engine.images import cache_folder, load_images
-from qnas.core.engine.patches import PatchSampler
 from qnas.core.errors import InputError
+from qnas.core.images.pairs import cache_folder, load_images
+from qnas.core.images.patches import PatchSampler
 from qnas.plugins.datasets.pack import PackFile
 from qnas.testing import check_dataset
 

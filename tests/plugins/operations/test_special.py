@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from qnas.core.components import Operation, Quantizer, SlotShape, Widths
+from qnas.core.components import Operation, Quantizer, SlotShape
 from qnas.core.network import Candidate
+from qnas.core.settings import Widths
 
 
 @pytest.mark.parametrize(

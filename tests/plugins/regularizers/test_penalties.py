@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from qnas.core.components import Cost, Quantizer, Regularizer, Space
-from qnas.core.engine.search import Prices, SearchProgress, penalty
 from qnas.core.network import Supernet, count_found, count_space
+from qnas.core.training.search import Prices, SearchProgress, penalty
 from qnas.plugins.regularizers.penalties import entropy, published_ramp
 
 NAMES = ["entropy", "l1", "cost"]

@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from qnas.core.components import Space
-from qnas.core.engine.folder import RunFolder
+from qnas.core.files.folder import RunFolder
 from qnas.core.network import Architecture, slot_candidates
 
 SPACE = {"name": "basic", "channels": 6, "cells": 1, "bits": [4, [4, 8]], "operations": ["conv1x1", "conv3x3"]}

@@ -18,8 +18,8 @@ from PIL import Image
 from qnas.core.comparison import Comparison, compare_runs, find_runs
 from qnas.core.components import Report
 from qnas.core.errors import InputError
-from qnas.plugins.reports.comparison_look import looks
-from qnas.plugins.reports.comparison_plot import NARROW, WIDE, ComparisonPlot
+from qnas.plugins.reports.comparison.look import looks
+from qnas.plugins.reports.comparison.plot import NARROW, WIDE, ComparisonPlot
 
 from ...synthetic_runs import ENVIRONMENT, SweepFolder, write_run
 from .page import Page

@@ -3,8 +3,8 @@
 import pytest
 
 from qnas.core.components import Quantizer
+from qnas.core.drawing.slot_graph import SlotGraph
 from qnas.core.network import count_found
-from qnas.core.network.flow import Flow
 from qnas.plugins.reports.anatomy import anatomy
 from qnas.plugins.reports.drawing import draw
 from qnas.plugins.reports.groups import group_names
@@ -18,7 +18,7 @@ def test_parts_have_bypasses_and_connections_beside():
     inside = {(1, 2), (2, 3), (1, 4), (5, 6)}
     between = {(start, end) for start in (1, 3, 4) for end in (5, 7)}
     out = {(start, 8) for start in (1, 3, 4, 6, 7)}
-    parts = Parts(Flow(tuple(slots), frozenset({(0, 1), *inside, *between, *out, (8, 9), (0, 9)})))
+    parts = Parts(SlotGraph(tuple(slots), frozenset({(0, 1), *inside, *between, *out, (8, 9), (0, 9)})))
     assert list(parts.members) == ["head", "body.0", "body.1", "tail"]
     assert parts.sources("body.1") == ["body.0"]
     cell = {(0, 1), (1, 2), (0, 3), (2, 4), (3, 4)}

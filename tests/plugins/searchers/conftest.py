@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from qnas.core.components import Dataset, Quantizer, Regularizer, Space
-from qnas.core.engine import RunFolder
-from qnas.core.engine.images import load_images
-from qnas.core.engine.journal import Journal
-from qnas.core.engine.run_images import split
-from qnas.core.engine.search import SearchTask
+from qnas.core.files.folder import RunFolder
+from qnas.core.images.pairs import load_images
+from qnas.core.run.images import split
+from qnas.core.training.journal import Journal
+from qnas.core.training.search import SearchTask
 
 
 @pytest.fixture

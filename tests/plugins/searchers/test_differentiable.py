@@ -6,9 +6,10 @@ import warnings
 import pytest
 import torch
 
-from qnas.core.components import Dataset, Quantizer, Regularizer, Searcher, Space
-from qnas.core.engine.images import load_images
-from qnas.core.engine.run_images import split
+from qnas.core.components import Dataset, Quantizer, Regularizer, Space
+from qnas.core.images.pairs import load_images
+from qnas.core.run.images import split
+from qnas.core.training.searcher import Searcher
 from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
 
 

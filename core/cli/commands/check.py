@@ -1,0 +1,55 @@
+"""``qnas check``: validates a spec and says what the run will be."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
+
+if TYPE_CHECKING:
+    from qnas.core.spec import Spec
+
+
+_TRIED = 3  # images of a third party's data set, which may take long to make any
+
+
+@click.command()
+@spec_argument
+@set_option
+@no_code_option
+@verbose_option
+def check(spec: Path, overrides: tuple[str, ...]) -> None:
+    """Validate SPEC, and say what the run will be: its space drawn, BitOps, images, time and memory."""
+    from qnas.core.run.images import check_images
+    from qnas.core.settings import as_of
+    from qnas.core.spec import read_spec
+
+    file = read_spec(spec, overrides)
+    with file.locate_errors(), as_of(file.spec.version):
+        counts = check_images(file.spec.data, file.spec.scale, file.spec.seed, tried=_TRIED, space=file.spec.space)
+        _describe(file.spec, counts)
+
+
+def _describe(spec: "Spec", counts: dict[str, int]) -> None:
+    from qnas.core.cli.terminal.console import Terminal
+    from qnas.core.cli.terminal.space_view import print_space, view_space
+    from qnas.core.drawing.wording import duration, quantity
+    from qnas.core.network import guard
+    from qnas.core.run.estimate import estimate
+    from qnas.core.training.machine import choose_device
+
+    console = Terminal()
+    print_space(console, view_space(spec.space, spec.scale, spec.quantizer.train), spec.name)
+    images = f"images: {', '.join(f'{name} {number}' for name, number in counts.items())}"
+    if (crop := spec.data.crop) is not None:
+        images += f"; those of train are cut into crops of {crop.size} x {crop.size}, one every {crop.stride} pixels"
+    console.print(images, soft_wrap=True)
+    with guard(spec.space):
+        expected = estimate(spec, choose_device(spec.device))
+    console.print(
+        f"on {expected.device}: search about {duration(expected.search_seconds)}, training about"
+        f" {duration(expected.train_seconds)}, memory about {quantity(expected.memory_bytes, 'B')};"
+        " validation and evaluation come on top",
+        soft_wrap=True,
+    )

@@ -1,0 +1,136 @@
+"""``qnas evaluate``: the found network of a run, judged on other images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qnas.core.cli.options import (
+    device_option,
+    freeze_option,
+    no_code_option,
+    run_argument,
+    tile_option,
+    verbose_option,
+)
+
+if TYPE_CHECKING:
+    from qnas.core.cli.batch import Failures
+    from qnas.core.components import ImageSource
+    from qnas.core.run.found import FoundNetwork
+    from qnas.core.training.machine import Device
+    from qnas.core.upscale.scoring import Judged
+    from qnas.core.upscale.tiles import Upscaler
+
+_ENLARGING = 0.9  # of the time that an image takes
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--data",
+    "places",
+    metavar="[NAME=]FOLDER",
+    multiple=True,
+    required=True,
+    help="A test set: a folder of HR images, with LR images beside it or without, or a file of qnas data pack. It has"
+    " the folder's name in the results unless given another. Can be given several times.",
+)
+@click.option("--images", "each", is_flag=True, help="Show the scores of every image too.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all scores to a JSON file.")
+@tile_option
+@freeze_option
+@device_option
+@no_code_option
+@verbose_option
+def evaluate(
+    run: Path, places: Sequence[str], each: bool, out: Path | None, tile: int | None, freeze: bool, device: "Device"
+) -> None:
+    """Judge the network that RUN found on other test sets: PSNR and SSIM beside bicubic enlargement.
+
+    On Y of BT.601 and on RGB, a border of as many pixels as the scale left out. RUN itself stays as it is. An image
+    that can't be judged stops no other: it is named at the end, and left out of the means.
+    """
+    from qnas.core.cli.batch import Failures
+    from qnas.core.cli.commands.data.options import dataset_in
+    from qnas.core.cli.terminal.console import Terminal
+    from qnas.core.cli.terminal.scores_table import scores_table
+    from qnas.core.cli.upscaling import load_upscaler
+
+    _refuse_inside(run, out)
+    datasets = {name: dataset_in(path) for name, path in _by_name(places).items()}
+    found, upscaler = load_upscaler(run, device, tile, freeze)
+    sources = {name: dataset.sources([found.scale]) for name, dataset in datasets.items()}
+    failures = Failures()
+    judged = _judge(sources, found, upscaler, failures)
+    if out is not None:
+        scores = {"test": judged.means, "images": judged.images, "not_judged": failures.reasons}
+        _write(out, {"run": str(run), "frozen": freeze, **scores})
+    console = Terminal()
+    for name in judged.images if each else ():
+        console.print(scores_table(judged.images[name], title=name), "")
+    if judged.means:
+        console.print(scores_table(judged.means))
+    failures.refuse("not judged, and left out of the means", sum(map(len, sources.values())))
+
+
+def _judge(
+    sources: "Mapping[str, Sequence[ImageSource]]", found: "FoundNetwork", upscaler: "Upscaler", failures: "Failures"
+) -> "Judged":
+    """The scores of all images that can be judged; each is read when its turn comes."""
+    from qnas.core.cli.terminal.progress import show_count
+    from qnas.core.cli.upscaling import enlarging
+    from qnas.core.images.pairs import pair
+    from qnas.core.images.size_rules import refuse_unjudgeable
+    from qnas.core.upscale.scoring import Judged
+
+    judged = Judged()
+    every = [(name, source) for name, of in sources.items() for source in of]
+    with show_count("evaluate", len(every)) as tell:
+        for done, (name, source) in enumerate(every):
+            with failures.noted(f"{name}/{source.name}"):
+                image = pair(source.read(found.scale), found.scale, found.degradation)
+                refuse_unjudgeable(image.sizes)
+                with enlarging(image.lr, upscaler):
+                    enlarged = upscaler(image.lr, partial(_tell_share, tell, done))
+                judged.add(name, image, enlarged, found.scale)
+            tell(done + 1)
+    return judged
+
+
+def _tell_share(tell: Callable[[float], object], done: int, share: float) -> None:
+    tell(done + _ENLARGING * share)
+
+
+def _by_name(places: Sequence[str]) -> dict[str, Path]:
+    """The test sets by their names.
+
+    Raises:
+        InputError: Two have one name.
+    """
+    from qnas.core.errors import InputError
+
+    named: dict[str, Path] = {}
+    for place in places:
+        name, _, folder = place.rpartition("=") if not Path(place).exists() else ("", "", place)
+        path = Path(folder).expanduser()
+        name = name or path.resolve().stem
+        if name in named:
+            raise InputError(f"two test sets are called '{name}': name one by --data NAME={folder}", "--data")
+        named[name] = path
+    return named
+
+
+def _refuse_inside(run: Path, out: Path | None) -> None:
+    from qnas.core.errors import InputError
+
+    if out is not None and out.resolve().is_relative_to(run.resolve()):
+        raise InputError("is inside of the run's folder, which holds its own results: name another", f"--out {out}")
+
+
+def _write(path: Path, scores: dict[str, object]) -> None:
+    from qnas.core.files.folder import RunFolder
+
+    RunFolder(path.parent).write_json(path.name, scores)

@@ -1,0 +1,141 @@
+"""``qnas run``: all stages of a spec."""
+
+import contextlib
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
+
+if TYPE_CHECKING:
+    from qnas.core.errors import QnasError
+    from qnas.core.files.folder import RunFolder
+    from qnas.core.spec import SpecFile
+
+STAGES = ("search", "derive", "train", "evaluate", "report")
+_INTERRUPTED = 130
+_CHECKPOINT_SECONDS = 60.0
+
+
+@click.command()
+@spec_argument
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder [default: runs/<name of the spec>].")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with a run: stages that ended are not done again, the one that was stopped goes on from its last"
+    " checkpoint. The results are those of a run that was never stopped.",
+)
+@set_option
+@click.option("--until", type=click.Choice(STAGES), default=STAGES[-1], help="The last stage to do.")
+@click.option(
+    "--checkpoint-every",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=_CHECKPOINT_SECONDS,
+    help="Write a checkpoint so often, 0 for after every step; seldomer, where that would take more than 2 % of the"
+    " time [default: 60]. SIGTERM and Ctrl-C write one too, before the run ends.",
+)
+@click.option("--progress-file", type=click.Path(path_type=Path), hidden=True)  # how a sweep hears of its points
+@no_code_option
+@verbose_option
+def run(
+    spec: Path,
+    out: Path | None,
+    resume: bool,
+    overrides: tuple[str, ...],
+    until: str,
+    checkpoint_every: float,
+    progress_file: Path | None,
+) -> None:
+    """Search, train, judge and explain a network as SPEC says."""
+    from qnas.core.cli.terminal.progress import show_progress
+    from qnas.core.cli.terminal.summary import print_summary
+    from qnas.core.registry import listening
+    from qnas.core.run.run import run_spec
+    from qnas.core.run.stop import stop_on_signals
+    from qnas.core.sweep.progress import ProgressFile
+
+    file, folder = _read(spec, overrides, out, resume)
+    told = listening(ProgressFile(progress_file)) if progress_file else contextlib.nullcontext()
+    try:
+        with (
+            file.locate_errors(),
+            show_progress() as progress,
+            listening(progress),
+            told,
+            stop_on_signals(progress.announce) as stop,
+        ):
+            summary = run_spec(
+                file.spec,
+                folder,
+                resume=resume,
+                until=until,
+                command=sys.argv,
+                checkpoint_every=checkpoint_every,
+                stop=stop,
+            )
+    except KeyboardInterrupt as error:
+        begun = folder.has("spec.yaml")
+        command = _command(spec, out, begun, overrides, until, checkpoint_every)
+        raise _stopped(error, shlex.join(command)) from error
+    print_summary(summary, folder)
+
+
+def _read(spec: Path, overrides: tuple[str, ...], out: Path | None, resume: bool) -> "tuple[SpecFile, RunFolder]":
+    """The spec and the run's folder; to go on with a run, a spec that says no version is of that run's."""
+    from qnas.core.files.folder import RunFolder
+    from qnas.core.files.home import at_home
+    from qnas.core.run.kept_spec import kept_version
+    from qnas.core.settings import as_of
+    from qnas.core.spec import read_spec
+
+    begun = _begun_in(spec, out, overrides) if resume else None
+    if begun is None:
+        file = read_spec(spec, overrides)
+        return file, RunFolder(_folder(out, file.spec.name))
+    folder = RunFolder(begun)
+    with at_home(begun), as_of(kept_version(folder)):
+        return read_spec(spec, overrides), folder
+
+
+def _folder(out: Path | None, name: str) -> Path:
+    return out or Path("runs") / name
+
+
+def _begun_in(spec: Path, out: Path | None, overrides: tuple[str, ...]) -> Path | None:
+    """The folder of the run that is to go on: it has files that the spec names, which may be gone by now."""
+    from qnas.core.spec import open_spec
+    from qnas.core.spec.spec import is_name
+
+    name = open_spec(spec, overrides).data["name"]
+    return _folder(out, name) if out or is_name(name) else None
+
+
+def _command(
+    spec: Path, out: Path | None, resume: bool, overrides: tuple[str, ...], until: str, checkpoint_every: float
+) -> list[str]:
+    """The command line that goes on."""
+    from qnas.core.registry import is_foreign_code_refused
+
+    return [
+        *("qnas", "run", str(spec)),
+        *(("--out", str(out)) if out else ()),
+        *(part for override in overrides for part in ("--set", override)),
+        *(("--until", until) if until != STAGES[-1] else ()),
+        *(("--checkpoint-every", f"{checkpoint_every:g}") if checkpoint_every != _CHECKPOINT_SECONDS else ()),
+        *(("--no-code",) if is_foreign_code_refused() else ()),
+        *(("--resume",) if resume else ()),
+    ]
+
+
+def _stopped(error: KeyboardInterrupt, command: str) -> "QnasError":
+    """What to say of a run that was asked to stop; its exit code is that of a process which the signal ends."""
+    from qnas.core.errors import QnasError
+
+    stopped = QnasError(f"{str(error) or 'stopped at once'}; go on with: {command}")
+    stopped.exit_code = getattr(error, "exit_code", _INTERRUPTED)
+    return stopped

@@ -1,0 +1,89 @@
+"""``qnas show``: a component's doc and fields, and of a space the network that it opens."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from qnas.core.cli.commands.list import known_kind
+from qnas.core.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qnas.core.components import Component, Space
+    from qnas.core.registry import Entry
+
+_USUAL_SCALE = 4
+
+
+@click.command()
+@click.argument("kind")
+@click.argument("name")
+@click.option("--scale", type=int, metavar="N", help="Of a space: the scale to draw it at [default: 4, if it can].")
+def show(kind: str, name: str, scale: int | None) -> None:
+    """Show the doc and the fields of a component, such as: qnas show quantizer lsq.
+
+    Of a space it also draws the network, lists the candidates, and counts architectures and costs.
+    """
+    from qnas.core.cli.terminal.console import Terminal
+    from qnas.core.registry import plugins
+
+    kind = known_kind(kind)
+    if scale is not None and kind != "space":
+        raise InputError(f"only a space has a scale: show {kind} {name} without --scale")
+    registry = plugins().registries[kind]
+    entry, component = registry.entry(name), registry.load(name)
+    console = Terminal()
+    _show_fields(console, kind, entry, component)
+    if kind == "space":
+        console.print()
+        _show_space(console, entry, component, scale)
+
+
+def _show_fields(console: "Console", kind: str, entry: "Entry", component: "type[Component]") -> None:
+    from rich.table import Table
+
+    from qnas.core.settings.documentation import describe_field, field_docs, prose
+
+    console.print(entry.name, style="bold", end=" ")
+    console.print(f"({kind} of {entry.distribution}, {entry.target})")
+    console.print(prose(component).replace("``", ""))
+    table = Table("field", "type", "default", "what it is", box=None, pad_edge=False, header_style="bold")
+    docs = field_docs(component)
+    for field, info in component.model_fields.items():
+        if field != "name":
+            kind_of_value, default = describe_field(info, entry.defaults.get(field))
+            table.add_row(field, kind_of_value, default, docs.get(field, "").replace("``", ""))
+    if table.row_count:
+        console.print()
+        console.print(table)
+
+
+def _show_space(console: "Console", entry: "Entry", component: "type[Component]", scale: int | None) -> None:
+    """Show the space that has only its defaults, if they are enough for one."""
+    from qnas.core.cli.terminal.space_view import print_space, view_space
+    from qnas.core.components import Quantizer
+
+    required = [name for name, info in component.model_fields.items() if info.is_required()]
+    lacking = ", ".join(name for name in required if name not in entry.defaults)
+    if lacking:
+        line = f"Its network depends on {lacking}, which a spec must say: draw it with qnas check SPEC."
+        console.print(line, soft_wrap=True)
+        return
+    space = _default_space(entry.name)
+    if scale is None:
+        scale = _USUAL_SCALE if _USUAL_SCALE in space.scales else max(space.scales)
+    print_space(console, view_space(space, scale, Quantizer.of("lsq")), entry.name)
+
+
+def _default_space(name: str) -> "Space":
+    from pydantic import ValidationError
+
+    from qnas.core.components import Space
+
+    try:
+        return Space.of(name)
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+        raise InputError(f"the defaults of the space '{name}' are not enough for a network: {what}") from error

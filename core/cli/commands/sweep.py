@@ -1,0 +1,129 @@
+"""``qnas sweep``: a spec over many values and seeds, or the variants that a sweep file states."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
+from qnas.core.cli.terminal.say import say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qnas.core.sweep import Status, Sweep
+
+_FAILED = 1
+_INTERRUPTED = 130
+
+
+@click.command()
+@spec_argument
+@click.option(
+    "--vary",
+    metavar="KEY=VALUE,...",
+    multiple=True,
+    help="A field and its values, such as --vary regularizers.cost.weight=0,1e-4,1e-3. Given several times,"
+    " there is a point for each combination.",
+)
+@click.option("--seeds", type=click.IntRange(min=1), help="Run each point with so many seeds [default: 1].")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Run so many points at a time [default: 1].")
+@click.option("--out", type=click.Path(path_type=Path), help="The sweep's folder [default: runs/<SPEC's name>-sweep].")
+@set_option
+@click.option("--only", metavar="VARIANT", multiple=True, help="Of a sweep file: only this variant. Can be repeated.")
+@no_code_option
+@verbose_option
+def sweep(
+    spec: Path,
+    vary: tuple[str, ...],
+    seeds: int | None,
+    jobs: int,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+) -> int:
+    """Run SPEC once for each value and seed, each run in a folder of its own.
+
+    SPEC may also be a sweep file, which states several variants of specs:
+
+    \b
+        spec: base.yaml
+        seeds: 3
+        variants:
+          searched: {vary: {regularizers.cost.weight: [0, 0.001]}}
+          uniform:  {set: {space.operations: [native]}, vary: {space.bits: [[4], [8]]}}
+
+    All specs are checked before anything runs. A point that fails stops no other. The same command again goes on:
+    it skips what is done and tries again what failed.
+    """  # noqa: D301 - click wants it
+    from qnas.core.files.exclusive import exclusive
+    from qnas.core.files.folder import make_folder
+    from qnas.core.settings import SPEC_VERSION, as_of
+    from qnas.core.spec import Assignment
+    from qnas.core.sweep import begin_statuses, plan_points, read_sweep
+    from qnas.core.sweep.index import sweep_version, write_index
+
+    varied = [Assignment.read(text, "--vary", "search.steps=50,100", "[{}]") for text in vary]
+    plan = read_sweep(spec).only(only).varied(varied).seeded(seeds)
+    folder = out or _default_folder(spec, plan)
+    _refuse_other_folder(folder)
+    version = sweep_version(folder)
+    if version != SPEC_VERSION:
+        say(f"the sweep began with version {version} of the spec: what its specs leave out is as it was then")
+    with as_of(version):
+        points = plan_points(plan, overrides, folder)
+        statuses = begin_statuses(points, folder)
+        make_folder(folder)
+        with exclusive(folder):
+            write_index(folder, points)
+            return _run(statuses, jobs, folder)
+
+
+def _default_folder(spec: Path, plan: "Sweep") -> Path:
+    """Of a plain spec not that of its run, so that both can be had."""
+    return Path("runs") / (spec.stem if plan.is_file else f"{spec.stem}-sweep")
+
+
+def _refuse_other_folder(folder: Path) -> None:
+    from qnas.core.errors import InputError
+    from qnas.core.files.links import refuse_links_out
+
+    if (folder / "spec.yaml").exists():
+        raise InputError("it holds a run: choose another folder for the sweep with --out", str(folder))
+    if folder.exists() and not folder.is_dir():
+        raise InputError("it is no folder: choose another with --out", str(folder))
+    if folder.is_dir():
+        refuse_links_out(folder)
+
+
+def _run(statuses: "Sequence[Status]", jobs: int, folder: Path) -> int:
+    """Run what waits, and return the exit code."""
+    from qnas.core.cli.terminal.console import Terminal
+    from qnas.core.cli.terminal.sweep_table import show_statuses, table
+    from qnas.core.sweep import run_points
+
+    console = Terminal()
+    try:
+        with show_statuses(statuses) as tell:
+            run_points(statuses, jobs, tell)
+    except KeyboardInterrupt as error:
+        done = sum(status.state == "done" for status in statuses)
+        say(f"interrupted: {done} of {len(statuses)} points are done; the same command goes on")
+        return getattr(error, "exit_code", _INTERRUPTED)
+    console.print(table(statuses))
+    return _conclude(statuses, folder, console)
+
+
+def _conclude(statuses: "Sequence[Status]", folder: Path, console: "Console") -> int:
+    from qnas.core.drawing.wording import plural
+
+    failed = [status for status in statuses if status.state == "failed"]
+    done = len(statuses) - len(failed)
+    for status in failed:
+        say(f"{status.point.folder} failed: {status.reason} (log: {status.log})")
+    if failed:
+        say(f"{len(failed)} of {plural(len(statuses), 'point')} failed; the same command tries again")
+    if done:
+        console.print(f"next: qnas compare {folder}", soft_wrap=True)
+    return _FAILED if failed else 0

@@ -1,0 +1,59 @@
+"""The table of a comparison in the terminal: a row for each group of seeds."""
+
+from rich.table import Table
+
+from qnas.core.comparison import Comparison, Figure, Group
+from qnas.core.drawing.wording import duration, quantity
+
+UNKNOWN = "-"
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """The table, its rows by series and in each by the values that are varied."""
+    axis = comparison.cost
+    over = f"{axis.unit} {axis.size}".strip()
+    table = Table(
+        title=f"{comparison.title}\n{comparison.test} ({comparison.images} images), x{comparison.scale}, {over}",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        title_justify="left",
+        title_style="",
+    )
+    table.add_column("")
+    table.add_column("run", overflow="fold", min_width=16)
+    table.add_column("PSNR Y, dB (runs)", justify="right", no_wrap=True)
+    for name in ("over\nbicubic", "SSIM Y", axis.unit, "params", "size", "search", "train"):
+        table.add_column(name, justify="right")
+    for group in comparison.groups:
+        table.add_row("*" if group.on_front else "", group.label, *_figures(group))
+    return table
+
+
+def _figures(group: Group) -> list[str]:
+    return [
+        _psnr(group.psnr),
+        _mean(group.gain, "+.2f"),
+        _mean(group.ssim, ".4f"),
+        _quantity(group.cost),
+        _quantity(group.figure("params")),
+        _quantity(group.figure("size_bytes"), "B"),
+        *(_duration(group.figure("seconds", stage)) for stage in ("search", "train")),
+    ]
+
+
+def _psnr(figure: Figure) -> str:
+    spread = "" if figure.spread is None else f" ± {figure.spread:.2f}"
+    return f"{_mean(figure, '.2f')}{spread} ({figure.count})"
+
+
+def _mean(figure: Figure, form: str) -> str:
+    return UNKNOWN if figure.mean is None else format(figure.mean, form)
+
+
+def _quantity(figure: Figure, unit: str = "") -> str:
+    return UNKNOWN if figure.mean is None else quantity(figure.mean, unit).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _duration(figure: Figure) -> str:
+    return UNKNOWN if figure.mean is None else duration(figure.mean).replace(" ", "\N{NO-BREAK SPACE}")

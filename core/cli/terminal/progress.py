@@ -1,0 +1,181 @@
+"""Progress of a run in the terminal: a live bar, or plain lines where the output is no terminal."""
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from qnas.core.cli.terminal.say import above
+from qnas.core.drawing.wording import bitops, duration
+from qnas.core.registry import hookimpl
+from qnas.core.visible import visible
+
+_REFRESH_SECONDS = 0.2
+_LINE_SECONDS = 10.0
+
+
+@contextlib.contextmanager
+def show_progress() -> Iterator["LiveProgress | PlainProgress"]:
+    """A listener that shows progress in the way that suits the output."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield PlainProgress(console)
+        return
+    with _bars(console) as bars, above(console):
+        yield LiveProgress(bars)
+
+
+@contextlib.contextmanager
+def show_count(what: str, total: int) -> Iterator[Callable[[float], None]]:
+    """A function to tell how many of ``total`` are done, parts counted, which shows it as suits the output."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with _bars(console) as bars, above(console):
+            task = bars.add_task(escape(what), total=total, metrics="")
+            yield lambda done: bars.update(task, completed=done)
+    else:
+        plain = PlainProgress(console)
+        plain.qnas_stage_began(what, 0)
+        yield lambda done: plain.qnas_step(what, max(round(done, 1), 0.1), {"of": total})
+
+
+def _bars(console: Console) -> Progress:
+    columns = (
+        TextColumn("[bold]{task.description:<8}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[metrics]}", markup=False),
+    )
+    return Progress(*columns, console=console)
+
+
+class _Metrics:
+    """The latest value of each metric of a stage, as text."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, Any] = {}
+        self.message = ""
+
+    def update(self, metrics: Mapping[str, Any]) -> None:
+        self._latest.update(metrics)
+
+    def conclude(self, result: Mapping[str, Any]) -> None:
+        """Of a test set, the mean over its images stands in place of the last one's."""
+        means = result.get("test") or {}
+        for name, scores in itertools.islice(means.items(), 1):
+            self._latest.update({"set": name, "psnr": scores["psnr_y"]})
+
+    def __str__(self) -> str:
+        if self.message:
+            return self.message
+        formats: dict[str, Callable[[Any], str]] = {
+            "set": lambda v: visible(str(v)),
+            "loss": lambda v: f"loss {float(v):.4f}",
+            "psnr": lambda v: f"PSNR {float(v):.2f} dB",
+            "bitops": lambda v: bitops(float(v)),
+            "entropy": lambda v: f"entropy {float(v):.3f}",
+        }
+        return "  ".join(show(self._latest[key]) for key, show in formats.items() if key in self._latest)
+
+
+class LiveProgress:
+    """A bar for each stage."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+        self._metrics = _Metrics()
+        self._shown = 0.0
+
+    @hookimpl
+    def qnas_stage_began(self, stage: str, steps: int) -> None:
+        """A new bar."""
+        self._metrics = _Metrics()
+        self._task = self._bars.add_task(stage, total=steps or None, metrics="")
+
+    @hookimpl
+    def qnas_stage_resumed(self, step: int) -> None:
+        """Begin where it goes on, so that the time left is told from what is done now."""
+        if self._task is not None:
+            self._bars.reset(self._task, completed=step, total=self._bars.tasks[self._task].total)
+
+    @hookimpl
+    def qnas_step(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """Move it, a few times a second: reading a metric may have to wait for the device."""
+        self._metrics.update(metrics)
+        now = time.monotonic()
+        if self._task is not None and (now - self._shown > _REFRESH_SECONDS or "psnr" in metrics):
+            self._shown = now
+            total = {"total": metrics["of"]} if "of" in metrics else {}
+            self._bars.update(self._task, completed=step, metrics=str(self._metrics), **total)
+
+    def announce(self, message: str) -> None:
+        """Show a message in place of the metrics; safe in a handler of signals, as nothing is printed."""
+        self._metrics.message = message
+        if self._task is not None:
+            self._bars.update(self._task, metrics=message)
+
+    @hookimpl
+    def qnas_stage_ended(self, result: Mapping[str, Any]) -> None:
+        """Fill it up."""
+        self._metrics.conclude(result)
+        if self._task is not None:
+            bar = self._bars.tasks[self._task]
+            total = bar.total or bar.completed or 1
+            seconds = f"  {duration(result['seconds'])}" if "seconds" in result else ""
+            text = f"{self._metrics}{seconds}".strip()
+            self._bars.update(self._task, completed=total, total=total, metrics=text)
+
+
+class PlainProgress:
+    """A line when a stage begins, at every validation, and now and then between."""
+
+    announce = None  # a message needs no place of its own among lines
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._metrics = _Metrics()
+        self._steps = 0
+        self._before = 0  # steps that were done before it was resumed
+        self._began = self._said = time.monotonic()
+
+    @hookimpl
+    def qnas_stage_began(self, stage: str, steps: int) -> None:
+        """Say so."""
+        self._metrics, self._steps, self._before = _Metrics(), steps, 0
+        self._began = self._said = time.monotonic()
+        self._say(f"{stage}: began" + (f", {steps} steps" if steps else ""))
+
+    @hookimpl
+    def qnas_stage_resumed(self, stage: str, step: int) -> None:
+        """Say so."""
+        self._before = step
+        self._say(f"{stage}: goes on after step {step}" + (f" of {self._steps}" if self._steps else ""))
+
+    @hookimpl
+    def qnas_step(self, stage: str, step: float, metrics: Mapping[str, Any]) -> None:
+        """Say how far it is."""
+        self._metrics.update(metrics)
+        now = time.monotonic()
+        is_validation = bool(self._steps) and "psnr" in metrics
+        if is_validation or now - self._said > _LINE_SECONDS:
+            self._said = now
+            total = metrics.get("of", self._steps)
+            left = (now - self._began) / max(1, step - self._before) * (total - step) if total else 0
+            eta = f"  ETA {duration(left)}" if left > 0 else ""
+            self._say(f"{stage} {step}{f'/{total}' if total else ''}  {self._metrics}{eta}")
+
+    @hookimpl
+    def qnas_stage_ended(self, stage: str, result: Mapping[str, Any]) -> None:
+        """Say so."""
+        seconds = f" in {duration(result['seconds'])}" if "seconds" in result else ""
+        self._say(f"{stage}: done{seconds}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,33 @@
+"""What a report needs to show several runs in one place."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from qnas.core.comparison.comparison import Comparison
+from qnas.core.components import Report
+from qnas.core.errors import InputError
+
+
+@runtime_checkable
+class ComparisonReport(Protocol):
+    """A report that also shows runs side by side: what ``qnas compare`` needs, and a report may have."""
+
+    def compare(self, comparison: Comparison, folder: Path) -> Mapping[str, bytes]:
+        """The files of the comparison, by file name.
+
+        Args:
+            comparison: The runs, in groups of seeds, with their figures.
+            folder: Where the files will stand, which links are relative to; nothing is written to it here.
+        """
+
+
+def comparing(report: Report) -> ComparisonReport:
+    """The report, which can compare runs.
+
+    Raises:
+        InputError: It explains single runs only.
+    """
+    if not isinstance(report, ComparisonReport):
+        raise InputError(f"the report '{report.known_as}' explains single runs only: it can't compare runs")
+    return report

@@ -1,0 +1,1 @@
+"""Files of runs and caches on the disk: written whole or not at all, locked, checked."""

@@ -1,0 +1,71 @@
+"""Image files as people have them: gray or coloured, with transparency, a colour profile, turned by EXIF."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from qnas.core.components import Pixels
+from qnas.core.files.folder import written_aside
+from qnas.core.images.image_file import GRAY_MODES, decoded, opened
+
+_OTHER_COLOURS: Final = {"CMYK", "LAB"}  # their profiles don't describe the RGB that is made of them
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture.
+
+    Attributes:
+        pixels: (H, W, 3) RGB, uint8; a gray one has three equal channels.
+        alpha: (H, W) uint8, its opacity, or None where it has none.
+        is_gray: Whether it is stored with one channel.
+        profile: Its ICC colour profile, or None.
+    """
+
+    pixels: Pixels
+    alpha: npt.NDArray[np.uint8] | None = None
+    is_gray: bool = False
+    profile: bytes | None = None
+
+    def enlarged(self, upscale: Callable[[Pixels], Pixels]) -> "Picture":
+        """The picture with ``upscale`` applied to its pixels, and its opacity enlarged to match by bicubic."""
+        pixels = upscale(self.pixels)
+        alpha = self.alpha
+        if alpha is not None:
+            size = pixels.shape[1], pixels.shape[0]
+            alpha = np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC))
+        return replace(self, pixels=pixels, alpha=alpha)
+
+
+def read_picture(file: Path) -> Picture:
+    """Read an image file.
+
+    Raises:
+        InputError: It is no image, broken, absurdly large, moving, or has more than 8 bits a channel.
+    """
+    with opened(file) as stored:
+        image = decoded(stored)
+        alpha = np.asarray(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
+        profile = None if image.mode in _OTHER_COLOURS else image.info.get("icc_profile")
+        image.info.pop("transparency", None)  # which Pillow would warn of where it is left out
+        return Picture(np.asarray(image.convert("RGB")), alpha, image.mode in GRAY_MODES, profile)
+
+
+def write_png(picture: Picture, file: Path) -> None:
+    """Write a picture, whole or not at all.
+
+    Raises:
+        OSError: It can't be written; it names the file.
+    """
+    image = Image.fromarray(picture.pixels)
+    if picture.is_gray:
+        image = image.convert("L")
+    if picture.alpha is not None:
+        image.putalpha(Image.fromarray(picture.alpha))
+    with written_aside(file) as aside:
+        image.save(aside, "PNG", icc_profile=picture.profile)

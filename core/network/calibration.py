@@ -1,0 +1,76 @@
+"""Calibration: every fake quantizer sets itself up from what is sent through it."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from qnas.core.components import FakeQuantizer, Mixture
+from qnas.core.network.probing.seeds import generators_kept
+from qnas.core.network.statistics import statistics_kept
+
+
+@torch.no_grad()
+def calibrate(
+    network: nn.Module,
+    run: Callable[[], object],
+    ancestors: Mapping[FakeQuantizer, FakeQuantizer] = MappingProxyType({}),
+    *,
+    as_they_are: bool = False,
+) -> None:
+    """Let every fake quantizer of ``network`` set itself up from the first tensor that ``run`` sends through it.
+
+    Args:
+        network: What has the quantizers.
+        run: Sends a batch through it.
+        ancestors: What stood in the place of a quantizer during the search: what its grid leaves of the tensor is
+            what is seen.
+        as_they_are: Whether they are of the same quantizer, and pass on their state.
+    """
+    pending: dict[nn.Module, RemovableHandle] = {}
+
+    def observe(quantizer: FakeQuantizer, inputs: tuple[Tensor, ...]) -> None:
+        ancestor = ancestors.get(quantizer)
+        if ancestor is not None and as_they_are:
+            quantizer.load_state_dict(ancestor.state_dict())
+        else:
+            quantizer.observe(inputs[0] if ancestor is None else _clipped(inputs[0], ancestor))
+        pending.pop(quantizer).remove()  # what runs again is set up already
+
+    for module in network.modules():
+        if isinstance(module, FakeQuantizer):
+            pending[module] = module.register_forward_pre_hook(observe)
+    try:
+        run()
+    finally:
+        for handle in pending.values():
+            handle.remove()
+
+
+def calibrate_for_training(network: nn.Module, run: Callable[[], object]) -> None:
+    """Calibrate a network that is to be trained, and leave it in training mode.
+
+    What is observed is what training will send: Batch Norm normalises by the batch, for its running statistics are
+    not estimated yet. Only the quantizers are in evaluation mode, so that they round where some add noise in training.
+    Beside their state nothing moves: no running statistic, no generator of random numbers.
+
+    Args:
+        network: What has the quantizers.
+        run: Sends a batch through it.
+    """
+    for module in network.train().modules():
+        if isinstance(module, FakeQuantizer | Mixture):
+            module.eval()
+    with statistics_kept(network), generators_kept():
+        calibrate(network, run)
+    network.train()
+
+
+def _clipped(tensor: Tensor, ancestor: FakeQuantizer) -> Tensor:
+    try:
+        step, q_min, q_max, offset = ancestor.grid()
+    except ValueError:  # some that only search have none
+        return tensor
+    return tensor.clamp(step * q_min + offset, step * q_max + offset)

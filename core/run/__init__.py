@@ -1,0 +1,1 @@
+"""A run: its stages, its record, how it stops and goes on."""

@@ -1,0 +1,106 @@
+"""What a run runs on and learns from, and whether it is still that when the run goes on."""
+
+import importlib.metadata
+import platform
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from qnas.core.components import Dataset, Space
+from qnas.core.errors import InputError, QnasWarning
+from qnas.core.files.folder import RunFolder
+from qnas.core.images.pack import Pack
+from qnas.core.images.pairs import cache_file, stored_in
+from qnas.core.images.settings import Data, Degradation
+from qnas.core.registry import plugins
+
+ENVIRONMENT = "environment.json"
+IMAGES = "images.json"
+_PACKAGES = ("qnas", "torch", "numpy", "pillow", "scikit-image", "h5py", "pydantic", "safetensors")
+_DECISIVE_PACKAGES = ("torch", "numpy")
+_DECISIVE = ("device_name", "instructions", "threads")
+
+
+def environment(seed: int, device: torch.device, command: Sequence[str], space: Space | None = None) -> dict[str, Any]:
+    """Versions, device, seed and command line; also the versions of what the network of ``space`` is made with."""
+    return {
+        "command": list(command),
+        "seed": seed,
+        "device": str(device),
+        "device_name": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else platform.processor() or platform.machine(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "platform": platform.platform(),
+        "python": sys.version.split()[0],
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES} | _third_parties() | _used_by(space),
+    }
+
+
+def _used_by(space: Space | None) -> dict[str, str]:
+    """The distributions of the packages that a space's network is made with."""
+    packages = space.packages() if space else ()
+    owners = importlib.metadata.packages_distributions() if packages else {}
+    names = sorted({name for package in packages for name in owners.get(package, ())})
+    return {name: importlib.metadata.version(name) for name in names}
+
+
+def _third_parties() -> dict[str, str]:
+    """The distributions whose plugins are loaded, which may have had a part in the run."""
+    return {info.distribution: info.version for info in plugins().found if not (info.is_ours or info.lack)}
+
+
+def image_digests(data: Data, scale: int) -> dict[str, str]:
+    """What changes with the pixels of a set, by ``data.train`` and ``data.test.NAME``, once the images were loaded.
+
+    It stands in the pack that they are in, or in the cache's; sets that are in neither are left out.
+    """
+    sets = {"data.train": data.train, **{f"data.test.{name}": dataset for name, dataset in data.test.items()}}
+    digests = {name: _digest(dataset, scale, data.degradation) for name, dataset in sets.items()}
+    return {name: digest for name, digest in digests.items() if digest}
+
+
+def _digest(dataset: Dataset, scale: int, degradation: Degradation) -> str:
+    try:
+        return Pack(stored_in(dataset) or cache_file(dataset, scale, degradation)).digest
+    except InputError:
+        return ""
+
+
+def warn_of_changes(folder: RunFolder, facts: Mapping[str, Any], digests: Mapping[str, str]) -> None:
+    """Warn that a run which goes on need not end as it would have, as its machine or its images are others.
+
+    Args:
+        folder: The run's.
+        facts: Its :func:`environment` now.
+        digests: Its :func:`image_digests` now.
+
+    Raises:
+        InputError: What it began with can't be read.
+    """
+    before, images = (folder.read_json(name) if folder.has(name) else {} for name in (ENVIRONMENT, IMAGES))
+    now = dict(_decisive(facts))
+    changed = [f"{name} was {was} and is {now[name]}" for name, was in _decisive(before) if was != now[name]]
+    if changed:
+        what = f"it is not on what it began on ({ENVIRONMENT}): {', '.join(changed)}"
+        _warn(folder, f"{what}; it goes on, but need not end with the same bytes")
+    others = [name for name, digest in digests.items() if images.get(name, digest) != digest]
+    if others:
+        what = f"the images of {' and '.join(others)} are not those that it began with ({IMAGES})"
+        _warn(folder, f"{what}; it goes on with those of now")
+
+
+def _decisive(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What decides the last bits of what is computed, as far as it is known."""
+    packages = facts.get("packages")
+    versions = packages if isinstance(packages, dict) else {}
+    for known, names in ((facts, _DECISIVE), (versions, _DECISIVE_PACKAGES)):
+        yield from ((name, known[name]) for name in names if name in known)
+
+
+def _warn(folder: RunFolder, what: str) -> None:
+    warnings.warn(f"{folder.path}: {what}", QnasWarning, stacklevel=3)

@@ -1,0 +1,89 @@
+"""What a run will take: measured on a few steps with random images."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from qnas.core.network import Supernet, build_found, slot_candidates
+from qnas.core.run.stages import planned_steps
+from qnas.core.spec import Spec
+from qnas.core.training.machine import autocast, place
+
+_ADAM_COPIES = 4  # weights, gradients and two moments
+_ROUNDS = 3
+_FEW = 2
+_SIDE = 128  # of an LR patch that is measured, in pixels
+_PATIENCE = 0.5  # seconds of a step
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected time and memory, by measuring a few steps; validation and evaluation come on top."""
+
+    device: str
+    search_seconds: float
+    train_seconds: float
+    memory_bytes: int
+
+
+def estimate(spec: Spec, device: torch.device) -> Estimate:
+    """Time a few steps of the search and of the training."""
+    chosen = {path: options[-1] for path, options in slot_candidates(spec.space, spec.scale).items()}
+    found = build_found(spec.space, spec.scale, chosen, spec.quantizer.train)
+    train_seconds, train_bytes = _measure(spec, device, found, found, spec.train.batch)
+    search_seconds, search_bytes = train_seconds * spec.search.batch / spec.train.batch, 0
+    if spec.search.leaves_supernet:
+        supernet = Supernet(spec.space, spec.scale, spec.quantizer.search)
+        probabilities = supernet.probabilities().detach()
+        one, search_bytes = _measure(spec, device, supernet, lambda x: supernet(x, probabilities), spec.search.batch)
+        search_seconds = 2 * one  # a step on the architecture and one on the weights
+    return Estimate(
+        str(device),
+        search_seconds * planned_steps(spec, "search"),
+        train_seconds * spec.train.steps,
+        max(train_bytes, search_bytes),
+    )
+
+
+def _measure(
+    spec: Spec, device: torch.device, network: nn.Module, run: Callable[[Tensor], Tensor], batch: int
+) -> tuple[float, int]:
+    """Seconds of a step, and the bytes that it holds.
+
+    Where a step takes long, fewer and smaller patches stand for it: saying what it takes shall not take that.
+    """
+    place(network, device).train()
+    few, side = min(batch, _FEW), min(spec.data.patch, _SIDE)
+    seconds, held = _step(spec, device, run, few, side)
+    times = batch * spec.data.patch**2 / (few * side**2)
+    if seconds * times > _PATIENCE:
+        seconds, held = seconds * times, round(held * times)
+    else:
+        rounds = [_step(spec, device, run, batch, spec.data.patch) for _ in range(_ROUNDS)]
+        seconds, held = min(seconds for seconds, _ in rounds), rounds[-1][1]
+    parameters = sum(p.numel() * p.element_size() for p in network.parameters())
+    return seconds, held + _ADAM_COPIES * parameters
+
+
+def _step(
+    spec: Spec, device: torch.device, run: Callable[[Tensor], Tensor], batch: int, side: int
+) -> tuple[float, int]:
+    """Seconds of one step forward and backward, and the bytes of what is kept for the way back."""
+    images = torch.rand(batch, 3, side, side, device=device).contiguous(memory_format=torch.channels_last)
+    held: dict[int, int] = {}
+
+    def hold(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        held[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    began = time.perf_counter()
+    with torch.autograd.graph.saved_tensors_hooks(hold, lambda t: t), autocast(device, spec.precision):
+        loss = run(images).float().mean()
+    loss.backward()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began, sum(held.values())

@@ -1,0 +1,47 @@
+"""Failures of a stage, told with what to do about them."""
+
+import contextlib
+from collections.abc import Iterator
+
+from qnas.core.errors import QnasError, is_out_of_memory
+from qnas.core.run.checkpoint import StageCheckpoints
+from qnas.core.spec import Spec
+from qnas.core.training.divergence import Diverged
+
+
+@contextlib.contextmanager
+def explain_failures(spec: Spec, checkpoints: StageCheckpoints) -> Iterator[None]:
+    """Tell what can stop a stage in one line, with what can be done.
+
+    Raises:
+        QnasError: It diverged, or there was not enough memory.
+    """
+    stage = checkpoints.stage
+    try:
+        yield
+    except Diverged as error:
+        raise QnasError(f"{stage}: {error}{_kept(checkpoints)}{_way_back(spec, stage)}") from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        what = f"out of memory in the {stage} stage: {_to_lower(spec, stage)} and run again"
+        raise QnasError(f"{what}, or go on with --resume where there is more memory") from error
+
+
+def _kept(checkpoints: StageCheckpoints) -> str:
+    return f"; the last good checkpoint is of step {checkpoints.step} ({checkpoints.path})" if checkpoints.step else ""
+
+
+def _way_back(spec: Spec, stage: str) -> str:
+    """How to go on with the run, where that is possible."""
+    settings = getattr(spec, stage)
+    if getattr(settings, "on_divergence", None) != "stop":
+        return ""
+    return f"; or let it go back and halve the rate: --resume --set {stage}.on_divergence=lower-rate"
+
+
+def _to_lower(spec: Spec, stage: str) -> str:
+    if stage not in {"search", "train"}:
+        return "give it smaller images or the space fewer channels"
+    batch = getattr(spec, stage).batch
+    return f"lower {stage}.batch ({batch}), data.patch ({spec.data.patch}) or the space's channels"

@@ -1,0 +1,179 @@
+"""run.log: what a run did and met, each with its time, for whoever looks into it afterwards.
+
+Everything comes through Python's own logging and warnings, those of libraries too.
+"""
+
+import contextlib
+import logging
+import platform
+import shlex
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from qnas.core.errors import QnasError, QnasWarning, UnexpectedError, first_line, is_out_of_memory, place_of
+from qnas.core.files.folder import RunFolder
+from qnas.core.registry import hookimpl, listening
+from qnas.core.visible import visible
+
+FILE = "run.log"
+_LOGGER = logging.getLogger("qnas")
+_RUN = logging.getLogger("qnas.run")
+_STAGES = logging.getLogger("qnas.stages")
+_WARNINGS = logging.getLogger("qnas.warnings")
+
+
+class RunLog(logging.Handler):
+    """Writes run.log. What is said before the folder is the run's own is kept until then.
+
+    It makes no run fail: if it can't be written, that is told once, and from then on nothing is.
+
+    Args:
+        folder: The run's.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__()
+        self.setFormatter(_Indented("%(asctime)s %(levelname)-7s %(message)s"))
+        self.path: Path = folder.path / FILE
+        self._waiting: list[str] | None = []
+        self._is_broken = False
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what is said is in the file."""
+        return self._waiting is None and not self._is_broken
+
+    def begin(self) -> None:
+        """The folder is the run's own: write what was said so far, and from now on what is said."""
+        waiting, self._waiting = self._waiting or [], None
+        self._write("".join(waiting))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        text = self.format(record) + "\n"
+        if self._waiting is None:
+            self._write(text)
+        else:
+            self._waiting.append(text)
+
+    def _write(self, text: str) -> None:
+        if self._is_broken:
+            return
+        try:
+            with self.path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(text)
+        except OSError as error:
+            self._is_broken = True
+            warnings.warn(f"{self.path} is not written any more: {error.strerror or error}", QnasWarning, stacklevel=2)
+
+
+class _Indented(logging.Formatter):
+    """One line begins with the time, all that belong to it with a space."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """The time and where it is that time."""
+        del datefmt
+        return time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(record.created))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text that moves no cursor of who reads it."""
+        return visible(super().format(record)).replace("\n", "\n  ")
+
+
+class _Stages:
+    """A listener that tells the log of the stages of a run and of their validations."""
+
+    @hookimpl
+    def qnas_stage_began(self, stage: str, steps: int) -> None:
+        """Tell of it."""
+        _STAGES.info("%s begins%s", stage, f": {steps} steps" if steps else "")
+
+    @hookimpl
+    def qnas_stage_resumed(self, stage: str, step: int) -> None:
+        """Tell of it."""
+        _STAGES.info("%s goes on behind step %d", stage, step)
+
+    @hookimpl
+    def qnas_step(self, stage: str, step: int, metrics: Mapping[str, Any]) -> None:
+        """Tell of a validation."""
+        if stage in {"search", "train"} and "psnr" in metrics:
+            numbers = ", ".join(
+                f"{key} {value:.6g}" for key, value in metrics.items() if isinstance(value, int | float)
+            )
+            _STAGES.info("%s validated after step %d: %s", stage, step, numbers)
+
+    @hookimpl
+    def qnas_stage_ended(self, stage: str, result: Mapping[str, Any]) -> None:
+        """Tell of it."""
+        seconds = result.get("seconds")
+        _STAGES.info("%s ended%s", stage, f" after {seconds:.1f} s" if isinstance(seconds, int | float) else "")
+
+
+@contextlib.contextmanager
+def logged(folder: RunFolder, command: Sequence[str]) -> Iterator[RunLog]:
+    """The log of a run, which hears of everything inside.
+
+    Raises:
+        UnexpectedError: Something was raised that nobody should see; it says where to read about it.
+    """
+    log, root, level = RunLog(folder), logging.getLogger(), _LOGGER.level
+    root.addHandler(log)
+    _LOGGER.setLevel(logging.INFO)
+    try:
+        with _heard_warnings(), listening(_Stages()), _told(log):
+            _RUN.info("%s", shlex.join(command) or "from Python")
+            yield log
+    finally:
+        _LOGGER.setLevel(level)
+        root.removeHandler(log)
+
+
+def tell_environment(facts: Mapping[str, Any]) -> None:
+    """Tell the log what a run runs on: see :func:`qnas.core.run.environment.environment`."""
+    packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
+    _RUN.info("%s; Python %s on %s", packages, facts["python"], platform.platform())
+    _RUN.info("device %s (%s), %s threads", facts["device"], facts["device_name"], facts["threads"])
+
+
+@contextlib.contextmanager
+def _heard_warnings() -> Iterator[None]:
+    """Tell the log of warnings too, before they are shown as they would be without it."""
+    show = warnings.showwarning
+
+    def hear(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        place = "" if issubclass(category, QnasWarning) else f" ({category.__name__}, {filename}:{lineno})"
+        _WARNINGS.warning("%s%s", message, place)
+        show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = hear
+    try:
+        yield
+    finally:
+        if warnings.showwarning is hear:
+            warnings.showwarning = show
+
+
+@contextlib.contextmanager
+def _told(log: RunLog) -> Iterator[None]:
+    """Tell the log of what ends the run."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        _RUN.info("%s", str(error) or "stopped at once")
+        raise
+    except Exception as error:
+        _RUN.error("failed: %s", error, exc_info=error)
+        if isinstance(error, QnasError | OSError) or is_out_of_memory(error) or not log.is_kept:
+            raise
+        what = f"{first_line(error)}{place_of(error)}"
+        raise UnexpectedError(f"something unexpected happened: {what}; the traceback is in {log.path}") from error

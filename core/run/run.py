@@ -1,0 +1,173 @@
+"""The engine: takes a spec through its stages, into a run folder."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from qnas.core.errors import QnasWarning, as_input_error
+from qnas.core.files.exclusive import exclusive
+from qnas.core.files.folder import RunFolder, sync_folder
+from qnas.core.files.home import at_home
+from qnas.core.network import guard
+from qnas.core.network.probing.seeds import seed_everything
+from qnas.core.run.checkpoint import EVERY_SECONDS, CheckpointPolicy, StageCheckpoints
+from qnas.core.run.environment import ENVIRONMENT, IMAGES, environment, image_digests, warn_of_changes
+from qnas.core.run.failure import explain_failures
+from qnas.core.run.image_names import NAMES, image_names, refuse_gone
+from qnas.core.run.images import load_run_images
+from qnas.core.run.kept_spec import keep_spec, note_changes, refuse_other_spec
+from qnas.core.run.log import RunLog, logged, tell_environment
+from qnas.core.run.stages import STAGES, Run, planned_steps
+from qnas.core.run.stop import Stop
+from qnas.core.settings import as_of
+from qnas.core.spec import Spec
+from qnas.core.training.journal import Journal
+from qnas.core.training.machine import choose_device
+
+
+def run_spec(
+    spec: Spec,
+    folder: RunFolder,
+    *,
+    resume: bool = False,
+    until: str = "report",
+    command: Sequence[str] = (),
+    checkpoint_every: float = EVERY_SECONDS,
+    stop: Stop | None = None,
+) -> dict[str, Any]:
+    """Run the stages of a spec and return what is in result.json.
+
+    The spec, the images and the place of the folder are checked before the folder is made.
+
+    Args:
+        spec: What to do.
+        folder: Where to keep it; it must not exist, unless ``resume``.
+        resume: Go on with a run: stages that ended are not done again, one that was stopped goes on from its last
+            checkpoint. On a CPU the outcome is that of a run which was never stopped, to the byte.
+        until: The last stage to do.
+        command: The command line, for the record.
+        checkpoint_every: Seconds between two checkpoints, 0 for one after every step. It changes no result.
+        stop: Asks the run to stop.
+
+    Raises:
+        InputError: The folder, the device or the images can't be used, or another process is at work in the folder.
+        KeyboardInterrupt: It was asked to stop.
+    """
+    keeping = CheckpointPolicy(checkpoint_every, stop or Stop())
+    with logged(folder, command) as log, as_of(spec.version):
+        if resume:
+            return _go_on(spec, folder, keeping, until, command, log)
+        folder.refuse_existing()
+        run = _load(spec, folder, keeping)
+        facts = environment(spec.seed, run.device, command, spec.space)
+        digests = image_digests(spec.data, spec.scale)
+        _make(folder, spec, {ENVIRONMENT: facts, IMAGES: digests, NAMES: image_names(run.images)})
+        with exclusive(folder.path), at_home(folder.path):
+            log.begin()
+            tell_environment(facts)
+            return _do_stages(replace(run, spec=_kept(spec, folder)), until)
+
+
+def _go_on(
+    spec: Spec, folder: RunFolder, keeping: CheckpointPolicy, until: str, command: Sequence[str], log: RunLog
+) -> dict[str, Any]:
+    folder.refuse_missing()
+    folder.refuse_links()
+    spec = _kept(spec, folder)
+    with exclusive(folder.path), at_home(folder.path):
+        folder.clear_asides()
+        refuse_other_spec(spec, folder)
+        log.begin()
+        refuse_gone(folder, spec.data)
+        run = _load(spec, folder, keeping)
+        facts = environment(spec.seed, run.device, command, spec.space)
+        tell_environment(facts)
+        warn_of_changes(folder, facts, image_digests(spec.data, spec.scale))
+        note_changes(spec, folder)
+        return _do_stages(run, until)
+
+
+def _kept(spec: Spec, folder: RunFolder) -> Spec:
+    """The spec, whose space takes its files from the run's folder."""
+    return spec.model_copy(update={"space": spec.space.kept_in(folder.path)})
+
+
+def _load(spec: Spec, folder: RunFolder, keeping: CheckpointPolicy) -> Run:
+    """The run with its device and its images; nothing is written."""
+    device = choose_device(spec.device)
+    for notice in spec.space.notices(spec.scale):
+        warnings.warn(notice, QnasWarning, stacklevel=3)
+    loading = Journal(folder, "data")
+    loading.begin()
+    images = load_run_images(
+        spec.data,
+        spec.scale,
+        spec.seed,
+        lambda name, done, total: loading.step(done, {"set": name, "of": total}),
+        spec.space,
+    )
+    loading.end({})
+    return Run(spec, folder, device, images, keeping)
+
+
+def _do_stages(run: Run, until: str) -> dict[str, Any]:
+    for name in list(STAGES)[: list(STAGES).index(until) + 1]:
+        journal = Journal(run.folder, name)
+        checkpoints = StageCheckpoints(journal, run.keeping)
+        if not run.folder.has(f"{name}/result.json"):
+            run.keeping.stop.leave(f"stopped before the {name} stage; what came before is kept")
+            _do_stage(run, journal, checkpoints)
+        checkpoints.remove()
+    return summarize(run.folder)
+
+
+def _do_stage(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> None:
+    name = journal.stage
+    journal.begin(planned_steps(run.spec, name))
+    if name == "report":
+        summarize(run.folder)  # which the report reads
+    seed_everything(run.spec.seed)  # a space's network may be made with any of them
+    with guard(run.spec.space), explain_failures(run.spec, checkpoints):
+        result = STAGES[name](run, journal, checkpoints)
+    result["seconds"] = round(checkpoints.seconds, 3)
+    run.folder.sync_history(name)
+    run.folder.write_json(f"{name}/result.json", result)
+    journal.end(result)
+
+
+def summarize(folder: RunFolder) -> dict[str, Any]:
+    """Put the results of the stages that ended together, into result.json once the network has been judged."""
+    done = {name: folder.read_json(f"{name}/result.json") for name in STAGES if folder.has(f"{name}/result.json")}
+    judged = done.get("evaluate", {})
+    with as_input_error(f"{folder.path}: the result.json of a stage is damaged"):
+        summary = {
+            **{key: judged.get(key) for key in ("test", "bitops", "macs", "float_work", "params", "size_bytes")},
+            "seconds": {name: result["seconds"] for name, result in done.items()},
+            "discretization_gap_db": done.get("derive", {}).get("discretization_gap_db"),
+            "ties": [tie["slot"] for tie in done.get("search", {}).get("ties", [])],
+        }
+    if judged:
+        folder.write_json("result.json", summary)
+    return summary
+
+
+def _make(folder: RunFolder, spec: Spec, records: Mapping[str, Mapping[str, Any]]) -> None:
+    """Make the folder with its first files, or nothing: a folder that is there has a run that can be resumed."""
+    aside = RunFolder(folder.path.with_name(f".{folder.path.name}.{os.getpid()}"))
+    try:
+        for name, record in records.items():
+            aside.write_json(name, record)
+        keep_spec(aside, spec)
+        with guard(spec.space):
+            spec.space.keep(aside.path, spec.scale)
+        folder.refuse_existing()  # meanwhile, another may have made it
+        aside.path.rename(folder.path)
+        sync_folder(folder.path.parent)
+    except BaseException as error:
+        shutil.rmtree(aside.path, ignore_errors=True)
+        if isinstance(error, OSError):
+            error.filename = str(error.filename).replace(str(aside.path), str(folder.path))  # the user knows no other
+        raise

@@ -1,0 +1,230 @@
+"""The stages of a run, each a function from the run to the result that it leaves in the folder."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from qnas.core.errors import InputError
+from qnas.core.files.folder import RunFolder
+from qnas.core.images.patches import PatchSampler
+from qnas.core.network import Architecture, Supernet, slot_candidates
+from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.run.checkpoint import CheckpointPolicy, StageCheckpoints
+from qnas.core.run.examples import write_examples
+from qnas.core.run.images import RunImages
+from qnas.core.run.kept_spec import kept_data
+from qnas.core.run.sizes import found_sizes
+from qnas.core.run.weights import ARCHITECTURE, load_weights, write_weights
+from qnas.core.spec import Spec
+from qnas.core.training.checkpoints import Checkpoints
+from qnas.core.training.journal import Journal
+from qnas.core.training.machine import place
+from qnas.core.training.optimizer import OwnRates
+from qnas.core.training.search import SearchOutcome, SearchTask, derive
+from qnas.core.training.trainer import Schedule, Training
+from qnas.core.upscale.scoring import judge_sets, validate
+from qnas.core.upscale.tiles import Upscaler
+
+SUPERNET = "search/supernet.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run under way.
+
+    Attributes:
+        spec: What is to be done.
+        folder: Where it is kept.
+        device: Where to compute.
+        images: What to learn from and to be judged on.
+        keeping: When checkpoints are written.
+    """
+
+    spec: Spec
+    folder: RunFolder
+    device: torch.device
+    images: RunImages
+    keeping: CheckpointPolicy
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """The found architecture."""
+        text, where = self.folder.read_text(ARCHITECTURE), str(self.folder.path / ARCHITECTURE)
+        if text != self.folder.read_text("search/best.json"):
+            raise InputError("is not what the search found (search/best.json): one of the two is damaged", where)
+        return Architecture.from_json(text, where)
+
+    @property
+    def train_quantizer(self) -> dict[str, Any]:
+        """The quantizer of the found network, as the run's spec.yaml has it."""
+        return kept_data(self.folder)["quantizer"]["train"]  # type: ignore[no-any-return]
+
+    def found_network(self) -> nn.Module:
+        """The found network, freshly initialised."""
+        return self.architecture.build(self.spec.quantizer.train)
+
+    def sampler(self, purpose: int) -> PatchSampler:
+        """Batches for the training of the found network."""
+        data, spec = self.spec.data, self.spec
+        return PatchSampler(
+            self.images.train,
+            spec.scale,
+            data.patch,
+            spec.train.batch,
+            augment=data.augment,
+            seed=(spec.seed, purpose),
+            device=self.device,
+        )
+
+
+def search(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
+    """Search, and keep the best architecture, the last one and the supernet."""
+    spec = run.spec
+    checkpoints.begin()
+    outcome = only_architecture(spec) or spec.search.search(_task(run, journal, checkpoints))
+    run.folder.write_text("search/best.json", outcome.best.to_json())
+    run.folder.write_text("search/last.json", outcome.last.to_json())
+    if outcome.supernet is not None:
+        run.folder.write_tensors(SUPERNET, outcome.supernet)
+    return {
+        "supernet_psnr_y": outcome.supernet_psnr,
+        "ties": [tie._asdict() for tie in outcome.ties],
+        **outcome.details,
+    }
+
+
+def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:
+    spec = run.spec
+    return SearchTask(
+        space=spec.space,
+        scale=spec.scale,
+        search_quantizer=spec.quantizer.search,
+        train_quantizer=spec.quantizer.train,
+        regularizers=spec.regularizers,
+        images=run.images.learn,
+        patch=spec.data.patch,
+        augment=spec.data.augment,
+        device=run.device,
+        precision=spec.precision,
+        seed=spec.seed,
+        journal=journal,
+        checkpoints=checkpoints,
+    )
+
+
+def only_architecture(spec: Spec) -> SearchOutcome | None:
+    """The outcome of a search that has nothing to choose, as of a fixed network at uniform bits; else None."""
+    options = slot_candidates(spec.space, spec.scale)
+    is_wanted = bool(options) and spec.train.init == "supernet"  # for its weights
+    if is_wanted or any(len(candidates) > 1 for candidates in options.values()):
+        return None
+    chosen = {path: candidates[0] for path, candidates in options.items()}
+    only = Architecture.from_candidates(spec.space, spec.scale, chosen)
+    return SearchOutcome(best=only, last=only)
+
+
+def derive_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
+    """Take the best architecture, and measure what is lost by taking one network out of the supernet."""
+    del journal, checkpoints
+    run.folder.write_text(ARCHITECTURE, run.folder.read_text("search/best.json"))
+    supernet_psnr = run.folder.read_json("search/result.json")["supernet_psnr_y"]
+    if supernet_psnr is None:
+        return {"discretization_gap_db": None}
+    network = _inherited(run)
+    found_psnr, _ = validate(network, run.images.learn.validation, run.spec.scale, run.device)
+    return {
+        "supernet_psnr_y": supernet_psnr,
+        "found_psnr_y": found_psnr,
+        "discretization_gap_db": supernet_psnr - found_psnr,
+    }
+
+
+def _inherited(run: Run) -> nn.Module:
+    """The found network with the weights of the supernet, calibrated."""
+    spec = run.spec
+    space = spec.space.restored()
+    supernet = Supernet(space, spec.scale, spec.quantizer.search)
+    supernet.load_state_dict(run.folder.read_tensors(SUPERNET))
+    supernet.to(run.device)
+    chosen, batches = run.architecture.candidates(), run.sampler(purpose=10)
+    first = batches.draw()
+    return derive(space, spec.scale, chosen, supernet, spec.quantizer.train, first, batches.draw)
+
+
+def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
+    """Train the found network with real fake quantization."""
+    settings = run.spec.train
+    checkpoints.begin()
+    torch.manual_seed(run.spec.seed)
+    network = _inherited(run) if settings.init == "supernet" else run.found_network()
+    place(network, run.device)
+    batches = run.sampler(purpose=20)
+    if settings.init == "scratch":
+        first = batches.draw()
+        calibrate_for_training(network, lambda: network(first.lr))
+    schedule = Schedule(
+        settings.steps,
+        settings.learning_rate,
+        settings.validations,
+        settings.clip,
+        run.spec.precision,
+        settings.on_divergence,
+        OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
+    )
+    training = Training(network, batches, run.images.learn.validation, schedule, journal.step, journal.record)
+    checkpoints.restore(training)
+    trained = training.run(lambda step: checkpoints.keep(step, training))
+    write_weights(run.folder, trained.best, run.train_quantizer)
+    run.folder.write_tensors("train/last.safetensors", trained.last)
+    return {
+        "best_step": trained.best_step,
+        "best_psnr_y": trained.best_psnr,
+        "last_psnr_y": trained.last_psnr,
+        "halvings": trained.halvings,
+    }
+
+
+def evaluate(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
+    """Judge the trained network on the test sets beside bicubic, and keep example crops."""
+    del checkpoints
+    network = run.architecture.rebuild(run.spec.quantizer.train)
+    load_weights(network, run.folder, run.train_quantizer)
+    network.to(run.device).eval()
+    scale = run.spec.scale
+    upscaler = Upscaler(network, scale, run.device)
+    judged = judge_sets(
+        upscaler, run.images.test, scale, lambda done, scores: journal.step(done, {"psnr": scores["psnr_y"]})
+    )
+    write_examples(run.folder, judged.examples)
+    return {
+        "test": judged.means,
+        "images": judged.images,
+        **found_sizes(run.architecture, run.spec.quantizer.train, network),
+    }
+
+
+def report(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
+    """Write the page that explains the run."""
+    del journal, checkpoints
+    return {"file": run.spec.report.write(run.folder)}
+
+
+Stage = Callable[[Run, Journal, StageCheckpoints], dict[str, Any]]
+STAGES: Mapping[str, Stage] = {
+    "search": search,
+    "derive": derive_found,
+    "train": train_found,
+    "evaluate": evaluate,
+    "report": report,
+}
+
+
+def planned_steps(spec: Spec, stage: str) -> int:
+    """How many steps a stage will report, 0 for those that report none."""
+    if stage == "search" and only_architecture(spec) is None:
+        return spec.search.planned_steps()
+    return spec.train.steps if stage == "train" else 0

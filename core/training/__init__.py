@@ -1,0 +1,1 @@
+"""Training: the machine, the loop, what a searcher works with."""

@@ -1,0 +1,92 @@
+"""Divergence: when what is learned is no longer a finite number, and why that may be."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from qnas.core.components import FakeQuantizer
+from qnas.core.errors import QnasError
+from qnas.core.training.machine import Precision
+
+
+class Diverged(QnasError):  # noqa: N818 - as one says it
+    """The loss or what is trained is no finite number: nothing that is learned from then on means anything.
+
+    Attributes:
+        step: When it was.
+    """
+
+    def __init__(self, message: str, step: int) -> None:
+        super().__init__(message)
+        self.step = step
+
+
+def refuse_diverged(
+    losses: Sequence[Tensor], step: int, network: nn.Module, precision: Precision, penalties: Sequence[Tensor] = ()
+) -> None:
+    """Refuse to go on from what is no finite number. It waits for the device, once.
+
+    Args:
+        losses: Of the last steps.
+        step: The last of them.
+        network: What is trained.
+        precision: Of convolutions.
+        penalties: Of the last steps in which there were any.
+
+    Raises:
+        Diverged: It says since when, and what may be the cause.
+    """
+    learned = [*_parameters(network).values(), *_kept(network).values()]
+    ends = [*(tensor.abs().amax() for tensor in learned), *losses]
+    if not ends or bool(torch.stack([end.float() for end in ends]).isfinite().all()):
+        return
+    since = _first(losses)
+    if since is None:
+        what = "weights" if _broken(_parameters(network)) else "statistics that the network keeps"
+        raise Diverged(f"the {what} are no finite numbers after step {step}: {_advice(network, precision)}", step)
+    value, index = losses[since], step - len(losses) + since + 1
+    # A network that broke before shows in the loss first, and only then in the architecture and its penalties.
+    penalised = _first(penalties)
+    if penalised is not None and len(penalties) - penalised >= len(losses) - since:
+        advice = "a penalty of the regularizers was no finite number first, so look at these"
+    else:
+        advice = _advice(network, precision)
+    raise Diverged(f"the loss is {float(value)} at step {index}: {advice}", index)
+
+
+def _first(values: Sequence[Tensor]) -> int | None:
+    """Which is the first that is no finite number."""
+    return next((index for index, value in enumerate(values) if not bool(value.isfinite())), None)
+
+
+def _advice(network: nn.Module, precision: Precision) -> str:
+    parameters = _parameters(network)
+    broken = _broken(parameters)
+    # Where all parameters are, nothing tells the first, and statistics break along with what they are taken of.
+    names = broken if len(broken) < len(parameters) else []
+    if not broken:
+        names = _broken(_kept(network))
+    advice = "lower the learning rate" + (" or set precision to float32" if precision != "float32" else "")
+    return f"it began at {_described(names[0], network)}; {advice}" if names else advice
+
+
+def _parameters(network: nn.Module) -> dict[str, Tensor]:
+    return {name: p.detach() for name, p in network.named_parameters() if p.numel()}
+
+
+def _kept(network: nn.Module) -> dict[str, Tensor]:
+    """What is no parameter and belongs to the network's state: running statistics, measured scales."""
+    state = network.state_dict()
+    buffers = {name: buffer for name, buffer in network.named_buffers() if name in state}
+    return {name: buffer for name, buffer in buffers.items() if buffer.is_floating_point() and buffer.numel()}
+
+
+def _broken(tensors: Mapping[str, Tensor]) -> list[str]:
+    return [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
+
+
+def _described(name: str, network: nn.Module) -> str:
+    owner, _, parameter = name.rpartition(".")
+    is_quantizer = isinstance(network.get_submodule(owner), FakeQuantizer)
+    return f"{parameter} of the quantizer {owner}" if is_quantizer else name

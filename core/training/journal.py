@@ -1,0 +1,42 @@
+"""The journal of a stage: what it reports as it goes, to the history and to whoever listens."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from qnas.core.files.folder import RunFolder
+from qnas.core.registry import Events
+
+
+class Journal:
+    """Reports the steps of one stage.
+
+    Args:
+        folder: The run's.
+        stage: The stage's name.
+    """
+
+    def __init__(self, folder: RunFolder, stage: str) -> None:
+        self.folder = folder
+        self.stage = stage
+        self._events = Events()
+
+    def begin(self, steps: int = 0) -> None:
+        """The stage begins; ``steps`` is how many it will take."""
+        self._events.tell("qnas_stage_began", folder=self.folder, stage=self.stage, steps=steps)
+
+    def resume(self, step: int) -> None:
+        """The stage goes on after this step."""
+        self._events.tell("qnas_stage_resumed", folder=self.folder, stage=self.stage, step=step)
+
+    def step(self, step: int, metrics: Mapping[str, Any]) -> None:
+        """A step was taken (counted from 1)."""
+        self._events.tell("qnas_step", folder=self.folder, stage=self.stage, step=step, metrics=metrics)
+
+    def record(self, step: int, record: Mapping[str, Any]) -> None:
+        """Keep ``record`` in the stage's history, and report it."""
+        self.folder.append_history(self.stage, {"step": step, **record})
+        self.step(step, record)
+
+    def end(self, result: Mapping[str, Any]) -> None:
+        """The stage ended."""
+        self._events.tell("qnas_stage_ended", folder=self.folder, stage=self.stage, result=result)

@@ -1,0 +1,44 @@
+"""The interface of searchers."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from qnas.core.components.component import Component
+from qnas.core.settings.bounds import Amount
+
+if TYPE_CHECKING:
+    from qnas.core.training.search import SearchOutcome, SearchTask
+
+
+class Searcher(Component):
+    """Looks for the best architecture of a space.
+
+    Attributes:
+        batch: Patches in a batch.
+    """
+
+    kind = "searcher"
+    leaves_supernet: ClassVar[bool] = False
+    """Whether its outcome has a supernet whose weights the found network can start from."""
+
+    batch: Amount = 16
+
+    @abstractmethod
+    def search(self, task: "SearchTask") -> "SearchOutcome":
+        """Search, reporting each step through ``task.journal``.
+
+        Note:
+            A run that is stopped begins its search anew when it is resumed, unless the searcher keeps its state in
+            ``task.checkpoints``: then it goes on after the step that was kept last. It restores once, when it is set
+            up as at its beginning, and offers its state after every step. The state is of whatever has
+            ``state_dict`` and ``load_state_dict``, such as a network, or the search itself:
+
+                for step in range(task.checkpoints.restore(self) + 1, self.steps + 1):
+                    ...
+                    task.journal.step(step, {"loss": loss})
+                    task.checkpoints.keep(step, self)
+        """
+
+    @abstractmethod
+    def planned_steps(self) -> int:
+        """How many steps :meth:`search` will report."""

@@ -1,0 +1,1 @@
+"""Enlarging images with a network, whole or in tiles, and scoring the result."""

@@ -1,0 +1,54 @@
+"""What bicubic enlargement scores, the baseline of every network: computed once for an image, then cached."""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+from pathlib import Path
+from typing import Final
+
+from qnas.core.images.metrics import score
+from qnas.core.images.pairs import ImagePair, cache_folder
+from qnas.core.images.resample import imresize
+
+_VERSION: Final = 1  # of what is measured, and how
+_FIGURES: Final = {"psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"}
+
+
+def bicubic_scores(image: ImagePair, scale: int) -> dict[str, float]:
+    """The scores of ``image`` enlarged by MATLAB's bicubic, see :func:`qnas.core.images.metrics.score`."""
+    file = cache_folder() / "bicubic" / f"{_digest(image, scale)}.json"
+    cached = _read(file)
+    if cached is not None:
+        return cached
+    scores = score(imresize(image.lr, image.hr.shape[:2]), image.hr, scale)
+    with contextlib.suppress(OSError):  # a cache that can't be written costs time only
+        _write(file, scores)
+    return scores
+
+
+def _digest(image: ImagePair, scale: int) -> str:
+    digest = hashlib.sha256(repr((_VERSION, scale, image.hr.shape, image.lr.shape)).encode())
+    for pixels in (image.hr, image.lr):
+        for row in pixels:  # of a crop, rows are what lies together
+            digest.update(row.tobytes())
+    return digest.hexdigest()
+
+
+def _read(file: Path) -> dict[str, float] | None:
+    """What is cached, None if nothing is, or it is damaged."""
+    try:
+        scores = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    is_whole = isinstance(scores, dict) and set(scores) == _FIGURES
+    return scores if is_whole and all(isinstance(v, float) and math.isfinite(v) for v in scores.values()) else None
+
+
+def _write(file: Path, scores: dict[str, float]) -> None:
+    """Whole or not at all; without waiting for the disk, as a damaged one is made again."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    aside.write_text(json.dumps(scores))
+    aside.replace(file)

@@ -1,0 +1,147 @@
+"""Arithmetic by which a pixel comes out the same, to the bit, wherever in an image it is and however large that is."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+Size = int | tuple[int, ...]
+_REACH = 2  # pixels that bicubic interpolation takes on each side
+_MIDDLE = 4  # a pixel that is far from both ends of 9
+
+
+def exact_ops(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """The context in which images, and tiles of them, are enlarged alike to the bit.
+
+    It holds for networks of convolutions, activations, pooling, pixel shuffle and interpolation by whole factors, in
+    float32 on a CPU where PyTorch has oneDNN. Elsewhere it does nothing: there a pixel may differ by float rounding.
+
+    Note:
+        PyTorch chooses the kernel of a convolution by the size of the image, and kernels sum up in different orders:
+        here it is always oneDNN's, channels last. Vectorized functions such as the sigmoid have another
+        approximation for what is left over at the end. Interpolation computes its weights from the coordinate.
+    """
+    if device.type == "cpu" and torch.backends.mkldnn.is_available():
+        return _ExactOps()
+    return contextlib.nullcontext()
+
+
+class _ExactOps(TorchFunctionMode):
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        del types
+        named, alike = dict(kwargs or {}), _ALIKE.get(func)
+        given = args or ((named["input"],) if "input" in named else ())
+        if alike is None or not given or "out" in named:
+            return func(*args, **named)
+        named.pop("input", None)
+        result = alike(*given, **named)
+        # A network that needs contiguous images gets them on its whole way.
+        return result.contiguous() if given[0].is_contiguous() else result
+
+
+def _convolve(
+    image: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size | str = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Tensor:
+    if isinstance(padding, str) or image.dim() != 4 or image.dtype != torch.float32:
+        return F.conv2d(image, weight, bias, stride, padding, dilation, groups)
+    if image.shape[1] == 1:  # one channel is last in either layout, and then others of oneDNN's kernels are chosen
+        image, weight = (F.pad(tensor, (0, 0, 0, 0, 0, 1)) for tensor in (image, weight))
+    image, weight = map(_channels_last, (image, weight))
+    sizes = map(_pair, (padding, stride, dilation))
+    result: Tensor = torch.ops.aten.mkldnn_convolution(image, weight, bias, *sizes, groups)
+    return result
+
+
+def _channels_last(tensor: Tensor) -> Tensor:
+    """Exactly so in memory: where a side is 1, PyTorch takes any stride for it, but oneDNN chooses by that too."""
+    _, channels, height, width = tensor.shape
+    strides = (channels * height * width, 1, channels * width, channels)
+    return tensor if tensor.stride() == strides else tensor.new_empty_strided(tensor.shape, strides).copy_(tensor)
+
+
+def _pair(size: Size) -> tuple[int, ...]:
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
+def _convolve_transposed(image: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """As PyTorch does it without oneDNN, which has no single kernel for all sizes here."""
+    before = torch.backends.mkldnn.set_flags(False)
+    try:
+        return F.conv_transpose2d(image.contiguous(), *args, **kwargs)
+    finally:
+        torch.backends.mkldnn.set_flags(*before)
+
+
+def _sigmoid(tensor: Tensor) -> Tensor:
+    return torch.exp(-tensor).add_(1).reciprocal_()
+
+
+def _silu(tensor: Tensor, inplace: bool = False) -> Tensor:
+    return tensor.mul_(_sigmoid(tensor)) if inplace else tensor * _sigmoid(tensor)
+
+
+def _interpolate(
+    image: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Tensor:
+    is_whole = isinstance(scale_factor, int | float) and scale_factor == int(scale_factor) > 1
+    if size is not None or align_corners or not is_whole or mode not in {"bilinear", "bicubic"}:
+        return F.interpolate(image, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
+    taps = _taps(int(scale_factor), mode, antialias)
+    for _ in range(2):
+        image = _enlarge_rows(image, taps, is_clamped=not antialias).transpose(2, 3)
+    return image
+
+
+def _enlarge_rows(image: Tensor, taps: tuple[tuple[float, ...], ...], *, is_clamped: bool) -> Tensor:
+    """(N, C, H, W) to (N, C, H * phases, W)."""
+    padded = F.pad(image, (0, 0, _REACH, _REACH), mode="replicate" if is_clamped else "constant")
+    weight = F.pad(torch.ones(1, 1, image.shape[2], 1), (0, 0, _REACH, _REACH))
+    phases = [_weighted(padded, weights) for weights in taps]
+    if not is_clamped:  # pixels beyond the edge don't count
+        phases = [phase / _weighted(weight, weights) for phase, weights in zip(phases, taps, strict=True)]
+    return torch.stack(phases, dim=3).flatten(2, 3)
+
+
+def _weighted(padded: Tensor, weights: tuple[float, ...]) -> Tensor:
+    length = padded.shape[2] - 2 * _REACH
+    terms = [weight * padded[:, :, k : k + length] for k, weight in enumerate(weights) if weight]
+    return functools.reduce(torch.add, terms)
+
+
+@functools.cache
+def _taps(scale: int, mode: str, antialias: bool) -> tuple[tuple[float, ...], ...]:
+    """What each of ``scale`` new pixels takes from the old pixel that it is in and from its neighbours."""
+    impulses = torch.eye(2 * _MIDDLE + 1, dtype=torch.float64)[None, :, None]  # one a channel
+    answers = F.interpolate(impulses, scale_factor=(1, scale), mode=mode, align_corners=False, antialias=antialias)
+    near = slice(_MIDDLE - _REACH, _MIDDLE + _REACH + 1)
+    return tuple(map(tuple, answers[0, near, 0, _MIDDLE * scale : (_MIDDLE + 1) * scale].T.tolist()))
+
+
+_ALIKE: Mapping[Callable[..., Any], Callable[..., Tensor]] = {
+    F.conv2d: _convolve,
+    F.conv_transpose2d: _convolve_transposed,
+    F.interpolate: _interpolate,
+    F.silu: _silu,
+    F.sigmoid: _sigmoid,
+    torch.sigmoid: _sigmoid,
+    Tensor.sigmoid: _sigmoid,
+}

@@ -1,0 +1,105 @@
+"""Judging a network on whole test sets."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from qnas.core.components import Pixels
+from qnas.core.errors import QnasWarning
+from qnas.core.images.metrics import psnr_y, score
+from qnas.core.images.pairs import ImagePair
+from qnas.core.upscale.baseline import bicubic_scores
+from qnas.core.upscale.enlarging import NotFiniteError, Upscale, enlarge
+
+Scores = dict[str, Any]
+OnImage = Callable[[int, Scores], object]
+
+
+def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: torch.device) -> tuple[float, float]:
+    """Mean PSNR on Y in dB and mean absolute error (in 0..1) over whole images, in this order.
+
+    A network that makes numbers of one which are not finite is the worst there can be, -inf dB and inf, and is told of
+    in a warning: a search that tries many must not end with one of them.
+    """
+    try:
+        enlarged = [(enlarge(upscale, p.lr, device), p.hr) for p in pairs]
+    except NotFiniteError as broken:
+        warnings.warn(f"in a validation {broken}; it counts as the worst there can be", QnasWarning, stacklevel=2)
+        return float("-inf"), float("inf")
+    psnr = float(np.mean([psnr_y(ours, hr, scale) for ours, hr in enlarged]))
+    error = float(np.mean([np.abs(ours.astype(np.float32) - hr).mean() / 255 for ours, hr in enlarged]))
+    return psnr, error
+
+
+def judge(ours: Pixels, image: ImagePair, scale: int) -> dict[str, object]:
+    """Scores of an enlarged image, bicubic's beside them."""
+    with ThreadPoolExecutor(1) as beside:  # NumPy leaves Python to other threads
+        bicubic = beside.submit(bicubic_scores, image, scale)
+        return {**score(ours, image.hr, scale), "bicubic": bicubic.result()}
+
+
+@dataclass
+class Judged:
+    """Scores by test set and image, and the enlarged images.
+
+    Attributes:
+        images: Set to image to scores, bicubic's beside them.
+        examples: Some (set, image pair, enlarged image) to look at.
+    """
+
+    images: dict[str, dict[str, Scores]] = field(default_factory=dict)
+    examples: list[tuple[str, ImagePair, Pixels]] = field(default_factory=list)
+
+    @property
+    def means(self) -> dict[str, Scores]:
+        """Set to mean scores; a set that no image of was judged is left out."""
+        return {name: mean_scores(list(scores.values())) for name, scores in self.images.items() if scores}
+
+    def add(self, name: str, image: ImagePair, ours: Pixels, scale: int) -> Scores:
+        """Score an enlarged image of the set ``name``; its scores."""
+        scores = judge(ours, image, scale)
+        self.images.setdefault(name, {})[image.name] = scores
+        return scores
+
+
+def judge_sets(
+    upscale: Callable[[Pixels], Pixels],
+    sets: Mapping[str, Iterable[ImagePair]],
+    scale: int,
+    on_image: OnImage,
+    examples_per_set: int = 6,
+) -> Judged:
+    """Scores of every image of every set.
+
+    Args:
+        upscale: Enlarges an image by ``scale``.
+        sets: What to judge it on; each image is asked for when its turn comes.
+        scale: The factor.
+        on_image: Told of every image: how many are done, and its scores.
+        examples_per_set: How many of each set's first images are kept as examples.
+    """
+    judged, done = Judged(), 0
+    for name, pairs in sets.items():
+        for index, image in enumerate(pairs):
+            ours = upscale(image.lr)
+            scores = judged.add(name, image, ours, scale)
+            if index < examples_per_set:
+                judged.examples.append((name, image, ours))
+            done += 1
+            on_image(done, scores)
+    return judged
+
+
+def mean_scores(scores: Sequence[Scores]) -> Scores:
+    """The mean of every figure, those of ``bicubic`` under that name again."""
+    return {
+        key: mean_scores([s[key] for s in scores])
+        if isinstance(value, dict)
+        else float(np.mean([s[key] for s in scores]))
+        for key, value in scores[0].items()
+    }

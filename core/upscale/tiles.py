@@ -1,0 +1,208 @@
+"""Enlarging images in tiles, each with as much around it as the network sees, so that no seam is left."""
+
+import warnings
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import Final
+
+import numpy as np
+import torch
+from torch import nn
+
+from qnas.core.components import Pixels, measuring
+from qnas.core.errors import QnasError, QnasWarning, first_line, is_out_of_memory
+from qnas.core.images.patches import to_tensor
+from qnas.core.upscale.cutting import Place
+from qnas.core.upscale.enlarging import enlarge
+from qnas.core.upscale.exact_ops import exact_ops
+from qnas.core.upscale.gathering import Gathering, TilingError
+from qnas.core.upscale.memory import Footprint, available, footprint
+from qnas.core.upscale.passes import Plan, plan_passes
+
+LARGE: Final = 512  # an image of more pixels than a square of this is enlarged in tiles
+TILE: Final = 256  # height and width of tiles, in LR pixels, where the user does not say
+WORKING: Final = 10**9  # bytes that a network's tensors may take where the user does not say how to enlarge
+_SMALLEST = 32  # LR pixels, of tiles that are chosen or advised
+_COPY = 4 / 3  # of the result, while it is written: an image file has four bytes a pixel in memory
+
+
+class TooLargeError(QnasError):
+    """There is not enough memory for an image; it says what takes less."""
+
+
+class Upscaler:
+    """Enlarges images with a network, whole or in tiles, whatever takes little memory.
+
+    On a CPU either gives the same to the bit, unless the network looks at all of an image: what it sees there is
+    gathered from tiles in passes of their own, and is the same up to float rounding.
+
+    Args:
+        network: In evaluation mode, on ``device``.
+        scale: The factor that it enlarges by.
+        device: Where to compute.
+        tile: Height and width of a tile in LR pixels, 0 for none. By default images of more than 512 x 512 pixels, or
+            that take more than 1 GB or than there is, are cut into tiles of at most 256 x 256; if that takes more
+            than one pass, only the latter are.
+        tell: Told once how images are enlarged, if that takes more than one pass.
+
+    Raises:
+        TilingError: Tiles were asked for, and the network does not permit it.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        scale: int,
+        device: torch.device,
+        tile: int | None = None,
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self.network = network
+        self.scale = scale
+        self.device = device
+        self.tile = tile
+        self._tell = tell
+        if tile and isinstance(self._planned, TilingError):
+            raise TilingError(f"{self._planned}: leave out --tile")
+
+    @property
+    def plan(self) -> Plan | None:
+        """How images are cut, None if the network does not permit it."""
+        return None if isinstance(self._planned, TilingError) else self._planned
+
+    @cached_property
+    def _planned(self) -> Plan | TilingError:
+        try:
+            return plan_passes(self.network, self.scale)
+        except TilingError as error:
+            return error
+        except Exception as error:  # networks of others may refuse the images that are tried
+            if is_out_of_memory(error):
+                raise
+            return TilingError(f"tiles can't be tried: {first_line(error)}")
+
+    @cached_property
+    def _footprint(self) -> Footprint:
+        try:
+            return footprint(self.network)
+        except Exception:  # networks of others may refuse small images
+            return Footprint(0, 0)
+
+    def __call__(self, lr: Pixels, report: Callable[[float], object] = lambda _: None) -> Pixels:
+        """The image enlarged: (H, W, 3) uint8 to (H * scale, W * scale, 3) uint8.
+
+        Args:
+            lr: The image.
+            report: Told after every tile which share of the work on the image is done.
+
+        Raises:
+            TooLargeError: It takes more memory than there is. That is estimated before anything is computed.
+        """
+        height, width = lr.shape[:2]
+        tile = self._tile_for(height, width)
+        self._refuse_too_large(height, width, tile)
+        try:
+            return self._in_tiles(lr, tile, report) if tile else enlarge(self.network, lr, self.device)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise TooLargeError(f"out of memory: {self._advice(tile)}") from error
+
+    def _in_tiles(self, lr: Pixels, tile: int, report: Callable[[float], object]) -> Pixels:
+        plan = self._plan_told()
+        result = np.empty((lr.shape[0] * self.scale, lr.shape[1] * self.scale, 3), dtype=np.uint8)
+        gathering, tiles = plan.gathering(), plan.tiles(lr.shape[0], lr.shape[1], tile)
+        for done, (number, place) in enumerate(tiles, start=1):
+            row, column = place.row, place.column
+            part = lr[row.start : row.stop, column.start : column.stop]
+            if number < len(plan.fields) - 1:
+                self._gather(gathering, part, place, number)
+            else:
+                made = enlarge(partial(gathering.tile, self.network, place=place, depth=number), part, self.device)
+                inner = made[row.enlarged_inside(self.scale), column.enlarged_inside(self.scale)]
+                result[row.enlarged(self.scale), column.enlarged(self.scale)] = inner
+            report(done / len(tiles))
+        return result
+
+    @torch.inference_mode()
+    def _gather(self, gathering: Gathering, part: Pixels, place: Place, depth: int) -> None:
+        with exact_ops(self.device):
+            gathering.tile(self.network, to_tensor(part[None], self.device), place, depth)
+
+    def _plan_told(self) -> Plan:
+        """The plan; how many passes it takes is told when it is first used."""
+        plan, passes = self.plan, len(self.plan.fields) if self.plan else 0
+        if plan is None:
+            raise self._planned  # type: ignore[misc]
+        if passes > 1:
+            gathered = sum(role.ratio is not None for role in plan.roles)
+            can_freeze = len(measuring(self.network)) == gathered
+            less = "; --freeze: in one pass, to another result" if can_freeze else ""
+            self._tell(f"in {passes} passes over tiles, as the network looks at all of an image{less}")
+            self._tell = lambda _: None
+        return plan
+
+    def _tile_for(self, height: int, width: int) -> int:
+        """The size of tiles for an image, 0 for whole."""
+        if self.tile is not None:
+            return self.tile if self.tile < max(height, width) else 0
+        pixels = height * width
+        is_costly = pixels > TILE**2 and self._footprint.of(pixels) > self._most()
+        if pixels <= LARGE**2 and not is_costly:
+            return 0
+        if self.plan is None:
+            if is_costly:
+                self._warn_whole()
+            return 0
+        return self._largest_tile(self.plan) if is_costly or len(self.plan.fields) == 1 else 0
+
+    def _largest_tile(self, plan: Plan) -> int:
+        """The largest of tiles, none too large for memory, that take no more than they should."""
+        tile, most = TILE, self._most()
+        while tile > _SMALLEST and self._footprint.of((tile + 2 * plan.halo) ** 2) > most:
+            tile //= 2
+        return tile
+
+    def _most(self) -> int:
+        """Bytes that the network's tensors should take at most."""
+        free = available(self.device)
+        return WORKING if free is None else min(WORKING, free)
+
+    @cached_property
+    def _warned(self) -> None:
+        warnings.warn(f"large images are enlarged whole: {self._planned}", QnasWarning, stacklevel=2)
+
+    def _warn_whole(self) -> None:
+        _ = self._warned
+
+    def _refuse_too_large(self, height: int, width: int, tile: int) -> None:
+        """Refuse an image that takes more memory than there is.
+
+        Raises:
+            TooLargeError: It says what takes less.
+        """
+        if height * width <= TILE**2:
+            return
+        result = height * width * self.scale**2 * 3
+        halo = self.plan.halo if tile and self.plan else 0
+        rows, columns = (min(length, tile + 2 * halo) if tile else length for length in (height, width))
+        working = self._footprint.of(rows * columns)
+        on_cpu = result + max(0 if self.device.type == "cuda" else working, int(_COPY * result))
+        for place, needed in ((torch.device("cpu"), on_cpu), (self.device, working)):
+            free = available(place)
+            if free is not None and needed > free:
+                what = f"takes about {needed / 1e9:.1f} GB of memory, and {max(free, 0) / 1e9:.1f} GB are free"
+                advice = _SMALLER if result * (1 + _COPY) > free and place.type == "cpu" else self._advice(tile)
+                raise TooLargeError(f"an image of {width} x {height} {what}: {advice}")
+
+    def _advice(self, tile: int) -> str:
+        """What takes less memory than the way that was taken."""
+        if self.plan is None:
+            return f"{_SMALLER} ({self._planned})"
+        if not tile and self.tile == 0:
+            return "leave out --tile 0"
+        smaller = (tile or TILE) // 2
+        return f"enlarge it in smaller tiles (--tile {smaller})" if smaller >= _SMALLEST else _SMALLER
+
+
+_SMALLER = "enlarge parts of it, or where there is more memory"

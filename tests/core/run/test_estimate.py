@@ -1,0 +1,54 @@
+"""What a run will take is measured on little, however much it will take."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from qnas.core.run import estimate
+from qnas.core.spec import Spec, read_spec
+
+CPU = torch.device("cpu")
+STEPS = 6  # of both loops, as the small spec has them
+
+
+def linear(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[int]:
+    """Let a step take so long a pixel, and hold 100 bytes of it; the pixels of all that is measured."""
+    measured: list[int] = []
+
+    def step(spec: Spec, device: torch.device, run: object, batch: int, side: int) -> tuple[float, int]:
+        measured.append(batch * side**2)
+        return seconds * measured[-1], 100 * measured[-1]
+
+    monkeypatch.setattr(estimate, "_step", step)
+    return measured
+
+
+def spec_of(tiny: Path, batch: int, patch: int) -> Spec:
+    return read_spec(tiny, [f"search.batch={batch}", f"train.batch={batch}", f"data.patch={patch}"]).spec
+
+
+@pytest.mark.parametrize(("batch", "patch"), [(10**7, 8), (2, 10**4), (10**7, 10**4), (1, 300)])
+def test_much_is_measured_on_little_and_comes_out_as_much(
+    batch: int, patch: int, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = linear(monkeypatch, 1e-4)
+    expected = estimate.estimate(spec_of(tiny, batch, patch), CPU)
+    assert max(measured) <= 2 * 128**2
+    assert expected.train_seconds == pytest.approx(1e-4 * batch * patch**2 * STEPS)
+    assert expected.search_seconds == pytest.approx(2 * expected.train_seconds)
+    parameters = 1e7
+    assert expected.memory_bytes == pytest.approx(100 * batch * patch**2, rel=1e-6, abs=parameters)
+
+
+def test_little_is_measured_as_it_is(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = linear(monkeypatch, 1e-9)
+    estimate.estimate(spec_of(tiny, 5, 200), CPU)
+    assert max(measured) == 5 * 200**2
+
+
+def test_it_really_measures(tiny: Path) -> None:
+    expected = estimate.estimate(spec_of(tiny, 3, 16), CPU)
+    assert expected.search_seconds > 0
+    assert expected.train_seconds > 0
+    assert expected.memory_bytes > 3 * 3 * 16**2 * 4

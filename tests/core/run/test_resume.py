@@ -1,0 +1,212 @@
+"""A run that is stopped, however and whenever, ends as one that never was: every file the same to the byte."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qnas.core.errors import InputError, QnasError
+from qnas.core.files.exclusive import exclusive
+from qnas.core.files.folder import RunFolder
+from qnas.core.registry import hookimpl, plugins
+from qnas.core.run.run import run_spec
+from qnas.core.run.stop import Interrupted, Stop
+from qnas.core.spec import Spec, dump_spec, read_spec
+
+MAY_DIFFER = {"environment.json", "report.html", "run.log"}
+WAYS: Mapping[str, tuple[str, ...]] = {
+    "as published": (),
+    "gumbel": (
+        *("search.relaxation=gumbel", "search.warmup=1", "search.weight_decay=0.1"),
+        *("search.on_divergence=lower-rate", "train.on_divergence=lower-rate"),
+    ),
+    "lsq": (
+        *("quantizer.search=lsq", "train.init=supernet", "precision=bfloat16"),
+        *("search.scalar_learning_rate=0.03", "train.scalar_learning_rate=0.02", "train.step_learning_rate=0.001"),
+    ),
+    "random": ("search={name: random, samples: 3, steps: 4, batch: 2}",),
+}
+
+
+@pytest.fixture
+def tiny(tiny: Path) -> Path:
+    """The small spec with fewer candidates, since every time that a search goes on it counts them all."""
+    tiny.write_text(tiny.read_text().replace("bits: [4, 8]", "bits: [4, 8]\n  operations: [native, conv1x1]"))
+    return tiny
+
+
+def spec_of(file: Path, *overrides: str) -> Spec:
+    return read_spec(file, overrides).spec
+
+
+def files(folder: Path) -> dict[str, Any]:
+    """All that must be the same; of results all but the seconds."""
+    found: dict[str, Any] = {}
+    for path in folder.rglob("*"):
+        name = str(path.relative_to(folder))
+        if path.is_file() and name not in MAY_DIFFER:
+            found[name] = path.read_bytes()
+            if path.name == "result.json":
+                found[name] = {key: value for key, value in json.loads(found[name]).items() if key != "seconds"}
+    return found
+
+
+def assert_identical(folder: Path, whole: Path) -> None:
+    ours, theirs = files(folder), files(whole)
+    assert sorted(ours) == sorted(theirs)
+    assert [name for name in theirs if ours[name] != theirs[name]] == []
+
+
+class Stopping:
+    """Asks a run to stop at some steps of its loops, and notes where it goes on."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.stop = Stop()
+        self.resumed: list[tuple[str, int]] = []
+
+    @hookimpl
+    def qnas_step(self, stage: str, step: int) -> None:
+        if stage in {"search", "train"} and step % self.every == 0 and self.stop.signal is None:
+            self.stop.ask(15)
+
+    @hookimpl
+    def qnas_stage_resumed(self, stage: str, step: int) -> None:
+        self.resumed.append((stage, step))
+
+
+def run_in_pieces(spec: Spec, folder: Path, every: int) -> list[tuple[str, int]]:
+    """Run a spec, stopped after every so many steps; where it went on."""
+    stopping = Stopping(every)
+    plugins().manager.register(stopping)
+    try:
+        for _ in range(50):
+            stopping.stop = Stop()
+            try:
+                run_spec(spec, RunFolder(folder), resume=folder.exists(), until="evaluate", stop=stopping.stop)
+            except Interrupted:
+                continue
+            return stopping.resumed
+    finally:
+        plugins().manager.unregister(stopping)
+    raise AssertionError("it comes to no end")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_stopped_after_every_second_step_it_ends_the_same(way: str, tiny: Path, tmp_path: Path) -> None:
+    spec = spec_of(tiny, *WAYS[way])
+    with warnings.catch_warnings(action="ignore"):  # so few steps that the search finds the cheapest
+        run_spec(spec, RunFolder(tmp_path / "whole"), until="evaluate")
+        resumed = run_in_pieces(spec, tmp_path / "pieces", 2)
+    if way == "random":  # which tells of a sample once it has its objective, after the last step that can be kept
+        assert [step for stage, step in resumed if stage == "search"] == [2, 5, 6, 9, 10]
+    else:
+        assert resumed == [(stage, step) for stage in ("search", "train") for step in (2, 4, 6)]
+    assert_identical(tmp_path / "pieces", tmp_path / "whole")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
+@pytest.mark.parametrize("way", WAYS)
+def test_killed_at_any_write_it_ends_the_same(way: str, tiny: Path, tmp_path: Path) -> None:
+    """Real processes, killed before or after one of the calls that change files, or anywhere by a timer."""
+    tiny.write_text(dump_spec(spec_of(tiny, *WAYS[way])))
+    seed = str(list(WAYS).index(way))
+    command = [sys.executable, str(Path(__file__).parent / "killed_at_writes.py"), str(tiny), str(tmp_path), seed]
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=one_thread)
+    assert done.returncode == 0, done.stderr
+    at_writes, anywhere = map(int, done.stdout.split())
+    assert at_writes >= 2  # it is the timer that decides how many are left
+    assert anywhere >= 1
+    assert_identical(tmp_path / "killed", tmp_path / "whole")
+
+
+def test_a_run_in_a_folder_where_another_is_at_work_is_refused(tiny: Path, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    run_spec(spec_of(tiny), folder, until="derive")
+    with exclusive(folder.path), pytest.raises(InputError, match=rf"process {os.getpid()} on .* is at work in this"):
+        run_spec(spec_of(tiny), folder, resume=True)
+    assert not folder.has("train/history.jsonl")
+
+
+def test_a_folder_that_was_made_meanwhile_is_left_alone(tiny: Path, tmp_path: Path) -> None:
+    class Other:
+        @hookimpl
+        def qnas_stage_ended(self, stage: str) -> None:
+            if stage == "data":
+                (tmp_path / "run").mkdir()
+                (tmp_path / "run" / "spec.yaml").write_text("theirs")
+
+    other = Other()
+    plugins().manager.register(other)
+    try:
+        with pytest.raises(InputError, match="the output folder exists"):
+            run_spec(spec_of(tiny), RunFolder(tmp_path / "run"))
+    finally:
+        plugins().manager.unregister(other)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["spec.yaml"]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".run")]
+
+
+def diverging(monkeypatch: pytest.MonkeyPatch, above: float) -> None:
+    """Let the training break at step 5 if the learning rate is above this by then."""
+    from qnas.core.training import trainer as training
+
+    step = training.train_step
+
+    def breaking(network: Any, optimizer: Any, batches: Any, schedule: Any) -> Any:
+        loss = step(network, optimizer, batches, schedule)
+        is_high = optimizer.param_groups[0]["lr"] > above
+        return loss * float("nan") if batches.position == 6 and is_high else loss
+
+    monkeypatch.setattr(training, "train_step", breaking)
+
+
+def test_a_run_that_diverged_says_how_to_go_on_and_does(tiny: Path, tmp_path: Path, monkeypatch) -> None:
+    folder = RunFolder(tmp_path / "run")
+    run_spec(spec_of(tiny), folder, until="derive")
+    diverging(monkeypatch, above=0.0002)
+    with pytest.raises(QnasError) as caught:
+        run_spec(spec_of(tiny), folder, resume=True, checkpoint_every=0)
+    kept = folder.path / "train/checkpoint-1.safetensors"
+    assert str(caught.value) == (
+        "train: the loss is nan at step 5: lower the learning rate; the last good checkpoint is of step 4"
+        f" ({kept}); or let it go back and halve the rate: --resume --set train.on_divergence=lower-rate"
+    )
+    lower = spec_of(tiny, "train.on_divergence=lower-rate")
+    with pytest.warns(UserWarning, match="going on from step 4 at half of it"):
+        run_spec(lower, folder, resume=True)
+    assert folder.read_json("train/result.json")["halvings"] == 1
+    assert "on_divergence: lower-rate" in folder.read_text("spec.yaml")
+    with pytest.raises(InputError, match=r"train\.steps was 6 and is 7"):
+        run_spec(spec_of(tiny, "train.on_divergence=stop", "train.steps=7"), folder, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("stage", "lowered"),
+    [
+        ("search", r"lower search.batch \(2\), data.patch \(8\) or the space's channels"),
+        ("train", r"lower train.batch \(2\), data.patch \(8\) or the space's channels"),
+        ("evaluate", "give it smaller images or the space fewer channels"),
+    ],
+)
+def test_out_of_memory_says_what_to_lower(stage: str, lowered: str, tiny: Path, tmp_path: Path, monkeypatch) -> None:
+    from qnas.core.run import stages
+
+    def exhausted(*_: object) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried ...")
+
+    done = {name: (lambda *_: {}) for name in stages.STAGES}
+    monkeypatch.setattr("qnas.core.run.run.STAGES", {**done, stage: exhausted})
+    with pytest.raises(
+        QnasError, match=rf"^out of memory in the {stage} stage: {lowered} and run again, or go on with"
+    ):
+        run_spec(spec_of(tiny), RunFolder(tmp_path / "run"))
+    monkeypatch.setattr("qnas.core.run.run.STAGES", done)
+    run_spec(spec_of(tiny), RunFolder(tmp_path / "run"), resume=True, until="train")

@@ -1,0 +1,77 @@
+import os
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from qnas.core.images.pairs import ImagePair
+from qnas.core.images.patches import PatchSampler
+from qnas.core.training.trainer import Schedule, Training
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def pairs() -> list[ImagePair]:
+    random = np.random.default_rng(0)
+    hr = [np.kron(random.integers(0, 256, (12, 12, 3), dtype=np.uint8), np.ones((2, 2, 1), np.uint8)) for _ in range(4)]
+    return [ImagePair(str(i), image, image[::2, ::2]) for i, image in enumerate(hr)]
+
+
+class Network(nn.Module):
+    """Repeats each pixel, times a gain that should become 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, lr_image):
+        return self.gain * lr_image.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+
+
+def run(pairs, steps=60, validations=4, learning_rate=0.05):
+    network = Network()
+    batches = PatchSampler(pairs, 2, 8, 2, augment=True, seed=0, device=CPU)
+    seen, validated = [], []
+    schedule = Schedule(steps, learning_rate, validations, 5.0, "float32")
+    on_step, on_validation = lambda *s: seen.append(s), lambda *v: validated.append(v)
+    trained = Training(network, batches, pairs[:1], schedule, on_step, on_validation).run()
+    return network, trained, seen, validated
+
+
+def test_it_learns_and_says_how_far_it_is(pairs):
+    network, _, seen, validated = run(pairs)
+    assert abs(network.gain.item() - 1) < 0.02
+    assert [step for step, _ in validated] == [15, 30, 45, 60]
+    assert len(seen) == 56
+    assert validated[0][1]["loss"] > validated[-1][1]["loss"]
+    assert not network.training
+
+
+def test_the_best_weights_are_kept_and_the_last_too(pairs):
+    network, trained, _, validated = run(pairs, learning_rate=0.4)  # far too high: it overshoots
+    psnrs = [metrics["psnr"] for _, metrics in validated]
+    assert trained.best_psnr == max(psnrs)
+    assert trained.best_step == validated[psnrs.index(max(psnrs))][0]
+    assert trained.last_psnr == psnrs[-1]
+    assert trained.last["gain"] == network.gain
+    if trained.best_step != 60:
+        assert trained.best["gain"] != network.gain
+
+
+def test_a_validation_is_always_at_the_end(pairs):
+    _, trained, _, validated = run(pairs, steps=3, validations=10)
+    assert [step for step, _ in validated] == [1, 2, 3]
+    assert trained.best
+
+
+def test_files_are_written_with_the_users_umask(tmp_path):
+    from qnas.core.files.folder import write_atomically
+
+    before = os.umask(0o077)
+    try:
+        write_atomically(tmp_path / "a.txt", b"mine")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
