@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
+from qnas.core.deprecation import DeprecatedField
 from qnas.core.settings.documentation import field_docs
 from qnas.core.settings.versions import EarlierDefaults, earlier_fields
 
@@ -68,12 +69,14 @@ class Settings(BaseModel):
     """The defaults that fields had before they changed: ``{1: {"start": "published"}}`` says that ``start`` is
     ``published`` in a spec of version 1, or of an earlier one, that does not say it. It may name fields that did not
     exist then. Specs of runs are of the version that they began with, so that these go on as they began."""
+    deprecated_fields: ClassVar[Mapping[str, DeprecatedField]] = {}
+    """Old names of fields, which still work and warn."""
 
     @model_validator(mode="wrap")
     @classmethod
     def _tell_what_is_valid(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(value, Mapping):
-            value = cls._completed(value)
+            value = cls._completed(cls._renamed(value))
         try:
             return handler(value)
         except ValidationError as error:
@@ -81,6 +84,18 @@ class Settings(BaseModel):
         meant = {cls._meant(details) for details in mistakes}
         told = [details for details in mistakes if not (details["type"] == "missing" and details["loc"] in meant)]
         raise ValidationError.from_exception_data(cls.__name__, [cls._explain(details) for details in told])
+
+    @classmethod
+    def _renamed(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The fields that are given, under the names that they have now."""
+        renamed = {name: value for name, value in given.items() if name not in cls.deprecated_fields}
+        for name in given.keys() - renamed.keys():
+            field = cls.deprecated_fields[name]
+            if field.use in given:
+                invalid(cls.__name__, f"is the old name of '{field.use}': give one of them", given[name], name)
+            field.warn(name)
+            renamed[field.use] = field.convert(given[name])
+        return renamed
 
     @classmethod
     def _completed(cls, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,13 +137,16 @@ class Settings(BaseModel):
         """The JSON Schema with what the docstring says of each field, which editors show."""
         made = handler(schema)
         docs = field_docs(cls)
-        for name, field in handler.resolve_ref_schema(made).get("properties", {}).items():
+        properties = handler.resolve_ref_schema(made).setdefault("properties", {})
+        for name, field in properties.items():
             if name in docs:
                 field["description"] = docs[name]
             default = _default_name(cls.model_fields.get(name))
             if default:
                 members = handler.resolve_ref_schema(field).get("anyOf", [])
                 field["anyOf"] = [{"$ref": field.pop("$ref")}, *_nameless(default, members)]
+        for name, old in cls.deprecated_fields.items():
+            properties[name] = {"deprecated": True, "description": f"The old name of {old.use}."}
         return made
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         integer_range,
         make_activation,
     )
+    from qnas.core.deprecation import QnasDeprecationWarning
     from qnas.core.errors import InputError, QnasWarning
     from qnas.core.files.folder import RunFolder
     from qnas.core.network import (
@@ -92,6 +93,7 @@ _NAMES = {
     ),
     "qnas.core.files.folder": ("RunFolder",),
     "qnas.core.training.search": ("SearchOutcome", "SearchTask"),
+    "qnas.core.deprecation": ("QnasDeprecationWarning",),
     "qnas.core.errors": ("InputError", "QnasWarning"),
     "qnas.core.network": (
         "Architecture",
@@ -136,6 +138,7 @@ __all__ = [
     "Moments",
     "Operation",
     "Pixels",
+    "QnasDeprecationWarning",
     "QnasWarning",
     "QuantizedLayers",
     "Quantizer",
