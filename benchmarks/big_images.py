@@ -68,8 +68,8 @@ CODE = """
 import sys
 sys.path[:0] = {folders!r}
 from memory import resident
-from qnas.core.cli.main import invoke, tell_of_warnings
-tell_of_warnings()
+from qnas.core.cli.main import invoke, print_warnings
+print_warnings()
 code = invoke({arguments!r})
 print("VmHWM", resident("VmHWM"))
 sys.exit(code)

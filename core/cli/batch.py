@@ -1,4 +1,4 @@
-"""Many images, one after the other: one that fails stops no other, and is named at the end."""
+"""A batch of images: one that fails does not stop the others, and is named at the end."""
 
 import contextlib
 import errno
@@ -22,10 +22,10 @@ class Failures:
 
     @contextlib.contextmanager
     def noted(self, name: str) -> Iterator[None]:
-        """Note what goes wrong inside with the image ``name``.
+        """Note what goes wrong with the image ``name`` inside this context.
 
         Raises:
-            OSError: The others would fail as well, as on a full disk.
+            OSError: The others would fail too, as on a full disk.
         """
         try:
             yield
@@ -36,14 +36,14 @@ class Failures:
         except QnasError as error:
             self.reasons[name] = _named(name, str(error))
         except Exception as error:  # of one image, whatever a network or a damaged file raises
-            said = "it takes more memory than there is" if is_out_of_memory(error) else first_line(error)
+            said = "needs more memory than there is" if is_out_of_memory(error) else first_line(error)
             self.reasons[name] = _named(name, said)
 
     def refuse(self, what: str, total: int) -> None:
-        """Fail if anything did.
+        """Raise if any image failed.
 
         Args:
-            what: Was not done, such as ``not enlarged``.
+            what: What was not done, such as ``not enlarged``.
             total: How many images there were.
 
         Raises:
@@ -55,7 +55,7 @@ class Failures:
 
 
 def _named(name: str, reason: str) -> str:
-    """The reason, with the whole name of the image in front where it does not have it."""
+    """The reason, with the full name of the image in front unless it has it already."""
     said_of, _, rest = reason.partition(": ")
     if rest and name.endswith(said_of):
         return f"{name}: {rest}"

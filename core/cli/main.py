@@ -22,10 +22,10 @@ from qnas.core.cli.commands.upscale import upscale
 from qnas.core.cli.exit_codes import INTERRUPTED
 from qnas.core.cli.terminal.output import make_lasting, settle
 from qnas.core.cli.terminal.say import say
-from qnas.core.cli.terminal.verbosity import tell_of_warnings
+from qnas.core.cli.terminal.verbosity import print_warnings
 from qnas.core.errors import InputError, QnasError, first_line, is_disk_full, is_out_of_memory
 
-_REPORT = "this is a mistake in qnas or in a plugin: please report it, with the traceback above"
+_BUG = "this is a bug in qnas or in a plugin: please report it with the traceback above"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,38 +44,38 @@ def main() -> None:
     # small network then trains more than 20 times slower; with a short spin 4 times slower. An idle machine loses 15 %.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     below = make_lasting()
-    tell_of_warnings()
+    print_warnings()
     sys.exit(settle(below, invoke(sys.argv[1:])))
 
 
 def invoke(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; what went wrong is told on standard error."""
+    """Run one command and return its exit code; what went wrong is printed on standard error."""
     try:
         code = cli.main(list(arguments), prog_name="qnas", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except click.Abort:  # also what click makes of Ctrl-C
-        return _say("interrupted (a run goes on with the same command and --resume)", INTERRUPTED)
+        return _say("interrupted (a run goes on when you repeat the command with --resume)", INTERRUPTED)
     except Exception as error:
-        return _tell(error)
+        return _report(error)
     return code if isinstance(code, int) else 0
 
 
-def _tell(error: Exception) -> int:
-    """Tell of what ends a command; the exit code."""
+def _report(error: Exception) -> int:
+    """Print what ended a command, and return its exit code."""
     if isinstance(error, QnasError):
         return _say(str(error), error.exit_code)
     if isinstance(error, OSError):
-        return _say(_told(error), InputError.exit_code)
+        return _say(_described(error), InputError.exit_code)
     if is_out_of_memory(error):
         return _say("out of memory: lower the batch, data.patch or the space's channels", QnasError.exit_code)
-    # A mistake in qnas or in a plugin. What is to be reported comes first: the last line is what is looked at.
+    # A bug in qnas or in a plugin. The traceback comes first, as people look at the last line.
     say("".join(traceback.format_exception(error)).rstrip())
-    return _say(f"something unexpected happened: {first_line(error)}; {_REPORT}", QnasError.exit_code)
+    return _say(f"something unexpected happened: {first_line(error)}; {_BUG}", QnasError.exit_code)
 
 
-def _told(error: OSError) -> str:
+def _described(error: OSError) -> str:
     what = error.strerror or str(error)
     if is_disk_full(error):
         what = "the disk is full; free some space and run again, with --resume if the folder of the run is there"

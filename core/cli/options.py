@@ -12,7 +12,7 @@ def _refuse_code(context: click.Context, _: click.Parameter, is_given: bool) -> 
         context.with_resource(no_foreign_code())
 
 
-def _tell_more(context: click.Context, _: click.Parameter, is_given: bool) -> None:
+def _be_verbose(context: click.Context, _: click.Parameter, is_given: bool) -> None:
     if is_given:
         from qnas.core.cli.terminal.verbosity import verbose
 
@@ -25,7 +25,7 @@ set_option = click.option(
     "overrides",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Override a field, such as --set search.steps=50. Can be given several times.",
+    help="Override a field, such as --set search.steps=50. Can be repeated.",
 )
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 device_option = click.option(
@@ -38,15 +38,15 @@ tile_option = click.option(
     "--tile",
     metavar="PIXELS",
     type=click.IntRange(min=0),
-    help="Enlarge in tiles of so many LR pixels a side, 0 for whole. On a CPU the result is the same to the bit; to"
-    " float rounding where the network looks at all of an image, which takes several passes over the tiles [default:"
-    " at most 256 for images of more than 512 x 512 or that take more than 1 GB, if the network can].",
+    help="Side of the tiles to enlarge in, in LR pixels; 0 for the whole image at once. On a CPU the result is the same"
+    " to the bit, or up to float rounding if the network measures the whole image, which takes several passes over the"
+    " tiles [default: at most 256, for images that are larger than 512 x 512 or need more than 1 GB].",
 )
 freeze_option = click.option(
     "--freeze",
     is_flag=True,
-    help="Put their means in training in place of what ADQ, AdaDM and IMDN's attention measure over each whole image:"
-    " then tiles take one pass instead of several, and what the network makes is a little different.",
+    help="Replace what ADQ, AdaDM and IMDN's attention measure over each whole image by its mean in training. Tiles"
+    " then take one pass instead of several, and the images differ slightly.",
 )
 no_code_option = click.option(
     "--no-code",
@@ -54,8 +54,8 @@ no_code_option = click.option(
     is_eager=True,
     expose_value=False,
     callback=_refuse_code,
-    help="For files of strangers: import no code but qnas's own. What names any (the space 'module') is refused, and"
-    " installed plugins are left out.",
+    help="For files from strangers: import no code but qnas's own. Specs that name other code (the space 'module') are"
+    " refused, and installed plugins are not loaded.",
 )
 verbose_option = click.option(
     "-v",
@@ -63,6 +63,6 @@ verbose_option = click.option(
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=_tell_more,
-    help="Tell more on standard error: what happens, what libraries warn of, and the traceback of what ends a run.",
+    callback=_be_verbose,
+    help="Print more on standard error: what happens, warnings of libraries, and the traceback if a run fails.",
 )

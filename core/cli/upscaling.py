@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def load_upscaler(run: Path, device: "Device", tile: int | None, freeze: bool) -> tuple["FoundNetwork", "Upscaler"]:
-    """The network that a run found, and what enlarges images with it.
+    """The network that a run found, and its upscaler.
 
     Args:
         run: The run's folder.
@@ -44,14 +44,14 @@ def load_upscaler(run: Path, device: "Device", tile: int | None, freeze: bool) -
 
 @contextlib.contextmanager
 def enlarging(lr: "Pixels", upscaler: "Upscaler") -> Iterator[None]:
-    """Say in one line why an image can't be enlarged, such as that it is too small for the network.
+    """Turn whatever stops an image from being enlarged into one line, such as that it is too small for the network.
 
     Args:
         lr: The image, (H, W, 3).
         upscaler: What enlarges it.
 
     Raises:
-        QnasError: It says what would help.
+        QnasError: The image can't be enlarged; the message says why.
     """
     try:
         yield
@@ -67,5 +67,5 @@ def _refusal(lr: "Pixels", upscaler: "Upscaler", error: Exception) -> str:
     height, width = lr.shape[:2]
     side = smallest_side(upscaler.network, upscaler.device)
     if side is not None and min(height, width) < side:
-        return f"{width} x {height} is too small for this network, which takes {side} x {side} and more"
+        return f"{width} x {height} is too small for this network, which needs at least {side} x {side}"
     return f"the network fails on an image of {width} x {height}: {first_line(error)}{place_of(error)}"

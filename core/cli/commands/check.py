@@ -1,4 +1,4 @@
-"""``qnas check``: validates a spec and says what the run will be."""
+"""``qnas check``: validates a spec and shows what it will do."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from qnas.core.spec import Spec
 
 
-_TRIED = 3  # images of a third party's data set, which may take long to make any
+_TRIED = 3  # images of a data set that can't say how large its images are
 
 
 @click.command()
@@ -20,7 +20,7 @@ _TRIED = 3  # images of a third party's data set, which may take long to make an
 @no_code_option
 @verbose_option
 def check(spec: Path, overrides: tuple[str, ...]) -> None:
-    """Validate SPEC, and say what the run will be: its space drawn, BitOps, images, time and memory."""
+    """Validate SPEC and show what it will do: a drawing of its space, costs, images, time and memory."""
     from qnas.core.run.images import check_images
     from qnas.core.settings import as_of
     from qnas.core.spec import read_spec
@@ -50,6 +50,6 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
     console.print(
         f"on {expected.device}: search about {duration(expected.search_seconds)}, training about"
         f" {duration(expected.train_seconds)}, memory about {quantity(expected.memory_bytes, 'B')};"
-        " validation and evaluation come on top",
+        " not counting validation and evaluation",
         soft_wrap=True,
     )

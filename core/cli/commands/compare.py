@@ -1,4 +1,4 @@
-"""``qnas compare``: finished runs beside each other."""
+"""``qnas compare``: finished runs side by side."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from qnas.core.comparison import LeftOut
 
 NAME = "compare"
-"""What the files are called."""
+"""The stem of the files' names."""
 
 
 @click.command()
@@ -25,14 +25,14 @@ NAME = "compare"
     type=click.Path(path_type=Path),
     default=Path("comparison"),
     show_default=True,
-    help="The folder for compare.html, .svg, .png and .csv; those that are there are replaced.",
+    help="The folder for compare.html, .svg, .png and .csv; existing ones are replaced.",
 )
 @click.option("--test", metavar="SET", help="The test set to compare on [default: the one with the most images].")
 @click.option(
     "--cost", default="bitops", show_default=True, help="What to compare over: a cost (qnas list costs), or size_bytes."
 )
 @click.option(
-    "--title", default="", help="What is compared, in words [default: the names of the folders, or how many runs]."
+    "--title", default="", help="A title for the comparison [default: the names of the folders, or the number of runs]."
 )
 @click.option("--report", metavar="NAME", default="html", show_default=True, help="The report that draws it.")
 @no_code_option
@@ -40,8 +40,8 @@ NAME = "compare"
 def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str, title: str, report: str) -> None:
     """Compare finished RUNS: one table, and one plot of PSNR over BitOps with its Pareto front.
 
-    RUNS are folders of runs, or folders that hold some at any depth, as a sweep's does. Runs whose specs differ only in
-    their seeds are one row.
+    RUNS are folders of runs, or folders that contain some at any depth, such as a sweep's. Runs whose specs differ only
+    in their seeds share a row.
     """
     from qnas.core.cli.terminal.comparison_table import comparison_table
     from qnas.core.cli.terminal.console import Terminal
@@ -52,31 +52,31 @@ def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str, titl
     from qnas.core.registry import plugins
 
     if out.exists() and not out.is_dir():
-        raise InputError("it is no folder: choose another with --out", str(out))
-    plugins().registries["report"].load(report)  # an unknown one is told before anything is read
+        raise InputError("it is not a folder: choose another with --out", str(out))
+    plugins().registries["report"].load(report)  # an unknown one is refused before anything is read
     found = find_runs(runs)
-    _tell_left_out(found.left_out)
+    _print_left_out(found.left_out)
     comparison = compare_runs(found, test, cost, title or _title(runs))
-    _tell_left_out(comparison.left_out[len(found.left_out) :])
+    _print_left_out(comparison.left_out[len(found.left_out) :])
     for notice in comparison.notices:
         say(f"warning: {notice}")
     # Everything is made before anything is written.
     files = {**comparing(Report.of(report)).compare(comparison, out), f"{NAME}.csv": csv_text(comparison).encode()}
     for name, content in files.items():
         write_atomically(out / name, content)
-    # A file or a pipe has no width that the table would have to be folded to.
+    # A file or a pipe has no width to fold the table to.
     console = Terminal(width=None if sys.stdout.isatty() else 200)
     console.print(comparison_table(comparison))
     console.print("* on the Pareto front: no other row is as good for less, or better for as little", soft_wrap=True)
     console.print(f"see {out / next(iter(files))}, with {', '.join(list(files)[1:])} beside it", soft_wrap=True)
 
 
-def _tell_left_out(left_out: "Sequence[LeftOut]") -> None:
+def _print_left_out(left_out: "Sequence[LeftOut]") -> None:
     for one in left_out:
         say(f"left out: {one.folder}: {one.why}")
 
 
 def _title(runs: tuple[Path, ...]) -> str:
-    """The names of the folders, ``""`` if they are too many."""
+    """The names of the folders, or ``""`` if there are too many."""
     names = [path.name for path in dict.fromkeys(path.resolve() for path in runs)]
     return ", ".join(names) if len(names) < 4 else ""

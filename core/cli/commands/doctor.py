@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def doctor() -> None:
     """Show every plugin: distribution, version, what it registered, what is wrong with it, and what to do.
 
-    Exits with 1 if anything can't be used. The environment variable QNAS_PLUGINS narrows what is loaded beside what
-    qnas ships: names of distributions or plugins with commas between, or nothing.
+    Exits with 1 if a plugin can't be used. The environment variable QNAS_PLUGINS limits which third-party plugins are
+    loaded: names of distributions or plugins, separated by commas, or nothing.
     """
     from qnas.core.cli.terminal.console import Terminal
 
     console = Terminal()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is broken is told by what follows
+        warnings.simplefilter("ignore")  # what is broken is shown below
         findings = _examine(console)
     faulty = sum(any(finding.is_fault for finding in found) for found in findings)
     console.print(_verdict(len(findings), faulty), style="red" if faulty else "green")
@@ -33,7 +33,7 @@ def doctor() -> None:
 
 
 def _examine(console: "Console") -> "list[list[Finding]]":
-    """Load and show one plugin after the other: if one hangs, its name is the last that is seen."""
+    """Load and show one plugin after the other: if one hangs, its name is the last line."""
     from qnas.core.registry import Plugins
     from qnas.core.registry.diagnosis import diagnose
     from qnas.core.registry.installed import SELECTION, installed, selected, selection
@@ -56,7 +56,7 @@ def _show(console: "Console", info: "PluginInfo", found: "list[Finding]") -> Non
     for kind, names in _by_kind(info).items():
         table.add_row(f"  {kind}", ", ".join(names))
     if info.listens:
-        table.add_row("  hears", ", ".join(info.listens))
+        table.add_row("  hooks", ", ".join(info.listens))
     if table.row_count:
         console.print(table)
     for finding in found:

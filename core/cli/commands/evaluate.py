@@ -1,4 +1,4 @@
-"""``qnas evaluate``: the found network of a run, judged on other images."""
+"""``qnas evaluate``: the found network of a run, scored on other images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from qnas.core.upscale.scoring import Judged
     from qnas.core.upscale.tiles import Upscaler
 
-_ENLARGING = 0.9  # of the time that an image takes
+_ENLARGING = 0.9  # share of the time that an image takes
 
 
 @click.command()
@@ -35,8 +35,8 @@ _ENLARGING = 0.9  # of the time that an image takes
     metavar="[NAME=]FOLDER",
     multiple=True,
     required=True,
-    help="A test set: a folder of HR images, with LR images beside it or without, or a file of qnas data pack. It has"
-    " the folder's name in the results unless given another. Can be given several times.",
+    help="A test set: a folder of HR images, with or without LR images beside it, or a file made by qnas data pack. The"
+    " results call it by the folder's name, or by NAME. Can be repeated.",
 )
 @click.option("--images", "each", is_flag=True, help="Show the scores of every image too.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write all scores to a JSON file.")
@@ -48,10 +48,10 @@ _ENLARGING = 0.9  # of the time that an image takes
 def evaluate(
     run: Path, places: Sequence[str], each: bool, out: Path | None, tile: int | None, freeze: bool, device: "Device"
 ) -> None:
-    """Judge the network that RUN found on other test sets: PSNR and SSIM beside bicubic enlargement.
+    """Score the network that RUN found on other test sets: PSNR and SSIM, with bicubic enlargement for comparison.
 
-    On Y of BT.601 and on RGB, a border of as many pixels as the scale left out. RUN itself stays as it is. An image
-    that can't be judged stops no other: it is named at the end, and left out of the means.
+    Scores are for Y (BT.601) and RGB, without a border of as many pixels as the scale. RUN is not changed. An image
+    that can't be scored does not stop the others: it is named at the end and left out of the means.
     """
     from qnas.core.cli.batch import Failures
     from qnas.core.cli.commands.data.options import dataset_in
@@ -73,13 +73,13 @@ def evaluate(
         console.print(scores_table(judged.images[name], title=name), "")
     if judged.means:
         console.print(scores_table(judged.means))
-    failures.refuse("not judged, and left out of the means", sum(map(len, sources.values())))
+    failures.refuse("not scored, and left out of the means", sum(map(len, sources.values())))
 
 
 def _judge(
     sources: "Mapping[str, Sequence[ImageSource]]", found: "FoundNetwork", upscaler: "Upscaler", failures: "Failures"
 ) -> "Judged":
-    """The scores of all images that can be judged; each is read when its turn comes."""
+    """The scores of all images that can be scored; each is read when its turn comes."""
     from qnas.core.cli.terminal.progress import show_count
     from qnas.core.cli.upscaling import enlarging
     from qnas.core.images.pairs import pair
@@ -88,20 +88,20 @@ def _judge(
 
     judged = Judged()
     every = [(name, source) for name, of in sources.items() for source in of]
-    with show_count("evaluate", len(every)) as tell:
+    with show_count("evaluate", len(every)) as show:
         for done, (name, source) in enumerate(every):
             with failures.noted(f"{name}/{source.name}"):
                 image = pair(source.read(found.scale), found.scale, found.degradation)
                 refuse_unjudgeable(image.sizes)
                 with enlarging(image.lr, upscaler):
-                    enlarged = upscaler(image.lr, partial(_tell_share, tell, done))
+                    enlarged = upscaler(image.lr, partial(_show_share, show, done))
                 judged.add(name, image, enlarged, found.scale)
-            tell(done + 1)
+            show(done + 1)
     return judged
 
 
-def _tell_share(tell: Callable[[float], object], done: int, share: float) -> None:
-    tell(done + _ENLARGING * share)
+def _show_share(show: Callable[[float], object], done: int, share: float) -> None:
+    show(done + _ENLARGING * share)
 
 
 def _by_name(places: Sequence[str]) -> dict[str, Path]:
@@ -118,7 +118,7 @@ def _by_name(places: Sequence[str]) -> dict[str, Path]:
         path = Path(folder).expanduser()
         name = name or path.resolve().stem
         if name in named:
-            raise InputError(f"two test sets are called '{name}': name one by --data NAME={folder}", "--data")
+            raise InputError(f"two test sets are called '{name}': name one with --data NAME={folder}", "--data")
         named[name] = path
     return named
 
@@ -127,7 +127,7 @@ def _refuse_inside(run: Path, out: Path | None) -> None:
     from qnas.core.errors import InputError
 
     if out is not None and out.resolve().is_relative_to(run.resolve()):
-        raise InputError("is inside of the run's folder, which holds its own results: name another", f"--out {out}")
+        raise InputError("is inside the run's folder, which holds its own results: choose another", f"--out {out}")
 
 
 def _write(path: Path, scores: dict[str, object]) -> None:

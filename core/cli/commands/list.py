@@ -26,7 +26,7 @@ def known_kind(given: str, kinds: Sequence[str] = KINDS) -> str:
 @click.command("list")
 @click.argument("kind", required=False)
 def list_components(kind: str | None) -> None:
-    """List the registered components, all or those of one KIND, and the distribution that each comes from."""
+    """List the registered components, or those of one KIND, with the distribution that each comes from."""
     from rich.table import Table
 
     from qnas.core.cli.terminal.console import Terminal

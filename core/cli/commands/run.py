@@ -26,8 +26,8 @@ _CHECKPOINT_SECONDS = 60.0
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with a run: stages that ended are not done again, the one that was stopped goes on from its last"
-    " checkpoint. The results are those of a run that was never stopped.",
+    help="Go on with a run: finished stages are not repeated, and the one that was stopped goes on from its last"
+    " checkpoint. The results are the same as those of a run that was never stopped.",
 )
 @set_option
 @click.option("--until", type=click.Choice(STAGES), default=STAGES[-1], help="The last stage to do.")
@@ -36,10 +36,10 @@ _CHECKPOINT_SECONDS = 60.0
     metavar="SECONDS",
     type=click.FloatRange(min=0),
     default=_CHECKPOINT_SECONDS,
-    help="Write a checkpoint so often, 0 for after every step; seldomer, where that would take more than 2 % of the"
-    " time [default: 60]. SIGTERM and Ctrl-C write one too, before the run ends.",
+    help="Seconds between checkpoints, 0 for one after every step; less often if they would take more than 2 % of the"
+    " time [default: 60]. SIGTERM and Ctrl-C also write one before the run ends.",
 )
-@click.option("--progress-file", type=click.Path(path_type=Path), hidden=True)  # how a sweep hears of its points
+@click.option("--progress-file", type=click.Path(path_type=Path), hidden=True)  # how a sweep follows its runs
 @no_code_option
 @verbose_option
 def run(
@@ -51,7 +51,7 @@ def run(
     checkpoint_every: float,
     progress_file: Path | None,
 ) -> None:
-    """Search, train, judge and explain a network as SPEC says."""
+    """Search for a network, train it, evaluate it and write a report, as SPEC says."""
     from qnas.core.cli.terminal.progress import show_progress
     from qnas.core.cli.terminal.summary import print_summary
     from qnas.core.registry import listening
@@ -60,13 +60,13 @@ def run(
     from qnas.core.sweep.progress import ProgressFile
 
     file, folder = _read(spec, overrides, out, resume)
-    told = listening(ProgressFile(progress_file)) if progress_file else contextlib.nullcontext()
+    followed = listening(ProgressFile(progress_file)) if progress_file else contextlib.nullcontext()
     try:
         with (
             file.locate_errors(),
             show_progress() as progress,
             listening(progress),
-            told,
+            followed,
             stop_on_signals(progress.announce) as stop,
         ):
             summary = run_spec(
@@ -86,7 +86,7 @@ def run(
 
 
 def _read(spec: Path, overrides: tuple[str, ...], out: Path | None, resume: bool) -> "tuple[SpecFile, RunFolder]":
-    """The spec and the run's folder; to go on with a run, a spec that says no version is of that run's."""
+    """The spec and the run's folder; with --resume, a spec that states no version has that of the run."""
     from qnas.core.files.folder import RunFolder
     from qnas.core.files.home import at_home
     from qnas.core.run.kept_spec import kept_version
@@ -107,7 +107,7 @@ def _folder(out: Path | None, name: str) -> Path:
 
 
 def _begun_in(spec: Path, out: Path | None, overrides: tuple[str, ...]) -> Path | None:
-    """The folder of the run that is to go on: it has files that the spec names, which may be gone by now."""
+    """The folder of the run to resume: it has copies of the files that the spec names, which may be gone by now."""
     from qnas.core.spec import open_spec
     from qnas.core.spec.spec import is_name
 
@@ -118,7 +118,7 @@ def _begun_in(spec: Path, out: Path | None, overrides: tuple[str, ...]) -> Path 
 def _command(
     spec: Path, out: Path | None, resume: bool, overrides: tuple[str, ...], until: str, checkpoint_every: float
 ) -> list[str]:
-    """The command line that goes on."""
+    """The command line that resumes the run."""
     from qnas.core.registry import is_foreign_code_refused
 
     return [
@@ -133,9 +133,9 @@ def _command(
 
 
 def _stopped(error: KeyboardInterrupt, command: str) -> "QnasError":
-    """What to say of a run that was asked to stop; its exit code is that of a process which the signal ends."""
+    """The error of a run that was asked to stop; its exit code is that of a process ended by the signal."""
     from qnas.core.errors import QnasError
 
-    stopped = QnasError(f"{str(error) or 'stopped at once'}; go on with: {command}")
+    stopped = QnasError(f"{str(error) or 'stopped'}; go on with: {command}")
     stopped.exit_code = getattr(error, "exit_code", _INTERRUPTED)
     return stopped

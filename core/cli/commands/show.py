@@ -1,4 +1,4 @@
-"""``qnas show``: a component's doc and fields, and of a space the network that it opens."""
+"""``qnas show``: the description and fields of a component, and the network of a space."""
 
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,11 @@ _USUAL_SCALE = 4
 @click.command()
 @click.argument("kind")
 @click.argument("name")
-@click.option("--scale", type=int, metavar="N", help="Of a space: the scale to draw it at [default: 4, if it can].")
+@click.option("--scale", type=int, metavar="N", help="The scale at which to draw a space [default: 4 if possible].")
 def show(kind: str, name: str, scale: int | None) -> None:
-    """Show the doc and the fields of a component, such as: qnas show quantizer lsq.
+    """Show the description and the fields of a component, such as: qnas show quantizer lsq.
 
-    Of a space it also draws the network, lists the candidates, and counts architectures and costs.
+    For a space it also draws the network, lists the candidates, and counts architectures and costs.
     """
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.registry import plugins
@@ -60,14 +60,14 @@ def _show_fields(console: "Console", kind: str, entry: "Entry", component: "type
 
 
 def _show_space(console: "Console", entry: "Entry", component: "type[Component]", scale: int | None) -> None:
-    """Show the space that has only its defaults, if they are enough for one."""
+    """Show the space with its defaults, if they are enough for a network."""
     from qnas.core.cli.terminal.space_view import print_space, view_space
     from qnas.core.components import Quantizer
 
     required = [name for name, info in component.model_fields.items() if info.is_required()]
     lacking = ", ".join(name for name in required if name not in entry.defaults)
     if lacking:
-        line = f"Its network depends on {lacking}, which a spec must say: draw it with qnas check SPEC."
+        line = f"Its network depends on {lacking}, which a spec must state: draw it with qnas check SPEC."
         console.print(line, soft_wrap=True)
         return
     space = _default_space(entry.name)

@@ -1,4 +1,4 @@
-"""``qnas sweep``: a spec over many values and seeds, or the variants that a sweep file states."""
+"""``qnas sweep``: a spec with many values and seeds, or the variants in a sweep file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,14 +24,14 @@ _INTERRUPTED = 130
     "--vary",
     metavar="KEY=VALUE,...",
     multiple=True,
-    help="A field and its values, such as --vary regularizers.cost.weight=0,1e-4,1e-3. Given several times,"
-    " there is a point for each combination.",
+    help="A field and its values, such as --vary regularizers.cost.weight=0,1e-4,1e-3. If repeated, every"
+    " combination is a point.",
 )
-@click.option("--seeds", type=click.IntRange(min=1), help="Run each point with so many seeds [default: 1].")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Run so many points at a time [default: 1].")
+@click.option("--seeds", type=click.IntRange(min=1), help="Seeds to run each point with [default: 1].")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Points to run at a time [default: 1].")
 @click.option("--out", type=click.Path(path_type=Path), help="The sweep's folder [default: runs/<SPEC's name>-sweep].")
 @set_option
-@click.option("--only", metavar="VARIANT", multiple=True, help="Of a sweep file: only this variant. Can be repeated.")
+@click.option("--only", metavar="VARIANT", multiple=True, help="Only this variant of a sweep file. Can be repeated.")
 @no_code_option
 @verbose_option
 def sweep(
@@ -45,7 +45,7 @@ def sweep(
 ) -> int:
     """Run SPEC once for each value and seed, each run in a folder of its own.
 
-    SPEC may also be a sweep file, which states several variants of specs:
+    SPEC may also be a sweep file, with several variants of a spec:
 
     \b
         spec: base.yaml
@@ -54,8 +54,8 @@ def sweep(
           searched: {vary: {regularizers.cost.weight: [0, 0.001]}}
           uniform:  {set: {space.operations: [native]}, vary: {space.bits: [[4], [8]]}}
 
-    All specs are checked before anything runs. A point that fails stops no other. The same command again goes on:
-    it skips what is done and tries again what failed.
+    All specs are checked before anything runs. A point that fails does not stop the others. Repeat the
+    command to go on: it skips what is done and retries what failed.
     """  # noqa: D301 - click wants it
     from qnas.core.files.exclusive import exclusive
     from qnas.core.files.folder import make_folder
@@ -70,7 +70,7 @@ def sweep(
     _refuse_other_folder(folder)
     version = sweep_version(folder)
     if version != SPEC_VERSION:
-        say(f"the sweep began with version {version} of the spec: what its specs leave out is as it was then")
+        say(f"the sweep began with version {version} of the spec: fields left out have the defaults of then")
     with as_of(version):
         points = plan_points(plan, overrides, folder)
         statuses = begin_statuses(points, folder)
@@ -81,7 +81,7 @@ def sweep(
 
 
 def _default_folder(spec: Path, plan: "Sweep") -> Path:
-    """Of a plain spec not that of its run, so that both can be had."""
+    """A spec's sweep is not in the folder of its run, so that there can be both."""
     return Path("runs") / (spec.stem if plan.is_file else f"{spec.stem}-sweep")
 
 
@@ -92,24 +92,24 @@ def _refuse_other_folder(folder: Path) -> None:
     if (folder / "spec.yaml").exists():
         raise InputError("it holds a run: choose another folder for the sweep with --out", str(folder))
     if folder.exists() and not folder.is_dir():
-        raise InputError("it is no folder: choose another with --out", str(folder))
+        raise InputError("it is not a folder: choose another with --out", str(folder))
     if folder.is_dir():
         refuse_links_out(folder)
 
 
 def _run(statuses: "Sequence[Status]", jobs: int, folder: Path) -> int:
-    """Run what waits, and return the exit code."""
+    """Run what is left, and return the exit code."""
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.cli.terminal.sweep_table import show_statuses, table
     from qnas.core.sweep import run_points
 
     console = Terminal()
     try:
-        with show_statuses(statuses) as tell:
-            run_points(statuses, jobs, tell)
+        with show_statuses(statuses) as show:
+            run_points(statuses, jobs, show)
     except KeyboardInterrupt as error:
         done = sum(status.state == "done" for status in statuses)
-        say(f"interrupted: {done} of {len(statuses)} points are done; the same command goes on")
+        say(f"interrupted: {done} of {len(statuses)} points are done; repeat the command to go on")
         return getattr(error, "exit_code", _INTERRUPTED)
     console.print(table(statuses))
     return _conclude(statuses, folder, console)
@@ -123,7 +123,7 @@ def _conclude(statuses: "Sequence[Status]", folder: Path, console: "Console") ->
     for status in failed:
         say(f"{status.point.folder} failed: {status.reason} (log: {status.log})")
     if failed:
-        say(f"{len(failed)} of {plural(len(statuses), 'point')} failed; the same command tries again")
+        say(f"{len(failed)} of {plural(len(statuses), 'point')} failed; repeat the command to retry")
     if done:
         console.print(f"next: qnas compare {folder}", soft_wrap=True)
     return _FAILED if failed else 0

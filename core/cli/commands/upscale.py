@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     "-o",
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The folder for the results [default: that of each image; of FOLDER it is FOLDER_x4].",
+    help="The folder for the results [default: beside each image; for FOLDER, FOLDER_x4].",
 )
-@click.option("--force", is_flag=True, help="Replace results that are there already.")
+@click.option("--force", is_flag=True, help="Replace existing results.")
 @tile_option
 @freeze_option
 @device_option
@@ -47,10 +47,11 @@ def upscale(
     freeze: bool,
     device: "Device",
 ) -> None:
-    """Enlarge IMAGEs, which may be folders of images, with the network that RUN found.
+    """Enlarge IMAGEs, or all images in folders, with the network that RUN found.
 
-    NAME.jpg becomes NAME_x4.png (at scale 4). Images are turned as EXIF says, gray ones stay gray, transparency is
-    enlarged by bicubic, the colour profile is kept. An image that can't be read stops no other.
+    NAME.jpg becomes NAME_x4.png (at scale 4). EXIF orientation is applied, gray images stay gray, transparency is
+    enlarged by bicubic interpolation, and the colour profile is kept. An image that can't be read does not stop the
+    others.
     """
     from qnas.core.cli.batch import Failures
     from qnas.core.cli.terminal.progress import show_count
@@ -60,11 +61,11 @@ def upscale(
     results = _planned(images, out, found.scale)
     _refuse_existing(results, force)
     failures = Failures()
-    with show_count("upscale", len(results)) as tell:
+    with show_count("upscale", len(results)) as show:
         for index, (image, result) in enumerate(results.items()):
             with failures.noted(str(image)):
-                _enlarge(image, result, partial(_tell_share, tell, index), upscaler)
-            tell(index + 1)
+                _enlarge(image, result, partial(_show_share, show, index), upscaler)
+            show(index + 1)
     done = len(results) - len(failures.reasons)
     if done:
         folders = " and ".join(sorted({str(result.parent) for result in results.values()}))
@@ -138,5 +139,5 @@ def _enlarge(image: Path, result: Path, report: Callable[[float], object], upsca
     write_png(enlarged, result)
 
 
-def _tell_share(tell: Callable[[float], object], done: int, share: float) -> None:
-    tell(done + share)
+def _show_share(show: Callable[[float], object], done: int, share: float) -> None:
+    show(done + share)

@@ -1,4 +1,4 @@
-"""The candidates of a space's slots in words: short ones as they are, the others by a letter and a legend."""
+"""The candidates of a space's slots in words: short lists in full, long ones as a letter with a legend."""
 
 import itertools
 import string
@@ -44,7 +44,7 @@ def _letters() -> Iterator[str]:
 
 
 def _by_widths(options: Sequence[Candidate]) -> dict[Widths, list[str]]:
-    """Bit-widths to the operations that have them, both as labels; no widths for what has none to choose."""
+    """Bit-widths to the operations that have them, both as labels; operations without a choice of widths have none."""
     widths: dict[str, list[str]] = {}
     for candidate in options:
         widths.setdefault(candidate.operation.label, []).extend([candidate.widths.label] if candidate.widths else [])

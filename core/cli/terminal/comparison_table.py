@@ -9,7 +9,7 @@ UNKNOWN = "-"
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """The table, its rows by series and in each by the values that are varied."""
+    """The table, with rows ordered by series and then by the values that vary."""
     axis = comparison.cost
     over = f"{axis.unit} {axis.size}".strip()
     table = Table(

@@ -1,4 +1,4 @@
-"""The terminal, in which what others wrote is shown as text and does nothing."""
+"""The terminal: names from specs and plugins are printed as plain text, without control characters."""
 
 from typing import Any
 

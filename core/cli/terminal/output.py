@@ -1,4 +1,4 @@
-"""Standard output and standard error that cost no work: whatever becomes of them, the command goes on."""
+"""Standard output and standard error that can fail without stopping the command."""
 
 import errno
 import io
@@ -9,11 +9,11 @@ from typing import Any, TextIO
 from qnas.core.visible import visible
 
 FAILED = 1
-_GONE = {errno.EPIPE, errno.ESHUTDOWN}  # nobody reads any more, as behind `| head`: no failure of ours
+_GONE = {errno.EPIPE, errno.ESHUTDOWN}  # the reader went away, as with `| head`: not a failure
 
 
 class _Lasting(io.FileIO):
-    """A file descriptor whose first failure is noted, and that drops what is written from then on."""
+    """A file descriptor that notes its first failure, and drops what is written afterwards."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "w", closefd=False)
@@ -30,7 +30,7 @@ class _Lasting(io.FileIO):
 
 
 def make_lasting() -> list[_Lasting]:
-    """Replace ``sys.stdout`` and ``sys.stderr`` by streams that never raise; returns what is below them.
+    """Replace ``sys.stdout`` and ``sys.stderr`` by streams that never raise, and return what they write to.
 
     Characters that the encoding lacks are written as escapes. A closed stream writes nowhere.
     """
@@ -60,14 +60,14 @@ def _replace(name: str, stream: TextIO) -> _Lasting:
 
 
 def settle(below: list[_Lasting], code: int) -> int:
-    """Write what is left, and return the exit code: a failure of the output is one of a command that went well.
+    """Flush, and return the exit code: a command that succeeded fails if its output could not be written.
 
-    A reader that went away is none.
+    A reader that went away does not count.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     failures = [raw.failure for raw in below if raw.failure is not None and raw.failure.errno not in _GONE]
     for failure in failures:
-        sys.stderr.write(visible(f"what was printed could not all be written: {failure.strerror}\n"))
+        sys.stderr.write(visible(f"some output could not be written: {failure.strerror}\n"))
         sys.stderr.flush()
     return code or (FAILED if failures else 0)

@@ -1,4 +1,4 @@
-"""Progress of a run in the terminal: a live bar, or plain lines where the output is no terminal."""
+"""Progress of a run in the terminal: a live bar, or plain lines where the output is not a terminal."""
 
 import contextlib
 import itertools
@@ -21,7 +21,7 @@ _LINE_SECONDS = 10.0
 
 @contextlib.contextmanager
 def show_progress() -> Iterator["LiveProgress | PlainProgress"]:
-    """A listener that shows progress in the way that suits the output."""
+    """A listener that shows progress: as bars in a terminal, as lines elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield PlainProgress(console)
@@ -32,7 +32,7 @@ def show_progress() -> Iterator["LiveProgress | PlainProgress"]:
 
 @contextlib.contextmanager
 def show_count(what: str, total: int) -> Iterator[Callable[[float], None]]:
-    """A function to tell how many of ``total`` are done, parts counted, which shows it as suits the output."""
+    """A function that shows how many of ``total`` are done; it takes fractions."""
     console = Console(stderr=True)
     if console.is_terminal:
         with _bars(console) as bars, above(console):
@@ -66,7 +66,7 @@ class _Metrics:
         self._latest.update(metrics)
 
     def conclude(self, result: Mapping[str, Any]) -> None:
-        """Of a test set, the mean over its images stands in place of the last one's."""
+        """Show the mean over a test set in place of its last image's score."""
         means = result.get("test") or {}
         for name, scores in itertools.islice(means.items(), 1):
             self._latest.update({"set": name, "psnr": scores["psnr_y"]})
@@ -101,13 +101,13 @@ class LiveProgress:
 
     @hookimpl
     def qnas_stage_resumed(self, step: int) -> None:
-        """Begin where it goes on, so that the time left is told from what is done now."""
+        """Start the bar at that step, so that the time left is estimated from what is done now."""
         if self._task is not None:
             self._bars.reset(self._task, completed=step, total=self._bars.tasks[self._task].total)
 
     @hookimpl
     def qnas_step(self, step: int, metrics: Mapping[str, Any]) -> None:
-        """Move it, a few times a second: reading a metric may have to wait for the device."""
+        """Move the bar, a few times a second at most: reading a metric may wait for the device."""
         self._metrics.update(metrics)
         now = time.monotonic()
         if self._task is not None and (now - self._shown > _REFRESH_SECONDS or "psnr" in metrics):
@@ -116,14 +116,14 @@ class LiveProgress:
             self._bars.update(self._task, completed=step, metrics=str(self._metrics), **total)
 
     def announce(self, message: str) -> None:
-        """Show a message in place of the metrics; safe in a handler of signals, as nothing is printed."""
+        """Show a message in place of the metrics; safe in a signal handler, as nothing is printed."""
         self._metrics.message = message
         if self._task is not None:
             self._bars.update(self._task, metrics=message)
 
     @hookimpl
     def qnas_stage_ended(self, result: Mapping[str, Any]) -> None:
-        """Fill it up."""
+        """Complete the bar."""
         self._metrics.conclude(result)
         if self._task is not None:
             bar = self._bars.tasks[self._task]
@@ -134,9 +134,9 @@ class LiveProgress:
 
 
 class PlainProgress:
-    """A line when a stage begins, at every validation, and now and then between."""
+    """A line when a stage begins, at every validation, and every few seconds in between."""
 
-    announce = None  # a message needs no place of its own among lines
+    announce = None  # among lines, a message needs no place of its own
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -147,20 +147,20 @@ class PlainProgress:
 
     @hookimpl
     def qnas_stage_began(self, stage: str, steps: int) -> None:
-        """Say so."""
+        """Print that."""
         self._metrics, self._steps, self._before = _Metrics(), steps, 0
         self._began = self._said = time.monotonic()
         self._say(f"{stage}: began" + (f", {steps} steps" if steps else ""))
 
     @hookimpl
     def qnas_stage_resumed(self, stage: str, step: int) -> None:
-        """Say so."""
+        """Print that."""
         self._before = step
         self._say(f"{stage}: goes on after step {step}" + (f" of {self._steps}" if self._steps else ""))
 
     @hookimpl
     def qnas_step(self, stage: str, step: float, metrics: Mapping[str, Any]) -> None:
-        """Say how far it is."""
+        """Print how far it is."""
         self._metrics.update(metrics)
         now = time.monotonic()
         is_validation = bool(self._steps) and "psnr" in metrics
@@ -173,7 +173,7 @@ class PlainProgress:
 
     @hookimpl
     def qnas_stage_ended(self, stage: str, result: Mapping[str, Any]) -> None:
-        """Say so."""
+        """Print that."""
         seconds = f" in {duration(result['seconds'])}" if "seconds" in result else ""
         self._say(f"{stage}: done{seconds}")
 

@@ -1,4 +1,4 @@
-"""Telling something beside the output."""
+"""Messages on standard error, beside the output."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from qnas.core.visible import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-_live: list["Console"] = []  # those that show a bar now
+_live: list["Console"] = []  # consoles that show a bar now
 
 
 def say(message: str, colour: str = "") -> None:
-    """Tell something on standard error, above a bar that is shown there.
+    """Print a message on standard error, above a progress bar if one is shown.
 
-    What others wrote in it is shown and does nothing.
+    Control characters in it are escaped.
     """
     shown = visible(message)
     if _live:
@@ -28,7 +28,7 @@ def say(message: str, colour: str = "") -> None:
 
 @contextlib.contextmanager
 def above(console: "Console") -> Iterator[None]:
-    """A context in which everything is told on a console that shows a bar."""
+    """A context in which messages go to a console that shows a bar."""
     _live.append(console)
     try:
         yield

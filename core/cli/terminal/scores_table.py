@@ -1,4 +1,4 @@
-"""The table of scores: what a network reaches, beside bicubic enlargement."""
+"""The table of scores: a network and bicubic enlargement."""
 
 from collections.abc import Mapping
 from typing import Any

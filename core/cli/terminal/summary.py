@@ -11,7 +11,7 @@ from qnas.core.files.folder import RunFolder
 
 
 def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
-    """Print the figures of result.json, as far as the run has come."""
+    """Print the figures of result.json that are there so far."""
     console = Terminal()
     if summary["test"]:
         console.print(scores_table(summary["test"]))

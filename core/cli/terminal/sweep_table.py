@@ -1,4 +1,4 @@
-"""How the points of a sweep stand, in the terminal: a live table, or plain lines where the output is no terminal."""
+"""The state of a sweep's points: a live table in a terminal, plain lines elsewhere."""
 
 import contextlib
 import time
@@ -18,14 +18,14 @@ from qnas.core.visible import visible
 
 _LINE_SECONDS = 60.0
 _AROUND = 4
-"""Lines of the terminal that the rows of the live table can't have."""
+"""Lines of the terminal that are not rows of the live table."""
 _COLOURS = {"running": "cyan", "done": "green", "failed": "red", "waiting": "dim"}
 _URGENCY = ("running", "failed", "waiting", "done")
 
 
 @contextlib.contextmanager
 def show_statuses(statuses: Sequence[Status]) -> Iterator[Callable[[], None]]:
-    """A function that shows how ``statuses`` stand now, in the way that suits the output."""
+    """A function that shows the current ``statuses``."""
     console = Terminal(stderr=True)
     began = time.monotonic()
     if not console.is_terminal:
@@ -57,7 +57,7 @@ def table(statuses: Sequence[Status]) -> Table:
 
 
 def figures(status: Status) -> tuple[str, str]:
-    """PSNR on Y of the first test set and BitOps of the smallest size, nothing before they are known."""
+    """PSNR on Y of the first test set and BitOps at the smallest size; nothing until they are known."""
     if not status.result:
         return "", ""
     psnr = next(iter(status.result["test"].values()))["psnr_y"]
@@ -65,7 +65,7 @@ def figures(status: Status) -> tuple[str, str]:
 
 
 def fitting(statuses: Sequence[Status], rows: int) -> list[Status]:
-    """The statuses that most want to be seen, in their order: those that run, that failed, that come next."""
+    """The most interesting statuses, in their order: running, failed, next."""
     by_urgency = sorted(range(len(statuses)), key=lambda index: (_URGENCY.index(statuses[index].state), index))
     return [statuses[index] for index in sorted(by_urgency[:rows])]
 
@@ -90,7 +90,7 @@ def _eta(statuses: Sequence[Status], elapsed: float) -> str:
 
 
 class PlainStatuses:
-    """A line when a point begins or ends, and now and then for those that run.
+    """A line when a point begins or ends, and every so often for those that run.
 
     Args:
         statuses: How the points stand.
@@ -104,7 +104,7 @@ class PlainStatuses:
         self._began = self._said = time.monotonic()
 
     def tell(self) -> None:
-        """Say what has changed."""
+        """Print what has changed."""
         is_time = time.monotonic() - self._said > _LINE_SECONDS
         for index, status in enumerate(self._statuses):
             if status.state != self._told[index] or (is_time and status.state == "running"):

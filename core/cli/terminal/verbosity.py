@@ -1,4 +1,4 @@
-"""How much is told on standard error: what other packages warn of, and tracebacks, only to those who ask for them."""
+"""How much goes to standard error: warnings of other packages, and logs, only with ``--verbose``."""
 
 import contextlib
 import logging
@@ -9,15 +9,15 @@ from typing import Any
 from qnas.core.cli.terminal.say import say
 from qnas.core.errors import QnasWarning
 
-_TOLD_OTHERWISE = {"qnas.stages", "qnas.warnings"}  # as progress, and as warnings are
+_SHOWN_ALREADY = {"qnas.stages", "qnas.warnings"}  # as progress, and as warnings
 _is_verbose = False
 
 
 @contextlib.contextmanager
 def verbose() -> Iterator[None]:
-    """A context in which everything is told: what is logged too."""
+    """A context in which everything is printed, logs included."""
     global _is_verbose  # noqa: PLW0603
-    handler, root = _Telling(), logging.getLogger()
+    handler, root = _PrintingHandler(), logging.getLogger()
     root.addHandler(handler)
     _is_verbose = True
     try:
@@ -27,8 +27,8 @@ def verbose() -> Iterator[None]:
         root.removeHandler(handler)
 
 
-def tell_of_warnings() -> None:
-    """Tell of warnings in a line each, and leave what libraries log to a run's log and to ``--verbose``."""
+def print_warnings() -> None:
+    """Print each warning in one line, and leave what libraries log to a run's log and to ``--verbose``."""
     warnings.showwarning = _show
     logging.getLogger().addHandler(logging.NullHandler())  # without any, Python writes it to standard error
 
@@ -40,10 +40,10 @@ def _show(message: Warning | str, category: type[Warning], filename: str, lineno
         say(f"warning: {message} ({category.__name__}, {filename}:{lineno})")
 
 
-class _Telling(logging.Handler):
-    """Tells what is logged."""
+class _PrintingHandler(logging.Handler):
+    """Prints what is logged."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell a record, but for what a run's log alone hears of this way."""
-        if record.name not in _TOLD_OTHERWISE:
+        """Print a record, unless it is shown in another way already."""
+        if record.name not in _SHOWN_ALREADY:
             say(f"{record.levelname.lower()}: {self.format(record)}")

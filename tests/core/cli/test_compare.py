@@ -141,7 +141,7 @@ def test_bad_input_is_one_line(sweep: Path, capsys: pytest.CaptureFixture[str]) 
     assert fails(["nothing"], capsys).startswith("nothing: there is no such folder")
     assert fails(["empty"], capsys).startswith("empty: there is no run in it")
     assert fails(["file"], capsys).startswith("file: there is no such folder")
-    assert fails([one, "--out", "file"], capsys) == "file: it is no folder: choose another with --out"
+    assert fails([one, "--out", "file"], capsys) == "file: it is not a folder: choose another with --out"
     assert "runs of different scales can't be compared" in fails([one, other], capsys)
     assert "runs of different test sets can't be compared" in fails(["elsewhere", "alone"], capsys)
     assert "no run was judged on 'Set6'" in fails([one, "--test", "Set6"], capsys)

@@ -84,7 +84,7 @@ def test_a_sound_plugin_is_shown_with_its_distribution_version_entry_point_and_w
     assert code == 0
     shown = said[said.index("mine:") :].splitlines()[:3]
     assert shown[0] == "mine: qnas-mine 1.0, qnas_mine.plugin"
-    assert [line.split() for line in shown[1:]] == [["cost", "doubled"], ["hears", "qnas_step"]]
+    assert [line.split() for line in shown[1:]] == [["cost", "doubled"], ["hooks", "qnas_step"]]
     assert said.endswith("4 plugins, none with a fault")
 
 

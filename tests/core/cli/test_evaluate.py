@@ -167,7 +167,7 @@ def test_an_image_that_can_not_be_judged_stops_no_other(tmp_path, run, folder, c
     capsys.readouterr()
     assert evaluate(run, "--data", folder, "--out", tmp_path / "scores.json") == 1
     headline, reason = capsys.readouterr().err.splitlines()[-2:]
-    assert headline == "not judged, and left out of the means: 1 of 3 images"
+    assert headline == "not scored, and left out of the means: 1 of 3 images"
     assert reason.startswith(said.format(file=folder / "b.png"))
     written = json.loads((tmp_path / "scores.json").read_text())
     assert list(written["not_judged"]) == ["photos/b.png"]

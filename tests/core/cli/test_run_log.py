@@ -185,7 +185,7 @@ def test_a_run_that_is_stopped_says_so(tiny: Path, tmp_path: Path) -> None:
 
     with listening(Meddling(stop)), pytest.raises(KeyboardInterrupt):
         run_spec(load_spec(tiny), RunFolder(tmp_path / "out"))
-    assert told(tmp_path / "out")[-1] == ("INFO", "stopped at once")
+    assert told(tmp_path / "out")[-1] == ("INFO", "stopped")
 
 
 def test_an_error_that_the_user_made_is_there_with_its_traceback(tiny: Path, tmp_path: Path) -> None:

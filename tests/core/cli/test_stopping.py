@@ -106,7 +106,7 @@ def test_a_sweep_that_is_stopped_keeps_what_its_points_have(number: str, to: str
     (os.killpg if to == "all" else os.kill)(sweep.pid, signal.Signals[number])
     _, told = sweep.communicate(timeout=120)
     assert sweep.returncode == 128 + signal.Signals[number]
-    assert told.splitlines()[-1] == "interrupted: 0 of 1 points are done; the same command goes on"
+    assert told.splitlines()[-1] == "interrupted: 0 of 1 points are done; repeat the command to go on"
     assert list(point.glob("search/checkpoint-*.safetensors"))
     log = (tiny.parent / "out/logs/seed-0.txt").read_text().splitlines()
     assert re.match(r"stopped after step \d+ of the search stage, which is kept; go on with: qnas run ", log[-1])
@@ -131,7 +131,7 @@ def test_twice_leaves_at_once_and_keeps_what_was_kept_before(tiny: Path, capfd: 
     with listening(Signalling(signal.SIGINT, "search", 5, times=2)):
         assert invoke(arguments) == 130
     *_, last = capfd.readouterr().err.splitlines()
-    assert last.startswith("stopped at once; go on with: qnas run ")
+    assert last.startswith("stopped; go on with: qnas run ")
     assert last.endswith(" --checkpoint-every 0 --resume")
     assert invoke([*arguments, "--resume", "--until", "search"]) == 0
     assert "search: goes on after step 4 of 6" in capfd.readouterr().err
@@ -143,7 +143,7 @@ def test_where_nothing_was_begun_there_is_nothing_to_resume(tiny: Path, capfd: p
     with listening(Signalling(signal.SIGTERM, "data", 0)):
         assert invoke(["run", str(tiny), "--out", str(tiny.parent / "out")]) == 143
     *_, last = capfd.readouterr().err.splitlines()
-    assert last == f"stopped at once; go on with: qnas run {tiny} --out {tiny.parent / 'out'}"
+    assert last == f"stopped; go on with: qnas run {tiny} --out {tiny.parent / 'out'}"
     assert sorted(path.name for path in tiny.parent.iterdir()) == [tiny.name]
 
 

@@ -44,7 +44,7 @@ def test_points_are_run_those_that_fail_are_told_and_tried_again(
     assert re.fullmatch(
         r"bad/seed-0 failed: .*images/a\.png: is no image.* \(log: runs/variants/logs/bad/seed-0\.txt\)", lines[-2]
     )
-    assert lines[-1] == "1 of 2 points failed; the same command tries again"
+    assert lines[-1] == "1 of 2 points failed; repeat the command to retry"
     assert told.out.splitlines()[0].split() == ["point", "state", "PSNR", "leaves", "BitOps", "32x32", "time"]
     assert told.out.endswith("next: qnas compare runs/variants\n")
     out = folder / "runs/variants"
@@ -73,7 +73,7 @@ def _err(capsys: pytest.CaptureFixture[str]) -> str:
         (["spec.yaml", "--vary", "scale"], r"^--vary scale: must be key=value, such as search\.steps=50,100$"),
         (["spec.yaml", "--only", "x"], r"^--only: there is no variant 'x': the spec is no sweep file$"),
         (["gone.yaml"], r"^gone\.yaml: can't read the spec: No such file"),
-        (["spec.yaml", "--out", "spec.yaml"], r"^spec\.yaml: it is no folder: choose another with --out$"),
+        (["spec.yaml", "--out", "spec.yaml"], r"^spec\.yaml: it is not a folder: choose another with --out$"),
         (["spec.yaml", "--out", "run"], r"^run: it holds a run: choose another folder for the sweep with --out$"),
     ],
 )
@@ -106,7 +106,7 @@ def test_an_interrupted_sweep_says_how_to_go_on(
 
     monkeypatch.setattr("qnas.core.sweep.run_points", interrupted)
     assert invoke(["sweep", "spec.yaml", "--seeds", "3"]) == 130
-    assert _err(capsys) == "interrupted: 1 of 3 points are done; the same command goes on"
+    assert _err(capsys) == "interrupted: 1 of 3 points are done; repeat the command to go on"
     assert Path("runs/spec-sweep/sweep.json").exists()
 
 

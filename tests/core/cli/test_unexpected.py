@@ -1,4 +1,4 @@
-"""A mistake in qnas or in a plugin: what there is to report, and then one line that says so."""
+"""A bug in qnas or in a plugin: what there is to report, and then one line that says so."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from qnas.core.cli.main import invoke
 
-LAST = "this is a mistake in qnas or in a plugin: please report it, with the traceback above"
+LAST = "this is a bug in qnas or in a plugin: please report it with the traceback above"
 
 
 def broken(*_: object) -> None:

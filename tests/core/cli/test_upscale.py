@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from qnas.core.cli.main import invoke
-from qnas.core.cli.terminal.verbosity import tell_of_warnings
+from qnas.core.cli.terminal.verbosity import print_warnings
 from qnas.core.errors import QnasWarning
 from qnas.core.upscale.enlarging import enlarge
 
@@ -137,7 +137,7 @@ def test_an_image_too_small_for_the_network_stops_no_other(tmp_path, capsys):
     headline, reason = capsys.readouterr().err.splitlines()[-2:]
     assert headline == "not enlarged: 1 of 2 images"
     strip = tmp_path / "in/a_strip.png"
-    assert reason == f"{strip}: 60 x 2 is too small for this network, which takes 3 x 3 and more"
+    assert reason == f"{strip}: 60 x 2 is too small for this network, which needs at least 3 x 3"
 
 
 def test_whatever_a_network_raises_on_one_image_stops_no_other(tmp_path, run, capsys, monkeypatch):
@@ -278,7 +278,7 @@ def test_what_is_told_stands_above_the_bar_at_once(tmp_path, run, monkeypatch):
 
     monkeypatch.setattr("qnas.core.upscale.tiles.enlarge", warned)
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    tell_of_warnings()
+    print_warnings()
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         assert upscale(run, tmp_path / "a.png", "--tile", 20) == 0

@@ -1,4 +1,4 @@
-"""``qnas data check``: says what is wrong with images before a night is lost."""
+"""``qnas data check``: finds what is wrong with images before a night of training is lost."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,10 +27,12 @@ _PIXELS = {"1": "black and white", "L": "gray", "LA": "gray + alpha", "P": "pale
     metavar="FOLDER_OR_PACK",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Images to judge on, which must not be among the others. Can be given several times.",
+    help="Test images, which must not be among the others. Can be repeated.",
 )
 @click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Of the run.")
-@click.option("--patch", type=click.IntRange(min=1), help="Of the run (data.patch): images too small for it are told.")
+@click.option(
+    "--patch", type=click.IntRange(min=1), help="Of the run (data.patch): reports images that are too small for it."
+)
 @jobs_option
 def check(train: Sequence[Path], tests: Sequence[Path], scale: int, patch: int | None, jobs: int | None) -> int:
     """Say what images there are, and what is wrong with them.

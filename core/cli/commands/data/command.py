@@ -1,4 +1,4 @@
-"""``qnas data``: what can be done with images before a run."""
+"""``qnas data``: prepares images for a run."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""What the commands for images share."""
+"""Options and arguments of the commands for images."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ import click
 if TYPE_CHECKING:
     from qnas.core.components import Dataset
 
-jobs_option = click.option("--jobs", type=click.IntRange(min=1), help="Images at a time [default: one a processor].")
+jobs_option = click.option("--jobs", type=click.IntRange(min=1), help="Images at a time [default: one per processor].")
 
 
 def dataset_in(*paths: Path) -> "Dataset":

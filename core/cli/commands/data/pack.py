@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     type=click.IntRange(2, 16),
     multiple=True,
     default=(2, 3, 4),
-    help="Of the LR images to put in; can be given several times [default: 2, 3 and 4].",
+    help="Of the LR images to put in; can be repeated [default: 2, 3 and 4].",
 )
 @click.option(
     "--degradation",
