@@ -169,7 +169,7 @@ def _told(log: RunLog) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        _RUN.info("%s", str(error) or "stopped at once")
+        _RUN.info("%s", str(error) or "stopped")
         raise
     except Exception as error:
         _RUN.error("failed: %s", error, exc_info=error)

@@ -138,7 +138,7 @@ def test_freezing_what_measures_nothing_is_told(run, folder):
         (["{run}", "--data", "{photos}", "--data", "{photos}"], "--data: two test sets are called 'photos'"),
         (
             ["{run}", "--data", "{photos}", "--out", "{run}/result.json"],
-            "--out {run}/result.json: is inside of",
+            "--out {run}/result.json: is inside",
         ),
         (["{run}", "--data", "{run}/spec.yaml"], "{run}/spec.yaml: "),
     ],

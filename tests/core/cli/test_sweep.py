@@ -93,7 +93,7 @@ def test_a_sweep_of_an_earlier_version_says_so(folder: Path, capsys: pytest.Capt
     (folder / "swept/sweep.json").write_text('{"format": 1, "points": []}')
     assert invoke(["sweep", "spec.yaml", "--out", "swept", "--set", "seed=x"]) == 2
     said, mistake = capsys.readouterr().err.splitlines()
-    assert said == "the sweep began with version 1 of the spec: what its specs leave out is as it was then"
+    assert said == "the sweep began with version 1 of the spec: fields left out have the defaults of then"
     assert "seed" in mistake
 
 
