@@ -1,4 +1,4 @@
-"""Finished runs beside each other: read from their folders, grouped over seeds, with their Pareto front."""
+"""Finished runs side by side: read from their folders, grouped over seeds, with their Pareto front."""
 
 from qnas.core.comparison.comparison import Comparison, compare_runs
 from qnas.core.comparison.figure import Figure

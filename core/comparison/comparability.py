@@ -6,7 +6,7 @@ from qnas.core.comparison.finished_run import FinishedRun
 from qnas.core.errors import InputError
 
 _TOLERANCE_DB = 0.005
-"""What bicubic may differ by between two runs on the same images."""
+"""How much bicubic scores of the same images may differ between two runs."""
 
 
 def refuse_other_scales(runs: Sequence[FinishedRun]) -> None:
@@ -23,7 +23,7 @@ def refuse_other_scales(runs: Sequence[FinishedRun]) -> None:
 
 
 def choose_test_set(runs: Sequence[FinishedRun], wanted: str | None) -> str:
-    """The test set to compare on: the one that is wanted, or of those that all have the one with the most images.
+    """The test set to compare on: the wanted one, or the largest of those that all runs have.
 
     Raises:
         InputError: There is no such set that all were judged on, and why.

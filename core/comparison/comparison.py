@@ -1,4 +1,4 @@
-"""A comparison of runs: groups with their figures on one test set, over one cost, and what is on the front."""
+"""A comparison of runs: groups with their figures on one test set, over one cost, and what is on the Pareto front."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -141,10 +141,10 @@ def _lacking(run: FinishedRun, test: str, axis: CostAxis, cost: float | None) ->
 def _older(runs: Sequence[FinishedRun], test: str) -> list[str]:
     """Figures that only some runs have."""
     paths = [("test", test, "ssim_y"), ("test", test, "bicubic", "psnr_y"), ("params",), ("size_bytes",)]
-    told = []
+    lacking = []
     for path in [*paths, ("seconds", "search"), ("seconds", "train")]:
         without = [run for run in runs if run.figure(*path) is None]
         if without:
             who = f"{without[0].folder}/result.json" + (f" and {len(without) - 1} more" if without[1:] else "")
-            told.append(f"{who} has no {'.'.join(path)}: another version of qnas wrote it")
-    return told
+            lacking.append(f"{who} has no {'.'.join(path)}: another version of qnas wrote it")
+    return lacking

@@ -1,4 +1,4 @@
-"""Runs that are the same again, in another folder: they are no further seed."""
+"""Copies of a run in other folders, which don't count as seeds."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a comparison is made over: a figure of result.json, or any registered cost of the found networks."""
+"""What runs are compared over: a figure of result.json, or any registered cost of the found networks."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The protocol: how runs were trained and on what, and whether they were alike in it."""
+"""Differences in how runs were trained, and on what machines."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -11,7 +11,7 @@ _TRAINING = ("train.", "precision", *(f"data.{field}" for field in _DATA))
 
 
 def notices(groups: Sequence[Sequence[FinishedRun]]) -> list[str]:
-    """What should be known before figures of these groups are compared, a line each; none if all is alike."""
+    """What a reader should know before comparing figures of these groups, a line each; none if there is nothing."""
     runs = [run for group in groups for run in group]
     return [*filter(None, (_training(runs), _device(runs), _seeds(groups))), *_twice(groups)]
 
@@ -28,7 +28,7 @@ def machine(run: FinishedRun) -> str:
 def _training(runs: Sequence[FinishedRun]) -> str:
     fields = [{path: value for path, value in run.fields.items() if path.startswith(_TRAINING)} for run in runs]
     told_ = [f"{path} {_and([told(own.get(path, 'unset')) for own in fields])}" for path in differing(fields)]
-    return f"these runs were not trained alike: {'; '.join(told_)}" if told_ else ""
+    return f"these runs were trained differently: {'; '.join(told_)}" if told_ else ""
 
 
 def _device(runs: Sequence[FinishedRun]) -> str:
@@ -38,11 +38,11 @@ def _device(runs: Sequence[FinishedRun]) -> str:
 
 def _seeds(groups: Sequence[Sequence[FinishedRun]]) -> str:
     counts = sorted({len(group) for group in groups})
-    return f"there are {counts[0]} to {counts[-1]} runs a row: their means are not equally sure" if counts[1:] else ""
+    return f"the rows have {counts[0]} to {counts[-1]} runs: their means are not equally reliable" if counts[1:] else ""
 
 
 def _twice(groups: Sequence[Sequence[FinishedRun]]) -> list[str]:
-    """Runs that are no further seed of their group, but the same again."""
+    """Runs that have the spec and the seed of another in their group."""
     same = []
     for group in groups:
         ordered = sorted(group, key=lambda run: canonical(run.seed))

@@ -44,7 +44,7 @@ def differing(several: Sequence[Fields]) -> list[str]:
 
 
 def canonical(value: Any) -> str:
-    """A text that equal values share, and no others."""
+    """A text that only equal values share."""
     return json.dumps(value, sort_keys=True, default=str)
 
 

@@ -11,7 +11,7 @@ from qnas.core.errors import InputError
 from qnas.core.sweep import INDEX
 
 _MARKS = ("spec.yaml", "environment.json")
-"""What a run's folder has from its beginning."""
+"""Files that a run's folder has from the start."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class FoundRuns:
 
 
 def find_runs(paths: Iterable[Path]) -> FoundRuns:
-    """The runs in these folders, and what can't be compared: unfinished, damaged, or planned by a sweep only.
+    """The runs in these folders, and what can't be compared: unfinished, damaged, or only planned by a sweep.
 
     Raises:
         InputError: A folder does not exist or holds no run, or the list of a sweep is damaged.
@@ -51,7 +51,7 @@ def _read(folder: Path, point: Point | None) -> FinishedRun:
 
 
 def _once(folders: Iterable[Path]) -> Iterable[Path]:
-    """Each folder by the name that it was given first, however often and in whatever ways it was named."""
+    """Each folder once, under the name that it was given first."""
     first: dict[Path, Path] = {}
     for folder in folders:
         first.setdefault(folder.resolve(), folder)

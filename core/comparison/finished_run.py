@@ -1,4 +1,4 @@
-"""A finished run as its folder has it."""
+"""A finished run, read from its folder."""
 
 import math
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class FinishedRun:
         images: Test set to its images, each with its scores.
         environment: environment.json, empty if it is missing.
         search: What the search left beside the architecture (search/result.json).
-        point: Which point of a sweep it is, None if it stands alone.
+        point: Which point of a sweep it is, None if it is not part of one.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ class FinishedRun:
         folder = RunFolder(path)
         spec = _mapping(folder.read_text("spec.yaml"), str(path / "spec.yaml"))
         if not folder.has("result.json"):
-            raise InputError("the run is not finished (it goes on with qnas run and --resume)", str(path))
+            raise InputError("the run is not finished (qnas run --resume goes on with it)", str(path))
         judged = folder.read_json("evaluate/result.json").get("images")
         if not isinstance(judged, Mapping) or not all(isinstance(images, Mapping) for images in judged.values()):
             raise InputError("has no images by test set: it is damaged", str(path / "evaluate/result.json"))
@@ -98,7 +98,7 @@ class FinishedRun:
         return canonical(self.fields)
 
     def figure(self, *path: str) -> float | None:
-        """A number of its result.json, None if it is not there or no finite number."""
+        """A number of its result.json, None if it is not there or not finite."""
         return number(self.result, *path)
 
     @property
@@ -128,5 +128,5 @@ def _read(folder: RunFolder, name: str) -> Mapping[str, Any]:
 def _mapping(text: str, where: str) -> Mapping[str, Any]:
     data = parse(text, where).data
     if not isinstance(data, dict):
-        raise InputError("is damaged: it is no mapping", where)
+        raise InputError("is damaged: it is not a mapping", where)
     return data

@@ -1,4 +1,4 @@
-"""Groups: runs of one spec that differ in their seeds, with the figures that they are compared by."""
+"""Groups: runs of one spec with different seeds, and their figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ class Group:
 
     @property
     def label(self) -> str:
-        """What it is called."""
+        """Its name."""
         return self.names.label
 
     @property
     def series(self) -> str:
-        """What it is joined with by a line."""
+        """The name of the line that joins it with others."""
         return self.names.series
 
     @property
@@ -59,7 +59,7 @@ class Group:
 
     @property
     def position(self) -> tuple[float, float]:
-        """Its mean cost and its mean PSNR, where it stands in the plot."""
+        """Its mean cost and mean PSNR: its place in the plot."""
         return self.cost.mean or 0.0, self.psnr.mean or 0.0
 
 

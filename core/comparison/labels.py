@@ -1,4 +1,4 @@
-"""What groups of runs are called: by the variant and the values of a sweep, or by what tells them apart."""
+"""Names for groups of runs: the variant and values of a sweep, or what distinguishes them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ Naming = Callable[[Sequence[Runs]], list[str]]
 
 
 class Names(NamedTuple):
-    """What a group is called.
+    """The names of a group.
 
     Attributes:
         label: Its own name, which no other group has.
@@ -57,7 +57,7 @@ def _names_of_point(point: Point, series: dict[tuple[object, str | None], str]) 
 
 
 def _first_distinct(groups: Sequence[Runs]) -> list[str]:
-    """The names by the first way of naming by which no two are alike."""
+    """The names by the first way of naming that makes all different."""
     ways: list[Naming] = [_spec_names, _folder_names, _differences]
     named = [way(groups) for way in ways]
     return next((names for names in named if not _repeated(names)), named[-1])
@@ -80,7 +80,7 @@ def _differences(groups: Sequence[Runs]) -> list[str]:
 
 
 def _made_distinct(names: Sequence[Names], groups: Sequence[Runs]) -> list[Names]:
-    """With the folder behind what is still called alike, or is called as another's series is."""
+    """The names, with the folder added to those that are still the same, or the same as another's series."""
     joined = {name.series for name in names if name.label != name.series}
     shared = _repeated(name.label for name in names) | joined
     return [

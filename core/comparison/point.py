@@ -1,4 +1,4 @@
-"""sweep.json, in which a sweep lists its points: which run has which values of what was varied."""
+"""sweep.json, in which a sweep lists its points: the values of the varied fields of each run."""
 
 import functools
 from collections.abc import Mapping
@@ -41,13 +41,13 @@ def sweep_points(sweep: Path) -> dict[Path, Point]:
 
 
 class Sweeps:
-    """The sweeps of which runs are found to be points, each read once."""
+    """The sweeps that runs belong to, each read once."""
 
     def __init__(self) -> None:
         self._points = functools.cache(sweep_points)
 
     def point_of(self, run: Path) -> Point | None:
-        """The point of a sweep that a run is, None if it stands alone.
+        """The point of a sweep that a run is, None if it is not part of one.
 
         Raises:
             InputError: The sweep.json of a folder that it is in can't be read.

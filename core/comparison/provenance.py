@@ -1,4 +1,4 @@
-"""Facts: on what data, with which training and search, with which seeds and on what machine runs were made."""
+"""Where figures come from: the data, training, search, seeds and machines of runs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
@@ -12,7 +12,7 @@ _TRAINING = ("steps", "batch", "learning_rate", "scalar_learning_rate", "step_le
 
 
 class Fact(NamedTuple):
-    """Something that runs were made with: what it is called, and each way in which some of them have it, in words."""
+    """One fact about how runs were made: its name, and its values over all of them, in words."""
 
     name: str
     words: Sequence[str]

@@ -1,4 +1,4 @@
-"""What a report needs to show several runs in one place."""
+"""What a report needs for ``qnas compare``."""
 
 from collections.abc import Mapping
 from pathlib import Path

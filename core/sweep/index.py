@@ -1,4 +1,4 @@
-"""sweep.json: which points a sweep's folder has, for whoever groups them."""
+"""sweep.json: the points that a sweep's folder has."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -17,10 +17,10 @@ _FORMAT = 1
 
 
 def _inside(folder: str) -> str:
-    """A path that leads nowhere but into the folder that it begins in."""
+    """A relative path that stays inside the folder that it begins in."""
     path = PurePath(folder)
     if not folder.isprintable() or not path.parts or ".." in path.parts or path.anchor:
-        raise ValueError("must be a folder in that of the sweep")
+        raise ValueError("must be a folder inside the sweep's")
     return folder
 
 
@@ -30,7 +30,7 @@ class Entry(BaseModel):
     Attributes:
         folder: The run's folder, relative to the sweep's.
         variant: The variant of the spec that it belongs to, if the sweep has any.
-        values: What is varied: path of a field to its value.
+        values: The varied fields: path to value.
         seed: Its seed.
     """
 
@@ -81,7 +81,7 @@ def _read(folder: Path) -> _Content | None:
 
 
 def write_index(folder: Path, points: Sequence[Point]) -> None:
-    """List ``points`` in the folder's sweep.json, behind those of an earlier plan that were begun, and the version.
+    """List ``points`` and the version in the folder's sweep.json, after the points of an earlier plan that were begun.
 
     Raises:
         InputError: The sweep.json that is there is damaged or of another version.

@@ -52,12 +52,12 @@ class _Combination:
 
 
 def plan_points(sweep: Sweep, overrides: Sequence[str] = (), folder: Path | None = None) -> list[Point]:
-    """All points of a sweep, in the order in which they are to be run: every one's first seed comes first.
+    """All points of a sweep, in the order in which they run: the first seed of each, then the second, and so on.
 
     Args:
-        sweep: What is to be swept.
-        overrides: ``key.path=value`` each, as of ``--set``: for all points.
-        folder: The sweep's, if it goes on: files that a spec names may be gone of which its runs have copies.
+        sweep: The sweep.
+        overrides: ``key.path=value`` each, as with ``--set``, for all points.
+        folder: The sweep's, if it goes on: its runs have copies of files that a spec names and that may be gone.
 
     Raises:
         InputError: One line for each thing that is wrong with any of the specs, or with what they name.
@@ -81,11 +81,11 @@ def plan_points(sweep: Sweep, overrides: Sequence[str] = (), folder: Path | None
 
 
 def _combinations(variant: Variant, overrides: Sequence[Assignment]) -> Iterator[_Combination]:
-    """The product of all that a variant varies."""
+    """All combinations of the values that a variant varies."""
     for key, values in variant.vary.items():
         for assignment in (*variant.set, *overrides):
             if assignment.path == key:
-                raise InputError(f"'{key}' is varied: it can't be set as well", assignment.where)
+                raise InputError(f"'{key}' is varied, so it can't be set too", assignment.where)
         for index, assignment in enumerate(values):
             if any(assignment.value == earlier.value for earlier in values[:index]):
                 raise InputError(f"'{key}' has the value {assignment.value} twice", assignment.where)
@@ -111,11 +111,11 @@ def _read_all(combinations: Sequence[_Combination], overrides: Sequence[Assignme
             for line in str(error).splitlines():
                 mistakes.setdefault(line, []).append(one.label)
     if mistakes:
-        raise InputError("\n".join(_told(line, points, len(combinations)) for line, points in mistakes.items()))
+        raise InputError("\n".join(_described(line, points, len(combinations)) for line, points in mistakes.items()))
     return specs
 
 
-def _told(mistake: str, points: Sequence[str], of: int) -> str:
+def _described(mistake: str, points: Sequence[str], of: int) -> str:
     if len(points) == of:
         return mistake
     others = f" and {len(points) - 1} more" if len(points) > 1 else ""
@@ -123,7 +123,7 @@ def _told(mistake: str, points: Sequence[str], of: int) -> str:
 
 
 def _read(one: _Combination, overrides: Sequence[Assignment], checked: set[Data], folder: Path | None) -> Spec:
-    """The spec of a point, its device and its images found."""
+    """The spec of a point, once its device and its images are known to be there."""
     # A field is set after the mapping that it stands in, whoever sets it: space=rfdn before space.channels=8.
     assigned = sorted((*one.variant.set, *overrides, *one.values), key=lambda value: value.path.count("."))
     try:

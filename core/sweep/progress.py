@@ -1,4 +1,4 @@
-"""How far a point's run is: told by its process in a small file, read by the sweep."""
+"""How far a point's run is: its process writes a small file, which the sweep reads."""
 
 import json
 import os
@@ -53,7 +53,7 @@ class ProgressFile:
 
     @hookimpl
     def qnas_step(self, stage: str, step: int, metrics: Mapping[str, Any]) -> None:
-        """Write it, a few times a second; once the sweep is gone, stop as by the signal that it would have sent."""
+        """Write it, a few times a second; once the sweep is gone, stop as if it had sent SIGTERM."""
         if os.getppid() != self._parent:
             signal.raise_signal(signal.SIGTERM)
         if time.monotonic() - self._written > _SECONDS:
@@ -65,7 +65,7 @@ class ProgressFile:
 
 
 def read_progress(path: Path, before: Progress) -> Progress:
-    """The progress that a file tells, or ``before`` where it tells none (yet)."""
+    """The progress in a file, or ``before`` if it has none yet."""
     try:
         return Progress(*json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):

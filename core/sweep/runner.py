@@ -30,7 +30,7 @@ Command = Callable[[Path, Path, Path, bool], Sequence[str]]
 
 def qnas_run(spec: Path, out: Path, progress: Path, resume: bool) -> list[str]:
     """The command line that runs a point."""
-    # As the installed command does, and Python's -m does not: the working folder is no place to import from.
+    # Like the installed command, and unlike Python's -m, don't import from the working folder.
     safe_path = [] if str(Path.cwd()) in sys.path else ["-P"]
     flags = [flag for flag, is_set in (("--resume", resume), (OPTION, is_foreign_code_refused())) if is_set]
     options = ["--out", str(out), "--progress-file", str(progress), *flags]
@@ -38,14 +38,14 @@ def qnas_run(spec: Path, out: Path, progress: Path, resume: bool) -> list[str]:
 
 
 def run_points(
-    statuses: Sequence[Status], jobs: int, tell: Callable[[], None] = lambda: None, command: Command = qnas_run
+    statuses: Sequence[Status], jobs: int, report: Callable[[], None] = lambda: None, command: Command = qnas_run
 ) -> None:
-    """Run the points that wait; one that fails stops no other.
+    """Run the points that wait; one that fails does not stop the others.
 
     Args:
-        statuses: How the points stand, which is kept up to date.
+        statuses: The state of the points, which is kept up to date.
         jobs: How many to run at a time.
-        tell: Called a few times a second.
+        report: Called a few times a second.
         command: The command line that runs a point.
 
     Raises:
@@ -62,10 +62,10 @@ def run_points(
                 status = waiting.pop(0)
                 progress = Path(folder) / f"{len(waiting)}.json"
                 running.append(_start(status, progress, command, environment))
-            tell()
+            report()
             time.sleep(_LOOK_SECONDS)
             running[:] = [child for child in running if child.goes_on()]
-        tell()
+        report()
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class _Child:
     Attributes:
         status: How the point stands.
         process: Its process.
-        progress: The file that tells how far it is.
+        progress: The file that says how far it is.
         said_before: Bytes in the log that are not from this process.
         began: When it was started.
     """
@@ -120,7 +120,7 @@ def _start(status: Status, progress: Path, command: Command, environment: dict[s
 
 @contextlib.contextmanager
 def _ending() -> Iterator[list[_Child]]:
-    """A list of children; whatever happens, none of them outlives the context, and each has time to keep its state."""
+    """A list of children, none of which outlives the context; each is given time to write its checkpoint."""
     children: list[_Child] = []
     try:
         yield children
@@ -143,7 +143,7 @@ def _wait(children: Sequence[_Child]) -> None:
 
 
 def _environment(jobs: int) -> dict[str, str]:
-    """The environment of each process: the cores are shared out among them, unless the user did it."""
+    """The environment of each process: the cores are divided among them, unless the user has done that."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {"OMP_NUM_THREADS": str(max(1, cores // jobs)), **os.environ}
 

@@ -1,4 +1,4 @@
-"""How the points of a sweep stand."""
+"""The state of a sweep's points."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +18,10 @@ State = Literal["waiting", "running", "done", "failed"]
 
 @dataclass
 class Status:
-    """How a point stands.
+    """The state of a point.
 
     Attributes:
-        point: Which.
+        point: The point.
         folder: Its run folder.
         log: Where its process writes to.
         state: ``done`` only once every stage has ended.
@@ -29,7 +29,7 @@ class Status:
         seconds: That it has been running for.
         reason: Why it failed.
         result: Its result.json once it is done.
-        ended_before: Steps that an earlier sweep did of it.
+        ended_before: Steps of it that an earlier sweep took.
     """
 
     point: Point
@@ -44,17 +44,17 @@ class Status:
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is a run to go on with."""
+        """Whether there is a run to resume."""
         return self.folder.has("spec.yaml")
 
     @property
     def steps(self) -> int:
-        """How many it takes from its start to its end."""
+        """How many steps it takes from start to end."""
         return sum(self.point.steps.values())
 
     @property
     def steps_done(self) -> int:
-        """How many of them are behind it."""
+        """How many of them are done."""
         stage = self.progress.stage
         if self.state == "done":
             return self.steps
@@ -81,10 +81,10 @@ class Status:
 
 
 def begin_statuses(points: Sequence[Point], folder: Path) -> list[Status]:
-    """How the points stand in the sweep's folder, before anything is run.
+    """The state of the points in the sweep's folder, before anything runs.
 
     Raises:
-        InputError: What is in the way of a point: a run of another spec, or what is no run at all.
+        InputError: Something is in the way of a point: a run of another spec, or something that is not a run.
     """
     return [_status(point, folder) for point in points]
 
@@ -92,7 +92,7 @@ def begin_statuses(points: Sequence[Point], folder: Path) -> list[Status]:
 def _status(point: Point, folder: Path) -> Status:
     status = Status(point, RunFolder(folder / point.folder), folder / "logs" / f"{point.folder}.txt")
     if not status.has_begun and status.folder.path.exists():
-        raise InputError("is in the way: it holds no run (no spec.yaml in it); remove it", str(status.folder.path))
+        raise InputError("is in the way: it is not a run (no spec.yaml in it); remove it", str(status.folder.path))
     if status.has_begun:
         _refuse_other_spec(status)
         ended = [stage for stage in STAGES if status.folder.has(f"{stage}/result.json")]

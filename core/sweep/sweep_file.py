@@ -1,4 +1,4 @@
-"""What is to be swept: the variants that a sweep file states, or a single one of a plain spec."""
+"""A sweep: the variants in a sweep file, or the only one of a plain spec."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class VariantFields(Settings):
 
     Attributes:
         spec: Its spec, relative to the file, if it is not that of the whole file.
-        set: Fields of the spec to values, as of ``--set``: ``{space.bits: [4]}``.
+        set: Fields of the spec to values, as with ``--set``: ``{space.bits: [4]}``.
         vary: Fields of the spec to lists of values; the points are the product of all lists.
     """
 
@@ -52,7 +52,7 @@ class Variant:
     """One of the things that a sweep compares.
 
     Attributes:
-        name: Its name in the sweep file; None for what is no sweep file.
+        name: Its name in the sweep file; None for a plain spec.
         spec: The YAML file of its spec.
         set: What is set in all of its points.
         vary: Fields to the values that they take.
@@ -66,12 +66,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is to be swept.
+    """A sweep.
 
     Attributes:
         variants: What is compared.
         seeds: How many seeds each point is run with.
-        is_file: Whether it comes from a sweep file, and not from a plain spec.
+        is_file: Whether it comes from a sweep file rather than from a plain spec.
     """
 
     variants: tuple[Variant, ...]
@@ -89,7 +89,7 @@ class Sweep:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean '{near[0]}'?" if near else ""
-                there = f" (variants: {', '.join(known)})" if known else ": the spec is no sweep file"
+                there = f" (variants: {', '.join(known)})" if known else ": the spec is not a sweep file"
                 raise InputError(f"there is no variant '{name}'{hint}{there}", "--only")
         return replace(self, variants=tuple(v for v in self.variants if not names or v.name in names))
 
@@ -102,7 +102,7 @@ class Sweep:
         sweep = self
         for path, values, where in vary:
             if not values:
-                raise InputError("needs a value at least", where)
+                raise InputError("needs at least one value", where)
             more = {path: tuple(Assignment(path, value, where) for value in values)}
             for variant in sweep.variants:
                 if path in variant.vary:
@@ -119,7 +119,7 @@ def read_sweep(path: Path) -> Sweep:
     """Read a sweep file, or take a plain spec for the only variant.
 
     Raises:
-        InputError: One line for each thing that is wrong. Of a plain spec only that it is no YAML.
+        InputError: One line for each thing that is wrong. For a plain spec, only that it is not YAML.
     """
     document = read_document(path)
     if not (isinstance(document.data, dict) and "variants" in document.data):
@@ -147,5 +147,5 @@ def _variant(name: str, file: SweepFile, document: Document, folder: Path) -> Va
 def _assignment(key: str, value: Any, document: Document, at: tuple[str | int, ...]) -> Assignment:
     where = document.place(at)
     if not all(key.split(".")):
-        raise InputError(f"'{key}' is no field, such as search.steps", where)
+        raise InputError(f"'{key}' is not a field such as search.steps", where)
     return Assignment(key, value, where)

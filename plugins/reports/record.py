@@ -73,7 +73,7 @@ class RunRecord:
 def _mapping(text: str, where: str) -> dict[str, Any]:
     data = parse(text, where).data
     if not isinstance(data, dict):
-        raise InputError("is damaged: it is no mapping", where)
+        raise InputError("is damaged: it is not a mapping", where)
     return data
 
 

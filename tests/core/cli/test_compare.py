@@ -114,11 +114,11 @@ def test_what_is_left_out_and_what_differs_is_told_on_standard_error(
     write_run(sweep / "long", fields={"train.steps": 1600})
     assert invoke(["compare", str(sweep)]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "left out: sweep/old: the run is not finished (it goes on with qnas run and --resume)",
+        "left out: sweep/old: the run is not finished (qnas run --resume goes on with it)",
         "left out: sweep/diverged: result.json has no PSNR on 'Set14': the training diverged, or another version of"
         " qnas wrote it",
-        "warning: these runs were not trained alike: train.steps 1600 and 800",
-        "warning: there are 1 to 2 runs a row: their means are not equally sure",
+        "warning: these runs were trained differently: train.steps 1600 and 800",
+        "warning: the rows have 1 to 2 runs: their means are not equally reliable",
     ]
 
 

@@ -71,7 +71,7 @@ def _err(capsys: pytest.CaptureFixture[str]) -> str:
     [
         (["spec.yaml", "--vary", "space.chanels=3"], r"^--vary space\.chanels: .*did you mean 'channels'"),
         (["spec.yaml", "--vary", "scale"], r"^--vary scale: must be key=value, such as search\.steps=50,100$"),
-        (["spec.yaml", "--only", "x"], r"^--only: there is no variant 'x': the spec is no sweep file$"),
+        (["spec.yaml", "--only", "x"], r"^--only: there is no variant 'x': the spec is not a sweep file$"),
         (["gone.yaml"], r"^gone\.yaml: can't read the spec: No such file"),
         (["spec.yaml", "--out", "spec.yaml"], r"^spec\.yaml: it is not a folder: choose another with --out$"),
         (["spec.yaml", "--out", "run"], r"^run: it holds a run: choose another folder for the sweep with --out$"),

@@ -182,8 +182,8 @@ def test_what_was_not_done_alike_is_noted(tmp_path: Path) -> None:
     write_run(tmp_path / "d", 27.4, fields={"seed": 1})
     told = comparison(tmp_path).notices
     assert told == [
-        "these runs were not trained alike: data.train.path images/train and other; train.steps 800 and 1600",
+        "these runs were trained differently: data.train.path images/train and other; train.steps 800 and 1600",
         "these runs ran on cpu (x86_64, 2 threads) and cuda (GPU): their times can't be compared",
-        "there are 1 to 3 runs a row: their means are not equally sure",
+        "the rows have 1 to 3 runs: their means are not equally reliable",
         f"{tmp_path / 'c'} and {tmp_path / 'd'} have the same spec and seed 1: each counts",
     ]

@@ -82,11 +82,11 @@ def test_what_is_no_assignment(points: Points, value: str) -> None:
     [
         (["space.bits=[4"], r"^--vary space\.bits: this is no valid YAML"),
         (["space.bits=4]"], r"^--vary space\.bits: this is no valid YAML"),
-        (["space.bits="], r"^--vary space\.bits: needs a value at least$"),
+        (["space.bits="], r"^--vary space\.bits: needs at least one value$"),
         (["scale=2", "scale=3"], r"^--vary scale: is varied already$"),
         (["scale=2,3,2"], r"^--vary scale: 'scale' has the value 2 twice$"),
         (["train.learning_rate=0.001,1e-3"], r"has the value 0.001 twice$"),
-        (["train.steps=5,6"], r"^--set train\.steps: 'train\.steps' is varied: it can't be set as well$"),
+        (["train.steps=5,6"], r"^--set train\.steps: 'train\.steps' is varied, so it can't be set too$"),
         (
             ["space.chanels=3,6"],
             r"^--vary space\.chanels: unknown field; did you mean 'channels'\? [^\n]*$",
@@ -114,7 +114,7 @@ def test_a_mistake_of_a_variant_points_into_the_sweep_file(points: Points, tiny:
     assert [line.split(" ")[0] for line in str(caught.value).splitlines()] == ["sweep.yaml:5:18:"]
     with pytest.raises(InputError, match=r"^sweep\.yaml:6:23: scale: .* \(in b/scale=9\)$"):
         points(text=text.replace("-1", "6"))
-    with pytest.raises(InputError, match=r"^sweep\.yaml:4:18: 'scale' is varied: it can't be set as well$"):
+    with pytest.raises(InputError, match=r"^sweep\.yaml:4:18: 'scale' is varied, so it can't be set too$"):
         points(text="spec: spec.yaml\nvariants:\n  a:\n    set: {scale: 2}\n    vary: {scale: [2]}")
     with pytest.raises(InputError, match=r"^gone\.yaml: can't read the spec: No such file"):
         points(text="spec: gone.yaml\nvariants:\n  a: {}")

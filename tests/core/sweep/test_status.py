@@ -42,7 +42,7 @@ def test_a_point_whose_spec_has_changed_is_refused(points: Points, stand_in: Cal
 
 def test_a_folder_without_a_run_is_in_the_way(points: Points) -> None:
     Path("out/seed-0").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"^out/seed-0: is in the way: it holds no run"):
+    with pytest.raises(InputError, match=r"^out/seed-0: is in the way: it is not a run"):
         begin_statuses(points(), Path("out"))
 
 

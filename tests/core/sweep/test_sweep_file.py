@@ -67,7 +67,7 @@ def test_some_variants_more_values_and_other_seeds(tmp_path: Path) -> None:
         "no value": ("variants: {a: {vary: {scale: []}}}", ":1:30: variants.a.vary.scale: must not be empty"),
         "seeds": ("seeds: 0\nvariants: {a: {}}", ":1:8: seeds: must be greater than 0 (got 0)"),
         "no spec": ("variants:\n  a: {}", ":2:3: variants.a: needs a spec, its own or one for the whole file"),
-        "no field": ("spec: s.yaml\nvariants: {a: {set: {a..b: 1}}}", ":2:28: 'a..b' is no field"),
+        "no field": ("spec: s.yaml\nvariants: {a: {set: {a..b: 1}}}", ":2:28: 'a..b' is not a field"),
         "broken": ("variants: [", ":1:12: this is no valid YAML"),
         "twice": ("spec: s\nvariants:\n  a: {}\n  a: {}", ":4:3: duplicate key 'a' (first on line 3)"),
     }.values(),
@@ -84,13 +84,13 @@ def test_a_variant_that_is_not_there_is_told_with_the_nearest(tmp_path: Path, ti
         InputError, match=r"^--only: there is no variant 'uniforn'; did you mean 'uniform'\? \(variants:"
     ):
         read(tmp_path, TEXT).only(["uniforn"])
-    with pytest.raises(InputError, match=r"^--only: there is no variant 'x': the spec is no sweep file$"):
+    with pytest.raises(InputError, match=r"^--only: there is no variant 'x': the spec is not a sweep file$"):
         read_sweep(tiny).only(["x"])
 
 
 @pytest.mark.parametrize(
     ("path", "values", "told"),
-    [("regularizers.cost.weight", [1], "is varied already"), ("scale", [], "needs a value at least")],
+    [("regularizers.cost.weight", [1], "is varied already"), ("scale", [], "needs at least one value")],
 )
 def test_what_can_not_be_varied_is_told(tmp_path: Path, path: str, values: list[int], told: str) -> None:
     with pytest.raises(InputError, match=f"^--vary: {told}$"):

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from PIL import Image
 
-from qnas.core.comparison import Comparison, compare_runs, find_runs
+from qnas.core.comparison import Comparison, compare_runs, comparing, find_runs
 from qnas.core.components import Report
 from qnas.core.errors import InputError
 from qnas.plugins.reports.comparison.look import looks
@@ -129,7 +129,7 @@ def test_notices_stand_above_the_plot(tmp_path: Path) -> None:
     for steps in (800, 1600):
         write_run(tmp_path / str(steps), fields={"train.steps": steps})
     text = Page(page_of(compare_runs(find_runs([tmp_path])), tmp_path)).text
-    assert "These runs were not trained alike: train.steps 1600 and 800." in text
+    assert "These runs were trained differently: train.steps 1600 and 800." in text
 
 
 def test_the_files_are_images(made: Comparison, tmp_path: Path) -> None:
@@ -250,10 +250,10 @@ def test_every_colour_stands_out_on_its_paper() -> None:
         assert contrast(look.dark, "#1c1f25") >= 3
 
 
-def test_a_report_that_explains_single_runs_says_so(made: Comparison, tmp_path: Path) -> None:
+def test_a_report_that_explains_single_runs_says_so() -> None:
     class Single(Report):
         def write(self, folder) -> str:
             return ""
 
     with pytest.raises(InputError, match="the report 'Single' explains single runs only"):
-        Single().compare(made, tmp_path)
+        comparing(Single())
