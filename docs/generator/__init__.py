@@ -1,1 +1,1 @@
-"""Writes the pages of docs/reference from the code that they are about."""
+"""Writes the pages of docs/reference from the code they document."""

@@ -1,4 +1,4 @@
-"""``python -m docs.generator``: writes the pages of docs/reference, or with ``--check`` says which are out of date."""
+"""``python -m docs.generator``: writes the pages of docs/reference or, with ``--check``, reports outdated ones."""
 
 import sys
 from pathlib import Path
@@ -22,16 +22,16 @@ def main(arguments: list[str]) -> int:
 
 
 def check(made: dict[str, str]) -> int:
-    """1 if a page is not what would be written now."""
+    """1 if a page is out of date, else 0."""
     stale = [name for name, text in made.items() if _read(FOLDER / name) != text]
     stale += [path.name for path in left_over(made)]
     for name in stale:
-        print(f"docs/reference/{name} is not what the code says now: run make docs", file=sys.stderr)
+        print(f"docs/reference/{name} is out of date with the code: run make docs", file=sys.stderr)
     return 1 if stale else 0
 
 
 def left_over(made: dict[str, str]) -> list[Path]:
-    """Pages that nothing makes any more."""
+    """Pages that are no longer generated."""
     return sorted(path for path in FOLDER.glob("*.md") if path.name not in made)
 
 

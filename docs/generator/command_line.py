@@ -7,12 +7,12 @@ from qnas.core.cli.main import cli
 from .markdown import fence, heading, page, wrapped
 
 _ABOUT = """\
-Exit codes: 0 done, 1 the run failed, 2 the command or the spec is wrong. An error is told in a line, without a
+Exit codes: 0 done, 1 the run failed, 2 the command or the spec is wrong. An error is reported in one line, without a
 traceback."""
 
 
 def command_line() -> str:
-    """What ``--help`` says, of ``qnas`` and of each of its commands."""
+    """The output of ``--help`` for ``qnas`` and for each of its commands."""
     parts = [fence(_help(cli, "qnas"), "text"), wrapped(" ".join(_ABOUT.split())), *_commands(cli, "qnas")]
     return page("The command line", *parts)
 

@@ -38,7 +38,7 @@ def _classes(kind: str) -> Classes:
 
 def _intro(kind: str) -> str:
     listed, shown = f"`qnas list {kind}s`", f"`qnas show {kind} NAME`"
-    return wrapped(f"What comes with qnas. {listed} tells what is installed, {shown} what is here, of plugins too.")
+    return wrapped(f"These come with qnas. {listed} lists all that are installed, and {shown} describes any of them.")
 
 
 def _names(classes: Classes) -> str:
@@ -52,7 +52,7 @@ def _link(name: str, cls: type[Component], classes: Classes) -> str:
 
 
 def _title(cls: type[Component], entries: list[Entry]) -> str:
-    """The name in YAML; the class's where it has several, or one that no link can point to."""
+    """The name in YAML; the name of the class if it has several, or one that no link can point to."""
     return entries[0].name if len(entries) == 1 and _CAN_BE_LINKED.fullmatch(entries[0].name) else cls.__name__
 
 
@@ -65,7 +65,7 @@ def _class(cls: type[Component], classes: Classes) -> str:
 
 
 def _fields(cls: type[Component], classes: Classes) -> list[str]:
-    """Its fields; of one that extends another on the page, those that the other has not or has otherwise."""
+    """Its fields; if it extends another class on the page, only those that are new or different."""
     entries = classes[cls]
     only = entries[0] if len(entries) == 1 else None
     base = next((base for base in cls.__mro__[1:] if base in classes), None)
@@ -83,11 +83,11 @@ def _inherits(base: type[Component] | None, classes: Classes, has_own: bool) -> 
     if base is None:
         return ""
     whose = _link(_title(base, classes[base]), base, classes)
-    return f"It has the fields of {whose}" + (", but for these:" if has_own else ".")
+    return f"It has the fields of {whose}" + (", except for these:" if has_own else ".")
 
 
 def _presets(entries: list[Entry]) -> str:
-    """What the names of one class stand for."""
+    """The settings behind each name of one class."""
     return table(("name", "sets"), ((code(entry.name), _settings(entry)) for entry in entries))
 
 

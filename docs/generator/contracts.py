@@ -9,7 +9,7 @@ from .signature import signature
 
 
 def contracts() -> str:
-    """What ``qnas.testing`` offers to the tests of plugins."""
+    """What ``qnas.testing`` offers for testing plugins."""
     names = sorted(testing.__all__)
     return page("qnas.testing", prose(inspect.getdoc(testing) or ""), *map(_offered, names))
 

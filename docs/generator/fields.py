@@ -27,6 +27,6 @@ def field_row(model: type[BaseModel], name: str, preset: Any = None) -> tuple[st
 
 
 def linked(kind: str) -> str:
-    """A type in words, in which a kind of component links to its page."""
+    """A type in words; a kind of component links to its page."""
     words = kind.replace(" | ", " or ").replace("text -> ", "mapping of text to ")
     return re.sub(rf"\b({'|'.join(KINDS)})\b", r"[\1](\1s.md)", words)

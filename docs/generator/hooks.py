@@ -26,7 +26,7 @@ def qnas_step(folder, stage, step, metrics):
 """
 
 _ABOUT_EXAMPLE = (
-    "This plugin says what is going on, and keeps every PSNR that is measured in a file of the run's folder:"
+    "This plugin prints a line when a stage begins, and writes every measured PSNR to a file in the run's folder:"
 )
 
 

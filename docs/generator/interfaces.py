@@ -1,4 +1,4 @@
-"""The page of the public names of the package ``qnas``: the interfaces of components, and what their methods get."""
+"""The page of the public names of ``qnas``: the interfaces of components, and what their methods take and return."""
 
 import ast
 import inspect
@@ -13,26 +13,26 @@ from .markdown import code, docstring, escaped, fence, heading, page, prose, tab
 from .signature import constructor, signature
 
 _ABOUT = """\
-What plugins and their tests are written with is in the package `qnas` itself; what is imported from deeper in it may
-change between versions. A component is a frozen pydantic model: its fields are what a spec may say, and its methods
-build or compute. Below each class stand its methods; those marked as abstract are what an author writes, the others are
-there, and can be overridden."""
+Import everything that a plugin and its tests need from the package `qnas` itself; modules inside it may change between
+versions. A component is a frozen pydantic model: its fields are what a spec can set, and its methods build or compute.
+The methods of each class are listed below it. An author implements those marked as abstract; the others have an
+implementation, which can be overridden."""
 
-_ELSEWHERE = {"Spec": "All of a spec; its fields are [on their own page](spec.md)."}
-"""Names that another page is about."""
+_ELSEWHERE = {"Spec": "A whole spec; its fields are [on their own page](spec.md)."}
+"""Names that have a page of their own."""
 _PLAIN = {
-    "FLOAT": "The widths that stand for no quantization: `Widths(32, 32)`.",
-    "FLOAT_BITS": "The bit-width that stands for float: 32.",
+    "FLOAT": "The widths that mean no quantization: `Widths(32, 32)`.",
+    "FLOAT_BITS": "The bit-width that means float: 32.",
     "Pixels": "An array (H, W, 3) of uint8: RGB.",
 }
-"""Names of what can have no docstring."""
+"""Names of objects that can't have a docstring."""
 _MADE = {"Candidate", "QuantizedLayers", "Supernet", "Widths"}
-"""Classes of which objects are made though their docstrings have no ``Args:``."""
+"""Classes that users instantiate although their docstrings have no ``Args:``."""
 
 
 def interfaces() -> str:
     """Every public name with its docstring, its class variables and its methods."""
-    names = sorted(qnas.__all__, key=lambda name: name != "Component")  # which all kinds have in common
+    names = sorted(qnas.__all__, key=lambda name: name != "Component")  # first, as all kinds have it in common
     rows = ((f"[`{name}`](#{name.lower()})", _first_line(name)) for name in names)
     return page("Interfaces", prose(_ABOUT), table(("name", "what it is"), rows), *map(_section, names))
 
@@ -50,7 +50,7 @@ def _section(name: str) -> str:
 
 
 def _called(value: object, name: str) -> str:
-    """How a function is called, or how an object is made of a class that is to be called."""
+    """The call of a function, or of the constructor of a class that users instantiate."""
     if inspect.isfunction(value):
         return fence(signature(value, name), "python")
     if inspect.isclass(value) and (name in _MADE or "Args:" in (value.__doc__ or "")):
@@ -63,7 +63,7 @@ def _about(name: str) -> str:
     if name in _ELSEWHERE or name in _PLAIN:
         return {**_ELSEWHERE, **_PLAIN}[name]
     if name == "hookimpl":
-        return "The mark of a hook's implementation: `@qnas.hookimpl`. [The hooks](hooks.md) have a page of their own."
+        return "Marks the implementation of a hook: `@qnas.hookimpl`. [The hooks](hooks.md) have a page of their own."
     if get_args(value):
         return f"One of {', '.join(code(option) for option in get_args(value))}."
     return docstring(value)
@@ -72,7 +72,7 @@ def _about(name: str) -> str:
 def _variables(cls: type[Any]) -> str:
     """The variables of the class itself that have a docstring below them."""
     lines = [wrapped(f"- {code(stated)}: {escaped(text)}", "  ") for stated, text in _stated(cls)]
-    return "\n".join(["Of the class:", "", *lines]) if lines else ""
+    return "\n".join(["Class variables:", "", *lines]) if lines else ""
 
 
 def _stated(cls: type[Any]) -> Iterator[tuple[str, str]]:
@@ -84,13 +84,13 @@ def _stated(cls: type[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _text(statement: ast.stmt) -> str:
-    """What a docstring says; nothing of any other statement."""
+    """The text of a docstring; empty for any other statement."""
     value = statement.value if isinstance(statement, ast.Expr) else None
     return str(value.value) if isinstance(value, ast.Constant) else ""
 
 
 def _methods(cls: type[Any]) -> Iterator[str]:
-    """The methods that the class itself has, with a docstring."""
+    """The methods that the class itself defines with a docstring."""
     for name, value in vars(cls).items():
         function = getattr(value, "__func__", value)
         if inspect.isfunction(function) and function.__doc__ and (name == "__call__" or not name.startswith("_")):

@@ -1,4 +1,4 @@
-"""Markdown that reads well as it is, on a forge and in MkDocs."""
+"""Markdown that reads well as text, on a code host and in MkDocs."""
 
 import inspect
 import re
@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 WIDTH = 110
-NOTICE = "<!-- Written by docs/generator: change the docstrings that it reads, then run make docs. -->"
+NOTICE = "<!-- Written by docs/generator: change the docstrings it reads, then run make docs. -->"
 
 _CODE = re.compile(r"(``.+?``|`.+?`)")
 _ROLE = re.compile(r":\w+:`[~!]?([^`]+)`")
@@ -35,13 +35,13 @@ def fence(text: str, language: str) -> str:
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table, or nothing where it has no rows."""
+    """A table, or an empty text if it has no rows."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([f"| {' | '.join(titles)} |", f"|{' --- |' * len(titles)}", *lines]) if lines else ""
 
 
 def escaped(text: str) -> str:
-    """Prose of a docstring whose signs mean themselves; what stands in backticks is code."""
+    """Prose of a docstring with special characters escaped; text in backticks stays code."""
     parts = _CODE.split(_ROLE.sub(r"``\1``", text))
     return "".join(f"`{part.strip('`')}`" if index % 2 else _plain(part) for index, part in enumerate(parts))
 
@@ -51,7 +51,7 @@ def _plain(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Paragraphs of a docstring, wrapped; what is indented is code and stays as it is."""
+    """Paragraphs of a docstring, wrapped; indented paragraphs are code and stay as they are."""
     parts = re.split(r"(\n\n+)", text.strip("\n"))  # the gaps too: code may have two empty lines
     return "".join(part if index % 2 else _paragraph(part) for index, part in enumerate(parts))
 
@@ -61,14 +61,14 @@ def _paragraph(text: str) -> str:
 
 
 def wrapped(text: str, indent: str = "") -> str:
-    """One paragraph, broken where a line gets long but never in a code span."""
+    """One paragraph, wrapped, but never inside a code span."""
     held = _CODE.sub(lambda match: match[0].replace(" ", "\0"), text)
     lines = textwrap.fill(held, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return lines.replace("\0", " ")
 
 
 def docstring(documented: object, *, leave: Sequence[str] = ()) -> str:
-    """The docstring of something, in full but for the sections to ``leave`` out."""
+    """The docstring of something, in full except for the sections to ``leave`` out."""
     parts = _SECTION.split(inspect.getdoc(documented) or "")
     sections = zip(parts[1::2], parts[2::2], strict=True)
     shown = [_section(title, body) for title, body in sections if title not in leave]

@@ -1,4 +1,4 @@
-"""How a function is called, as its author wrote it."""
+"""The signature of a function, as its author wrote it."""
 
 import ast
 import inspect
@@ -17,7 +17,7 @@ def signature(function: Callable[..., Any], name: str) -> str:
 
 
 def constructor(cls: type[Any]) -> str:
-    """``Name(...)``, for a class that has a constructor of its own, or fields."""
+    """``Name(...)``, for a class that has its own constructor, or fields."""
     written = [node for node in _class(cls).body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
     _, *parameters = _parameters(written[0].args) if written else ("self", *_fields(_class(cls)))
     return _called(cls.__name__, parameters, "")
@@ -50,7 +50,7 @@ def _source(value: Callable[..., Any]) -> ast.stmt:
 
 
 def _called(name: str, parameters: list[str], returned: str) -> str:
-    """In one line, or with a line for each parameter."""
+    """In one line or, if that is too long, with one line for each parameter."""
     line = f"{name}({', '.join(parameters)}){returned}"
     if len(line) <= LINE:
         return line
@@ -79,5 +79,5 @@ def _parameter(argument: ast.arg, default: ast.expr | None = None) -> str:
 
 
 def _type(annotation: ast.expr) -> str:
-    """A type; one that is quoted, since it is imported for type checkers only, without quotes."""
+    """A type, without the quotes that it has if it is imported for type checkers only."""
     return str(ast.literal_eval(annotation)) if isinstance(annotation, ast.Constant) else ast.unparse(annotation)

@@ -11,21 +11,21 @@ from .fields import TITLES, field_row
 from .markdown import code, docstring, heading, page, prose, table
 
 _ABOUT = """\
-A spec is a YAML file. `qnas check SPEC` says what is wrong with one, by line and column, and what its run will be;
-`qnas schema` prints its JSON Schema, which editors complete and check by. On the command line
+A spec is a YAML file. `qnas check SPEC` says what is wrong with it, by line and column, and what its run will do.
+`qnas schema` prints its JSON Schema, which editors use for completion and checks. On the command line,
 `--set train.steps=200` overrides a field.
 
-A type of bits is a number from 2 to 16, or `float`, for weights and activations alike; or a pair of them: `[4, 8]`.
-Where the type is a kind of component, such as `quantizer`, the value is a component's name, or a mapping of `name`
-and its fields: `lsq`, or `{name: ewgs, delta: 0.002}`. A field whose default is a component may leave its name out:
+A field of type bits takes a number from 2 to 16, or `float`, for both weights and activations; or a pair: `[4, 8]`. If
+the type is a kind of component, such as `quantizer`, the value is a component's name, or a mapping of `name` and its
+fields: `lsq`, or `{name: ewgs, delta: 0.002}`. If a field's default is a component, the mapping can omit the name:
 `search: {steps: 100}`."""
 
 _ELSEWHERE = {"name": "the file's name"}
-"""Defaults that are no field's default."""
+"""Defaults that are not stated in the model."""
 
 
 def spec() -> str:
-    """All fields of a spec, the groups of fields each in a table of its own."""
+    """All fields of a spec, with a table for each group of fields."""
     return page("The spec", prose(_ABOUT), docstring(Spec, leave=["Attributes"]), *_tables(Spec, ""), *_rules())
 
 
@@ -48,7 +48,7 @@ def _row(model: type[BaseModel], name: str, path: str) -> tuple[str, ...]:
 
 
 def _is_group(kind: Any) -> TypeGuard[type[BaseModel]]:
-    """Whether a field's type is a group of fields, and no component, which has a page of its own."""
+    """Whether a field's type is a group of fields, not a component, which has its own page."""
     return isinstance(kind, type) and issubclass(kind, BaseModel) and not issubclass(kind, Component)
 
 

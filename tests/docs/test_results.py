@@ -80,8 +80,8 @@ def test_the_claims_hold_where_the_runs_show_it(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     # The second is undecided in its second part: PSNR depends on the seed as much in the one as in the other.
     assert verdicts(page) == ["held", "undecided", "held", "held", "held"]
-    assert "+0.200 dB beside uniform at the same BitOps, the mean of 2 points, spread 0.020 dB" in page
-    assert "the search takes 0.67 ± 0.00 of the time of direct quantization, 4 pairs of runs" in page
+    assert "+0.200 dB relative to uniform at the same BitOps, mean of 2 points, spread 0.020 dB" in page
+    assert "the search takes 0.67 ± 0.00 times as long as with direct quantization, 4 pairs of runs" in page
     assert "4 of 4 runs decided, 0 of 4 without entropy regularization" in page
 
 
@@ -119,7 +119,7 @@ def test_what_has_not_run_is_said_to_be_so(tmp_path: Path) -> None:
     experiment.add("uniform", 0.0)
     _, page = experiment.write(tmp_path)
     assert verdicts(page) == ["undecided", "not run", "not run", "not run", "not run"]
-    assert "- **held**: +0.500 dB beside uniform" in page
+    assert "- **held**: +0.500 dB relative to uniform" in page
     assert "- **not run**: no run of mixed" in page
     assert page.count("**Not run.**") == 1  # the other space; of the others, one side has run
 
@@ -136,7 +136,7 @@ def test_the_page_says_how_the_runs_were_made_and_where_on_no_machine(tmp_path: 
     assert "Set5 (5 images), Set14 (14 images)" in text
     # 12 variants of 4 runs each; 100 s or 150 s of search, half of them a second more, and 201 s.
     seconds = 48 * 201 + 44 * 100 + 4 * 150 + 24 * 1 + 365
-    assert f"runs: 49, which took {seconds // 3600} h {seconds // 60 % 60} min together" in text
+    assert f"runs: 49, which took {seconds // 3600} h {seconds // 60 % 60} min in total" in text
     assert "searched/weight=5/seed-0: the sweep has not begun it" in text
     assert "searched/weight=6/seed-0: result.json has no PSNR on 'Set14'" in text
 
@@ -161,9 +161,9 @@ def test_adq_must_be_better_in_the_fixed_network_and_in_the_search(tmp_path: Pat
     _, page = whole(tmp_path / "sweep", **{"uniform-plain": 0.1}).write(tmp_path)
     assert verdicts(page)[3] == "did not hold"
     _, section = page.split("\n## 4. ", 1)
-    for part in ("**did not hold**: -0.100 dB beside uniform-plain", "**held**: +0.200 dB beside uniform-batch-norm"):
-        assert part in section
-    assert "**held**: +0.200 dB beside no-adq" in section
+    assert "**did not hold**: -0.100 dB relative to uniform-plain" in section
+    assert "**held**: +0.200 dB relative to uniform-batch-norm" in section
+    assert "**held**: +0.200 dB relative to no-adq" in section
 
 
 def test_times_of_different_machines_are_not_compared(tmp_path: Path) -> None:

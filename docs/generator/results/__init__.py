@@ -1,1 +1,1 @@
-"""Writes docs/results.md: what runs show of the paper's claims, from nothing but their folders."""
+"""Writes docs/results.md: what runs show about the paper's claims, using only their folders."""

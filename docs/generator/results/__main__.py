@@ -32,7 +32,7 @@ def main(runs: tuple[Path, ...], out: Path, test: str | None) -> None:
 def _write(runs: tuple[Path, ...], out: Path, test: str | None) -> None:
     found = find_runs(runs)
     if not found.runs:
-        raise InputError("there is no finished run", str(runs[0]))
+        raise InputError("contains no finished run", str(runs[0]))
     made = claims(found, test)
     page = results_page(made, found, runs)
     plots = {figure_name(claim): ComparisonPlot(claim.comparison).file("svg") for claim in made if claim.comparison}

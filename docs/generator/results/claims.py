@@ -1,4 +1,4 @@
-"""The claims: for each, the runs that it is about beside each other, and the verdicts on its parts."""
+"""The claims: for each, a comparison of the runs it is about, and the verdicts on its parts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from .roles import DIRECT, NO_ENTROPY, SEARCHED, TITLES, TRADE_OFFS
 from .verdict import NOT_RUN, Verdict, together
 
 Variants = Mapping[str, Sequence[Group]]
-"""Variant to its groups, none for one that has not run."""
+"""Variant to its groups; empty for a variant that has not run."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim, and what the runs say of it.
+    """A claim, and what the runs say about it.
 
     Attributes:
-        number: Which one.
-        variants: The variants that it is about.
-        comparison: Their runs beside each other, None if there are none.
+        number: Its number.
+        variants: The variants it is about.
+        comparison: The comparison of their runs, None if there are none.
         groups: Variant to its groups.
-        verdicts: On its parts.
+        verdicts: The verdicts on its parts.
     """
 
     number: int
@@ -38,7 +38,7 @@ class Claim:
 
     @property
     def outcome(self) -> str:
-        """The verdict on the whole of it."""
+        """The overall verdict."""
         return together(self.verdicts)
 
 
@@ -47,7 +47,7 @@ def claims(found: FoundRuns, test: str | None = None) -> list[Claim]:
 
     Args:
         found: The runs.
-        test: The test set to judge by; by default the one with the most images.
+        test: The test set to compare on; by default the one with the most images.
 
     Raises:
         InputError: Runs of one claim can't be compared.
@@ -84,7 +84,7 @@ def _verdicts(number: int, groups: Variants) -> list[Verdict]:
 
 
 def _naming(verdict: Verdict, needed: Sequence[str], groups: Variants) -> Verdict:
-    """The verdict, saying what has not run where that is why there is none."""
+    """The verdict; if there is none because something has not run, it says what."""
     if verdict.outcome != NOT_RUN:
         return verdict
     missing = [name for name in needed if not groups[name]]

@@ -1,4 +1,4 @@
-"""The third claim: whether every slot is down to one candidate when the search ends."""
+"""The third claim: whether every slot has settled on one candidate when the search ends."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,19 +11,19 @@ from .verdict import FAILED, HELD, NOT_RUN, UNDECIDED, Verdict, both, judged
 DECIDED = 0.1
 RULE = f"""\
 A run has decided if the mean entropy of its slots at the end is below {DECIDED:g} of that at the start, and no slot is
-left with a near tie. The claim holds if all runs with entropy regularization have, and the share that is left is
-smaller than without it by more than its spread."""
+left with a near tie. The claim holds if all runs with entropy regularization have decided, and the share of entropy
+that is left is smaller than without it by more than the spread."""
 
 
 class Decisions(NamedTuple):
-    """How decided the searches of a variant ended.
+    """How decided the searches of a variant were at their end.
 
     Attributes:
         left: Entropy at the end as a share of that at the start.
-        ties: Near ties at the end, a run.
-        gap: What was lost by taking one network out of the supernet, in dB.
+        ties: Near ties at the end, per run.
+        gap: The loss from taking one network out of the supernet, in dB.
         decided: How many runs have decided.
-        runs: How many runs can be told of.
+        runs: How many runs this is known for.
     """
 
     left: Figure
@@ -46,7 +46,7 @@ def decisions(groups: Sequence[Group]) -> Decisions:
 
 
 def verdict_on(ours: Decisions, without: Decisions) -> Verdict:
-    """The verdict on whether it is entropy regularization that decides."""
+    """The verdict on whether entropy regularization makes the slots decide."""
     if ours.left.mean is None or without.left.mean is None:
         return Verdict(NOT_RUN, "")
     of_ours, of_others = (f"{ends.decided} of {ends.runs}" for ends in (ours, without))
@@ -54,7 +54,7 @@ def verdict_on(ours: Decisions, without: Decisions) -> Verdict:
     if ours.decided < ours.runs:
         return Verdict(FAILED, why)
     compared = judged(without.left.mean - ours.left.mean, both(ours.left.spread, without.left.spread), why)
-    return compared if compared.outcome == HELD else Verdict(UNDECIDED, f"{why}: that is not shown to be by it")
+    return compared if compared.outcome == HELD else Verdict(UNDECIDED, f"{why}: that does not show it to be the cause")
 
 
 def entropy_left(run: FinishedRun) -> float | None:

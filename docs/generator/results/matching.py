@@ -1,4 +1,4 @@
-"""Matching: the points of two variants that stand for the same values of what is varied."""
+"""Matching: the points of two variants that have the same values of the varied fields."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ Pairs = list[tuple[Group, Group]]
 
 
 def matched(ours: Sequence[Group], others: Sequence[Group]) -> Pairs:
-    """Each of ours with the other one whose spec has the same values at the fields that ours vary, if there is one.
+    """Each of ours with the one of the others whose spec has the same values in the fields that ours vary, if any.
 
-    So a variant that does not vary them is met by the values that its spec has.
+    A variant that does not vary these fields is matched by the values in its spec.
     """
     varied = sorted({path for group in ours for run in group.runs if run.point for path in run.point.values})
     by_values = {_values(group, varied): group for group in others}
@@ -20,7 +20,7 @@ def matched(ours: Sequence[Group], others: Sequence[Group]) -> Pairs:
 
 
 def same_seeds(one: Group, other: Group) -> list[tuple[FinishedRun, FinishedRun]]:
-    """Runs of both with the same seed."""
+    """Pairs of runs with the same seed, one of each group."""
     by_seed = {run.seed: run for run in other.runs}
     return [(run, by_seed[run.seed]) for run in one.runs if run.seed in by_seed]
 

@@ -1,4 +1,4 @@
-"""docs/results.md: the claims, each with its verdict, its figures and how they were made."""
+"""docs/results.md: the claims, each with its verdict, its figures and how they were obtained."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -14,27 +14,27 @@ from .claims import Claim
 from .roles import DIRECT, NO_ENTROPY, ROLES, SEARCHED, TRADE_OFFS
 from .verdict import Verdict
 
-NOTICE = "<!-- Written by python -m docs.generator.results from the folders of runs: run it again, don't edit. -->"
+NOTICE = "<!-- Written by python -m docs.generator.results from the folders of runs: don't edit it, run that again. -->"
 FOLDER = "results"
 UNKNOWN = "-"
 _ABOUT = """\
-What the paper claims (arXiv 2208.14839), and what runs of this project show of it. All figures, and the verdicts, are
-computed from the folders of the runs by the rules at the end; nothing is written by hand. PSNR is on Y, in dB, a
-border of as many pixels as the scale left out. BitOps are for an LR image of 32 x 32; "at the same BitOps" leaves out
-what is computed in float, which stands as float_work in each run's result.json. ± is one standard deviation over
+What the paper claims (arXiv 2208.14839), and what runs of this project show about it. All figures and verdicts are
+computed from the folders of the runs by the rules at the end; nothing is written by hand. PSNR is on Y, in dB, with the
+border cropped by as many pixels as the scale. BitOps are for an LR image of 32 x 32. "At the same BitOps" does not
+count what is computed in float, which each run's result.json lists as float_work. ± is one standard deviation over
 seeds."""
 _VERDICTS = """\
-A claim held, or did not hold, if a difference is larger than the spread of seeds; else it is undecided. It held if all
-of its parts did, and did not hold if one of them did not."""
+A claim is decided, as held or as not held, only if the difference is larger than the spread of seeds; otherwise it is
+undecided. A claim held if all its parts held, and did not hold if any of them did not."""
 
 
 def results_page(claims: Sequence[Claim], found: FoundRuns, folders: Sequence[Path]) -> str:
     """The page as Markdown.
 
     Args:
-        claims: What it is about.
+        claims: The claims.
         found: All runs.
-        folders: What was given to look in.
+        folders: The folders that were searched for runs.
     """
     summary = [
         (f"[{claim.number}. {claim.title}](#{_anchor(claim)})", f"**{claim.outcome}**", "; ".join(_why(claim)))
@@ -44,8 +44,8 @@ def results_page(claims: Sequence[Claim], found: FoundRuns, folders: Sequence[Pa
         NOTICE,
         heading("Results", 1),
         _text(_ABOUT),
-        table(("claim", "verdict", "by what"), summary),
-        heading("How these were made"),
+        table(("claim", "verdict", "evidence"), summary),
+        heading("How these results were obtained"),
         _made(found.runs),
         _left_out(found.left_out, folders),
         *(part for claim in claims for part in _section(claim, folders)),
@@ -74,11 +74,11 @@ def _why(claim: Claim) -> list[str]:
 
 
 def _made(runs: Sequence[FinishedRun]) -> str:
-    """What all runs have in common, or in what ways they differ."""
+    """What all runs have in common, or how they differ."""
     seconds = [sum(value for stage in _stages(run) if (value := run.figure("seconds", stage))) for run in runs]
     sets = {name: len(images) for run in runs for name, images in run.images.items()}
     facts = {
-        "runs": [f"{len(runs)}, which took {duration(sum(seconds))} together"],
+        "runs": [f"{len(runs)}, which took {duration(sum(seconds))} in total"],
         "scale": sorted({f"x{run.scale}" for run in runs}),
         "test sets": [", ".join(f"{name} ({count} images)" for name, count in sets.items())],
         **{fact.name: list(fact.words) for fact in facts_of(runs, whole_paths=False)},
@@ -97,7 +97,7 @@ def _left_out(left_out: Sequence[LeftOut], folders: Sequence[Path]) -> str:
 
 
 def _inside(text: str, folders: Sequence[Path]) -> str:
-    """A text whose paths begin inside of what was given: no page needs to know where on a machine that was."""
+    """A text with paths relative to the given folders: where these were on the machine does not belong on a page."""
     for folder in folders:
         text = text.replace(f"{folder}{os.sep}", "")
     return text
@@ -128,7 +128,7 @@ def _line(verdict: Verdict) -> str:
 
 
 def _compared(claim: Claim) -> str:
-    """The variants in words, each with the fields in which its spec differs from the first's."""
+    """The variants in words, each with the fields in which its spec differs from that of the first."""
     first = next((groups for groups in claim.groups.values() if groups), [])
     rows = []
     for name in claim.variants:
@@ -139,7 +139,7 @@ def _compared(claim: Claim) -> str:
 
 
 def _difference(groups: Sequence[Group], first: Sequence[Group]) -> str:
-    """Fields that a variant has otherwise than the first, and those that it varies itself."""
+    """The fields in which a variant differs from the first, and those that it varies itself."""
     if not groups:
         return ""
     own, other = groups[0].runs[0].fields, first[0].runs[0].fields
@@ -154,7 +154,7 @@ def _varied(groups: Sequence[Group]) -> list[str]:
 
 
 def _figures(comparison: Comparison) -> str:
-    """All rows of a claim, on all of its test sets."""
+    """All rows of a claim, for all of its test sets."""
     titles = ["run", "runs", *(f"{name}, dB" for name in comparison.tests), "BitOps", "parameters", "search", "train"]
     rows = [
         [
@@ -198,7 +198,8 @@ def _advantages(claim: Claim, ours: str, baseline: str) -> str:
         )
         for one in found
     ]
-    return table(("point of the front", "BitOps", "dB", f"{baseline} at the same", "difference", "spread"), rows)
+    titles = ("point of the front", "BitOps", "dB", f"{baseline} at the same BitOps", "difference", "spread")
+    return table(titles, rows)
 
 
 def _stability(claim: Claim) -> str:
@@ -212,7 +213,7 @@ def _stability(claim: Claim) -> str:
         )
         for name in (SEARCHED, DIRECT)
     ]
-    return table(("variant", "a search, mean", "PSNR over seeds, pooled deviation"), rows)
+    return table(("variant", "mean search time", "deviation of PSNR over seeds, pooled"), rows)
 
 
 def _decisions(claim: Claim) -> str:
@@ -227,12 +228,13 @@ def _decisions(claim: Claim) -> str:
         )
         for name, end in ends.items()
     ]
-    return table(("variant", "runs decided", "entropy left, share", "near ties a run", "discretization gap, dB"), rows)
+    titles = ("variant", "runs decided", "share of entropy left", "near ties per run", "discretization gap, dB")
+    return table(titles, rows)
 
 
 def _seconds(comparison: Comparison) -> str:
     total = sum(value for run in comparison.runs for stage in _stages(run) if (value := run.figure("seconds", stage)))
-    return f"These {len(comparison.runs)} runs took {duration(total)} together."
+    return f"These {len(comparison.runs)} runs took {duration(total)} in total."
 
 
 def _figure(figure: Figure, digits: int) -> str:

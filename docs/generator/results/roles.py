@@ -1,4 +1,4 @@
-"""Which variants of a sweep stand for what: the one place to change if they are called otherwise."""
+"""What the variants of a sweep stand for: the one place to change if they get other names."""
 
 from typing import NamedTuple
 
@@ -21,16 +21,16 @@ ROLES = {
     "rfdn-searched": "RFDN space, searched",
     "rfdn-uniform": "RFDN as it is, at uniform bits",
 }
-"""Variant to what it is."""
+"""Variant to its description."""
 
 
 class TradeOff(NamedTuple):
-    """What a claim says: that one variant has a better PSNR for the same BitOps than others.
+    """What a claim says: that one variant has a better PSNR than others at the same BitOps.
 
     Attributes:
         ours: The variant that should be better.
-        baselines: Those that it should be better than.
-        beside: Others to show, which the claim is not about.
+        baselines: The variants it should be better than.
+        beside: Others to show, which the claim does not mention.
     """
 
     ours: str
@@ -43,7 +43,7 @@ TRADE_OFFS = {
     4: (TradeOff("uniform", ("uniform-plain", "uniform-batch-norm")), TradeOff(SEARCHED, (NO_ADQ,))),
     5: (TradeOff("rfdn-searched", ("rfdn-uniform",)),),
 }
-"""Claim to what decides it, where it is about trade-offs."""
+"""Claim to the comparisons that decide it, for claims about trade-offs."""
 
 TITLES = {
     1: "Searched networks have a better trade-off than quantized fixed ones",

@@ -1,4 +1,4 @@
-"""The second claim: how long a search takes, and how much its outcome depends on the seed."""
+"""The second claim: how long a search takes, and how much its result depends on the seed."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -12,11 +12,11 @@ from .verdict import NOT_RUN, Verdict, judged
 
 WANTED_SPEED = 1.3
 RULE = f"""\
-Times are compared between runs of the same values and the same seed, on the same machine: the ratio of
+Times are compared between runs with the same values and the same seed, on the same machine: the ratio of
 `seconds.search` with noise to that with direct quantization. {WANTED_SPEED:g} times as fast is a ratio of
 {1 / WANTED_SPEED:.2f}; the spread is the standard deviation of the ratio. Stability is the standard deviation of PSNR
-over seeds, pooled over the points of the same values; what it may differ by is its own standard error, which of so few
-seeds is large."""
+over seeds, pooled over the points with the same values; its spread is its own standard error, which is large for so few
+seeds."""
 
 
 class Pooled(NamedTuple):
@@ -32,12 +32,13 @@ class Pooled(NamedTuple):
 
 
 def speed(ours: Sequence[Group], others: Sequence[Group]) -> Verdict:
-    """The verdict on whether ours take less time to search."""
+    """The verdict on whether our searches take less time."""
     ratio = search_ratio(ours, others)
     if ratio.mean is None:
         return Verdict(NOT_RUN, "")
     by = "" if ratio.spread is None else f" ± {ratio.spread:.2f}"
-    why = f"the search takes {ratio.mean:.2f}{by} of the time of direct quantization, {ratio.count} pairs of runs"
+    share = f"{ratio.mean:.2f}{by}"
+    why = f"the search takes {share} times as long as with direct quantization, {ratio.count} pairs of runs"
     return judged(1 / WANTED_SPEED - ratio.mean, ratio.spread, why)
 
 
@@ -60,13 +61,13 @@ def stability(ours: Sequence[Group], others: Sequence[Group]) -> Verdict:
         return Verdict(NOT_RUN, "")
     own, other = pooled([one for one, _ in pairs]), pooled([two for _, two in pairs])
     if own is None or other is None:
-        return judged(0.0, None, "the spread of PSNR over seeds was to be compared")
+        return judged(0.0, None, "the spread of PSNR over seeds can't be compared")
     why = f"PSNR differs from seed to seed by {own.spread:.3f} dB, with direct quantization by {other.spread:.3f} dB"
     return judged(other.spread - own.spread, (own.error**2 + other.error**2) ** 0.5, why)
 
 
 def pooled(groups: Sequence[Group]) -> Pooled | None:
-    """The deviation of PSNR over seeds, None if no group has two."""
+    """The deviation of PSNR over seeds, None if no group has two seeds."""
     known = [(group.psnr.spread, group.psnr.count - 1) for group in groups if group.psnr.spread is not None]
     if not known:
         return None

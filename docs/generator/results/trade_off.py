@@ -1,4 +1,4 @@
-"""The trade-off: by how much one series of networks is better than another at the same cost."""
+"""The trade-off: how much better one series of networks is than another at the same cost."""
 
 import math
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from qnas.core.comparison.pareto import on_front
 from .verdict import NOT_RUN, UNDECIDED, Verdict, both, judged
 
 TOLERANCE = 0.05
-"""What costs may differ by, as a share, to count as equal."""
+"""The share by which costs may differ and still count as equal."""
 RULE = f"""\
-A trade-off is compared point by point, where a point is the runs of one spec over their seeds. Of each series only
-its own Pareto front counts. The PSNR of each run of a point is set against what the baseline's front has at the
-BitOps of that run, as another seed may find a network of another cost; it is read off between the front's points
-(linear in PSNR over the logarithm of BitOps), and level beyond its ends. A point outside of the front's range, by
-more than {TOLERANCE:.0%}, is compared only where one side is better for less: if it is cheaper than the cheapest of
-the baseline and better, or dearer than the dearest and worse. The verdict is that on the mean of the differences.
-Their spread is that of the differences over the seeds of a point and that of the baseline, the root of the sum of
-both variances, averaged over the points."""
+A trade-off is compared point by point, where a point is the runs of one spec over their seeds. For each series, only
+its Pareto front counts. The PSNR of each run of a point is compared with that of the baseline's front at the BitOps of
+that run, because each seed may find a network of a different cost. The front is interpolated between its points (linear
+in PSNR over the logarithm of BitOps), and level beyond its ends. A point that lies outside the front's range by more
+than {TOLERANCE:.0%} is compared only if one side is better at a lower cost: if the point is cheaper than the cheapest
+of the baseline and better, or more expensive than the most expensive and worse. The verdict is on the mean of the
+differences. Their spread combines the spread of the differences over the seeds of a point with that of the baseline,
+as the root of the sum of both variances, averaged over the points."""
 
 
 class Advantage(NamedTuple):
-    """One point beside the baseline's front.
+    """One point compared with the baseline's front.
 
     Attributes:
         group: The point.
-        baseline: PSNR of the front at its cost, in dB, the mean over its runs.
-        gain: By how much the point is better, in dB, the mean over its runs.
-        spread: What seeds may do to that, None if it is not known.
+        baseline: PSNR of the front at the point's cost, in dB, averaged over its runs.
+        gain: How much better the point is, in dB, averaged over its runs.
+        spread: How much seeds may change the gain, None if unknown.
     """
 
     group: Group
@@ -58,13 +58,13 @@ def verdict_on(ours: Sequence[Group], baseline: Sequence[Group], name: str) -> V
         return Verdict(NOT_RUN, "")
     found = advantages(ours, baseline)
     if not found:
-        return Verdict(UNDECIDED, f"no point can be compared with {name}: what they cost is too different")
+        return Verdict(UNDECIDED, f"no point can be compared with {name}: their costs are too different")
     gain = fmean(one.gain for one in found)
     spreads = [one.spread for one in found if one.spread is not None]
     spread = fmean(spreads) if spreads else None
     by = "" if spread is None else f", spread {spread:.3f} dB"
     points = f"{len(found)} point{'s' * (len(found) > 1)}"
-    return judged(gain, spread, f"{gain:+.3f} dB beside {name} at the same BitOps, the mean of {points}{by}")
+    return judged(gain, spread, f"{gain:+.3f} dB relative to {name} at the same BitOps, mean of {points}{by}")
 
 
 def _front(groups: Sequence[Group]) -> list[Group]:

@@ -1,4 +1,4 @@
-"""Verdicts, and the rule that each follows from: a difference counts if it is larger than the spread of seeds."""
+"""Verdicts, and the rule behind them: a difference counts if it is larger than the spread of seeds."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ NOT_RUN = "not run"
 
 
 class Verdict(NamedTuple):
-    """What runs say of a claim.
+    """What the runs say about a claim.
 
     Attributes:
         outcome: ``held``, ``did not hold``, ``undecided`` or ``not run``.
@@ -25,11 +25,11 @@ class Verdict(NamedTuple):
 
 
 def judged(advantage: float, spread: float | None, why: str) -> Verdict:
-    """The verdict on an advantage, which is negative where the claim's opposite was found.
+    """The verdict on an advantage, which is negative if the runs show the opposite of the claim.
 
     Args:
-        advantage: By how much the claim was met.
-        spread: What seeds alone may do, None where each has one seed only.
+        advantage: How far the claim was met.
+        spread: The difference that seeds alone may cause, None if there is only one seed each.
         why: The figures in words.
 
     >>> judged(0.12, 0.05, "").outcome, judged(0.03, 0.05, "").outcome, judged(-0.12, 0.05, "").outcome
@@ -43,7 +43,7 @@ def judged(advantage: float, spread: float | None, why: str) -> Verdict:
 
 
 def together(verdicts: Sequence[Verdict]) -> str:
-    """The outcome of a claim that has several parts: it held if all did.
+    """The outcome of a claim with several parts: it held if all of them did.
 
     >>> together([Verdict("held", ""), Verdict("not run", "")])
     'undecided'
@@ -55,7 +55,7 @@ def together(verdicts: Sequence[Verdict]) -> str:
 
 
 def both(*spreads: float | None) -> float | None:
-    """The spread of a difference of figures with these; one that is not known is taken to be as large as the others.
+    """The spread of a difference of figures with these spreads; an unknown one is assumed to be as large as the others.
 
     >>> both(3.0, 4.0), both(None, None)
     (5.0, None)
