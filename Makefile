@@ -1,4 +1,4 @@
-# Everything is done in a virtual environment that the first command makes.
+# Everything runs in a virtual environment, which the first command creates.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -41,7 +41,7 @@ $(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --editable '.[test]' --constraint constraints.txt
-# Without what it depends on: torchvision, where it does not fit the build of torch, breaks whoever imports it.
+# Without its dependencies: a torchvision that does not match the build of torch breaks everything that imports it.
 	$(BIN)/python -m pip install --quiet --no-deps spandrel --constraint constraints.txt
 	@touch $@
 

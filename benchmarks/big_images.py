@@ -2,8 +2,8 @@
 
     python benchmarks/big_images.py --out big_images.json
 
-Each network is built untrained, from the first candidate of every slot, and written as a run; an image of noise is then
-enlarged, or judged on, in a process of its own, whose peak of resident memory is read (VmHWM, Linux).
+Each network is built untrained, from the first candidate of every slot, and written as a run. Then a separate process
+upscales an image of noise, or evaluates on one, and its peak resident memory is read (VmHWM, Linux).
 """
 
 import json
@@ -34,7 +34,7 @@ SIZE = (4000, 3000)  # width and height
 
 
 class Network(NamedTuple):
-    """A network to enlarge with, and whether the large image is what it enlarges or, in ``evaluate``, its LR or HR."""
+    """A network, and what the large image is: the input of ``upscale``, or the LR or HR image of ``evaluate``."""
 
     fields: Mapping[str, Any]
     scale: int = 2
@@ -77,7 +77,7 @@ sys.exit(code)
 
 
 def write_run(path: Path, network: Network) -> None:
-    """The folder of a run that found the network, without weights of any use."""
+    """Write the folder of a run that found the network, with meaningless weights."""
     torch.manual_seed(0)
     fields = {"bits": [8], **network.fields}
     spec = Spec.model_validate({"name": "run", "scale": network.scale, "space": fields})
@@ -93,10 +93,10 @@ def write_run(path: Path, network: Network) -> None:
 
 
 def measure(network: Network, size: tuple[int, int], folder: Path) -> dict[str, Any]:
-    """Bytes at the peak, seconds, and how many passes over tiles the command said that it takes."""
+    """Peak memory in bytes, seconds, and the number of passes over tiles that the command reported."""
     write_run(folder / "run", network)
     (folder / "images").mkdir()
-    factor = network.scale if network.image == "LR" else 1  # LR images are made of HR ones
+    factor = network.scale if network.image == "LR" else 1  # LR images are made from HR ones
     shape = (size[1] * factor, size[0] * factor, 3)
     image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     Image.fromarray(image).save(folder / "images/image.png", compress_level=0)
@@ -122,11 +122,11 @@ def _command(network: Network, folder: Path) -> list[str | Path]:
 
 
 @click.command(help=__doc__.splitlines()[0])
-@click.option("--network", "names", multiple=True, type=click.Choice([*NETWORKS]), help="Only this one.")
+@click.option("--network", "names", multiple=True, type=click.Choice([*NETWORKS]), help="Measure only this network.")
 @click.option("--size", nargs=2, type=int, default=SIZE, show_default=True, help="Width and height of the image.")
 @out_option
 def main(names: tuple[str, ...], size: tuple[int, int], out: Path | None) -> None:
-    """Measure each."""
+    """Measure each network."""
     console, measured, targets = Console(highlight=False), {}, []
     for name in names or NETWORKS:
         with tempfile.TemporaryDirectory() as folder:

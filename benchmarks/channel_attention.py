@@ -1,10 +1,10 @@
-"""A small network with channel attention, written without qnas, as benchmarks/big_images.py enlarges with one."""
+"""A small network with channel attention, written without qnas, for benchmarks/big_images.py."""
 
 from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """Squeeze and excitation: features times what their means become (Hu et al. 2018)."""
+    """Squeeze and excitation: features times a gate that is computed from their means (Hu et al. 2018)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -18,7 +18,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """A residual block with attention, as RCAN's (Zhang et al. 2018)."""
+    """A residual block with attention, like RCAN's (Zhang et al. 2018)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

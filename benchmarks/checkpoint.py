@@ -1,6 +1,6 @@
-"""What a checkpoint of the search of the published space costs: the one of search_step.py.
+"""What a checkpoint costs in a search of the published space, the one of search_step.py.
 
-Counted are those that come after the first epoch: from then on the best supernet so far is kept beside the last.
+Only checkpoints after the first epoch count: from then on they contain the best supernet so far beside the last one.
 """
 
 import statistics
@@ -30,9 +30,9 @@ class Price:
     """What a checkpoint costs.
 
     Attributes:
-        size_bytes: Of its file.
-        seconds: Until it is on the disk, the median.
-        share: Of the time, where there is one every ``EVERY_SECONDS``.
+        size_bytes: Size of its file.
+        seconds: Median time until it is on the disk.
+        share: Share of the total time, with one checkpoint every ``EVERY_SECONDS``.
     """
 
     size_bytes: int
@@ -41,7 +41,7 @@ class Price:
 
 
 class Timed(StageCheckpoints):
-    """Notes how long each takes, and how large it is."""
+    """Records how long each checkpoint takes, and how large it is."""
 
     def __init__(self, journal: Journal, keeping: CheckpointPolicy) -> None:
         super().__init__(journal, keeping)
@@ -57,7 +57,7 @@ class Timed(StageCheckpoints):
 
 
 def price() -> Price:
-    """Search for some steps, with a checkpoint after each."""
+    """Search for a few steps, with a checkpoint after each."""
     with tempfile.TemporaryDirectory() as path:
         folder, spec, images = RunFolder(Path(path)), _spec(), [search_step.random_pair()]
         folder.write_text("spec.yaml", dump_spec(spec))

@@ -1,14 +1,14 @@
-"""Kills runs at random moments, goes on with them, and says how many end as if nothing had happened.
+"""Kills runs at random moments, resumes them, and reports how many end as if nothing had happened.
 
     python benchmarks/crash.py --kills 20 --out crash.json
 
-Each run is a process of its own, ended once by SIGKILL or, one in four, by SIGTERM, which asks it to stop; then it is
-resumed. Six of ten are ended in the loops of the search and of the training, at any step. Half of them write a
-checkpoint after every step, half now and then. A run ends identical if every file is the same to the byte as that of a
-run which was never stopped; but the seconds in results, the command line in environment.json and the report, which
-shows the seconds, may differ.
+Each run is a separate process. It is ended once, by SIGKILL or, in one case of four, by SIGTERM, which asks it to stop;
+then it is resumed. Six of ten are ended in the loops of the search and of the training, at any step. Half of them write
+a checkpoint after every step, half only occasionally. A run counts as identical if every file has the same bytes as
+that of a run that was never stopped, except for the seconds in results, the command line in environment.json and the
+report, which shows the seconds.
 
-It also says what a checkpoint costs in the published space.
+It also reports what a checkpoint costs in the published space.
 """
 
 import json
@@ -39,8 +39,8 @@ from qnas.core.sweep.runner import qnas_run
 ORDER = ("data", *REAL_STAGES)
 LOOPS = ("search", "train")
 STAGES = ("search", "train", "data", "search", "train", "derive", "evaluate", "search", "train", "report")
-"""Where runs are ended, in turn."""
-LOADING_SECONDS = 0.2  # of the stage data, about
+"""The stages in which runs are ended, in turn."""
+LOADING_SECONDS = 0.2  # roughly what the stage data takes
 STEPS = 80
 SPEC = f"""\
 scale: 2
@@ -60,15 +60,15 @@ SEARCHES = {
     f"{{name: random, samples: 4, steps: {STEPS // 4}, batch: 2}}": "scratch",
 }
 INTERVALS = (0.0, 0.3)  # seconds between two checkpoints of a run that is ended
-SELDOM = 60.0  # of one that is not
-MOST = 0.7  # of a stage, so that one that is a little faster than the reference is still met
-STEP_SECONDS = 0.02  # about
+SELDOM = 60.0  # the same for a run that is not ended
+MOST = 0.7  # share of a stage, so that the signal still hits a stage that is a little faster than the reference
+STEP_SECONDS = 0.02  # roughly
 TRIES = 5
 MAY_DIFFER = {"environment.json", "report.html", "run.log"}
 TELLING = "from qnas.core.sweep import progress; progress._SECONDS = 0; from qnas.core.cli.main import main; main()"
-"""The command ``qnas``, but that it tells of every step."""
+"""The command ``qnas``, except that it reports every step."""
 ENDED_BY = {signal.SIGKILL: {-signal.SIGKILL}, signal.SIGTERM: {-signal.SIGTERM, 128 + signal.SIGTERM}}
-"""How a process ends that a signal has ended, not something else."""
+"""The exit codes of a process that was ended by the signal and by nothing else."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,10 @@ class Reference:
     """A run that was never stopped.
 
     Attributes:
-        spec: Its file.
-        files: What it leaves, by name.
-        seconds: Of its stages.
-        steps: Of its loops.
+        spec: The file of its spec.
+        files: The contents of its files, by name.
+        seconds: How long each stage took.
+        steps: How many steps each loop has.
     """
 
     spec: Path
@@ -93,10 +93,10 @@ class Moment:
     """When and how a run is ended.
 
     Attributes:
-        stage: In which stage.
-        step: After which of its steps.
-        seconds: How long after that.
-        number: By which signal.
+        stage: The stage in which it is ended.
+        step: The step of that stage after which it is ended.
+        seconds: How long after that step.
+        number: The signal that ends it.
         every: Seconds between two of the run's checkpoints.
     """
 
@@ -109,17 +109,17 @@ class Moment:
 
 @dataclass(frozen=True)
 class Kill:
-    """What came of a run that was ended.
+    """The outcome of a run that was ended.
 
     Attributes:
-        stage: That it was to be ended in.
+        stage: The stage in which it was to be ended.
         sent: The signal.
-        code: How the process ended.
+        code: The exit code of the process.
         checkpoint_every: Seconds between two of its checkpoints.
-        at: Stage and step that it had last told.
-        resumed: Lines that say where it went on.
-        went_on: Whether it did so from a checkpoint in a loop.
-        differing: Files that are not as they should be.
+        at: The stage and step that it had reported last.
+        resumed: Lines of output that say where it resumed.
+        went_on: Whether it resumed from a checkpoint in a loop.
+        differing: Files that differ from those of the reference.
     """
 
     stage: str
@@ -133,13 +133,13 @@ class Kill:
 
 
 def command(spec: Path, out: Path, progress: Path, resume: bool, every: float) -> list[str]:
-    """A run that tells of every step."""
+    """The command line of a run that reports every step."""
     line = qnas_run(spec, out, progress, resume)
     return [line[0], "-P", "-c", TELLING, *line[line.index("run") :], "--checkpoint-every", f"{every:g}"]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """All that must be the same."""
+    """The contents of all files that must be identical."""
     names = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
     return {name: _without_seconds(path) for name, path in names.items() if name not in MAY_DIFFER}
 
@@ -152,7 +152,7 @@ def _without_seconds(path: Path) -> bytes:
 
 
 def reference(folder: Path, search: str, init: str) -> Reference:
-    """Do a run without a stop."""
+    """Do a run without stopping it."""
     folder.mkdir()
     spec, out = folder / "spec.yaml", folder / "run"
     spec.write_text(SPEC.replace("SEARCH", search).replace("INIT", init))
@@ -163,7 +163,7 @@ def reference(folder: Path, search: str, init: str) -> Reference:
 
 
 def moment(one: Reference, stage: str, every: float, chance: random.Random) -> Moment:
-    """A random one: of a loop at any step, else at any time of the stage."""
+    """A random moment: in a loop at any step, in another stage at any time."""
     number = chance.choice([signal.SIGTERM, *[signal.SIGKILL] * 3])
     if stage in LOOPS:
         return Moment(stage, chance.randrange(1, one.steps[stage] - 1), STEP_SECONDS * chance.random(), number, every)
@@ -171,12 +171,12 @@ def moment(one: Reference, stage: str, every: float, chance: random.Random) -> M
 
 
 def kill(one: Reference, folder: Path, when: Moment) -> Kill | None:
-    """End a run, and go on with it; None if it had come to its end before the signal.
+    """End a run, and resume it; None if it finished before the signal.
 
     Args:
-        one: What it should end as.
-        folder: Where, which does not exist.
-        when: When and how.
+        one: The reference that it should match.
+        folder: A folder to run in, which does not exist yet.
+        when: When and how to end it.
     """
     folder.mkdir()
     out, progress = folder / "run", folder / "progress"
@@ -206,7 +206,7 @@ def kill(one: Reference, folder: Path, when: Moment) -> Kill | None:
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", progress: Path, when: Moment) -> Progress:
-    """How far the run is once it is there."""
+    """The progress of the run when it reaches the moment."""
     at = Progress()
     while process.poll() is None and not _is_there(at, when):
         time.sleep(0.002)
@@ -220,7 +220,7 @@ def _is_there(at: Progress, when: Moment) -> bool:
 
 
 def kills(many: int, seed: int, folder: Path) -> list[Kill]:
-    """End so many runs, of all kinds of search."""
+    """End that many runs, with all kinds of search."""
     chance, console = random.Random(seed), Console(stderr=True)
     references = [
         reference(folder / f"reference-{i}", search, init)
@@ -231,7 +231,7 @@ def kills(many: int, seed: int, folder: Path) -> list[Kill]:
             references[i % len(references)],
             folder / f"{i}",
             STAGES[i % len(STAGES)],
-            INTERVALS[i // 2 % len(INTERVALS)],  # so that each stage meets each
+            INTERVALS[i // 2 % len(INTERVALS)],  # so that each stage gets each interval
             chance,
         )
         for i in track(range(many), "kills", console=console)
@@ -239,28 +239,28 @@ def kills(many: int, seed: int, folder: Path) -> list[Kill]:
 
 
 def _met(one: Reference, folder: Path, stage: str, every: float, chance: random.Random) -> Kill:
-    """End a run; if it was over before, another.
+    """End a run; if it finished before the signal, try with another.
 
     Raises:
-        RuntimeError: Each was over before.
+        RuntimeError: Every run finished before the signal.
     """
     for number in range(TRIES):
         done = kill(one, folder.with_name(f"{folder.name}-{number}"), moment(one, stage, every, chance))
         if done is not None:
             return done
-    raise RuntimeError(f"no signal came before the end of the run, of {TRIES} in {stage}")
+    raise RuntimeError(f"{TRIES} runs that should have been ended in {stage} all finished before the signal")
 
 
 def _told(one: Kill) -> str:
     verdict = f"differs in {', '.join(one.differing)}" if one.differing else "identical"
-    went_on = "; ".join(one.resumed) or "no loop went on"
+    went_on = "; ".join(one.resumed) or "no loop was resumed"
     every = f"checkpoints every {one.checkpoint_every:g} s"
     return f"{one.sent} in {one.stage} (at {one.at}, ended with {one.code}, {every}): {went_on}: {verdict}"
 
 
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--kills", "many", default=20, show_default=True, help="How many runs to end.")
-@click.option("--seed", default=0, show_default=True, help="Decides the moments.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the random moments.")
 @out_option
 def main(many: int, seed: int, out: Path | None) -> None:
     """Kill, resume, compare."""
@@ -271,8 +271,8 @@ def main(many: int, seed: int, out: Path | None) -> None:
     for one in done:
         console.print(_told(one), soft_wrap=True)
     differing, went_on = sum(bool(one.differing) for one in done), sum(one.went_on for one in done)
-    console.print(f"{went_on} of {len(done)} went on from a checkpoint in a loop")
-    console.print(f"{len(done) - differing} of {len(done)} ended identical")
+    console.print(f"{went_on} of {len(done)} resumed from a checkpoint in a loop")
+    console.print(f"{len(done) - differing} of {len(done)} match a run that was never stopped")
     console.print(
         f"a checkpoint of the published space: {price.size_bytes / 1e6:.1f} MB, {1e3 * price.seconds:.0f} ms,"
         f" {price.share:.2%} of the time",

@@ -1,9 +1,9 @@
-"""How fast patches are drawn, beside how fast the fastest training loop takes them.
+"""How fast patches are drawn, compared with how fast the fastest training loop consumes them.
 
     python benchmarks/data.py --out data.json
 
-Images are random, LR patches 45 x 45 at x4 in batches of 8, flipped and turned. Training is that of the smallest
-network of the published space, where a step is shortest and so waits most.
+Images are random; LR patches are 45 x 45 at x4, in batches of 8, flipped and rotated. The network is the smallest one
+of the published space, because its steps are the shortest and so wait for patches the most.
 """
 
 import os
@@ -37,11 +37,11 @@ def main(rounds: int, threads: int, out: Path | None) -> None:
     fastest = min(list(steps)[1:], key=lambda name: statistics.median(seconds[name]))
     share = ratio(seconds, "drawing a batch", fastest)
     targets = [
-        Target(f"drawing / {fastest}, the share of the time that training waits", share, 0.02),
-        Target("patches that training takes / patches that are drawn", share, 1 / 5),
+        Target(f"drawing / {fastest}, the share of time that training waits", share, 0.02),
+        Target("patches that training consumes / patches that are drawn", share, 1 / 5),
     ]
     report(seconds, targets, out)
-    print(f"{BATCH / statistics.median(seconds['drawing a batch']):.0f} patches a second")
+    print(f"{BATCH / statistics.median(seconds['drawing a batch']):.0f} patches per second")
 
 
 if __name__ == "__main__":

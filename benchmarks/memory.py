@@ -1,9 +1,9 @@
-"""The memory that an iteration of the search takes, beside that of training the dearest network of its space.
+"""The memory of an iteration of the search, compared with training the most expensive network of its space.
 
     python benchmarks/memory.py --out memory.json
 
-The space and its sizes are those of search_step.py. Each is run in a process of its own, for some iterations; what is
-measured is how far the process grows beyond what it had before the first (resident memory, Linux).
+The space and its sizes are those of search_step.py. Each of the two runs for a few iterations in a separate process.
+The figure is how much the process grows beyond its size before the first iteration (resident memory, Linux).
 """
 
 import multiprocessing
@@ -26,12 +26,12 @@ def search() -> Step:
 
 
 def dearest() -> Step:
-    """A step of training the network of the space that has the most BitOps."""
+    """A step of training the network with the most BitOps in the space."""
     return step_of(network_of(by_bitops(max), "lsq"))
 
 
 def growth(make: Callable[[], Step]) -> int:
-    """Bytes that the process grows by while it takes steps."""
+    """How many bytes the process grows by while it runs steps."""
     torch.set_num_threads(2)
     step = make()
     before = resident("VmRSS")
@@ -41,7 +41,7 @@ def growth(make: Callable[[], Step]) -> int:
 
 
 def resident(which: str) -> int:
-    """Bytes in memory, now (VmRSS) or at most so far (VmHWM). getrusage counts those of its parent too."""
+    """Bytes in memory, now (VmRSS) or at the peak so far (VmHWM). getrusage would include those of the parent."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{which}:"))
 

@@ -1,16 +1,16 @@
-"""What a network loses by where its quantizers start: PSNR at several widths, and how many levels are in use.
+"""How the start of its quantizers affects a network: PSNR at several widths, and how many levels are in use.
 
     python benchmarks/quantizer_starts.py --out quantizer_starts.json
 
-A small basic network (12 channels, one cell with a plain residual, beside the bicubic image, x2) is trained from
-scratch for each quantizer, start, width and seed, on generated images, and judged on scikit-image's photographs: whole
-images, Y. The slots that read the image and write it have 8 bits, as is usual, all others the width that is stated.
-Seed for seed the networks start from the same weights and see the same patches. Levels are the different integers in a
-tensor, of the weights of a layer or of its activations for a batch, before training and after; the error is that before
-training, as a multiple of that of the step of least error. Both are means over the layers of the width. "Calibrated" is
-the PSNR with the weights of the network that was trained in float, quantized and not trained on.
+A small basic network (12 channels, one cell with a plain residual, a bicubic image residual, x2) is trained from
+scratch for each quantizer, start, width and seed, on generated images, and evaluated on scikit-image's photographs:
+whole images, Y. As usual, the slots that read and write the image have 8 bits; all others have the stated width. For
+each seed, the networks start from the same weights and see the same patches. Levels are the distinct integers in a
+tensor, which is the weights of a layer or its activations for a batch, before and after training. The error is the one
+before training, as a multiple of that of the step of least error. Both are means over the layers of that width.
+"Calibrated" is the PSNR with the weights of the network that was trained in float, quantized without further training.
 
-Rows that are in the file are not made again, so that it may be stopped and go on.
+Rows that are already in the file are not computed again, so you can stop the program and start it again.
 """
 
 import json
@@ -46,11 +46,11 @@ SPACE = {"name": "basic", "channels": 12, "cells": 1, "residual": "plain", "imag
 TRAIN = {"name": "dead-leaves", "amount": 64, "size": 96}
 TEST = {"name": "photos"}
 FULL = 8
-"""Bits of the slots that read the image and write it."""
+"""Bits of the slots that read and write the image."""
 BITS = (4, 8, 2, 3)
 KINDS = ("weights", "activations")
 EXACT = 1e-10
-"""A squared error that is that of float32, in values around 1."""
+"""A squared error within the rounding of float32, for values around 1."""
 QUANTIZERS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "lsq": {"least-error": {"start": "least-error"}, "published": {"start": "published"}},
     "lsq+": {"least-error": {"weight_start": "least-error"}, "published": {"weight_start": "published"}},
@@ -77,11 +77,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Use:
-    """How the grids of the case's width are used by the tensors of one kind, as means over the layers.
+    """How the tensors of one kind use the grids of the case's width, averaged over the layers.
 
     Attributes:
-        levels: How many different integers there are.
-        error: The squared error as a multiple of that of a grid of least error, a geometric mean.
+        levels: The number of distinct integers.
+        error: The squared error as a multiple of that of a grid of least error; a geometric mean.
     """
 
     levels: float
@@ -90,12 +90,12 @@ class Use:
 
 @dataclass(eq=False)
 class Experiment:
-    """What is the same for all networks.
+    """The settings that all networks share.
 
     Attributes:
-        train: What they are trained on.
-        test: What they are judged on.
-        steps: How long they are trained.
+        train: Images to train on.
+        test: Images to evaluate on.
+        steps: How many steps to train.
     """
 
     train: Sequence[ImagePair]
@@ -108,19 +108,19 @@ class Experiment:
         return PatchSampler(self.train, SCALE, PATCH, BATCH, augment=True, seed=seed, device=CPU)
 
     def trained(self, network: nn.Module, seed: int) -> Trained:
-        """Train a network that is calibrated."""
+        """Train a calibrated network."""
         schedule = Schedule(self.steps, LEARNING_RATE, 1, 5.0, "float32")
         return Training(network, self.batches(seed), self.test, schedule, lambda *_: None, lambda *_: None).run()
 
     def float_weights(self, seed: int) -> dict[str, Tensor]:
-        """Those of the network that is trained without quantization, once for a seed."""
+        """The weights of the network trained without quantization, once per seed."""
         if seed not in self._floats:
             self._floats[seed] = self.trained(network_of(Quantizer.of("none"), FULL, seed), seed).last
         return self._floats[seed]
 
 
 def cases(quantizers: Sequence[str], seeds: int) -> Iterator[Case]:
-    """All, seed by seed, so that what is stopped early has every quantizer."""
+    """All cases, seed by seed, so that a benchmark that is stopped early has every quantizer."""
     for seed, quantizer, bits in product(range(seeds), quantizers, BITS):
         for start in QUANTIZERS[quantizer]:
             yield Case(quantizer, start, bits, seed)
@@ -139,7 +139,7 @@ def network_of(quantizer: Quantizer, bits: int, seed: int) -> nn.Module:
 
 @torch.no_grad()
 def use_of(network: nn.Module, image: Tensor, bits: int) -> dict[str, Use]:
-    """How the grids of this width are used for ``image``, (N, 3, H, W), in evaluation, by weights and activations."""
+    """How weights and activations use the grids of this width for ``image``, (N, 3, H, W), in evaluation."""
     levels: dict[str, list[int]] = {kind: [] for kind in KINDS}
     errors: dict[str, list[float]] = {kind: [] for kind in KINDS}
 
@@ -158,7 +158,7 @@ def use_of(network: nn.Module, image: Tensor, bits: int) -> dict[str, Use]:
 
 
 def _over_least(tensor: Tensor, values: Tensor, bits: int, *, signed: bool, like: Tensor) -> list[float]:
-    """The squared error over the least; of an image, which lies on its grid of 8 bits exactly, nothing."""
+    """The squared error over the least; empty for an image, which lies exactly on its grid of 8 bits."""
     best = Quantizer.of("lsq").fake_quantizer(bits, signed=signed, channels=len(tensor) if like.dim() else None)
     best.observe(tensor)
     ours, least = ((x - tensor).square().mean().item() for x in (values, best(tensor)))
@@ -166,7 +166,7 @@ def _over_least(tensor: Tensor, values: Tensor, bits: int, *, signed: bool, like
 
 
 def row_of(case: Case, experiment: Experiment) -> dict[str, object]:
-    """Train the network of a case, and judge it."""
+    """Train the network of a case, and evaluate it."""
     began = time.process_time()
     network = network_of(case.make(), case.bits, case.seed)
     first = experiment.batches(case.seed).draw().lr
@@ -185,7 +185,7 @@ def row_of(case: Case, experiment: Experiment) -> dict[str, object]:
 
 
 def calibrated_psnr(case: Case, experiment: Experiment) -> float:
-    """Of the network with the weights of the float one: quantized, not trained on."""
+    """PSNR of the network with the weights of the float one, quantized without further training."""
     network = network_of(case.make(), case.bits, case.seed)
     network.load_state_dict(experiment.float_weights(case.seed), strict=False)
     first = experiment.batches(case.seed).draw().lr
@@ -194,7 +194,7 @@ def calibrated_psnr(case: Case, experiment: Experiment) -> float:
 
 
 def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Means over the seeds; the difference to the other start is taken seed by seed."""
+    """Print means over the seeds; the difference to the other start is taken seed by seed."""
     console = Console(highlight=False, markup=False, width=140)
     uses = [f"{what} of {kind}" for kind in KINDS for what in ("error", "levels")]
     head = ("quantizer", "start", "bits", "PSNR", "over other", "calibrated")
@@ -218,7 +218,7 @@ def _uses(rows: Sequence[Mapping[str, Any]], kind: str) -> tuple[str, str]:
 
 
 def spread(values: Sequence[float], sign: str = "") -> str:
-    """The mean, and the standard deviation if there are several; nothing of none."""
+    """The mean, and the standard deviation if there are several values; empty if there are none."""
     if not values:
         return ""
     deviation = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
@@ -226,7 +226,7 @@ def spread(values: Sequence[float], sign: str = "") -> str:
 
 
 @click.command(help=__doc__.splitlines()[0])
-@click.option("--steps", default=240, show_default=True, help="Of training.")
+@click.option("--steps", default=240, show_default=True, help="Steps of training.")
 @click.option("--seeds", default=3, show_default=True, help="Networks of each kind.")
 @click.option(
     "--quantizer",
@@ -234,11 +234,11 @@ def spread(values: Sequence[float], sign: str = "") -> str:
     multiple=True,
     type=click.Choice(list(QUANTIZERS)),
     default=list(QUANTIZERS),
-    help="Which, instead of all; it may be given several times.",
+    help="Use this quantizer instead of all; can be given several times.",
 )
 @click.option("--train", "folder", type=click.Path(exists=True, path_type=Path), help="A folder of images to train on.")
-@click.option("--test", "judged", type=click.Path(exists=True, path_type=Path), help="A folder of images to judge on.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the rows are kept, as JSON.")
+@click.option("--test", "judged", type=click.Path(exists=True, path_type=Path), help="A folder of images to test on.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The JSON file that keeps the rows.")
 @threads_option
 def main(
     steps: int,
@@ -249,7 +249,7 @@ def main(
     out: Path,
     threads: int,
 ) -> None:
-    """Train what is not in the file yet, and show all."""
+    """Train the cases that are not in the file yet, and print all."""
     torch.set_num_threads(threads)
     sets = [_dataset(TRAIN, folder), _dataset(TEST, judged)]
     setting = {"steps": steps, "space": SPACE, "train": sets[0].label, "test": sets[1].label}
@@ -260,7 +260,7 @@ def main(
         rows.append(row_of(case, experiment))
         part = out.with_name(f".{out.name}")
         write_json(part, {"setting": setting, "rows": rows}, [])
-        part.replace(out)  # at once, so that no row is lost if it is stopped here
+        part.replace(out)  # atomic, so that no row is lost if the program is stopped here
     print_table(rows)
 
 
@@ -273,16 +273,16 @@ def _is_of(row: Mapping[str, Any], case: Case) -> bool:
 
 
 def _kept(out: Path, setting: Mapping[str, object]) -> list[dict[str, Any]]:
-    """The rows that are in the file already.
+    """The rows that are already in the file.
 
     Raises:
-        click.ClickException: They are of another setting.
+        click.ClickException: They have a different setting.
     """
     if not out.exists():
         return []
     kept = json.loads(out.read_text())
     if kept["setting"] != json.loads(json.dumps(setting)):
-        raise click.ClickException(f"{out} has rows of another setting: {kept['setting']}; name another file")
+        raise click.ClickException(f"{out} has rows with a different setting: {kept['setting']}; name another file")
     rows: list[dict[str, Any]] = kept["rows"]
     return rows
 

@@ -1,4 +1,4 @@
-"""Times several things in interleaved rounds, so that what else the machine does falls on all of them alike."""
+"""Times several things in interleaved rounds, so that other load on the machine affects all of them equally."""
 
 import json
 import platform
@@ -19,7 +19,7 @@ Step = Callable[[], object]
 
 @dataclass(frozen=True)
 class Target:
-    """A ratio that a benchmark measures, and what it should be at most."""
+    """A ratio that a benchmark measures, and the most it should be."""
 
     what: str
     ratio: float
@@ -27,14 +27,14 @@ class Target:
 
     @property
     def verdict(self) -> str:
-        """Whether it is met."""
+        """Whether the target is met; empty if there is no limit."""
         if self.at_most is None:
             return ""
         return "met" if self.ratio <= self.at_most else "missed"
 
 
 def interleaved(steps: Mapping[str, Step], rounds: int, warmup: int = 2) -> dict[str, list[float]]:
-    """Seconds of each step in each round; every round runs all steps, in an order that turns."""
+    """Seconds of each step in each round; every round runs all steps, starting with a different one."""
     for step in steps.values():
         for _ in range(warmup):
             step()
@@ -49,7 +49,7 @@ def interleaved(steps: Mapping[str, Step], rounds: int, warmup: int = 2) -> dict
 
 
 def ratio(seconds: Mapping[str, Sequence[float]], one: str, other: str) -> float:
-    """The median over the rounds of how long ``one`` took, with ``other`` as the unit."""
+    """The median over the rounds of the time of ``one`` divided by the time of ``other``."""
     return statistics.median(a / b for a, b in zip(seconds[one], seconds[other], strict=True))
 
 
@@ -72,7 +72,7 @@ def report(seconds: Mapping[str, Sequence[float]], targets: Sequence[Target], ou
 
 
 def write_json(out: Path | None, measured: Mapping[str, object], targets: Sequence[Target]) -> None:
-    """Write what was measured, and on what, if ``out`` is given."""
+    """Write the measurements and the machine they were made on, if ``out`` is given."""
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         data = {**_machine(), **measured, "ratios": [asdict(target) for target in targets]}

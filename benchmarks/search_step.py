@@ -2,10 +2,10 @@
 
     python benchmarks/search_step.py --out search_step.json
 
-The space is the published one of 2022: basic, 36 channels, 3 cells, its candidate table, bits {4, 8}; batch 8, LR
-45 x 45, x4, random images. The iterations are the search's own. The floor is what no search of this kind can do
-without: the convolutions that the iteration runs, alone, forward and backward, on tensors of the same shape, layout
-and precision.
+The space is the one published in 2022: basic, 36 channels, 3 cells, its candidate table, bits {4, 8}; batch 8, LR
+45 x 45, x4, random images. The iterations are those of the real search. The floor is the least that a search of this
+kind must compute: only the convolutions that the iteration runs, forward and backward, on tensors of the same shape,
+layout and precision.
 """
 
 import os
@@ -55,7 +55,7 @@ CASES: Mapping[str, dict[str, Any]] = {
 
 
 def random_pair() -> ImagePair:
-    """An image of random pixels in both resolutions."""
+    """A pair of images with random pixels."""
     random = np.random.default_rng(0)
     lr, hr = (random.integers(0, 256, (size, size, 3), dtype=np.uint8) for size in (4 * PATCH, 4 * PATCH * SCALE))
     return ImagePair("random", hr, lr)
@@ -64,7 +64,7 @@ def random_pair() -> ImagePair:
 def iteration(
     space: Mapping[str, Any] | None = None, quantizer: str = "noise", precision: str = "float32", form: str = "merged"
 ) -> Step:
-    """One iteration of the search of a space, again and again."""
+    """A step that runs one iteration of the search of a space."""
     images = [random_pair()]
     task = SearchTask(
         space=Space.of({**SPACE, **(space or {})}),
@@ -85,7 +85,7 @@ def iteration(
 
 
 class Convolutions(TorchFunctionMode):
-    """Notes the convolutions that run inside."""
+    """Records the convolutions that run inside."""
 
     def __init__(self) -> None:
         self.noted: list[Step] = []
@@ -94,7 +94,7 @@ class Convolutions(TorchFunctionMode):
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Run ``function``; a convolution is noted."""
+        """Run ``function``, and record it if it is a convolution."""
         output = function(*args, **(kwargs or {}))
         if function is F.conv2d:
             self.noted.append(alone(args, output))
@@ -103,12 +103,12 @@ class Convolutions(TorchFunctionMode):
 
 
 def multiply_adds(features: Tensor, weight: Tensor, output: Tensor) -> int:
-    """Of a convolution forward, and as many again for each of its gradients."""
+    """Multiply-adds of a convolution forward, and as many again for each of its gradients."""
     return output.numel() * weight[0].numel() * (1 + features.requires_grad + weight.requires_grad)
 
 
 def alone(args: tuple[Any, ...], output: Tensor) -> Step:
-    """A convolution of that shape, layout and precision, forward and backward."""
+    """A step that runs one such convolution, forward and backward, in the same shape, layout and precision."""
     (features, weight, bias), rest = args[:3], args[3:]
     tensors = [
         like(features, output.dtype),
@@ -125,20 +125,20 @@ def alone(args: tuple[Any, ...], output: Tensor) -> Step:
 
 
 def like(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """Random values in the place of a tensor."""
+    """Random values like a tensor."""
     return torch.randn_like(tensor, dtype=dtype, requires_grad=False).requires_grad_(tensor.requires_grad)
 
 
 def convolutions_of(step: Step) -> Convolutions:
     """The convolutions of an iteration."""
-    step()  # the first counts the space, by convolutions too
+    step()  # the first one also counts the space, which runs convolutions too
     with Convolutions() as convolutions:
         step()
     return convolutions
 
 
 def floor(step: Step) -> Step:
-    """The convolutions of an iteration alone."""
+    """A step that runs only the convolutions of an iteration."""
     noted = convolutions_of(step).noted
 
     def run() -> None:
@@ -153,7 +153,7 @@ def floor(step: Step) -> Step:
 @threads_option
 @out_option
 def main(rounds: int, threads: int, out: Path | None) -> None:
-    """Time all cases, and say which targets they meet."""
+    """Time all cases, and report which targets they meet."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     steps = {name: iteration(**settings) for name, settings in CASES.items()}

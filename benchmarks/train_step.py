@@ -1,10 +1,10 @@
-"""What one step of training the found network costs, beside a plain float PyTorch loop over the same network.
+"""What one step of training the found network costs, compared with a plain float PyTorch loop over the same network.
 
     python benchmarks/train_step.py --out train_step.json
 
 The network is the original one of the published basic space (36 channels, 3 cells) at 8 bits; batch 8, LR 45 x 45, x4,
-random images. Ours is the step of the training stage, data and all. The plain loop draws from the same sampler and
-trains the same network without quantizers: loss, backward, clipping and Adam as PyTorch has them.
+random images. Ours is the step of the training stage, including its data. The plain loop draws from the same sampler
+and trains the same network without quantizers, with PyTorch's own loss, backward pass, clipping and Adam.
 """
 
 import os
@@ -45,7 +45,7 @@ def original() -> dict[str, Candidate]:
 
 
 def by_bitops(best: Callable[[Iterable[int]], int]) -> dict[str, Candidate]:
-    """The candidate of each slot that has the most BitOps, or the fewest."""
+    """The candidate of each slot with the most BitOps, or the fewest."""
     space, bitops = Space.of(SPACE), Cost.of("bitops")
     counted = count_space(space, SCALE, Quantizer.of("lsq")).slots
     prices = {path: [sum(map(bitops.of_convolution, one)) for one in options] for path, options in counted.items()}
@@ -54,7 +54,7 @@ def by_bitops(best: Callable[[Iterable[int]], int]) -> dict[str, Candidate]:
 
 
 def network_of(chosen: Mapping[str, Candidate], quantizer: str) -> nn.Module:
-    """A network of the space, calibrated."""
+    """A calibrated network of the space."""
     torch.manual_seed(0)
     found = place(build_found(Space.of(SPACE), SCALE, chosen, Quantizer.of(quantizer)), CPU)
     batch = sampler().draw()
@@ -69,7 +69,7 @@ def step_of(found: nn.Module, precision: Precision = "float32") -> Step:
 
 
 def plain() -> Step:
-    """A step as anybody would write it."""
+    """A step of the obvious training loop."""
     found, batches = network_of(original(), "none"), sampler()
     optimizer = torch.optim.Adam(found.parameters(), lr=1e-4)
 
@@ -89,7 +89,7 @@ def plain() -> Step:
 @threads_option
 @out_option
 def main(rounds: int, threads: int, out: Path | None) -> None:
-    """Time all quantizers, and say whether the targets are met."""
+    """Time all quantizers, and report whether the targets are met."""
     torch.set_num_threads(threads)
     steps = {"plain float": plain(), **{name: step_of(network_of(original(), name)) for name in QUANTIZERS}}
     steps["lsq, bfloat16"] = step_of(network_of(original(), "lsq"), "bfloat16")

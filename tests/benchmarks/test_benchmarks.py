@@ -85,7 +85,7 @@ def test_a_run_that_is_killed_is_compared_with_one_that_is_not(benchmark, tmp_pa
     out = tmp_path / "figures.json"
     done = CliRunner().invoke(crash.main, ["--kills", "1", "--out", str(out)])
     assert done.exit_code == 0, done.output
-    assert "1 of 1 ended identical" in done.output
+    assert "1 of 1 match a run that was never stopped" in done.output
     (kill,) = json.loads(out.read_text())["kills"]
     assert kill["stage"] == "search"
     assert kill["differing"] == []
@@ -136,7 +136,7 @@ def test_starts_are_compared_and_rows_are_not_made_twice(starts, tmp_path: Path,
     again = run()
     assert again.exit_code == 0
     assert "lsq        published    8" in again.output
-    assert "has rows of another setting" in run("--steps", "3").output
+    assert "has rows with a different setting" in run("--steps", "3").output
 
 
 def test_only_grids_of_the_stated_width_are_looked_at(starts) -> None:
