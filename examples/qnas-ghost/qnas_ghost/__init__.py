@@ -1,1 +1,1 @@
-"""A plugin of qnas that has one of everything: a space, an operation, a quantizer, and a listener to a run's events."""
+"""A plugin for qnas with one of everything: a space, an operation, a quantizer, and a listener to a run's events."""

@@ -12,21 +12,21 @@ from torch import Tensor, nn
 
 
 class PartialConvolution(qnas.Operation):
-    """A convolution of the first channels only; then a 1 x 1 convolution of all.
+    """A convolution of the first channels only, then a 1 x 1 convolution of all.
 
     The channels of a feature map are much alike, so the k x k kernel runs on one part in ``parts``, which is
-    ``parts^2`` times cheaper. The 1 x 1 convolution brings its output and the channels that were left alone together.
+    ``parts^2`` times cheaper. The 1 x 1 convolution combines its output with the channels that were left alone.
 
     Attributes:
         kernel: Height and width of the partial convolution.
-        parts: One of so many parts of the channels is convolved.
+        parts: The channels are divided into this many parts, of which one is convolved.
     """
 
     kernel: Literal[3, 5, 7] = 3
     parts: Annotated[int, Field(ge=2)] = 4
 
     def unfit(self, slot: qnas.SlotShape) -> str:
-        """There are too few channels to convolve a part of them."""
+        """Too few channels to convolve a part of them."""
         if slot.in_channels < self.parts:
             return f"it convolves one channel in {self.parts}, the slot has {slot.in_channels}"
         return ""
@@ -36,8 +36,8 @@ class PartialConvolution(qnas.Operation):
         first = slot.in_channels // self.parts
         return nn.Sequential(
             FirstChannels(layers.conv(first, first, self.kernel), first),
-            # A convolution reads quantized values. Those that were left alone still are, but on another grid: an
-            # integer kernel needs all channels on one.
+            # A convolution reads quantized values. The channels that were left alone still are quantized, but on a
+            # different grid, and an integer kernel needs all channels on the same one.
             layers.activation("none"),
             layers.conv(slot.in_channels, slot.out_channels, 1, stride=slot.stride),
         )

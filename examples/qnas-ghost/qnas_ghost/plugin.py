@@ -1,7 +1,7 @@
-"""All that qnas sees of this package: its hooks.
+"""The hooks: all that qnas sees of this package.
 
-It is imported with every ``qnas`` command, so it imports nothing heavy. Components are named by where they are, and
-imported when a spec uses them.
+Every ``qnas`` command imports this module, so it imports nothing heavy. It names components by their import paths; they
+are imported when a spec uses them.
 """
 
 from collections.abc import Mapping
@@ -36,17 +36,17 @@ def qnas_register_quantizers(register: "qnas.Register") -> None:
 
 @qnas.hookimpl
 def qnas_stage_began() -> None:
-    """A hook takes those of its arguments that it needs: here none."""
+    """Begin a stage. A hook takes only the arguments that it needs, here none."""
     _log.begin()
 
 
 @qnas.hookimpl
 def qnas_step(step: int, metrics: Mapping[str, Any]) -> None:
-    """Note the step."""
+    """Record the step."""
     _log.note(step, metrics)
 
 
 @qnas.hookimpl
 def qnas_stage_ended(folder: "qnas.RunFolder", stage: str) -> None:
-    """Write what was noted."""
+    """Write the recorded steps."""
     _log.write(folder, stage)

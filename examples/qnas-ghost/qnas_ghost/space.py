@@ -17,25 +17,25 @@ _START_GAIN = 0.1
 
 
 class GhostSpace(qnas.Space):
-    """Head, Ghost bottlenecks with a skip around them, and a convolution with pixel shuffle.
+    """A head, Ghost bottlenecks with a skip around them, and a convolution with pixel shuffle.
 
-    A bottleneck is two Ghost modules, one that widens and one that goes back to the width, beside the identity. Roles
-    are ``head``, ``primary``, ``cheap`` and ``upsample``; a path is ``blocks.0.body.widen.primary``, for example.
+    A bottleneck is two Ghost modules, one that widens and one that narrows again, beside the identity. The roles are
+    ``head``, ``primary``, ``cheap`` and ``upsample``; an example of a path is ``blocks.0.body.widen.primary``.
 
     Note:
-        As in other SR networks there is no Batch Norm, unless ``residual`` brings it, and no squeeze and excitation.
+        As in other SR networks, there is no squeeze and excitation, and no Batch Norm unless ``residual`` adds it.
 
     Attributes:
         channels: Width of the network; a multiple of ``ratio``.
         blocks: Number of bottlenecks.
-        ratio: A Ghost module has so many times the channels that its primary part makes.
-        expansion: A bottleneck is so many times wider inside.
+        ratio: Output channels of a Ghost module, as a multiple of the channels that its primary part makes.
+        expansion: Width inside a bottleneck, as a multiple of its outer width.
         residual: How a bottleneck's input is added to its output.
-        image_residual: Whether the enlarged image is added to the output, which one learned number weighs: a network
-            of few bits then only has to make the detail.
+        image_residual: Whether to add the upscaled image to the network's output, which is first multiplied by one
+            learned number. A network with few bits then only has to produce the detail.
     """
 
-    # Whatever stands here can be in any slot of the role: "native" and others may be named in a spec.
+    # The candidates of each role by default. A spec can name "native" and others too.
     defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "head": ("conv3x3", "conv5x5"),
         "primary": ("conv1x1", "conv3x3", "partial3x3"),
@@ -69,14 +69,14 @@ class GhostNetwork(nn.Module):
     def __init__(self, space: GhostSpace, scale: int) -> None:
         super().__init__()
         channels, wide, ratio = space.channels, space.channels * space.expansion, space.ratio
-        # Nothing stands before the first slot, and an image is never negative.
+        # Nothing comes before the first slot, and an image is never negative.
         self.head = qnas.Slot("head", _RGB, channels, activation="none", signed=False)
         bottlenecks = (GhostBottleneck(channels, wide, ratio) for _ in range(space.blocks))
         self.blocks = nn.Sequential(*(space.residual.wrap(bottleneck, channels) for bottleneck in bottlenecks))
         self.upsample = qnas.Slot("upsample", channels, _RGB * scale**2, activation="none")
         self.shuffle = nn.PixelShuffle(scale)
         self.scale = scale
-        # Starts small: the enlarged image alone is a better start than what random weights add to it.
+        # Starts small: the upscaled image alone is a better start than with the output of random weights added.
         self.gain = nn.Parameter(torch.tensor(_START_GAIN)) if space.image_residual else None
 
     def forward(self, lr_image: Tensor) -> Tensor:
@@ -90,18 +90,19 @@ class GhostNetwork(nn.Module):
 
 
 class GhostBottleneck(nn.Sequential):
-    """Two Ghost modules, of which only the first has an activation (figure 3 of the paper, stride 1)."""
+    """Two Ghost modules, only the first of which has an activation (figure 3 of the paper, stride 1)."""
 
     def __init__(self, channels: int, wide: int, ratio: int) -> None:
         super().__init__()
-        # In the paper the activation stands behind both parts of the first module. A slot has it before: so it is
-        # before the first module's cheap part, and before the second module, whose input is what the first gives.
+        # In the paper, the activation comes after both parts of the first module. A slot has its activation before the
+        # operation, so it goes before the first module's cheap part, and before the second module, which reads the
+        # output of the first.
         self.widen = GhostModule(channels, wide, ratio, before="none", between="relu")
         self.narrow = GhostModule(wide, channels, ratio, before="relu", between="none")
 
 
 class GhostModule(nn.Module):
-    """Some feature maps by a convolution, the others from them by a cheap operation (equations 2 and 3).
+    """Makes some feature maps by a convolution, and the rest from these by a cheap operation (equations 2 and 3).
 
     The paper's cheap operation is a depthwise convolution.
     """

@@ -1,4 +1,4 @@
-"""Every step of a run as a row of ``steps.csv``, for spreadsheets and plots."""
+"""Writes every step of a run as a row of ``steps.csv``, for spreadsheets and plots."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ import qnas
 
 FILE = "steps.csv"
 METRICS = ("loss", "psnr", "bitops", "entropy")
-# They are the same in every run and version, so that files can be put together; what a stage lacks stays empty.
+# These are the same in every run and version, so that files can be concatenated. Values that a stage lacks stay empty.
 COLUMNS = ("stage", "step", *METRICS)
 _MANY = 200
 
@@ -17,10 +17,13 @@ Row = Mapping[str, object]
 
 
 class StepLog:
-    """Notes the steps of the stage under way, and writes them when it ends.
+    """Records the steps of the current stage, and writes them when it ends.
 
-    A run that is resumed does a stage that was stopped from its beginning. So nothing is lost by writing at the end,
-    and nothing stands there twice.
+    The rows of a stage replace any that the file already has for it, so no step appears twice.
+
+    Note:
+        If a stage is interrupted and goes on from a checkpoint, the file lacks the steps before the checkpoint. A log
+        that needs them writes more often, and drops what follows the checkpoint in ``qnas_stage_resumed``.
     """
 
     def __init__(self) -> None:
@@ -28,12 +31,12 @@ class StepLog:
         self._waiting: dict[int, dict[str, Any]] = {}
 
     def begin(self) -> None:
-        """Forget what an earlier stage left that never ended."""
+        """Discard the steps of an earlier stage that never ended."""
         self._numbers.clear()
         self._waiting.clear()
 
     def note(self, step: int, metrics: Mapping[str, Any]) -> None:
-        """Note what is known after a step. A step may come twice, as at the end of an epoch: what came first stays."""
+        """Record the metrics of a step. A step may come twice, as at the end of an epoch; the first value stays."""
         known = {name: metrics[name] for name in METRICS if name in metrics}
         if known:
             self._waiting[step] = {**known, **self._waiting.get(step, {})}
@@ -41,10 +44,10 @@ class StepLog:
             self._read()
 
     def write(self, folder: "qnas.RunFolder", stage: str) -> None:
-        """Add the stage's rows to the file, in place of any that it has of the stage."""
+        """Add the stage's rows to the file, replacing any rows it already has for the stage."""
         self._read()
         if not self._numbers:
-            # Not even an empty file: while images are loaded, the run has no folder yet.
+            # Don't even write an empty file: while images are being loaded, the run has no folder yet.
             return
         ours: list[Row] = [{"stage": stage, "step": step, **row} for step, row in self._numbers.items()]
         others = [row for row in _rows(folder) if row["stage"] != stage]
@@ -52,7 +55,7 @@ class StepLog:
         self.begin()
 
     def _read(self) -> None:
-        """Turn tensors into numbers, many at a time: to read the first one waits for the device."""
+        """Convert tensors to numbers, many at a time, because reading the first one waits for the device."""
         for step, metrics in self._waiting.items():
             numbers = {name: float(value) for name, value in metrics.items()}
             self._numbers[step] = {**numbers, **self._numbers.get(step, {})}

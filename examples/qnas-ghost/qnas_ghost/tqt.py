@@ -15,7 +15,7 @@ _DEVIATIONS = 3.0
 
 
 class TQT(qnas.Quantizer):
-    """Steps that are powers of two, so that integer kernels rescale by shifts; thresholds that are trained.
+    """Steps that are powers of two, so that integer kernels can rescale by shifts, and trained thresholds.
 
     With b bits, a threshold t and the integers [n, p], which are [-2^(b-1), 2^(b-1) - 1] for signed tensors and
     [0, 2^b - 1] for unsigned ones:
@@ -23,18 +23,18 @@ class TQT(qnas.Quantizer):
         s = 2^ceil(log2 t) / 2^(b-1) signed, 2^ceil(log2 t) / 2^b unsigned
         q(x) = clip(round(x / s), n, p) s
 
-    What is trained is log2 t, through the rounding and the ceil as if they were not there:
+    log2 t is trained, and its gradient passes through the rounding and the ceil as if they were not there:
 
         dq/d(log2 t) = s ln 2 * (round(x / s) - x / s)  where n <= round(x / s) <= p, else s ln 2 * (n or p)
         dq/dx = 1  where n <= round(x / s) <= p, else 0
 
-    So the rounding errors of values inside, and what clipping cuts off the others, decide the threshold together.
+    So the threshold balances the rounding errors of the values inside against what clipping cuts off the others.
 
     Note:
-        Weights have a threshold for each output channel, in the paper for each layer. Thresholds start at 3 standard
-        deviations, at most at the largest value; the paper starts those of activations where the distribution of the
-        values changes least. The paper freezes thresholds late in training so that they do not jump between two
-        powers of two; here the learning rate, which falls to 0, quiets them.
+        Weights have a threshold for each output channel; in the paper, for each layer. Thresholds start at 3 standard
+        deviations, or at the largest value if that is less. The paper starts those of activations where the
+        distribution of the values changes least. The paper freezes thresholds late in training so that they do not jump
+        between two powers of two; here, the learning rate falls to 0, which has the same effect.
     """
 
     def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> qnas.FakeQuantizer:
@@ -50,23 +50,23 @@ class TrainedThreshold(qnas.FakeQuantizer):
         self.q_min, self.q_max = qnas.integer_range(bits, signed)
         self.steps_to_threshold = bits - 1 if signed else bits  # as a power of two
         shape = () if channels is None else (channels, 1, 1, 1)
-        # A parameter, so that it is trained, saved and moved to the device. Until data are seen: a normal distribution.
+        # A parameter, so that it is trained, saved and moved to the device. It starts out right for a standard normal.
         self.log2_threshold = nn.Parameter(torch.full(shape, math.log2(_DEVIATIONS)))
 
     @property
     def step(self) -> Tensor:
-        """A power of two in the shape of the threshold."""
+        """The step, a power of two, in the shape of the threshold."""
         return torch.exp2(self.log2_threshold.detach().ceil() - self.steps_to_threshold)
 
     @torch.no_grad()
     def observe(self, tensor: Tensor) -> None:
-        """Start at 3 standard deviations of ``tensor`` around zero, at most at its largest value."""
+        """Start at 3 standard deviations of ``tensor`` around zero, but at most at its largest value."""
         over: dict[str, Any] = {"dim": (1, 2, 3), "keepdim": True} if self.log2_threshold.dim() else {}
         values = tensor.to(self.log2_threshold)
-        count = (values != 0).sum(**over)  # without the zeros that a ReLU leaves, which say nothing of the deviation
+        count = (values != 0).sum(**over)  # without the zeros of a ReLU, which say nothing about the deviation
         deviation = (values.square().sum(**over) / count.clamp_min(1)).sqrt()
         start = torch.minimum(_DEVIATIONS * deviation, values.abs().amax(**over))
-        # A choice on the device: an ``if`` would wait for it. All zeros say nothing of what will come.
+        # Choose on the device, because an ``if`` would wait for it. A tensor of zeros leaves the threshold as it is.
         self.log2_threshold.copy_(torch.where(start > 0, start.log2(), self.log2_threshold))
 
     def forward(self, tensor: Tensor) -> Tensor:
@@ -84,8 +84,8 @@ class TrainedThreshold(qnas.FakeQuantizer):
 class _Quantize(torch.autograd.Function):
     """The equations of :class:`TQT`.
 
-    Written out, because autograd would sum round(x / s) and x / s apart. In bfloat16 the difference, which is what the
-    threshold learns from, is then lost: at 8 bits nothing is left of it.
+    The gradients are written out because autograd would sum round(x / s) and x / s separately. The threshold learns
+    from their difference, which bfloat16 then loses: at 8 bits, nothing is left of it.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What is computed here is so small that threads would mostly wait for each other."""
+"""Runs on one thread: the computations are so small that threads would mostly wait for each other."""
 
 import torch
 

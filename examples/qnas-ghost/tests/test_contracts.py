@@ -1,4 +1,4 @@
-"""The contracts that qnas has for every component: one line each."""
+"""The contracts of qnas for every component, one line each."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Partial convolution against one plain convolution that does the same."""
+"""Partial convolution against a single plain convolution that does the same."""
 
 import pytest
 import qnas
@@ -32,12 +32,12 @@ def test_it_is_the_t_shaped_convolution(kernel: int, stride: int) -> None:
 
 
 def test_it_costs_what_the_paper_says() -> None:
-    """``h w (k^2 c_p^2 + c c')`` with c_p of the c channels convolved."""
+    """``h w (k^2 c_p^2 + c c')``, with c_p of the c channels convolved."""
     with torch.device("meta"):
         module = qnas.Candidate(qnas.Operation.of("partial3x3"), qnas.FLOAT).fill(SLOT, qnas.Quantizer.of("none"))
     assert sum(shape.macs for shape in qnas.convolutions(module, 9, (8, 11))) == 8 * 11 * (9 * FIRST**2 + 9 * 6)
 
 
-def test_too_few_channels_are_told() -> None:
+def test_too_few_channels_are_reported() -> None:
     assert "the slot has 3" in qnas.Operation.of("partial3x3").unfit(qnas.SlotShape("head", 3, 8))
     assert not qnas.Operation.of("partial3x3").unfit(qnas.SlotShape("head", 4, 8))

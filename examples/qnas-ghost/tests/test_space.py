@@ -1,4 +1,4 @@
-"""The space against the paper: its network in plain PyTorch, and what a Ghost module costs."""
+"""The space against the paper: its network in plain PyTorch, and the cost of a Ghost module."""
 
 import pydantic
 import pytest
@@ -17,7 +17,7 @@ def original(space: GhostSpace, scale: int) -> nn.Module:
     return qnas.build_found(space, scale, chosen, qnas.Quantizer.of("none"))
 
 
-def test_it_is_ghostnets_bottleneck_with_the_activation_behind_both_parts() -> None:
+def test_it_is_ghostnets_bottleneck_with_the_activation_after_both_parts() -> None:
     """As figure 3 draws it: a Ghost module with ReLU, one without, beside the identity."""
     torch.manual_seed(0)
     space = GhostSpace(channels=6, blocks=1, expansion=3)
@@ -56,6 +56,6 @@ def test_a_ghost_module_costs_what_equation_4_says(ratio: int) -> None:
     assert counted == 12 // ratio * 5 * 7 * 8 + (ratio - 1) * 12 // ratio * 5 * 7 * 3 * 3
 
 
-def test_channels_that_the_ratio_does_not_divide_are_told() -> None:
+def test_channels_that_the_ratio_does_not_divide_are_rejected() -> None:
     with pytest.raises(pydantic.ValidationError, match="must be a multiple of the ratio 4"):
         GhostSpace(channels=10, ratio=4)

@@ -48,7 +48,7 @@ def test_a_row_for_each_step_of_each_stage(folder: qnas.RunFolder) -> None:
     ]
 
 
-def test_a_step_that_is_told_twice_has_one_row(folder: qnas.RunFolder) -> None:
+def test_a_step_that_is_reported_twice_has_one_row(folder: qnas.RunFolder) -> None:
     plugin.qnas_stage_began()
     plugin.qnas_step(1, {"loss": 0.5})
     plugin.qnas_step(1, {"loss": 0.75, "psnr": 30.0})
@@ -71,7 +71,7 @@ def test_a_stage_without_numbers_leaves_no_file_where_the_run_will_make_its_fold
 
 
 def test_numbers_are_read_rarely(folder: qnas.RunFolder) -> None:
-    """As the first that is read waits for the device."""
+    """Because reading the first one waits for the device."""
     waits = []
 
     class Loss:
