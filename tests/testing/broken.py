@@ -49,10 +49,10 @@ def related(features):
     return features + (weights @ pixels).view_as(features)
 
 
-HIDDEN = r"its layers multiply \d+ times, all that runs \d+ times: some of it is in no layer"
+HIDDEN = r"\d+ multiplications run, \d+ of them in its layers: some of them are outside its layers"
 MODULES = {
-    "twofold": (twofold, r"\d+ BitOps are counted of a network that has"),
-    "random": (lambda m: Behind(m, lambda x: x + torch.randn_like(x)), "in evaluation it does not give the same again"),
+    "twofold": (twofold, r"\d+ BitOps are counted for a network that has"),
+    "random": (lambda m: Behind(m, lambda x: x + torch.randn_like(x)), "in evaluation it is not deterministic"),
     "infinite": (lambda m: Behind(m, lambda x: x / 0), "its output has values that are not finite"),
     "unread": (lambda m: Behind(m, lambda x, gain: x, gain=torch.ones(1)), "no gradient reaches .*gain"),
     "zeroed": (lambda m: Behind(m, lambda x, gain: x + 0 * gain, gain=torch.ones(1)), "the gradient of .*gain is zero"),
@@ -61,7 +61,7 @@ MODULES = {
 """What is put around a module that keeps the contract, and what is said then."""
 
 UNFIT = {
-    "silent": (None, "unfit gives None, no text"),
+    "silent": (None, "unfit returns None, which is not a string"),
     "nowhere": ("it is not for you", r"it fits none of \d+ usual places; .*: it is not for you"),
 }
 """What ``unfit`` may say of every place, and what is said then."""

@@ -112,14 +112,14 @@ def test_one_that_keeps_it_passes(registered, component):
     ("component", "message"),
     [
         (Mixed, broken.HIDDEN),
-        (Unstated, "its slot 'block' has the role 'skip', which it does not state"),
+        (Unstated, "its slot 'block' has the role 'skip', which roles does not list"),
         (Unnatural, "its slot 'block' can't hold its original operation: 2 groups don't divide 3 -> 3 channels"),
         (Wider, r"^the block 'wider': with 3 .*: its output is \(2, 4, 17, 22\), not \(2, 3, 17, 22\)$"),
         (Smaller, r"its output is \(2, 3, 17, 21\), not \(2, 3, 17, 22\)"),
         (SmallestIsTwelve, "its output has values that are not finite"),
         (
             Unsigned,
-            "with 3 channels and prelu: its slot 'block' reads -.*, and says that what it reads is never negative",
+            "with 3 channels and prelu: its slot 'block' reads -.*, but says that its input is never negative",
         ),
         (Detached, "no gradient reaches its input"),
         (Blind, "with 64 channels and relu at 32 bits: the gradient of its input is zero"),

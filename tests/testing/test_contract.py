@@ -55,13 +55,13 @@ def test_a_component_its_name_and_a_mapping_are_references_to_it(registered):
 @pytest.mark.parametrize(
     ("component", "fields", "message"),
     [
-        (Growing, {"factor": 5}, "what it writes, {.*'factor': 6}, is read again as another one"),
+        (Growing, {"factor": 5}, "what it writes, {.*'factor': 6}, is read again as a different component"),
         (
             Textual,
             {"factor": "5"},
             "what it writes, {.*'factor': 5}, can't be read again: factor: .* must be text",
         ),
-        (Renamed, {}, "earlier_defaults names fator, which is none of its fields"),
+        (Renamed, {}, "earlier_defaults names fator, which is not one of its fields"),
         (Wrong, {}, "with the defaults of version 1: factor: Input should be a valid integer"),
         (Listed, {}, "its fields must be hashable: tuples, not lists"),
     ],

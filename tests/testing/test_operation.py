@@ -179,13 +179,13 @@ def test_one_that_keeps_it_passes(registered, component):
         (Mixed, broken.HIDDEN),
         (Multiplied, broken.HIDDEN),
         (Attentive, broken.HIDDEN),
-        (Wordy, r"a convolution reads \d+ different values at 3 bits: what comes between"),
-        (Precise, r"a convolution holds 54 different weights at 2 bits"),
+        (Wordy, r"a convolution reads \d+ different values at 3 bits: put layers.activation between"),
+        (Precise, r"a convolution has 54 different weights at 2 bits"),
         (Idle, "one of its convolutions never runs"),
-        (Hooked, "merged with other operations in the supernet, it does something else"),
-        (Secretive, "it has a convolution, and says that it has nothing to quantize"),
-        (Boastful, "it has no convolution: it should say quantized = False"),
-        (Activating, "it changes in place what it reads"),
+        (Hooked, "merged with other operations in the supernet, its output is different"),
+        (Secretive, "it has a convolution, but says that it has nothing to quantize"),
+        (Boastful, "it has no convolution, so it should set quantized = False"),
+        (Activating, "it changes its input in place"),
         (Detached, "no gradient reaches activation.quantizer.log_step"),
         (Constant, "the gradient of activation.quantizer.log_step is zero"),
         (Steep, "the gradient of .* is not finite"),
@@ -203,7 +203,7 @@ def test_a_broken_module_is_told(registered, around, message):
         def build(self, slot, layers):
             return around(super().build(slot, layers))
 
-    with pytest.raises(AssertionError, match=f"in a body slot of 6 -> 6 channels with stride 1 behind relu: {message}"):
+    with pytest.raises(AssertionError, match=f"in a body slot of 6 -> 6 channels with stride 1 after relu: {message}"):
         check_operation(registered(Around))
 
 

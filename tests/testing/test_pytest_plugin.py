@@ -94,8 +94,8 @@ def test_every_component_of_a_plugin_is_checked(site):
         "cost ghost-half": "FAILED",
         "cost ghost-lost": "FAILED",
     }
-    assert "cost 'ghost-table' needs table: OfBits states no example of it" in printed
-    assert re.search(r"ContractError: the cost 'ghost-half': of .* costs 144.0, no whole number \(int\)\n", printed)
+    assert "cost 'ghost-table' needs table, but OfBits states no example" in printed
+    assert re.search(r"ContractError: the cost 'ghost-half': for .* costs 144.0, which is not an int\n", printed)
     assert "the cost 'ghost-lost' of qnas-ghost can't be loaded" in printed
 
 
@@ -108,7 +108,7 @@ def test_a_plugin_that_is_broken_or_does_nothing_fails_with_its_reason(site):
         "NOTSET": "SKIPPED",  # there is no component
     }
     assert "plugin 'broken' of qnas-broken failed: ModuleNotFoundError: No module named 'a_package_that" in printed
-    assert "plugin 'idle' of qnas-idle has no hooks: it does nothing" in printed
+    assert "plugin 'idle' of qnas-idle has no hooks, so it does nothing" in printed
 
 
 def test_a_plugin_that_is_not_installed_is_told_with_those_that_are(site):

@@ -64,13 +64,13 @@ def test_one_that_keeps_it_passes(registered):
 @pytest.mark.parametrize(
     ("component", "message"),
     [
-        (Elsewhere, "it names 'short.txt', and writes notes/short.txt"),
-        (Unwritten, "it names 'result.json', and writes nothing"),
+        (Elsewhere, "it names 'short.txt', but writes notes/short.txt"),
+        (Unwritten, "it names 'result.json', but writes nothing"),
         (Outside, "it writes outside the run's folder: short.txt"),
         (Blank, "the file that it writes, 'short.txt', is empty"),
-        (Tidy, "^the report 'tidy': of the run of a search: it changes files of the run: model.safetensors$"),
-        (Whole, "it names its file PosixPath.*, no text"),
-        (Curious, "of the run of a network that nothing was searched for: KeyError: 'best_epoch'"),
+        (Tidy, "^the report 'tidy': for the run of a search: it changes files of the run: model.safetensors$"),
+        (Whole, "it returns PosixPath.* as the name of its file, which is not a string"),
+        (Curious, "for the run of a network without a search: KeyError: 'best_epoch'"),
     ],
 )
 def test_what_breaks_it_is_told(registered, component, message):

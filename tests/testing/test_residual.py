@@ -86,14 +86,14 @@ def test_one_that_keeps_it_passes(registered):
 @pytest.mark.parametrize(
     ("component", "message"),
     [
-        (Left, "^the residual 'left': with 1 channels: it leaves out what it is wrapped around$"),
+        (Left, "^the residual 'left': with 1 channels: it leaves out the body that it wraps$"),
         (Ignored, "no gradient reaches body.weight"),
-        (Concatenated, r"of \(2, 1, 9, 7\) it makes \(2, 2, 9, 7\)"),
+        (Concatenated, r"it turns \(2, 1, 9, 7\) into \(2, 2, 9, 7\)"),
         (Infinite, "its output has values that are not finite"),
         (Zero, "the gradient of body.weight is zero"),
         (Detached, "no gradient reaches its input"),
         (Steep, "given a flat image: the gradient of its input is not finite"),
-        (Random, "in evaluation it does not give the same again"),
+        (Random, "in evaluation it is not deterministic"),
         (Narrow, "in a network: AttributeError: 'Sequential' object has no attribute 'kernel_size'"),
     ],
 )

@@ -213,15 +213,15 @@ def test_one_that_a_relu_shuts_by_chance_passes(registered, seed):
 @pytest.mark.parametrize(
     ("component", "message"),
     [
-        (Scaleless, "it claims no scale"),
+        (Scaleless, "it supports no scale"),
         (Larger, r"^the space 'larger': at scale 3: its output is \(2, 3, 34, 44\), not \(2, 3, 51, 66\)$"),
-        (Blind, "it makes the same of every image"),
+        (Blind, "its output does not depend on the image"),
         (Mixed, broken.HIDDEN),
-        (Unsigned, r"its slot '1\.0' reads -\d.*, and says that what it reads is never negative"),
+        (Unsigned, r"its slot '1\.0' reads -\d.*, but says that its input is never negative"),
         (Unstated, "states no candidates for the role 'tail'"),
-        (Rounded, "its architecture is another once it was written to JSON and read again"),
-        (Forgetful, "its architecture builds another network again"),
-        (Unexpected, r"the search expects \d+ BitOps of a network that has \d+"),
+        (Rounded, "its architecture changes when it is written to JSON and read again"),
+        (Forgetful, "its architecture builds a different network"),
+        (Unexpected, r"the search expects \d+ BitOps for a network that has \d+"),
     ],
 )
 def test_what_breaks_it_is_told(registered, component, message):

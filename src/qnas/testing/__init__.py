@@ -1,7 +1,7 @@
-"""Contract suites: what a component of each kind must do, whoever wrote it.
+"""Contract suites: what every component of a kind must do, whoever wrote it.
 
-A check takes a component, its name, or a mapping of its name and fields, and raises ``AssertionError`` where it breaks
-the contract of its kind. In a test of yours:
+A check takes a component, its name, or a mapping of its name and fields, and raises ``AssertionError`` if it breaks the
+contract of its kind. In a test of your own:
 
     from qnas.testing import check_space
 
@@ -9,11 +9,11 @@ the contract of its kind. In a test of yours:
     def test_my_space():
         check_space({"name": "ghost", "channels": 12})
 
-All components of an installed plugin are checked by
+To check all components of an installed plugin, run
 
     pytest --pyargs qnas.testing --qnas-plugin qnas-ghost
 
-The names are imported when they are first used: pytest imports this package with its plugins, whatever it is to test.
+The checks are imported when they are first used, because pytest imports this package in every test run.
 """
 
 import importlib

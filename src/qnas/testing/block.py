@@ -29,17 +29,17 @@ _SMALL = 8  # as small as a patch can be
 
 
 def check_block(reference: Block | str | Mapping[str, Any], *, seed: int = 0) -> None:
-    """Check that a block keeps its contract, at several widths that it fits, alone and in a network.
+    """Check that a block meets its contract, at several numbers of channels, alone and in a network.
 
-    It fits one at least, and says why it does not fit the others. Its slots have the roles that it states; each can
-    hold its original operation, and where it says that it reads no negative values it reads none. What comes out has
-    the channels that the block says, and the size of what comes in. Its cost is what is counted by hand, layer by
-    layer; outside of layers nothing is multiplied with weights. Gradients that are not all zeros reach the input and
-    every parameter, at the most channels that it fits; in evaluation it gives the same again.
+    It fits at least one number of channels, and says why it does not fit the others. Its slots have the roles that it
+    states. Each slot can hold its original operation, and reads no negative values if it says so. The output has the
+    channels that the block states, and the size of the input. Its cost equals a count of its layers as they run, and
+    nothing outside layers is multiplied with weights. Gradients that are not all zeros reach the input and every
+    parameter, at the largest number of channels that it fits. In evaluation it is deterministic.
 
     Args:
-        reference: A block, or its name, or a mapping of its name and fields.
-        seed: Decides the values that it is given.
+        reference: A block, its name, or a mapping of its name and fields.
+        seed: Seed of the values that it is given.
 
     Raises:
         AssertionError: It breaks its contract.
@@ -58,7 +58,7 @@ def check_block(reference: Block | str | Mapping[str, Any], *, seed: int = 0) ->
 
 
 def _built(block: Block, channels: int, activation: Activation) -> nn.Module:
-    """The block inside another module, as it may be one single slot."""
+    """The block inside another module, because it may itself be a single slot."""
     return nn.Sequential(OrderedDict(block=block.build(channels, activation)))
 
 
@@ -67,7 +67,7 @@ def _check_slots(block: Block, channels: int, activation: Activation) -> None:
     with torch.device("meta"):
         slots = find_slots(_built(block, channels, activation))
     for path, shape in slots.items():
-        assert shape.role in block.roles, f"its slot '{path}' has the role '{shape.role}', which it does not state"
+        assert shape.role in block.roles, f"its slot '{path}' has the role '{shape.role}', which roles does not list"
         reason = native.unfit(shape)
         assert not reason, f"its slot '{path}' can't hold its original operation: {reason}"
 
@@ -90,7 +90,7 @@ def _check_alone(block: Block, channels: int, activation: Activation, widths: Wi
 
 
 def _check_reached(block: Block, channels: int) -> None:
-    """With so many channels that narrow parts of it, such as attention, are no dead ends."""
+    """With enough channels that narrow parts of it, such as attention, are not dead ends."""
     for activation, widths in itertools.product(_ACTIVATIONS, _WIDTHS):
 
         def make(activation: Activation = activation, widths: Widths = widths) -> nn.Module:

@@ -1,4 +1,4 @@
-"""What every contract begins with: the component, which is read again from what it writes."""
+"""What all contracts have in common: the component can be written and read again."""
 
 import contextlib
 import json
@@ -16,15 +16,15 @@ C = TypeVar("C", bound=Component)
 
 @contextlib.contextmanager
 def contract(make: Callable[[Any], C], reference: C | str | Mapping[str, Any]) -> Iterator[C]:
-    """The component that is meant; what breaks its contract inside is told in one line that begins with its name.
+    """The component to check; failures inside are reported in one line that begins with its name.
 
     Args:
         make: ``of`` of its interface.
-        reference: A component, or its name, or a mapping of its name and fields.
+        reference: A component, its name, or a mapping of its name and fields.
 
     Raises:
-        AssertionError: It breaks its contract. That of all kinds is that it is read again from what it writes, also
-            with the defaults of earlier versions, and that it can be a key.
+        AssertionError: It breaks its contract. Every component must be hashable, and equal after it was written and
+            read again, also with the defaults of earlier versions.
     """
     component = make(reference)
     with told_as(f"the {component.kind} '{component.known_as}'"), _one_thread():
@@ -35,7 +35,7 @@ def contract(make: Callable[[Any], C], reference: C | str | Mapping[str, Any]) -
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Run on one thread: all that is run is small, and threads would only wait for each other."""
+    """Run on one thread: the computations are small, and threads would only wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -48,7 +48,7 @@ def _check_reading(make: Callable[[Any], C], component: C) -> None:
     written = component.reference()
     with told_as(f"what it writes, {written}, can't be read again"):
         again = make(json.loads(json.dumps(written)))
-    assert again == component, f"what it writes, {written}, is read again as another one"
+    assert again == component, f"what it writes, {written}, is read again as a different component"
     with told_as("its fields must be hashable: tuples, not lists"):
         hash(component)
 
@@ -57,6 +57,6 @@ def _check_earlier_defaults(make: Callable[[Any], C], component: C) -> None:
     stated = [vars(cls).get("earlier_defaults", {}) for cls in type(component).__mro__]
     for version, fields in ((version, fields) for entries in stated for version, fields in entries.items()):
         odd = sorted(set(fields) - set(component.field_names()))
-        assert not odd, f"earlier_defaults names {odd[0]}, which is none of its fields"
+        assert not odd, f"earlier_defaults names {odd[0]}, which is not one of its fields"
         with told_as(f"with the defaults of version {version}"), as_of(version):
             _check_reading(make, component)

@@ -17,13 +17,13 @@ _BITS = (2, 4, 8, 16, FLOAT_BITS)
 
 
 def check_cost(reference: Cost | str | Mapping[str, Any]) -> None:
-    """Check that a cost keeps its contract, for convolutions of many shapes at many widths.
+    """Check that a cost meets its contract, for convolutions of many shapes at many widths.
 
-    It is a whole number that is never negative, the same at every call; more bits never cost less; and there are
-    convolutions that cost something.
+    It is an integer, never negative, and the same at every call. More bits never cost less, and some convolutions cost
+    more than 0.
 
     Args:
-        reference: A cost, or its name, or a mapping of its name and fields.
+        reference: A cost, its name, or a mapping of its name and fields.
 
     Raises:
         AssertionError: It breaks its contract.
@@ -46,16 +46,16 @@ def _check_widths(cost: Cost, shape: ConvolutionShape) -> None:
     for row in (by_weights, by_activations):
         before = 0
         for wider in row:
-            with told_as(f"of {wider}"):
+            with told_as(f"for {wider}"):
                 price = _price(cost, wider)
-                assert price >= before, f"it costs {price}, less than the {before} of fewer bits"
+                assert price >= before, f"it costs {price}, less than {before} with fewer bits"
             before = price
 
 
 def _price(cost: Cost, shape: ConvolutionShape) -> int:
     price: object = cost.of_convolution(shape)
-    assert isinstance(price, int) and not isinstance(price, bool), f"it costs {price!r}, no whole number (int)"
-    assert price >= 0, f"it costs {price}, less than nothing"
+    assert isinstance(price, int) and not isinstance(price, bool), f"it costs {price!r}, which is not an int"
+    assert price >= 0, f"it costs {price}, which is negative"
     again = cost.of_convolution(shape)
-    assert again == price, f"it costs {price} and, asked again, {again}"
+    assert again == price, f"it costs {price}, but {again} at the next call"
     return price

@@ -1,4 +1,4 @@
-"""Costs as they are counted, against the layers as they really run."""
+"""Compares the costs that are counted with the layers that really run."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,25 +14,25 @@ from qnas.core.components import ConvolutionShape, Cost
 from qnas.core.network import QuantizedConv2d
 from qnas.core.settings import FLOAT_BITS
 
-COUNTING = "noise"  # the quantizer: a layer counts the same with any that is not float, and this one is quick
+COUNTING = "noise"  # a layer counts the same with any quantizer that is not float, and this one is fast
 COUNTED = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 _BIAS_FIRST = (torch.ops.aten.addmm, torch.ops.aten.baddbmm)
 
 
 def assert_counted(counted: Sequence[ConvolutionShape], network: nn.Module, image: Tensor) -> None:
-    """The BitOps that are counted are those of the layers that run on ``image``, which is one alone."""
+    """The counted BitOps are those of the layers that run on ``image``, a batch of one."""
     total = sum(map(Cost.of("bitops").of_convolution, counted))
     bitops = _bitops_as_run(network, image)
-    assert total == bitops, f"{total} BitOps are counted of a network that has {bitops}"
+    assert total == bitops, f"{total} BitOps are counted for a network that has {bitops}"
 
 
 def assert_nothing_hidden(network: nn.Module, image: Tensor, *, attention: bool = False) -> None:
-    """All that is multiplied with features of ``image``, by convolutions or matrices, is so in layers that are counted.
+    """All convolutions and matrix products with features of ``image`` happen in layers that are counted.
 
     Args:
-        network: What runs on it.
-        image: One, or features of one.
-        attention: Whether features may be multiplied with each other; if so, only products with weights are looked at.
+        network: The network to run on ``image``.
+        image: A batch of one image, or the features of one.
+        attention: Whether features may be multiplied with each other; if so, only products with weights are checked.
     """
     macs = 0
 
@@ -40,19 +40,19 @@ def assert_nothing_hidden(network: nn.Module, image: Tensor, *, attention: bool 
         nonlocal macs
         macs += _macs(module, given[0], output) * given[0].requires_grad
 
-    # Attention that is one kernel would not be seen as the two products that it is.
+    # Attention in a single kernel would hide the two products that it consists of.
     with sdpa_kernel(SDPBackend.MATH), _frozen(network), _noted(network, note), _Products(attention) as products:
         network.eval()(image.clone().requires_grad_())
     assert macs == products.macs, (
-        f"its layers multiply {macs} times, all that runs {products.macs} times: some of it is in no layer"
+        f"{products.macs} multiplications run, {macs} of them in its layers: some of them are outside its layers"
     )
 
 
 class _Products(TorchDispatchMode):
-    """Counts the multiplications of convolutions and matrix products with what requires a gradient.
+    """Counts the multiplications in convolutions and matrix products with tensors that require a gradient.
 
     Attributes:
-        macs: How many there were.
+        macs: The count so far.
     """
 
     def __init__(self, attention: bool) -> None:
@@ -63,7 +63,7 @@ class _Products(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Runs what is to run, and counts it."""
+        """Run the function, and count it."""
         del types
         keywords = kwargs or {}
         output, operator = func(*args, **keywords), func.overloadpacket
@@ -78,7 +78,7 @@ class _Products(TorchDispatchMode):
 
 @contextlib.contextmanager
 def _frozen(network: nn.Module) -> Iterator[None]:
-    """Have only that require a gradient what depends on the network's input."""
+    """Freeze the parameters, so that only tensors that depend on the network's input require a gradient."""
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     try:
         network.requires_grad_(False)
@@ -103,7 +103,7 @@ def _bitops_as_run(network: nn.Module, image: Tensor) -> int:
 
 @contextlib.contextmanager
 def _noted(network: nn.Module, note: Any) -> Iterator[None]:
-    """Have the layers that are counted tell ``note`` what they run on."""
+    """Call ``note`` with the input and output of every layer that is counted."""
     handles = [layer.register_forward_hook(note) for layer in network.modules() if isinstance(layer, COUNTED)]
     try:
         yield

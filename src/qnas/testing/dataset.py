@@ -16,15 +16,15 @@ _LOOKED_AT = 3  # images at every scale but the first
 
 
 def check_dataset(reference: Dataset | str | Mapping[str, Any]) -> None:
-    """Check that a data set keeps its contract, at scales 2, 3 and 4.
+    """Check that a data set meets its contract, at scales 2, 3 and 4.
 
-    It may refuse scales (with ``InputError``), but not all. It has as many images as it says, each (H, W, 3) uint8
-    under a name of its own; an LR image fits its HR image. At every call they are the same, in
-    the same order, and so is the fingerprint. Those that can be read one by one (``sources``) are the same then, too,
-    and where it says the sizes beforehand (``sizes``), they are those of the images.
+    It may refuse scales (with ``InputError``), but not all of them. It has as many images as it says, each (H, W, 3)
+    uint8 with a unique name; an LR image fits its HR image. At every call, the images, their order and the fingerprint
+    are the same. Images that can be read one by one (``sources``) are the same then too, and if the data set states
+    sizes (``sizes``), they are those of the images.
 
     Args:
-        reference: A data set, or its name, or a mapping of its name and fields. Choose it small: it is read twice.
+        reference: A data set, its name, or a mapping of its name and fields. Choose a small one: it is read twice.
 
     Raises:
         AssertionError: It breaks its contract.
@@ -43,7 +43,7 @@ def check_dataset(reference: Dataset | str | Mapping[str, Any]) -> None:
 
 
 def _refusal(dataset: Dataset, scale: int) -> str:
-    """Why the images can't be used at that scale, or ``""``."""
+    """The reason why the images can't be used at that scale, or ``""``."""
     try:
         first = next(iter(dataset.images(scale)), None)
     except InputError as error:
@@ -62,7 +62,7 @@ def _check_fingerprint(dataset: Dataset) -> None:
     fingerprint = fingerprint_of(dataset)
     assert fingerprint, "its fingerprint is empty"
     again = Dataset.of(dataset.reference()).fingerprint()
-    assert again == fingerprint, "its fingerprint is another when it is asked again: its images would be cached in vain"
+    assert again == fingerprint, "its fingerprint changes from call to call, so its images can't be cached"
 
 
 def _check_all(dataset: Dataset, scale: int) -> None:
@@ -75,20 +75,20 @@ def _check_all(dataset: Dataset, scale: int) -> None:
     _check_sizes(dataset, scale, sizes)
     again = [(image.name, _digest(image)) for image in dataset.images(scale)]
     is_same = [name for name, _ in again] == list(names)
-    assert is_same, "when it is asked again its images are others, or in another order"
+    assert is_same, "its images, or their order, change from call to call"
     for name, digest in again:
-        assert digest == names[name], f"when it is asked again its image '{name}' has other pixels"
+        assert digest == names[name], f"the pixels of its image '{name}' change from call to call"
 
 
 def _check_sources(dataset: Dataset, scale: int, digests: Mapping[str, str]) -> None:
     try:
         sources = dataset.sources([scale])
     except InputError:
-        return  # it can only give them one after another
+        return  # it can only yield them one after another
     read = {source.name: _digest(source.read(scale)) for source in sources}
-    assert list(read) == list(digests), "its sources are others than its images, or in another order"
+    assert list(read) == list(digests), "its sources, or their order, differ from its images"
     differing = next((name for name, digest in read.items() if digest != digests[name]), None)
-    assert differing is None, f"its image '{differing}' has other pixels when it is read by itself"
+    assert differing is None, f"its image '{differing}' has different pixels when it is read from its source"
 
 
 def _check_fit(image: SourceImage, scale: int) -> ImageSizes:
@@ -98,14 +98,14 @@ def _check_fit(image: SourceImage, scale: int) -> ImageSizes:
 
 
 def _check_sizes(dataset: Dataset, scale: int, first: Sequence[ImageSizes]) -> None:
-    """What it says of sizes; ``first`` are those of its first images."""
+    """The sizes that it states; ``first`` are those of its first images."""
     stated = dataset.sizes(scale)
     if stated is None:
-        return  # it can't say
+        return  # it does not know
     stated = list(stated)
-    assert len(stated) == dataset.count(), f"it says the sizes of {len(stated)} images and has {dataset.count()}"
+    assert len(stated) == dataset.count(), f"it states the sizes of {len(stated)} images but has {dataset.count()}"
     for said, found in zip(stated, first, strict=False):
-        assert said == found, f"it says that an image is {said}, and it is {found}"
+        assert said == found, f"it states {said} for an image that has {found}"
 
 
 def _digest(image: SourceImage) -> str:

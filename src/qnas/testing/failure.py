@@ -1,4 +1,4 @@
-"""Failures, told with where they happened."""
+"""Failures, reported with where they happened."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,21 +14,21 @@ class ContractError(AssertionError):
 
 @contextlib.contextmanager
 def told_as(where: str) -> Iterator[None]:
-    """Have whatever fails inside told as a broken contract.
+    """Report any failure inside as a broken contract.
 
     Raises:
-        ContractError: It begins with ``where``, and was caused by what failed first.
+        ContractError: The message begins with ``where``; the cause is the original failure.
     """
     try:
         yield
     except ContractError as broken:
         raise ContractError(f"{where}: {broken}") from broken.__cause__
-    except Exception as error:  # a stranger's component may raise anything
+    except Exception as error:  # a third-party component may raise anything
         raise ContractError(f"{where}: {_told(error)}") from error
 
 
 def _told(error: Exception) -> str:
-    """What an error says, without what pytest adds to assertions below it."""
+    """The message of an error, without the lines that pytest adds below assertions."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))

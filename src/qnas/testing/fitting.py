@@ -1,4 +1,4 @@
-"""Where a component fits: in one place at least, and it says why not in the others."""
+"""Where a component fits: it must fit at least one place, and say why it does not fit the others."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -9,11 +9,11 @@ P = TypeVar("P")
 
 
 def fitting(unfit: Callable[[P], str], places: Mapping[str, P]) -> dict[str, P]:
-    """The places, of these by what they are called, that a component fits.
+    """The places that a component fits, by name.
 
     Args:
-        unfit: Says why it does not fit a place, or ``""``.
-        places: Usual ones.
+        unfit: Returns the reason why it does not fit a place, or ``""``.
+        places: Usual places, by name.
 
     Raises:
         AssertionError: It fits none, or does not say why.
@@ -27,5 +27,5 @@ def fitting(unfit: Callable[[P], str], places: Mapping[str, P]) -> dict[str, P]:
 def _reason(unfit: Callable[[P], str], name: str, place: P) -> str:
     with told_as(name):
         reason: object = unfit(place)
-        assert isinstance(reason, str), f"unfit gives {reason!r}, no text"
+        assert isinstance(reason, str), f"unfit returns {reason!r}, which is not a string"
     return reason

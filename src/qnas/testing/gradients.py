@@ -1,4 +1,4 @@
-"""Gradients: whether training can reach what it is to move."""
+"""Gradients: whether training can reach everything that it should change."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 _START = 0.1
-_MORE_TRIES = 31  # most find all in the first; a narrow attention lets nothing through more often than not
+_MORE_TRIES = 31  # most need only the first try, but a narrow attention usually lets nothing through
 
 
 def assert_gradients(module: nn.Module, run: Callable[[], Tensor], **inputs: Tensor) -> None:
-    """Every parameter that is trained, and every input, gets a finite gradient from what ``run`` returns."""
+    """Every trained parameter and every input gets a finite gradient from what ``run`` returns."""
     module.zero_grad()
     output = run()
     assert output.requires_grad, "no gradient passes through it"
@@ -21,12 +21,12 @@ def assert_gradients(module: nn.Module, run: Callable[[], Tensor], **inputs: Ten
 
 
 def assert_reached(make: Callable[[], nn.Module], draw: Callable[[], Tensor]) -> None:
-    """Every parameter gets a gradient that is not all zeros, and so does the input where it requires one.
+    """Every parameter gets a gradient that is not all zeros, and so does the input if it requires one.
 
-    It may be all zeros by chance, behind a ReLU that lets nothing through: then it is tried again with other values.
+    A gradient may be all zeros by chance, behind a ReLU that lets nothing through, so other values are tried then.
 
     Args:
-        make: Makes the module, with other parameters each time.
+        make: Makes the module, with different parameters each time.
         draw: Draws its input.
     """
     unreached = _unreached(make(), draw())
@@ -38,7 +38,7 @@ def assert_reached(make: Callable[[], nn.Module], draw: Callable[[], Tensor]) ->
 
 
 def _unreached(module: nn.Module, given: Tensor) -> list[str]:
-    """What gets a gradient that is all zeros. Parameters that start at zero, and hide what is behind, are moved."""
+    """What gets a gradient of zeros. Parameters that are all zeros hide what is behind them, so they are moved."""
     with torch.no_grad():
         for parameter in module.parameters():
             if not parameter.any():
@@ -49,14 +49,14 @@ def _unreached(module: nn.Module, given: Tensor) -> list[str]:
 
 
 def _moved(module: nn.Module, inputs: Mapping[str, Tensor]) -> list[tuple[str, Tensor]]:
-    """What gradients have to reach, by name: not the parameters that are frozen."""
+    """What gradients have to reach, by name; frozen parameters are left out."""
     trained = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
     return [*trained, *((f"its {name}", given) for name, given in inputs.items())]
 
 
 def assert_repeatable(module: nn.Module, run: Callable[[], Tensor]) -> None:
-    """In evaluation, ``run`` returns the same again."""
+    """In evaluation, ``run`` returns the same result twice."""
     module.eval()
     with torch.no_grad():
         first, second = run(), run()
-    assert torch.equal(first, second), "in evaluation it does not give the same again"
+    assert torch.equal(first, second), "in evaluation it is not deterministic"

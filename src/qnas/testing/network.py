@@ -25,12 +25,12 @@ from qnas.testing.gradients import assert_gradients, assert_reached, assert_repe
 Choices = Mapping[str, Candidate]
 SIZE = (17, 22)
 _IMAGES = 2
-_TRIES = 8  # as a ReLU may let nothing through by chance
+_TRIES = 8  # because a ReLU may let nothing through by chance
 _NOT_COUNTED = "not counted"
 
 
 def check_network(space: Space, scale: int) -> None:
-    """The original network, in float and at 4 bits, and the supernet."""
+    """Check the original network, in float and at 4 bits, and the supernet."""
     for chosen in originals(space, scale):
         check_found(space, scale, chosen)
         check_round_trip(space, scale, chosen)
@@ -38,7 +38,7 @@ def check_network(space: Space, scale: int) -> None:
 
 
 def check_found(space: Space, scale: int, chosen: Choices) -> None:
-    """The found network runs, costs what is counted, and can be trained."""
+    """Check that the found network runs, costs what is counted, and can be trained."""
     network, image = build_found(space, scale, chosen, Quantizer.of("lsq")), _image()
     calibrate(network, lambda: network(image))
     _check_output(network(image), scale)
@@ -51,29 +51,30 @@ def check_found(space: Space, scale: int, chosen: Choices) -> None:
 
 
 def check_float(space: Space, scale: int, chosen: Choices) -> None:
-    """The found network, in float, makes another image of another one, and training reaches every parameter."""
+    """Check that the found network in float depends on its input, and that training reaches every parameter."""
 
     def make() -> nn.Module:
         return build_found(space, scale, chosen, Quantizer.of("none"))
 
-    assert any(_depends(make()) for _ in range(_TRIES)), "it makes the same of every image"
+    assert any(_depends(make()) for _ in range(_TRIES)), "its output does not depend on the image"
     assert_reached(make, lambda: torch.rand(_IMAGES, 3, *SIZE))
 
 
 def check_round_trip(space: Space, scale: int, chosen: Choices) -> None:
-    """The architecture survives JSON, down to the network's output."""
+    """Check that the architecture survives JSON, down to the network's output."""
     before = Architecture.from_candidates(space, scale, chosen)
     after = Architecture.from_json(before.to_json())
-    assert after == before, "its architecture is another once it was written to JSON and read again"
+    assert after == before, "its architecture changes when it is written to JSON and read again"
     first, second = before.build(Quantizer.of("lsq")), after.build(Quantizer.of("lsq"))
     second.load_state_dict(first.state_dict())
     image = _image()
     with torch.no_grad():
-        assert torch.equal(first.eval()(image), second.eval()(image)), "its architecture builds another network again"
+        is_same = torch.equal(first.eval()(image), second.eval()(image))
+        assert is_same, "its architecture builds a different network after it was written and read again"
 
 
 def check_supernet(space: Space, scale: int) -> None:
-    """The network that holds all candidates runs and can be trained."""
+    """Check that the network that holds all candidates runs and can be trained."""
     supernet, image = Supernet(space, scale, Quantizer.of("noise")), _image()
     probabilities = supernet.probabilities().detach()
     assert_gradients(supernet.network.train(), lambda: supernet(image, probabilities))
@@ -82,14 +83,14 @@ def check_supernet(space: Space, scale: int) -> None:
 
 
 def _depends(network: nn.Module) -> bool:
-    """Whether the output is another for another image."""
+    """Whether the output differs for different images."""
     with torch.no_grad():
         first, second = network.eval()(_image())
     return not torch.equal(first, second)
 
 
 def assert_unsigned(slots: Mapping[str, SlotShape], network: nn.Module, image: Tensor) -> None:
-    """What a slot reads is never negative where it says so: an unsigned grid has no negative values."""
+    """The input of a slot is never negative if the slot says so: an unsigned grid has no negative values."""
     lowest: dict[str, float] = {}
     handles = []
     for path, shape in slots.items():
@@ -106,11 +107,11 @@ def assert_unsigned(slots: Mapping[str, SlotShape], network: nn.Module, image: T
     for handle in handles:
         handle.remove()
     for path, least in lowest.items():
-        assert least >= 0, f"its slot '{path}' reads {least:.3g}, and says that what it reads is never negative"
+        assert least >= 0, f"its slot '{path}' reads {least:.3g}, but says that its input is never negative"
 
 
 def originals(space: Space, scale: int) -> list[Choices]:
-    """The original network in float and at 4 bits, where the slots can hold their original operations."""
+    """The original network in float and at 4 bits, if the slots can hold their original operations."""
     native, slots = Operation.of("native"), _slots(space, scale)
     if any(native.unfit(shape) for shape in slots.values()):
         return []

@@ -45,28 +45,28 @@ _SHAPES = tuple(
 )
 _USUAL = {
     f"in a {shape.role} slot of {shape.in_channels} -> {shape.out_channels} channels"
-    f" with stride {shape.stride} behind {shape.activation}": shape
+    f" with stride {shape.stride} after {shape.activation}": shape
     for shape in _SHAPES
 }
 _SIZE = (9, 7)
 _WIDTHS = (Widths(4, 4), Widths(4, 8))
-_FEW = Widths(2, 3)  # so few that more values show; too few to train
+_FEW = Widths(2, 3)  # few enough that extra values show up, but too few to train
 
 
 def check_operation(reference: Operation | str | Mapping[str, Any], *, seed: int = 0) -> None:
-    """Check that an operation keeps its contract, in every slot of a list of usual ones that it fits.
+    """Check that an operation meets its contract, in every usual slot that it fits.
 
-    It fits one at least, and says why it does not fit the others. What comes out has the slot's channels and size.
-    All that it multiplies, by convolutions or matrices, is so in layers that ``layers.conv`` makes: each holds at most
-    2^bits different weights an output channel and reads at most 2^bits different values, and the cost that is counted
-    is that of the layers that really run. In the supernet, where it may be merged with others, it does what it does
-    alone. Gradients that are not all zeros reach the input and every parameter; in evaluation it gives the same again.
-    What it reads it leaves as it is, and what acts in place behind it, as ``nn.ReLU(inplace=True)`` does, changes
-    nothing else.
+    It fits at least one, and says why it does not fit the others. The output has the slot's channels and size. All its
+    convolutions and matrix products are in layers that ``layers.conv`` makes. Each of these has at most 2^bits
+    different weights per output channel and reads at most 2^bits different values, and the counted cost is that of the
+    layers that really run. In the supernet, where it may be merged with others, it computes the same as alone.
+    Gradients that are not all zeros reach the input and every parameter. In evaluation it is deterministic. It does not
+    change its input, and a module that changes its output in place, such as ``nn.ReLU(inplace=True)``, affects nothing
+    else.
 
     Args:
-        reference: An operation, or its name, or a mapping of its name and fields.
-        seed: Decides the values that it is given.
+        reference: An operation, its name, or a mapping of its name and fields.
+        seed: Seed of the values that it is given.
 
     Raises:
         AssertionError: It breaks its contract.
@@ -113,12 +113,12 @@ def _check_layers(module: nn.Module, is_quantized: bool) -> None:
     for layer in found:
         assert isinstance(layer, QuantizedConv2d), f"its {type(layer).__name__} is not made by layers.conv"
     if is_quantized:
-        assert found, "it has no convolution: it should say quantized = False"
-    assert is_quantized or not found, "it has a convolution, and says that it has nothing to quantize"
+        assert found, "it has no convolution, so it should set quantized = False"
+    assert is_quantized or not found, "it has a convolution, but says that it has nothing to quantize"
 
 
 def _check_values(module: nn.Module, features: Tensor) -> None:
-    """At most 2^3 different values are read, and 2^2 different weights held in each output channel."""
+    """Its convolutions read at most 2^3 different values, and have at most 2^2 different weights per output channel."""
     read_by: dict[nn.Module, Tensor] = {}
     layers = [m for m in module.modules() if isinstance(m, QuantizedConv2d)]
     handles = [layer.register_forward_pre_hook(lambda m, given: read_by.update({m: given[0]})) for layer in layers]
@@ -131,10 +131,10 @@ def _check_values(module: nn.Module, features: Tensor) -> None:
         values = len(read_by[layer].unique())
         assert values <= 2**_FEW.activation, (
             f"a convolution reads {values} different values at {_FEW.activation} bits:"
-            " what comes between two convolutions has to pass layers.activation"
+            " put layers.activation between two convolutions"
         )
         weights = max(len(channel.unique()) for channel in layer.weight_quantizer(layer.weight))
-        assert weights <= 2**_FEW.weight, f"a convolution holds {weights} different weights at {_FEW.weight} bits"
+        assert weights <= 2**_FEW.weight, f"a convolution has {weights} different weights at {_FEW.weight} bits"
 
 
 def _check_count(operation: Operation, shape: SlotShape, module: nn.Module, image: Tensor) -> None:
@@ -146,21 +146,21 @@ def _check_count(operation: Operation, shape: SlotShape, module: nn.Module, imag
 
 
 def _check_apart(operation: Operation, shape: SlotShape, features: Tensor) -> None:
-    """In float, where no quantizer stands between what comes in and the operation."""
+    """In float, where no quantizer separates the slot's input from the operation."""
     slot = _candidate(operation, shape, FLOAT).fill(shape, Quantizer.of("none"))
     assert isinstance(slot, FilledSlot)
     reads: list[tuple[Tensor, int]] = []
     slot.operation.register_forward_pre_hook(lambda _, given: reads.append((given[0], given[0]._version)))
     read = features.clone().requires_grad_() * 1
     output = slot(read)
-    assert all(given._version == before for given, before in reads), "it changes in place what it reads"
-    with told_as("what acts in place behind it breaks it"):
+    assert all(given._version == before for given, before in reads), "it changes its input in place"
+    with told_as("changing its output in place breaks it"):
         output.relu_().sum().backward()
-    assert torch.equal(read, features), "what acts in place behind it changes what it reads"
+    assert torch.equal(read, features), "changing its output in place changes its input"
 
 
 def _check_in_supernet(operation: Operation, shape: SlotShape, features: Tensor) -> None:
-    """Merged with others, the slot gives what the operations give one by one."""
+    """Merged with others, the slot computes what the operations compute one by one."""
     others = map(Operation.of, ("conv3x3", "conv1x1"))
     operations = list(dict.fromkeys([operation, *others]))
     candidates = grid(operations, _WIDTHS, shape)
@@ -171,11 +171,11 @@ def _check_in_supernet(operation: Operation, shape: SlotShape, features: Tensor)
     merged.load_state_dict(plain.state_dict())
     expected, actual = (_run(slot, operations, image) for slot in (plain, merged))
     _check_output(actual, shape)
-    assert torch.allclose(actual, expected), "merged with other operations in the supernet, it does something else"
+    assert torch.allclose(actual, expected), "merged with other operations in the supernet, its output is different"
 
 
 def _run(slot: MixedSlot, operations: Sequence[Operation], image: Tensor) -> Tensor:
-    """The slot's output where operations and widths are independent: only then both forms agree."""
+    """The slot's output with independent operations and widths, because only then do both forms agree."""
     of_operations = torch.arange(1.0, len(operations) + 1, dtype=image.dtype)
     of_widths = torch.arange(1.0, len(_WIDTHS) + 1, dtype=image.dtype)
     rows = [

@@ -1,4 +1,4 @@
-"""The plugin of pytest: its option ``--qnas-plugin`` names the plugins whose components the contract suites check."""
+"""A pytest plugin whose option ``--qnas-plugin`` names the plugins whose components the contract suites check."""
 
 import warnings
 
@@ -15,7 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         metavar="NAME",
         help="check the components of this installed plugin of qnas (its entry point, distribution or package);"
-        " can be given several times; with: --pyargs qnas.testing",
+        " can be given several times; use with --pyargs qnas.testing",
     )
 
 
@@ -24,11 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
     names: list[str] = config.getoption(_OPTION)
     if not names:
         return
-    # Only now: pytest imports this module whatever it is to test.
+    # Import these only now, because pytest imports this module in every test run.
     from qnas.core.errors import InputError
     from qnas.core.registry import find_plugins
 
-    with warnings.catch_warnings(action="ignore"):  # of what is broken, which the suites tell
+    with warnings.catch_warnings(action="ignore"):  # about broken plugins, which the suites report
         try:
             found = find_plugins()
         except InputError as error:

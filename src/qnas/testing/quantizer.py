@@ -23,28 +23,28 @@ _ACTIVATIONS: tuple[Activation, ...] = ("relu", "none")
 
 
 def check_quantizer(reference: Quantizer | str | Mapping[str, Any], *, seed: int = 0) -> None:
-    """Check that a quantizer keeps its contract.
+    """Check that a quantizer meets its contract.
 
-    In evaluation it gives the same again, in any memory layout, in bfloat16 too; in training its gradients are finite,
+    In evaluation it is deterministic, in any memory layout and in bfloat16 too. In training its gradients are finite,
     and it never waits for the device. Its mixture is linear in the probabilities.
 
-    One that may train the found network has a grid, and it is the one that it reports: at most 2^bits levels, one step
-    an output channel of weights. Values become the nearest level of the grid, in their order; zeros stay zero, unless
-    the offset leaves no level there; what is on the grid stays where it is. All this holds whatever is observed, and
-    again once its state was saved and restored. Its plain mixture is the sum of its widths. Of one that maps values
-    first, :meth:`FakeQuantizer.normalise` says how, and what it gives is what has to become the nearest level.
+    A quantizer that may train the found network rounds to the grid that it reports, which has at most 2^bits levels and
+    one step per output channel of weights. Values are rounded to the nearest level and keep their order. Zeros stay
+    zero, unless the offset leaves no level at zero. Values on the grid stay as they are. All this holds for whatever it
+    observes, and also after its state was saved and restored. Its plain mixture is the weighted sum of its widths. If
+    it maps values first, :meth:`FakeQuantizer.normalise` returns the mapped values, and these are what it rounds.
 
-    One for float networks leaves values as they are.
+    A quantizer for float networks does not change values.
 
     Args:
-        reference: A quantizer, or its name, or a mapping of its name and fields.
-        seed: Decides the values that it is given.
+        reference: A quantizer, its name, or a mapping of its name and fields.
+        seed: Seed of the values that it is given.
 
     Raises:
         AssertionError: It breaks its contract.
     """
     with contract(Quantizer.of, reference) as quantizer:
-        assert quantizer.stages, "it can be used in no stage"
+        assert quantizer.stages, "it can't be used in any stage"
         for (signed, channels), bits in itertools.product(TENSORS, _BITS):
             case = Case(bits, signed, channels, 1.0, seed)
             with told_as(str(case)):
@@ -66,7 +66,7 @@ def _check_case(quantizer: Quantizer, case: Case) -> None:
     _check_evaluation(made, tensor)
     with torch.no_grad():
         is_same = torch.equal(case.restored(quantizer, made)(tensor), made(tensor))
-    assert is_same, "its state is not restored by load_state_dict: keep it in parameters and buffers"
+    assert is_same, "load_state_dict does not restore its state: keep all state in parameters and buffers"
     _check_never_waits(made, tensor)
     _check_mixture(quantizer.mixture(_MIXED, signed=case.signed, channels=case.channels), tensor)
 
@@ -80,18 +80,18 @@ def _check_gradient(made: FakeQuantizer, tensor: Tensor) -> None:
 def _check_evaluation(made: FakeQuantizer, tensor: Tensor) -> None:
     with torch.no_grad():
         values = made.eval()(tensor)
-        assert values.shape == tensor.shape, f"of {tuple(tensor.shape)} it makes {tuple(values.shape)}"
-        assert values.isfinite().all(), "it leaves values that are not finite"
+        assert values.shape == tensor.shape, f"it turns {tuple(tensor.shape)} into {tuple(values.shape)}"
+        assert values.isfinite().all(), "its output has values that are not finite"
         assert_repeatable(made, lambda: made(tensor))
         in_other_order = made(tensor.to(memory_format=torch.channels_last))
-        assert torch.equal(in_other_order, values), "in channels_last it gives other values"
+        assert torch.equal(in_other_order, values), "its output differs in channels_last"
         half = made(tensor.bfloat16())
-    assert half.dtype == torch.bfloat16, f"of bfloat16 it makes {half.dtype}"
-    assert half.isfinite().all(), "in bfloat16 it leaves values that are not finite"
+    assert half.dtype == torch.bfloat16, f"it turns bfloat16 into {half.dtype}"
+    assert half.isfinite().all(), "in bfloat16 its output has values that are not finite"
 
 
 def _check_never_waits(module: FakeQuantizer | Mixture, *given: Tensor) -> None:
-    """Tensors on the meta device have no values: whatever asks for one raises."""
+    """Tensors on the meta device have no values, so code that reads one raises."""
     module.to("meta")
     for is_training in (True, False):
         with told_as(f"it waits for the device{' in training' if is_training else ''}"):
@@ -100,7 +100,7 @@ def _check_never_waits(module: FakeQuantizer | Mixture, *given: Tensor) -> None:
 
 
 def _check_mixture(mixture: Mixture, tensor: Tensor) -> None:
-    assert isinstance(mixture, Mixture), f"its mixture is a {type(mixture).__name__}, no Mixture"
+    assert isinstance(mixture, Mixture), f"its mixture is a {type(mixture).__name__}, not a Mixture"
     p, q = torch.tensor([0.2, 0.5, 0.3]), torch.tensor([0.0, 1.0, 0.0])
     calibrate(mixture.eval(), lambda: mixture(tensor, p))
     with torch.no_grad():
@@ -116,7 +116,7 @@ def _check_mixture(mixture: Mixture, tensor: Tensor) -> None:
 
 
 class _Convolution(nn.Module):
-    """A convolution that reads a quantized input, in qnas's layers."""
+    """A convolution with a quantized input, in qnas's layers."""
 
     def __init__(self, quantizer: Quantizer, bits: int, activation: Activation) -> None:
         super().__init__()
@@ -148,4 +148,4 @@ def _check_convolution(quantizer: Quantizer, activation: Activation, bits: int, 
 def _check_float(quantizer: Quantizer) -> None:
     tensor = torch.linspace(-3, 3, 101)
     values = quantizer.fake_quantizer(2, signed=True)(tensor)
-    assert torch.equal(values, tensor), "it is one of float networks, and changes values"
+    assert torch.equal(values, tensor), "it is for float networks, but changes values"

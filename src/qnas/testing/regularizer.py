@@ -20,14 +20,14 @@ _DECIDED = 200.0  # so far ahead of the others that their probabilities are zero
 
 
 def check_regularizer(reference: Regularizer | str | Mapping[str, Any], *, seed: int = 0) -> None:
-    """Check that a regularizer keeps its contract, at several moments of a search.
+    """Check that a regularizer meets its contract, at several moments of a search.
 
-    Its penalty is one finite number, and what the architecture parameters get as gradient is finite; at one moment at
-    least it is not zero. The loss grows in proportion to the weight, and without weight it is zero.
+    Its penalty is one finite number. The gradient of the architecture parameters is finite, and not zero at one moment
+    at least. The loss is proportional to the weight, and zero without weight.
 
     Args:
-        reference: A regularizer, or its name, or a mapping of its name and fields.
-        seed: Decides the architecture parameters.
+        reference: A regularizer, its name, or a mapping of its name and fields.
+        seed: Seed of the architecture parameters.
 
     Raises:
         AssertionError: It breaks its contract.
@@ -37,8 +37,8 @@ def check_regularizer(reference: Regularizer | str | Mapping[str, Any], *, seed:
         for moment, state in _moments(seed):
             with told_as(moment):
                 value: object = regularizer.penalty(state)
-                assert isinstance(value, Tensor), f"its penalty is {value!r}, no tensor"
-                assert value.dim() == 0, f"its penalty is of shape {tuple(value.shape)}, no scalar"
+                assert isinstance(value, Tensor), f"its penalty is {value!r}, which is not a tensor"
+                assert value.dim() == 0, f"its penalty has shape {tuple(value.shape)}, but must be a scalar"
                 assert value.isfinite(), f"its penalty is {value.item()}"
                 _check_weight(regularizer, state)
                 moves |= _moves(value, state.alpha)
@@ -58,11 +58,11 @@ def _moments(seed: int) -> Iterator[tuple[str, SearchProgress]]:
     zeros, one_hot = torch.zeros_like(supernet.alpha), supernet.one_hot(supernet.best())
     drawn = torch.randn(zeros.shape, generator=torch.Generator().manual_seed(seed))
     yield "at the start of a search", at(zeros, 0)
-    yield "while a search is under way", at(drawn, _EPOCHS // 2)
+    yield "in the middle of a search", at(drawn, _EPOCHS // 2)
     yield "at the end of a search", at(drawn, _EPOCHS - 1)
     yield "once everything is decided", at(_DECIDED * one_hot, _EPOCHS - 1)
     yield "in a search of one epoch", at(drawn, 0, epochs=1)
-    yield "of one single network", SearchProgress(zeros, one_hot, start, _EPOCHS - 1, _EPOCHS, prices)
+    yield "for a single network", SearchProgress(zeros, one_hot, start, _EPOCHS - 1, _EPOCHS, prices)
 
 
 def _check_weight(regularizer: Regularizer, state: SearchProgress) -> None:
@@ -78,7 +78,7 @@ def _check_weight(regularizer: Regularizer, state: SearchProgress) -> None:
 
 
 def _moves(value: Tensor, alpha: Tensor) -> bool:
-    """Whether the penalty changes with the architecture parameters, where it depends on them at all."""
+    """Whether the penalty changes with the architecture parameters."""
     if not (value.requires_grad and alpha.requires_grad):
         return False
     (gradient,) = torch.autograd.grad(value, [alpha], allow_unused=True)

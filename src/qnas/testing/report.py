@@ -19,7 +19,7 @@ Files = Mapping[str, bytes]
 _SPACE = {"name": "basic", "channels": 6, "cells": 1}
 _SPACES: Mapping[str, Mapping[str, Any]] = {
     "a search": _SPACE,
-    "a network that nothing was searched for": {**_SPACE, "bits": [4], "operations": ["native"]},
+    "a network without a search": {**_SPACE, "bits": [4], "operations": ["native"]},
 }
 _SPEC: Mapping[str, Any] = {
     "name": "small",
@@ -36,20 +36,20 @@ _SPEC: Mapping[str, Any] = {
 
 
 def check_report(reference: Report | str | Mapping[str, Any], *, seed: int = 0) -> None:
-    """Check that a report keeps its contract, of two small runs that are made for it.
+    """Check that a report meets its contract, for two small runs that are made for the check.
 
-    It writes the file that it names, inside the run's folder, and leaves the files that are there as they are.
+    It writes the file that it names, inside the run's folder, and does not change the files already there.
 
     Args:
-        reference: A report, or its name, or a mapping of its name and fields.
-        seed: Of the runs.
+        reference: A report, its name, or a mapping of its name and fields.
+        seed: Seed of the runs.
 
     Raises:
         AssertionError: It breaks its contract.
     """
     with contract(Report.of, reference) as report:
         for run in _SPACES:
-            with told_as(f"of the run of {run}"):
+            with told_as(f"for the run of {run}"):
                 _check_run(report, _finished(run, seed))
 
 
@@ -60,12 +60,12 @@ def _check_run(report: Report, run: Files) -> None:
             folder.write_bytes(name, content)
         named: object = report.write(folder)
         files = _files(Path(parent))
-    assert isinstance(named, str), f"it names its file {named!r}, no text"
+    assert isinstance(named, str), f"it returns {named!r} as the name of its file, which is not a string"
     inside = {path.removeprefix("run/"): content for path, content in files.items() if path.startswith("run/")}
     outside = [path for path in files if not path.startswith("run/")]
     assert not outside, f"it writes outside the run's folder: {', '.join(outside)}"
     written = inside.keys() - run.keys()
-    assert named in written, f"it names '{named}', and writes {', '.join(sorted(written)) or 'nothing'}"
+    assert named in written, f"it names '{named}', but writes {', '.join(sorted(written)) or 'nothing'}"
     assert inside[named], f"the file that it writes, '{named}', is empty"
     changed = [name for name, content in run.items() if inside.get(name) != content]
     assert not changed, f"it changes files of the run: {', '.join(changed)}"
@@ -73,7 +73,7 @@ def _check_run(report: Report, run: Files) -> None:
 
 @functools.cache
 def _finished(run: str, seed: int) -> Files:
-    """The files of a run that is finished but for its report."""
+    """The files of a run that is finished except for its report."""
     with tempfile.TemporaryDirectory() as parent, mock.patch.dict(os.environ, QNAS_CACHE=f"{parent}/cache"):
         folder = RunFolder(Path(parent) / "run")
         run_spec(Spec.model_validate({**_SPEC, "seed": seed, "space": _SPACES[run]}), folder, until="evaluate")

@@ -17,14 +17,14 @@ _CHANNELS = (1, 6, 7)
 
 
 def check_residual(reference: Residual | str | Mapping[str, Any], *, seed: int = 0) -> None:
-    """Check that a residual connection keeps its contract, around a convolution and around the blocks of a network.
+    """Check that a residual connection meets its contract, around a convolution and around the blocks of a network.
 
-    It keeps the shape. Gradients that are not all zeros reach the input and every parameter, those of the body too;
-    for flat images they are finite as well. In evaluation it gives the same again.
+    It keeps the shape. Gradients that are not all zeros reach the input and every parameter, including those of the
+    body; for flat images they are finite too. In evaluation it is deterministic.
 
     Args:
-        reference: A residual connection, or its name, or a mapping of its name and fields.
-        seed: Decides the values that it is given.
+        reference: A residual connection, its name, or a mapping of its name and fields.
+        seed: Seed of the values that it is given.
 
     Raises:
         AssertionError: It breaks its contract.
@@ -45,10 +45,10 @@ def _check_alone(residual: Residual, channels: int) -> None:
 
     body = _body(channels)
     wrapped = residual.wrap(body, channels)
-    assert body in wrapped.modules(), "it leaves out what it is wrapped around"
+    assert body in wrapped.modules(), "it leaves out the body that it wraps"
     features = torch.randn(2, channels, 9, 7)
     output = wrapped(features)
-    assert output.shape == features.shape, f"of {tuple(features.shape)} it makes {tuple(output.shape)}"
+    assert output.shape == features.shape, f"it turns {tuple(features.shape)} into {tuple(output.shape)}"
     assert output.isfinite().all(), "its output has values that are not finite"
     assert_reached(make, lambda: torch.randn_like(features).requires_grad_())
     with told_as("given a flat image"):

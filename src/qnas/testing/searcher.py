@@ -24,33 +24,33 @@ _VALIDATION = 2
 
 
 def check_searcher(reference: Searcher | str | Mapping[str, Any], *, seed: int = 0) -> None:
-    """Check that a searcher keeps its contract: it searches a small space twice, on generated images.
+    """Check that a searcher meets its contract, by searching a small space twice on generated images.
 
-    It reports the steps that it plans, in their order. What it finds is of the space. It leaves a supernet, whose
-    weights a network can start from, if it says so. The same seed finds the same.
+    It reports the steps that it plans, in order. It finds architectures in the space. If it says that it leaves a
+    supernet, it does, and a network can start from its weights. The same seed finds the same architectures.
 
     Args:
-        reference: A searcher, or its name, or a mapping of its name and fields. Choose few steps: they are done.
-        seed: Decides the images that are held out, and all that the searcher draws.
+        reference: A searcher, its name, or a mapping of its name and fields. Choose few steps: they are all run.
+        seed: Seed of the held-out images, and of everything that the searcher draws.
 
     Raises:
         AssertionError: It breaks its contract.
     """
     with contract(Searcher.of, reference) as searcher:
         planned: object = searcher.planned_steps()
-        assert isinstance(planned, int) and planned > 0, f"it plans {planned!r} steps, no whole number above 0"
+        assert isinstance(planned, int) and planned > 0, f"it plans {planned!r} steps, which is not a positive int"
         first, again = _search(searcher, seed, planned), _search(searcher, seed, planned)
         for which, found, repeated in (("best", first.best, again.best), ("last", first.last, again.last)):
             with told_as(f"its {which} architecture"):
                 _check_architecture(found)
-            assert repeated == found, f"searching again with the same seed, its {which} architecture is another"
+            assert repeated == found, f"searching again with the same seed gives a different {which} architecture"
         _check_supernet(first, searcher.leaves_supernet)
-        with told_as("the details that it gives are no JSON"):
+        with told_as("its details can't be written as JSON"):
             json.dumps(dict(first.details))
 
 
 class _Noted(Journal):
-    """A journal that notes the steps and tells nobody."""
+    """A journal that records the steps without reporting them."""
 
     def __init__(self, folder: RunFolder) -> None:
         super().__init__(folder, "search")
@@ -68,10 +68,12 @@ def _search(searcher: Searcher, seed: int, planned: int) -> SearchOutcome:
         journal.folder.begin_history("search")
         seed_everything(seed)
         outcome = searcher.search(_task(journal, seed))
-    steps = list(dict.fromkeys(journal.steps))  # a step whose record is kept is reported once more
+    steps = list(dict.fromkeys(journal.steps))  # a step that is recorded in the history is reported again
     assert steps == sorted(steps), f"it reports its steps out of order: {steps[:20]}"
-    assert steps == list(range(1, planned + 1)), f"it plans {planned} steps and reports {len(steps)}: {steps[:20]}"
-    assert isinstance(outcome, SearchOutcome), f"it gives a {type(outcome).__name__}, no SearchOutcome"
+    assert steps == list(range(1, planned + 1)), f"it plans {planned} steps but reports {len(steps)}: {steps[:20]}"
+    assert isinstance(outcome, SearchOutcome), (
+        f"it returns an object of type {type(outcome).__name__}, not a SearchOutcome"
+    )
     return outcome
 
 
@@ -93,15 +95,15 @@ def _task(journal: Journal, seed: int) -> SearchTask:
 
 
 def _check_architecture(found: Architecture) -> None:
-    assert found.space == small_space() and found.scale == SCALE, "it is of another space, or of another scale"
-    Architecture.from_json(found.to_json())  # which refuses what the space does not have
+    assert found.space == small_space() and found.scale == SCALE, "it has a different space or scale"
+    Architecture.from_json(found.to_json())  # which rejects anything that is not in the space
 
 
 def _check_supernet(outcome: SearchOutcome, leaves_supernet: bool) -> None:
     if not leaves_supernet:
-        assert outcome.supernet is None, "it leaves a supernet: it should say leaves_supernet = True"
+        assert outcome.supernet is None, "it leaves a supernet, so it should set leaves_supernet = True"
         return
-    assert outcome.supernet is not None, "it says that it leaves a supernet, and leaves none"
+    assert outcome.supernet is not None, "it says that it leaves a supernet, but leaves none"
     assert outcome.supernet_psnr is not None, "it leaves a supernet without its PSNR"
     with told_as("a network can't start from the supernet that it leaves"):
         Supernet(small_space(), SCALE, Quantizer.of("noise")).load_state_dict(dict(outcome.supernet))

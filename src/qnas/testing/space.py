@@ -18,25 +18,24 @@ _TRIES = 2
 
 
 def check_space(reference: Space | str | Mapping[str, Any], *, seed: int = 0) -> None:
-    """Check that a space keeps its contract, at every scale that it claims.
+    """Check that a space meets its contract, at every scale that it supports.
 
-    It is read again from what it writes. It builds, and gives an image of the right size, another one for another
-    image; it can be filled with its original operations, with any of its candidates and with all of them at once. Its
-    cost is what is counted by hand, layer by layer, and what the search expects; outside of layers nothing is
-    multiplied with weights, unless one of its notices says that something is "not counted". An architecture of it
-    survives JSON, down to the network's output. A slot that says that it reads no negative values reads none.
-    Gradients reach every parameter that is trained, and in float they are not all zeros; in evaluation it gives the
-    same again.
+    It can be written and read again. Its networks return an image of the right size that depends on the input. It can
+    be filled with its original operations, with any of its candidates and with all of them at once. Its cost equals a
+    count of its layers as they run, and the cost that the search expects. Nothing outside layers is multiplied with
+    weights, unless one of its notices says that something is "not counted". An architecture survives JSON, down to the
+    network's output. A slot that says that it reads no negative values reads none. Gradients reach every trained
+    parameter, and in float they are not all zeros. In evaluation it is deterministic.
 
     Args:
-        reference: A space, or its name, or a mapping of its name and fields. Choose them small: it is run.
+        reference: A space, its name, or a mapping of its name and fields. Choose small values: its networks are run.
         seed: Decides which architectures are tried.
 
     Raises:
         AssertionError: It breaks its contract.
     """
     with contract(Space.of, reference) as space:
-        assert space.scales, "it claims no scale"
+        assert space.scales, "it supports no scale"
         for scale in sorted(space.scales):
             with told_as(f"at scale {scale}"):
                 _check_at(space, scale, seed)
@@ -66,4 +65,4 @@ def _check_expected_cost(space: Space, scale: int, candidates: Candidates, drawn
     for chosen in drawn:
         expected = int(table.expected(one_hot(candidates, chosen)))
         found = sum(map(bitops.of_convolution, count_found(space, scale, chosen, quantizer)))
-        assert expected == found, f"the search expects {expected} BitOps of a network that has {found}"
+        assert expected == found, f"the search expects {expected} BitOps for a network that has {found}"

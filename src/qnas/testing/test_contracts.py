@@ -1,7 +1,7 @@
-"""Every registered component keeps the contract of its kind; with ``--qnas-plugin``, every one of those plugins.
+"""Every registered component meets the contract of its kind; with ``--qnas-plugin``, every component of those plugins.
 
-A component is made small, by the ``example`` that its class states. An example that a class inherits is not used: a
-subclass may be small otherwise.
+The ``example`` that its class states makes a component small. An inherited example is not used, because it may not make
+a subclass small.
 """
 
 from pathlib import Path
@@ -33,13 +33,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_plugin(plugin: PluginInfo) -> None:
-    """It is loaded and does something."""
+    """It loads and does something."""
     assert not plugin.lack, plugin.lack
-    assert plugin.registered or plugin.listens, f"{plugin} has no hooks: it does nothing"
+    assert plugin.registered or plugin.listens, f"{plugin} has no hooks, so it does nothing"
 
 
 def test_contract(kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A component keeps the contract of its kind."""
+    """A component meets the contract of its kind."""
     monkeypatch.setenv("QNAS_CACHE", str(tmp_path))
     registry = plugins().registries[kind]
     component, entry = registry.load(name), registry.entry(name)
@@ -47,11 +47,11 @@ def test_contract(kind: str, name: str, tmp_path: Path, monkeypatch: pytest.Monk
     needed = [key for key, info in component.model_fields.items() if info.is_required()]
     lacking = [key for key in needed if key not in {**entry.defaults, **fields}]
     if lacking:
-        pytest.skip(f"{kind} '{name}' needs {', '.join(lacking)}: {component.__name__} states no example of it")
+        pytest.skip(f"{kind} '{name}' needs {', '.join(lacking)}, but {component.__name__} states no example")
     getattr(testing, f"check_{kind}")({"name": name, **fields})
 
 
 def _example(component: type[Any], entry: Entry) -> dict[str, Any]:
-    """The fields of a small one, but for those that make what is registered what it is."""
+    """The fields of a small component, without those that its registered name sets."""
     stated = vars(component).get("example", {})
     return {key: value for key, value in stated.items() if key not in entry.defaults}
