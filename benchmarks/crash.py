@@ -251,7 +251,7 @@ def _met(one: Reference, folder: Path, stage: str, every: float, chance: random.
     raise RuntimeError(f"{TRIES} runs that should have been ended in {stage} all finished before the signal")
 
 
-def _told(one: Kill) -> str:
+def _summary(one: Kill) -> str:
     verdict = f"differs in {', '.join(one.differing)}" if one.differing else "identical"
     went_on = "; ".join(one.resumed) or "no loop was resumed"
     every = f"checkpoints every {one.checkpoint_every:g} s"
@@ -269,7 +269,7 @@ def main(many: int, seed: int, out: Path | None) -> None:
     price = checkpoint.price()
     console = Console(highlight=False, markup=False)
     for one in done:
-        console.print(_told(one), soft_wrap=True)
+        console.print(_summary(one), soft_wrap=True)
     differing, went_on = sum(bool(one.differing) for one in done), sum(one.went_on for one in done)
     console.print(f"{went_on} of {len(done)} resumed from a checkpoint in a loop")
     console.print(f"{len(done) - differing} of {len(done)} match a run that was never stopped")

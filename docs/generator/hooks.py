@@ -20,7 +20,7 @@ def qnas_stage_began(stage, steps):
 
 @qnas.hookimpl
 def qnas_step(folder, stage, step, metrics):
-    if "psnr" in metrics:  # a network was judged
+    if "psnr" in metrics:  # a network was validated
         with (folder.path / "psnr.jsonl").open("a") as file:
             file.write(json.dumps([stage, step, float(metrics["psnr"])]) + "\\n")
 """

@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[2]
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", default=DOCS, type=click.Path(path_type=Path), help="Where results.md goes [default: docs].")
-@click.option("--test", metavar="SET", help="The test set to judge by [default: the one with the most images].")
+@click.option("--test", metavar="SET", help="The test set to compare on [default: the one with the most images].")
 def main(runs: tuple[Path, ...], out: Path, test: str | None) -> None:
     """Write results.md, and its plots beside it, from RUNS: folders of sweeps whose variants roles.py knows."""
     try:

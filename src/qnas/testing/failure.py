@@ -24,10 +24,10 @@ def told_as(where: str) -> Iterator[None]:
     except ContractError as broken:
         raise ContractError(f"{where}: {broken}") from broken.__cause__
     except Exception as error:  # a third-party component may raise anything
-        raise ContractError(f"{where}: {_told(error)}") from error
+        raise ContractError(f"{where}: {_message(error)}") from error
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """The message of an error, without the lines that pytest adds below assertions."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
