@@ -1,11 +1,11 @@
-"""Shows whether two versions of qnas make the same networks of the same specs, to the byte.
+"""Checks whether two versions of qnas make byte-identical networks from the same specs.
 
     python benchmarks/same_bytes.py --out before.json       # in a checkout of one commit
     python benchmarks/same_bytes.py --against before.json   # in a checkout of the other, on the same machine
 
-It runs four specs, the quickstart as it is and three others with fewer steps, and takes the SHA-256 of their
-architecture.json and model.safetensors. The last bits depend on the processor and on torch, so both commits must be
-run on one machine, in one environment, with as many threads.
+It runs four specs, the quickstart as it is and three others with fewer steps, and computes the SHA-256 of their
+architecture.json and model.safetensors. The last bits depend on the processor and on torch, so run both commits on the
+same machine, in the same environment, with the same number of threads.
 """
 
 import hashlib
@@ -27,11 +27,11 @@ RUNS: Mapping[str, tuple[str, ...]] = {
     "fixed/mixed-precision.yaml": (*FEW_STEPS, "space.channels=16", "search.batch=2", "train.batch=4"),
     "spaces/quantnas-rfdn.yaml": (*FEW_STEPS, "train.init=scratch"),
 }
-"""Spec to what is set in it."""
+"""Spec to the settings that are changed in it."""
 
 
 def digests(spec: str, sets: tuple[str, ...], folder: Path) -> dict[str, str]:
-    """SHA-256 of the files of a run, which is done in ``folder``."""
+    """SHA-256 of the files of a run in ``folder``."""
     out = folder / Path(spec).stem
     changes = [argument for change in sets for argument in ("--set", change)]
     line = [sys.executable, "-P", "-m", "qnas.core.cli", "run", str(SPECS / spec), "--out", str(out), *changes]
@@ -42,9 +42,9 @@ def digests(spec: str, sets: tuple[str, ...], folder: Path) -> dict[str, str]:
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Where to write the digests as JSON.")
 @click.option("--against", type=click.Path(path_type=Path, exists=True), help="Digests to compare with.")
-@click.option("--only", multiple=True, type=click.Choice(list(RUNS)), help="Of these specs alone.")
+@click.option("--only", multiple=True, type=click.Choice(list(RUNS)), help="Run only these specs.")
 def main(out: Path | None, against: Path | None, only: tuple[str, ...]) -> None:
-    """Run the specs, print the digests, and fail where they differ from others."""
+    """Run the specs, print the digests, and fail if they differ from the given ones."""
     with tempfile.TemporaryDirectory() as folder:
         made = {spec: digests(spec, RUNS[spec], Path(folder)) for spec in only or RUNS}
     print(json.dumps(made, indent=2))
@@ -53,7 +53,7 @@ def main(out: Path | None, against: Path | None, only: tuple[str, ...]) -> None:
     if against is not None:
         before = json.loads(against.read_text())
         differing = [f"{spec}: {name}" for spec in made for name in FILES if made[spec][name] != before[spec][name]]
-        print("differ: " + ", ".join(differing) if differing else "all are the same, to the byte")
+        print("differ: " + ", ".join(differing) if differing else "all are byte-identical")
         sys.exit(bool(differing))
 
 
