@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from qnas.core import components
+import qnas
 from qnas.core.network import QuantizedLayers
 
 from .conftest import ROOT, blocks, commands, console, shell
@@ -62,10 +62,10 @@ def test_the_operation_of_contributing_works() -> None:
     names: dict[str, Any] = {"__name__": "shuffled"}
     exec(blocks("CONTRIBUTING.md", "python")[0], names)
     operation = names["ShuffledConvolution"](groups=2)
-    slot = components.SlotShape("body", 4, 6)
-    layers = QuantizedLayers(components.Quantizer.of("lsq"), components.Widths(4, 4))
+    slot = qnas.SlotShape("body", 4, 6)
+    layers = QuantizedLayers(qnas.Quantizer.of("lsq"), qnas.Widths(4, 4))
     assert operation.build(slot, layers)(torch.rand(1, 4, 5, 5)).shape == (1, 6, 5, 5)
-    assert "don't divide" in operation.unfit(components.SlotShape("body", 4, 5))
+    assert "don't divide" in operation.unfit(qnas.SlotShape("body", 4, 5))
 
 
 def test_help_does_not_import_torch() -> None:
