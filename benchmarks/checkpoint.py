@@ -20,7 +20,8 @@ from qnas.core.run.stages import Run, search
 from qnas.core.run.stop import Stop
 from qnas.core.spec import Spec, dump_spec
 from qnas.core.training.journal import Journal
-from qnas.core.training.search import SearchImages
+from qnas.core.training.machine import Machine
+from qnas.core.training.task import SearchImages
 
 STEPS, EPOCHS = 12, 4
 
@@ -62,7 +63,9 @@ def price() -> Price:
         folder, spec, images = RunFolder(Path(path)), _spec(), [search_step.random_pair()]
         folder.write_text("spec.yaml", dump_spec(spec))
         keeping = CheckpointPolicy(0, Stop())
-        run = Run(spec, folder, torch.device("cpu"), RunImages(SearchImages(images, images, images), {}), keeping)
+        run = Run(
+            spec, folder, Machine(torch.device("cpu")), RunImages(SearchImages(images, images, images), {}), keeping
+        )
         journal = Journal(folder, "search")
         checkpoints = Timed(journal, keeping)
         search(run, journal, checkpoints)

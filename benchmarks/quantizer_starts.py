@@ -36,8 +36,9 @@ from qnas.core.images.patches import PatchSampler
 from qnas.core.network import Candidate, build_found, slot_candidates
 from qnas.core.network.calibration import calibrate
 from qnas.core.settings import Widths
-from qnas.core.training.machine import place
-from qnas.core.training.trainer import Schedule, Trained, Training
+from qnas.core.training.machine import Machine, place
+from qnas.core.training.schedule import Schedule
+from qnas.core.training.trainer import Trained, Trainer
 from qnas.core.upscale.scoring import validate
 
 CPU = torch.device("cpu")
@@ -109,8 +110,8 @@ class Experiment:
 
     def trained(self, network: nn.Module, seed: int) -> Trained:
         """Train a calibrated network."""
-        schedule = Schedule(self.steps, LEARNING_RATE, 1, 5.0, "float32")
-        return Training(network, self.batches(seed), self.test, schedule, lambda *_: None, lambda *_: None).run()
+        schedule = Schedule(self.steps, LEARNING_RATE)
+        return Trainer(Machine(CPU), network, self.batches(seed), self.test, schedule).run()
 
     def float_weights(self, seed: int) -> dict[str, Tensor]:
         """The weights of the network trained without quantization, once per seed."""

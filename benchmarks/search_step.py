@@ -29,7 +29,8 @@ from qnas.core.components import Quantizer, Regularizer, Space
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.pairs import ImagePair
 from qnas.core.training.journal import Journal
-from qnas.core.training.search import SearchImages, SearchTask
+from qnas.core.training.machine import Machine
+from qnas.core.training.task import SearchImages, SearchTask
 from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
 
 SCALE, PATCH, BATCH = 4, 45, 8
@@ -75,8 +76,7 @@ def iteration(
         images=SearchImages(images, images, images),
         patch=PATCH,
         augment=True,
-        device=torch.device("cpu"),
-        precision=precision,
+        machine=Machine(torch.device("cpu"), precision),
         seed=0,
         journal=Journal(RunFolder(Path(tempfile.gettempdir())), "search"),
     )

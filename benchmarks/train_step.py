@@ -26,9 +26,9 @@ from qnas.core.images.patches import PatchSampler
 from qnas.core.network import Candidate, build_found, count_space, slot_candidates
 from qnas.core.network.calibration import calibrate
 from qnas.core.settings import Widths
-from qnas.core.training.machine import Precision, place
+from qnas.core.training.machine import Machine, Precision, place
 from qnas.core.training.optimizer import adam
-from qnas.core.training.trainer import Schedule, train_step
+from qnas.core.training.step import WeightStep
 
 CPU = torch.device("cpu")
 QUANTIZERS = ("none", "lsq", "lsq+", "pact", "ewgs", "dorefa", "nipq", "hwgq")
@@ -64,8 +64,15 @@ def network_of(chosen: Mapping[str, Candidate], quantizer: str) -> nn.Module:
 
 def step_of(found: nn.Module, precision: Precision = "float32") -> Step:
     """A step of the training stage."""
-    batches, optimizer, schedule = sampler(), adam(found, 1e-4), Schedule(1000, 1e-4, 1, 5.0, precision)
-    return lambda: train_step(found, optimizer, batches, schedule)
+    batches, optimizer = sampler(), adam(found, 1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 1000)
+    take_step = WeightStep(Machine(CPU, precision), optimizer, schedule, list(found.parameters()), 5.0)
+
+    def step() -> None:
+        found.train()
+        take_step(found, batches.draw())
+
+    return step
 
 
 def plain() -> Step:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from qnas.core.network import Supernet, build_found, slot_candidates
 from qnas.core.run.stages import planned_steps
 from qnas.core.spec import Spec
-from qnas.core.training.machine import autocast, place
+from qnas.core.training.machine import Machine
 
 _ADAM_COPIES = 4  # weights, gradients and two moments
 _ROUNDS = 3
@@ -29,19 +29,19 @@ class Estimate:
     memory_bytes: int
 
 
-def estimate(spec: Spec, device: torch.device) -> Estimate:
+def estimate(spec: Spec, machine: Machine) -> Estimate:
     """Time a few steps of the search and of the training."""
     chosen = {path: options[-1] for path, options in slot_candidates(spec.space, spec.scale).items()}
     found = build_found(spec.space, spec.scale, chosen, spec.quantizer.train)
-    train_seconds, train_bytes = _measure(spec, device, found, found, spec.train.batch)
+    train_seconds, train_bytes = _measure(spec, machine, found, found, spec.train.batch)
     search_seconds, search_bytes = train_seconds * spec.search.batch / spec.train.batch, 0
     if spec.search.leaves_supernet:
         supernet = Supernet(spec.space, spec.scale, spec.quantizer.search)
         probabilities = supernet.probabilities().detach()
-        one, search_bytes = _measure(spec, device, supernet, lambda x: supernet(x, probabilities), spec.search.batch)
+        one, search_bytes = _measure(spec, machine, supernet, lambda x: supernet(x, probabilities), spec.search.batch)
         search_seconds = 2 * one  # a step on the architecture and one on the weights
     return Estimate(
-        str(device),
+        str(machine.device),
         search_seconds * planned_steps(spec, "search"),
         train_seconds * spec.train.steps,
         max(train_bytes, search_bytes),
@@ -49,30 +49,28 @@ def estimate(spec: Spec, device: torch.device) -> Estimate:
 
 
 def _measure(
-    spec: Spec, device: torch.device, network: nn.Module, run: Callable[[Tensor], Tensor], batch: int
+    spec: Spec, machine: Machine, network: nn.Module, run: Callable[[Tensor], Tensor], batch: int
 ) -> tuple[float, int]:
     """Seconds of a step, and the bytes that it holds.
 
     Where a step takes long, fewer and smaller patches stand for it: saying what it takes shall not take that.
     """
-    place(network, device).train()
+    machine.place(network).train()
     few, side = min(batch, _FEW), min(spec.data.patch, _SIDE)
-    seconds, held = _step(spec, device, run, few, side)
+    seconds, held = _step(machine, run, few, side)
     times = batch * spec.data.patch**2 / (few * side**2)
     if seconds * times > _PATIENCE:
         seconds, held = seconds * times, round(held * times)
     else:
-        rounds = [_step(spec, device, run, batch, spec.data.patch) for _ in range(_ROUNDS)]
+        rounds = [_step(machine, run, batch, spec.data.patch) for _ in range(_ROUNDS)]
         seconds, held = min(seconds for seconds, _ in rounds), rounds[-1][1]
     parameters = sum(p.numel() * p.element_size() for p in network.parameters())
     return seconds, held + _ADAM_COPIES * parameters
 
 
-def _step(
-    spec: Spec, device: torch.device, run: Callable[[Tensor], Tensor], batch: int, side: int
-) -> tuple[float, int]:
+def _step(machine: Machine, run: Callable[[Tensor], Tensor], batch: int, side: int) -> tuple[float, int]:
     """Seconds of one step forward and backward, and the bytes of what is kept for the way back."""
-    images = torch.rand(batch, 3, side, side, device=device).contiguous(memory_format=torch.channels_last)
+    images = torch.rand(batch, 3, side, side, device=machine.device).contiguous(memory_format=torch.channels_last)
     held: dict[int, int] = {}
 
     def hold(tensor: Tensor) -> Tensor:
@@ -81,9 +79,9 @@ def _step(
         return tensor
 
     began = time.perf_counter()
-    with torch.autograd.graph.saved_tensors_hooks(hold, lambda t: t), autocast(device, spec.precision):
+    with torch.autograd.graph.saved_tensors_hooks(hold, lambda t: t), machine.autocast():
         loss = run(images).float().mean()
     loss.backward()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    if machine.device.type == "cuda":
+        torch.cuda.synchronize(machine.device)
     return time.perf_counter() - began, sum(held.values())

@@ -23,7 +23,7 @@ from qnas.core.images.size_rules import (
     refuse_unjudgeable,
 )
 from qnas.core.images.source_images import count_of, first_images
-from qnas.core.training.search import SearchImages
+from qnas.core.training.task import SearchImages
 
 Report = Callable[[str, int, int], None]
 _LOOKED_AT: Final = 50_000_000  # pixels of HR images
@@ -44,7 +44,7 @@ class RunImages:
     @property
     def train(self) -> list[ImagePair]:
         """All images to train the found network on: both halves of the search."""
-        return [*self.learn.weights, *self.learn.architecture]
+        return self.learn.training
 
 
 def load_run_images(data: Data, scale: int, seed: int, report: Report, space: Space | None = None) -> RunImages:

@@ -25,7 +25,7 @@ from qnas.core.run.stop import Stop
 from qnas.core.settings import as_of
 from qnas.core.spec import Spec
 from qnas.core.training.journal import Journal
-from qnas.core.training.machine import choose_device
+from qnas.core.training.machine import Machine
 
 
 def run_spec(
@@ -62,7 +62,7 @@ def run_spec(
             return _go_on(spec, folder, keeping, until, command, log)
         folder.refuse_existing()
         run = _load(spec, folder, keeping)
-        facts = environment(spec.seed, run.device, command, spec.space)
+        facts = environment(spec.seed, run.machine.device, command, spec.space)
         digests = image_digests(spec.data, spec.scale)
         _make(folder, spec, {ENVIRONMENT: facts, IMAGES: digests, NAMES: image_names(run.images)})
         with exclusive(folder.path), at_home(folder.path):
@@ -83,7 +83,7 @@ def _go_on(
         log.begin()
         refuse_gone(folder, spec.data)
         run = _load(spec, folder, keeping)
-        facts = environment(spec.seed, run.device, command, spec.space)
+        facts = environment(spec.seed, run.machine.device, command, spec.space)
         tell_environment(facts)
         warn_of_changes(folder, facts, image_digests(spec.data, spec.scale))
         note_changes(spec, folder)
@@ -97,7 +97,7 @@ def _kept(spec: Spec, folder: RunFolder) -> Spec:
 
 def _load(spec: Spec, folder: RunFolder, keeping: CheckpointPolicy) -> Run:
     """The run with its device and its images; nothing is written."""
-    device = choose_device(spec.device)
+    machine = Machine.choose(spec.device, spec.precision)
     for notice in spec.space.notices(spec.scale):
         warnings.warn(notice, QnasWarning, stacklevel=3)
     loading = Journal(folder, "data")
@@ -110,7 +110,7 @@ def _load(spec: Spec, folder: RunFolder, keeping: CheckpointPolicy) -> Run:
         spec.space,
     )
     loading.end({})
-    return Run(spec, folder, device, images, keeping)
+    return Run(spec, folder, machine, images, keeping)
 
 
 def _do_stages(run: Run, until: str) -> dict[str, Any]:

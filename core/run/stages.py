@@ -12,7 +12,6 @@ from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network import Architecture, Supernet, slot_candidates
-from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.run.checkpoint import CheckpointPolicy, StageCheckpoints
 from qnas.core.run.examples import write_examples
 from qnas.core.run.images import RunImages
@@ -21,11 +20,15 @@ from qnas.core.run.sizes import found_sizes
 from qnas.core.run.weights import ARCHITECTURE, load_weights, write_weights
 from qnas.core.spec import Spec
 from qnas.core.training.checkpoints import Checkpoints
+from qnas.core.training.derive import derive
 from qnas.core.training.journal import Journal
-from qnas.core.training.machine import place
+from qnas.core.training.machine import Machine
 from qnas.core.training.optimizer import OwnRates
-from qnas.core.training.search import SearchOutcome, SearchTask, derive
-from qnas.core.training.trainer import Schedule, Training
+from qnas.core.training.outcome import SearchOutcome
+from qnas.core.training.schedule import Schedule
+from qnas.core.training.streams import DERIVE, TRAIN, stream_number
+from qnas.core.training.task import SearchTask
+from qnas.core.training.trainer import Trainer
 from qnas.core.upscale.scoring import judge_sets, validate
 from qnas.core.upscale.tiles import Upscaler
 
@@ -39,14 +42,14 @@ class Run:
     Attributes:
         spec: What is to be done.
         folder: Where it is kept.
-        device: Where to compute.
+        machine: Where to compute.
         images: What to learn from and to be judged on.
         keeping: When checkpoints are written.
     """
 
     spec: Spec
     folder: RunFolder
-    device: torch.device
+    machine: Machine
     images: RunImages
     keeping: CheckpointPolicy
 
@@ -67,8 +70,8 @@ class Run:
         """The found network, freshly initialised."""
         return self.architecture.build(self.spec.quantizer.train)
 
-    def sampler(self, purpose: int) -> PatchSampler:
-        """Batches for the training of the found network."""
+    def sampler(self, stream: str) -> PatchSampler:
+        """Batches for the training of the found network, drawn by the random stream of that name."""
         data, spec = self.spec.data, self.spec
         return PatchSampler(
             self.images.train,
@@ -76,8 +79,8 @@ class Run:
             data.patch,
             spec.train.batch,
             augment=data.augment,
-            seed=(spec.seed, purpose),
-            device=self.device,
+            seed=(spec.seed, stream_number(stream)),
+            device=self.machine.device,
         )
 
 
@@ -108,8 +111,7 @@ def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:
         images=run.images.learn,
         patch=spec.data.patch,
         augment=spec.data.augment,
-        device=run.device,
-        precision=spec.precision,
+        machine=run.machine,
         seed=spec.seed,
         journal=journal,
         checkpoints=checkpoints,
@@ -135,7 +137,7 @@ def derive_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> d
     if supernet_psnr is None:
         return {"discretization_gap_db": None}
     network = _inherited(run)
-    found_psnr, _ = validate(network, run.images.learn.validation, run.spec.scale, run.device)
+    found_psnr, _ = validate(network, run.images.learn.validation, run.spec.scale, run.machine.device)
     return {
         "supernet_psnr_y": supernet_psnr,
         "found_psnr_y": found_psnr,
@@ -149,8 +151,8 @@ def _inherited(run: Run) -> nn.Module:
     space = spec.space.restored()
     supernet = Supernet(space, spec.scale, spec.quantizer.search)
     supernet.load_state_dict(run.folder.read_tensors(SUPERNET))
-    supernet.to(run.device)
-    chosen, batches = run.architecture.candidates(), run.sampler(purpose=10)
+    supernet.to(run.machine.device)
+    chosen, batches = run.architecture.candidates(), run.sampler(DERIVE)
     first = batches.draw()
     return derive(space, spec.scale, chosen, supernet, spec.quantizer.train, first, batches.draw)
 
@@ -161,23 +163,21 @@ def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> di
     checkpoints.begin()
     torch.manual_seed(run.spec.seed)
     network = _inherited(run) if settings.init == "supernet" else run.found_network()
-    place(network, run.device)
-    batches = run.sampler(purpose=20)
-    if settings.init == "scratch":
-        first = batches.draw()
-        calibrate_for_training(network, lambda: network(first.lr))
+    run.machine.place(network)
     schedule = Schedule(
         settings.steps,
         settings.learning_rate,
         settings.validations,
         settings.clip,
-        run.spec.precision,
         settings.on_divergence,
         OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
     )
-    training = Training(network, batches, run.images.learn.validation, schedule, journal.step, journal.record)
-    checkpoints.restore(training)
-    trained = training.run(lambda step: checkpoints.keep(step, training))
+    validation = run.images.learn.validation
+    trainer = Trainer(run.machine, network, run.sampler(TRAIN), validation, schedule, journal.step, journal.record)
+    if settings.init == "scratch":
+        trainer.calibrate()
+    checkpoints.restore(trainer)
+    trained = trainer.run(lambda step: checkpoints.keep(step, trainer))
     write_weights(run.folder, trained.best, run.train_quantizer)
     run.folder.write_tensors("train/last.safetensors", trained.last)
     return {
@@ -193,9 +193,9 @@ def evaluate(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[
     del checkpoints
     network = run.architecture.rebuild(run.spec.quantizer.train)
     load_weights(network, run.folder, run.train_quantizer)
-    network.to(run.device).eval()
+    network.to(run.machine.device).eval()
     scale = run.spec.scale
-    upscaler = Upscaler(network, scale, run.device)
+    upscaler = Upscaler(network, scale, run.machine.device)
     judged = judge_sets(
         upscaler, run.images.test, scale, lambda done, scores: journal.step(done, {"psnr": scores["psnr_y"]})
     )

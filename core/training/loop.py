@@ -16,7 +16,7 @@ from qnas.core.files.state import State
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network.probing.seeds import generator_states, put_generators
 from qnas.core.training.divergence import Diverged, refuse_diverged
-from qnas.core.training.machine import Precision
+from qnas.core.training.machine import Machine
 from qnas.core.training.settings import OnDivergence
 
 MOST_HALVINGS = 5
@@ -27,11 +27,11 @@ class Loop(ABC):
     """A loop whose whole state can be kept after any step (see :class:`qnas.core.files.state.Stateful`).
 
     Args:
+        machine: Where to compute.
         network: What is trained.
         optimizers: What trains it.
         schedules: How their learning rates fall.
         samplers: Where the batches come from.
-        precision: Of convolutions.
         on_divergence: Whether to stop when the loss is no finite number, or to go back and halve the rates.
 
     Attributes:
@@ -43,18 +43,18 @@ class Loop(ABC):
 
     def __init__(
         self,
+        machine: Machine,
         network: nn.Module,
         optimizers: Sequence[Optimizer],
         schedules: Sequence[CosineAnnealingLR],
         samplers: Sequence[PatchSampler],
-        precision: Precision,
         on_divergence: OnDivergence,
     ) -> None:
+        self.machine = machine
         self.network = network
         self.optimizers = optimizers
         self.schedules = schedules
         self.samplers = samplers
-        self.precision = precision
         self.on_divergence = on_divergence
         self.step = 0
         self.losses: list[Tensor] = []
@@ -129,7 +129,7 @@ class Loop(ABC):
         Raises:
             Diverged: It is.
         """
-        refuse_diverged(self.losses, self.step, self.network, self.precision, self.penalties)
+        refuse_diverged(self.losses, self.step, self.network, self.machine.precision, self.penalties)
 
     def state_dict(self) -> State:
         """The whole state of the loop.

@@ -7,7 +7,8 @@ from qnas.core.components.component import Component
 from qnas.core.settings.bounds import Amount
 
 if TYPE_CHECKING:
-    from qnas.core.training.search import SearchOutcome, SearchTask
+    from qnas.core.training.outcome import SearchOutcome
+    from qnas.core.training.task import SearchTask
 
 
 class Searcher(Component):

@@ -9,37 +9,20 @@ from torch import Tensor, nn
 from qnas.core.files.state import State
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler
+from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.training.loop import Loop
-from qnas.core.training.loss import mean_absolute_error
-from qnas.core.training.machine import Precision, autocast
-from qnas.core.training.optimizer import ONE_RATE, OwnRates, adam, clip_gradients
-from qnas.core.training.settings import OnDivergence
+from qnas.core.training.machine import Machine
+from qnas.core.training.optimizer import adam
+from qnas.core.training.schedule import Schedule
+from qnas.core.training.step import WeightStep
 from qnas.core.upscale.scoring import validate
 
 OnStep = Callable[[int, dict[str, object]], None]
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How to train.
-
-    Attributes:
-        steps: Optimizer steps.
-        learning_rate: Of Adam at the start; it falls to 0 along a cosine.
-        validations: How many times, evenly spread, the network is validated; the last is at the end.
-        clip: Largest norm of the gradient.
-        precision: Of convolutions.
-        on_divergence: What to do when the loss is no finite number.
-        own: Learning rates of their own, which fall alike.
-    """
-
-    steps: int
-    learning_rate: float
-    validations: int
-    clip: float
-    precision: Precision
-    on_divergence: OnDivergence = "stop"
-    own: OwnRates = ONE_RATE
+def report_nothing(step: int, metrics: dict[str, object]) -> None:
+    """What a trainer reports to by default."""
+    del step, metrics
 
 
 @dataclass(frozen=True)
@@ -65,41 +48,55 @@ class Trained:
     halvings: int
 
 
-class Training(Loop):
-    """One training under way. The network is trained in place and left with its last weights, in evaluation mode.
+class Trainer(Loop):
+    """The training of one network, which is trained in place and left with its last weights, in evaluation mode.
+
+        trainer = qnas.Trainer(machine, network, batches, validation, qnas.Schedule(1000, 1e-3))
+        trainer.calibrate()
+        trained = trainer.run()
+
+    It can be kept after any step and gone on with: ``run`` takes a function that is called after each, which may take
+    ``trainer.state_dict()``; a new trainer of the same network, data and schedule takes it by ``load_state_dict``.
 
     Args:
-        network: Calibrated, on its device.
+        machine: Where to compute.
+        network: Calibrated, or to be by :meth:`calibrate`; on the machine's device.
         batches: Where the patches come from.
         validation: Images to validate on, whole.
-        schedule: How to train.
-        on_step: Told of every step: its number from 1, ``loss``.
-        on_validation: Told of every validation instead: the step, the mean ``loss`` since the last one, ``psnr``.
+        schedule: For how long and at which rates.
+        on_step: Called after every step with its number from 1 and its ``loss``.
+        on_validation: Called instead where the network was validated, with the step, the mean ``loss`` since the last
+            validation, and ``psnr`` on Y in dB.
     """
 
     def __init__(
         self,
+        machine: Machine,
         network: nn.Module,
         batches: PatchSampler,
         validation: Sequence[ImagePair],
         schedule: Schedule,
-        on_step: OnStep,
-        on_validation: OnStep,
+        on_step: OnStep = report_nothing,
+        on_validation: OnStep = report_nothing,
     ) -> None:
         self.batches = batches
         self.validation = validation
         self.schedule = schedule
-        self.optimizer = adam(network, schedule.learning_rate, own=schedule.own)
-        self.cosine = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, schedule.steps)
+        optimizer = adam(network, schedule.learning_rate, own=schedule.own)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
+        self._take_step = WeightStep(machine, optimizer, cosine, list(network.parameters()), schedule.clip)
         self._on_step = on_step
         self._on_validation = on_validation
         self._due = {schedule.steps * (i + 1) // schedule.validations for i in range(schedule.validations)} - {0}
         self._best: dict[str, Tensor] = {}
         self._best_psnr, self._best_step = float("-inf"), 0
         self._psnr, self._error = float("nan"), float("nan")
-        super().__init__(
-            network, [self.optimizer], [self.cosine], [batches], schedule.precision, schedule.on_divergence
-        )
+        super().__init__(machine, network, [optimizer], [cosine], [batches], schedule.on_divergence)
+
+    def calibrate(self) -> None:
+        """Let the network's quantizers set themselves up from the first batch."""
+        first = self.batches.draw()
+        calibrate_for_training(self.network, lambda: self.network(first.lr))
 
     def run(self, keep: Callable[[int], object] = lambda _: None) -> Trained:
         """Train to the end.
@@ -117,8 +114,8 @@ class Training(Loop):
 
     def advance(self) -> None:
         """See :meth:`Loop.advance`."""
-        loss = train_step(self.network, self.optimizer, self.batches, self.schedule)
-        self.cosine.step()
+        self.network.train()
+        loss = self._take_step(self.network, self.batches.draw())
         self.count(loss)
         if self.step in self._due:
             self._validate()
@@ -149,22 +146,6 @@ class Training(Loop):
         """See :meth:`Loop.set_extra_state`."""
         self._best, self._best_psnr, self._best_step = state["best"], state["best_psnr"], state["best_step"]
         self._psnr, self._error = state["psnr"], state["error"]
-
-
-def train_step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, batches: PatchSampler, schedule: Schedule
-) -> Tensor:
-    """One step; the loss."""
-    network.train()
-    batch = batches.draw()
-    with autocast(batches.device, schedule.precision):
-        enlarged = network(batch.lr)
-    loss = mean_absolute_error(enlarged, batch.hr)
-    optimizer.zero_grad()
-    loss.backward()
-    clip_gradients(network.parameters(), schedule.clip)
-    optimizer.step()
-    return loss.detach()
 
 
 def _snapshot(network: nn.Module) -> dict[str, Tensor]:

@@ -15,12 +15,14 @@ from qnas.core.network import Architecture, Candidate, Form, Supernet, Tie
 from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.settings import Amount, invalid
 from qnas.core.training.loop import Loop
-from qnas.core.training.loss import mean_absolute_error
-from qnas.core.training.machine import place
-from qnas.core.training.optimizer import OwnRates, adam, clip_gradients
-from qnas.core.training.search import SearchOutcome, SearchProgress, SearchTask, penalty
+from qnas.core.training.objective import SearchProgress, penalty
+from qnas.core.training.optimizer import OwnRates, adam
+from qnas.core.training.outcome import SearchOutcome
 from qnas.core.training.searcher import Searcher
 from qnas.core.training.settings import OnDivergence
+from qnas.core.training.step import WeightStep, batch_loss
+from qnas.core.training.streams import SEARCH_ARCHITECTURE, SEARCH_CALIBRATION, SEARCH_WEIGHTS
+from qnas.core.training.task import SearchTask
 from qnas.plugins.regularizers.penalties import entropy
 from qnas.plugins.searchers.collapse import EARLY, is_saturated, warnings_of
 from qnas.plugins.searchers.relaxation import Relaxation, relax
@@ -129,32 +131,32 @@ class AlternatingSearch(Loop):
         self.task = task
         torch.manual_seed(task.seed)
         supernet = Supernet(task.space, task.scale, task.search_quantizer, settings.form)
-        self.supernet = place(supernet, task.device)
+        self.supernet = task.machine.place(supernet)
         self.start = self.supernet.probabilities().detach()
-        self.weight_batches = task.sampler(task.images.weights, settings.batch, purpose=1)
-        self.alpha_batches = task.sampler(task.images.architecture, settings.batch, purpose=2)
-        self.sample = task.sampler(task.images.weights, settings.batch, purpose=3).draw()
+        self.weight_batches = task.sampler(task.images.weights, settings.batch, SEARCH_WEIGHTS)
+        self.alpha_batches = task.sampler(task.images.architecture, settings.batch, SEARCH_ARCHITECTURE)
+        self.sample = task.sampler(task.images.weights, settings.batch, SEARCH_CALIBRATION).draw()
         calibrate_for_training(self.supernet, lambda: self.supernet(self.sample.lr, self.start))
-        self.weight_optimizer = adam(
+        optimizer = adam(
             self.supernet,
             settings.learning_rate,
             settings.weight_decay,
             but=self.supernet.alpha,
             own=OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
         )
-        self.weights = self.supernet.weights()
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.weight_optimizer, settings.steps)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
+        self._take_step = WeightStep(task.machine, optimizer, schedule, self.supernet.weights(), settings.clip)
         self.alpha_optimizer = torch.optim.Adam(
             [self.supernet.alpha], lr=settings.alpha_learning_rate, betas=(0.5, 0.999)
         )
         self.best: _Best | None = None
         self._is_saturated = False
         super().__init__(
+            task.machine,
             self.supernet,
-            [self.weight_optimizer, self.alpha_optimizer],
-            [self.schedule],
+            [optimizer, self.alpha_optimizer],
+            [schedule],
             [self.weight_batches, self.alpha_batches],
-            task.precision,
             settings.on_divergence,
         )
 
@@ -228,7 +230,8 @@ class AlternatingSearch(Loop):
     def _alpha_step(self, batch: Batch, epoch: int, temperature: float) -> None:
         # The penalties are on the distribution: those of a random draw would only push away what was drawn.
         state = self._progress(self.supernet.alpha, self.supernet.probabilities(temperature), epoch)
-        loss = self._loss(batch, self._sample(temperature))
+        sample = self._sample(temperature)
+        loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch)
         penalties = penalty(self.task.regularizers, state)
         self.penalties.append(penalties.detach())
         # Only the architecture's gradient is asked for, so none is computed for the weights.
@@ -238,18 +241,7 @@ class AlternatingSearch(Loop):
     def _weight_step(self, batch: Batch, temperature: float) -> Tensor:
         with torch.no_grad():
             probabilities = self._sample(temperature)
-        loss = self._loss(batch, probabilities)
-        self.weight_optimizer.zero_grad()
-        loss.backward()
-        clip_gradients(self.weights, self.settings.clip)
-        self.weight_optimizer.step()
-        self.schedule.step()
-        return loss.detach()
-
-    def _loss(self, batch: Batch, probabilities: Tensor) -> Tensor:
-        with self.task.autocast():
-            enlarged = self.supernet(batch.lr, probabilities)
-        return mean_absolute_error(enlarged, batch.hr)
+        return self._take_step(lambda lr_image: self.supernet(lr_image, probabilities), batch)
 
     def _progress(self, alpha: Tensor, probabilities: Tensor, epoch: int) -> SearchProgress:
         warmup, epochs = self.settings.warmup, self.settings.epochs
@@ -273,7 +265,7 @@ class AlternatingSearch(Loop):
         supernet_psnr, _ = self.task.validate(_Mixture(self.supernet, probabilities))
         chosen = self.supernet.best()
         psnr, error = self.task.validate(self.task.derive(self.supernet, chosen, self.sample))
-        objective = error + self._price(chosen)
+        objective = self._objective(error, chosen)
         # While alpha is frozen every slot is a tie: its first candidate was not chosen by anything.
         was_searched = epoch >= self.settings.warmup
         if was_searched and (self.best is None or objective < self.best.objective):
@@ -294,11 +286,10 @@ class AlternatingSearch(Loop):
             )
             warnings.warn(f"{what}: lower search.alpha_learning_rate, or set search.warmup", QnasWarning, stacklevel=2)
 
-    def _price(self, chosen: dict[str, Candidate]) -> float:
-        """The penalties of one single network: its entropy is zero, and it has no alpha."""
-        rows = self.supernet.one_hot(chosen)
-        state = self._progress(torch.zeros_like(rows), rows, self.settings.epochs - 1)
-        return float(penalty(self.task.regularizers, state))
+    def _objective(self, error: float, chosen: dict[str, Candidate]) -> float:
+        """The objective of a network, always with the penalties of the last epoch so that epochs can be compared."""
+        epochs = self.settings.epochs - self.settings.warmup
+        return self.task.objective(error, chosen, start=self.start, epoch=epochs - 1, epochs=epochs)
 
     def _choices(self, probabilities: Tensor) -> dict[str, object]:
         """What the probabilities say: the expected cost, how undecided they are, and themselves."""

@@ -1,23 +1,18 @@
 """Random search: the honest baseline of every architecture search."""
 
-import functools
-
 import numpy as np
 import torch
 from pydantic import PositiveFloat
 
-from qnas.core.components import Space
 from qnas.core.files.state import State
-from qnas.core.network import Candidate, build_found, leaders, one_hot, slot_candidates, uniform
-from qnas.core.network.calibration import calibrate_for_training
-from qnas.core.network.sharing import Candidates
 from qnas.core.settings import Amount
-from qnas.core.training.machine import place
 from qnas.core.training.optimizer import OwnRates
-from qnas.core.training.search import SearchOutcome, SearchProgress, SearchTask, penalty
+from qnas.core.training.outcome import SearchOutcome
+from qnas.core.training.schedule import Schedule
 from qnas.core.training.searcher import Searcher
 from qnas.core.training.settings import OnDivergence
-from qnas.core.training.trainer import Schedule, Training
+from qnas.core.training.task import SearchTask
+from qnas.core.training.trainer import Trainer
 
 
 class RandomSearch(Searcher):
@@ -58,25 +53,16 @@ class RandomSearch(Searcher):
         return Sampling(self, task).run()
 
 
-def draw(space: Space, candidates: Candidates, random: np.random.Generator) -> dict[str, Candidate]:
-    """A network, each choice uniformly at random; slots that share one get the same candidate."""
-    drawn: list[Candidate] = []
-    for index, (leader, options) in enumerate(zip(leaders(space, candidates), candidates.values(), strict=True)):
-        drawn.append(drawn[leader] if leader < index else options[int(random.integers(len(options)))])
-    return dict(zip(candidates, drawn, strict=True))
-
-
 class Sampling:
     """One random search under way."""
 
     def __init__(self, settings: RandomSearch, task: SearchTask) -> None:
         self.settings = settings
         self.task = task
-        self.candidates = slot_candidates(task.space, task.scale)
         random = np.random.default_rng(task.seed)
-        self.drawn = [draw(task.space, self.candidates, random) for _ in range(settings.samples)]
+        self.drawn = [task.draw(random) for _ in range(settings.samples)]
         self.objectives: list[float] = []
-        self.training: Training | None = None
+        self.training: Trainer | None = None
 
     def run(self) -> SearchOutcome:
         """Try all that was drawn."""
@@ -103,38 +89,26 @@ class Sampling:
         before = sample * self.settings.steps
         trained = self.training.run(lambda step: self.task.checkpoints.keep(before + step, self))
         self.training = None
-        rows = one_hot(self.candidates, self.drawn[sample]).to(self.task.device)
-        start = uniform(self.candidates).to(self.task.device)
-        state = SearchProgress(torch.zeros_like(rows), rows, start, 0, 1, self.task.prices)
-        objective = trained.last_error + float(penalty(self.task.regularizers, state))
+        objective = self.task.objective(trained.last_error, self.drawn[sample])
         self.objectives.append(objective)
         record = {"sample": sample, "psnr": trained.last_psnr, "objective": objective}
-        bitops = float(self.task.expected_bitops(rows))
+        bitops = float(self.task.expected_bitops(self.task.rows(self.drawn[sample])))
         self.task.journal.record(before + self.settings.steps, {**record, "bitops": bitops})
 
-    def _begin(self, sample: int) -> Training:
+    def _begin(self, sample: int) -> Trainer:
         """The training of one architecture."""
         task, settings = self.task, self.settings
         torch.manual_seed(task.seed + sample)
-        found = build_found(task.space, task.scale, self.drawn[sample], task.train_quantizer)
-        network = place(found, task.device)
-        images = [*task.images.weights, *task.images.architecture]
-        batches = task.sampler(images, settings.batch, purpose=sample)
-        calibrate_for_training(network, functools.partial(network, batches.draw().lr))
         schedule = Schedule(
             settings.steps,
             settings.learning_rate,
-            1,
-            settings.clip,
-            task.precision,
-            settings.on_divergence,
-            OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
+            clip=settings.clip,
+            on_divergence=settings.on_divergence,
+            own=OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
         )
 
         def report(step: int, metrics: dict[str, object]) -> None:
             task.journal.step(sample * settings.steps + step, metrics)
 
-        def report_nothing(step: int, metrics: dict[str, object]) -> None:
-            """The whole sample is recorded once its objective is known."""
-
-        return Training(network, batches, task.images.validation, schedule, report, report_nothing)
+        network = task.build(self.drawn[sample])
+        return task.trainer(network, schedule, settings.batch, f"sample {sample}", report)

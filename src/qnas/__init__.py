@@ -56,8 +56,15 @@ if TYPE_CHECKING:
     from qnas.core.registry import Register, hookimpl
     from qnas.core.settings import FLOAT, FLOAT_BITS, Widths, invalid
     from qnas.core.spec import Spec
-    from qnas.core.training.search import SearchOutcome, SearchTask
+    from qnas.core.training.checkpoints import Checkpoints
+    from qnas.core.training.journal import Journal
+    from qnas.core.training.machine import Machine
+    from qnas.core.training.optimizer import OwnRates
+    from qnas.core.training.outcome import SearchOutcome
+    from qnas.core.training.schedule import Schedule
     from qnas.core.training.searcher import Searcher
+    from qnas.core.training.task import SearchImages, SearchTask
+    from qnas.core.training.trainer import Trained, Trainer
 
 __version__ = "0.1.0"
 
@@ -92,7 +99,6 @@ _NAMES = {
         "make_activation",
     ),
     "qnas.core.files.folder": ("RunFolder",),
-    "qnas.core.training.search": ("SearchOutcome", "SearchTask"),
     "qnas.core.deprecation": ("QnasDeprecationWarning",),
     "qnas.core.errors": ("InputError", "QnasWarning"),
     "qnas.core.network": (
@@ -111,7 +117,15 @@ _NAMES = {
     "qnas.core.registry": ("Register", "hookimpl"),
     "qnas.core.settings": ("FLOAT", "FLOAT_BITS", "Widths", "invalid"),
     "qnas.core.spec": ("Spec",),
+    "qnas.core.training.checkpoints": ("Checkpoints",),
+    "qnas.core.training.journal": ("Journal",),
+    "qnas.core.training.machine": ("Machine",),
+    "qnas.core.training.optimizer": ("OwnRates",),
+    "qnas.core.training.outcome": ("SearchOutcome",),
+    "qnas.core.training.schedule": ("Schedule",),
     "qnas.core.training.searcher": ("Searcher",),
+    "qnas.core.training.task": ("SearchImages", "SearchTask"),
+    "qnas.core.training.trainer": ("Trained", "Trainer"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
@@ -122,6 +136,7 @@ __all__ = [
     "Architecture",
     "Block",
     "Candidate",
+    "Checkpoints",
     "ComparisonReport",
     "Component",
     "ConvolutionShape",
@@ -133,10 +148,13 @@ __all__ = [
     "ImageSource",
     "ImageStatistic",
     "InputError",
+    "Journal",
     "Layers",
+    "Machine",
     "Mixture",
     "Moments",
     "Operation",
+    "OwnRates",
     "Pixels",
     "QnasDeprecationWarning",
     "QnasWarning",
@@ -147,6 +165,8 @@ __all__ = [
     "Report",
     "Residual",
     "RunFolder",
+    "Schedule",
+    "SearchImages",
     "SearchOutcome",
     "SearchState",
     "SearchTask",
@@ -157,6 +177,8 @@ __all__ = [
     "Space",
     "Spec",
     "Supernet",
+    "Trained",
+    "Trainer",
     "Widths",
     "build_found",
     "convolutions",

@@ -10,7 +10,7 @@ import torch
 from qnas.core.components import Space
 from qnas.core.network import Architecture, Candidate, Supernet, slot_candidates
 from qnas.core.settings import Widths
-from qnas.core.training.search import SearchOutcome
+from qnas.core.training.outcome import SearchOutcome
 from qnas.core.training.searcher import Searcher
 from qnas.testing import check_searcher
 

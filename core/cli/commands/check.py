@@ -37,7 +37,7 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
     from qnas.core.drawing.wording import duration, quantity
     from qnas.core.network import guard
     from qnas.core.run.estimate import estimate
-    from qnas.core.training.machine import choose_device
+    from qnas.core.training.machine import Machine
 
     console = Terminal()
     print_space(console, view_space(spec.space, spec.scale, spec.quantizer.train), spec.name)
@@ -46,7 +46,7 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
         images += f"; those of train are cut into crops of {crop.size} x {crop.size}, one every {crop.stride} pixels"
     console.print(images, soft_wrap=True)
     with guard(spec.space):
-        expected = estimate(spec, choose_device(spec.device))
+        expected = estimate(spec, Machine.choose(spec.device, spec.precision))
     console.print(
         f"on {expected.device}: search about {duration(expected.search_seconds)}, training about"
         f" {duration(expected.train_seconds)}, memory about {quantity(expected.memory_bytes, 'B')};"

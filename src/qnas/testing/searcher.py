@@ -14,8 +14,10 @@ from qnas.core.network import Architecture, Supernet
 from qnas.core.network.probing.seeds import seed_everything
 from qnas.core.run.images import split
 from qnas.core.training.journal import Journal
-from qnas.core.training.search import SearchOutcome, SearchTask
+from qnas.core.training.machine import Machine
+from qnas.core.training.outcome import SearchOutcome
 from qnas.core.training.searcher import Searcher
+from qnas.core.training.task import SearchTask
 from qnas.testing.contract import contract
 from qnas.testing.failure import told_as
 from qnas.testing.small import SCALE, small_images, small_space
@@ -87,8 +89,7 @@ def _task(journal: Journal, seed: int) -> SearchTask:
         images=split(list(small_images()), _VALIDATION, seed),
         patch=8,
         augment=True,
-        device=torch.device("cpu"),
-        precision="float32",
+        machine=Machine(torch.device("cpu")),
         seed=seed,
         journal=journal,
     )

@@ -22,7 +22,8 @@ from qnas.core.network import (
     slot_candidates,
     uniform,
 )
-from qnas.core.training.search import Prices, SearchProgress
+from qnas.core.training.objective import SearchProgress
+from qnas.core.training.prices import Prices
 from qnas.plugins.searchers.random import draw
 from qnas.plugins.searchers.relaxation import relax
 

@@ -7,8 +7,9 @@ import torch
 
 from qnas.core.run import estimate
 from qnas.core.spec import Spec, read_spec
+from qnas.core.training.machine import Machine
 
-CPU = torch.device("cpu")
+CPU = Machine(torch.device("cpu"))
 STEPS = 6  # of both loops, as the small spec has them
 
 
@@ -16,7 +17,7 @@ def linear(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[int]:
     """Let a step take so long a pixel, and hold 100 bytes of it; the pixels of all that is measured."""
     measured: list[int] = []
 
-    def step(spec: Spec, device: torch.device, run: object, batch: int, side: int) -> tuple[float, int]:
+    def step(machine: Machine, run: object, batch: int, side: int) -> tuple[float, int]:
         measured.append(batch * side**2)
         return seconds * measured[-1], 100 * measured[-1]
 

@@ -156,16 +156,16 @@ def test_a_folder_that_was_made_meanwhile_is_left_alone(tiny: Path, tmp_path: Pa
 
 def diverging(monkeypatch: pytest.MonkeyPatch, above: float) -> None:
     """Let the training break at step 5 if the learning rate is above this by then."""
-    from qnas.core.training import trainer as training
+    from qnas.core.training.step import WeightStep
 
-    step = training.train_step
+    take_step = WeightStep.__call__
 
-    def breaking(network: Any, optimizer: Any, batches: Any, schedule: Any) -> Any:
-        loss = step(network, optimizer, batches, schedule)
-        is_high = optimizer.param_groups[0]["lr"] > above
-        return loss * float("nan") if batches.position == 6 and is_high else loss
+    def breaking(step: WeightStep, *arguments: Any) -> Any:
+        is_high = step.optimizer.param_groups[0]["lr"] > above
+        loss = take_step(step, *arguments)
+        return loss * float("nan") if step.schedule.last_epoch == 5 and is_high else loss
 
-    monkeypatch.setattr(training, "train_step", breaking)
+    monkeypatch.setattr(WeightStep, "__call__", breaking)
 
 
 def test_a_run_that_diverged_says_how_to_go_on_and_does(tiny: Path, tmp_path: Path, monkeypatch) -> None:

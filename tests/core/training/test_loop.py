@@ -11,6 +11,7 @@ from qnas.core.components import Quantizer
 from qnas.core.files.state import from_bytes, to_bytes
 from qnas.core.training.divergence import Diverged, refuse_diverged
 from qnas.core.training.loop import MOST_HALVINGS, Loop
+from qnas.core.training.machine import Machine
 
 
 class Descent(Loop):
@@ -23,7 +24,8 @@ class Descent(Loop):
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, 20)
         self.breaks_above, self.breaks_at = breaks_above, breaks_at
         self.judged: list[tuple[int, float]] = []
-        super().__init__(self.weights, [self.optimizer], [self.schedule], [], "float32", on_divergence)
+        machine = Machine(torch.device("cpu"))
+        super().__init__(machine, self.weights, [self.optimizer], [self.schedule], [], on_divergence)
 
     def advance(self) -> None:
         loss = (self.weights.weight + 0.1 * torch.randn(2, 2)).square().mean()

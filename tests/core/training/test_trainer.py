@@ -7,7 +7,9 @@ from torch import nn
 
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler
-from qnas.core.training.trainer import Schedule, Training
+from qnas.core.training.machine import Machine
+from qnas.core.training.schedule import Schedule
+from qnas.core.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 
@@ -34,9 +36,9 @@ def run(pairs, steps=60, validations=4, learning_rate=0.05):
     network = Network()
     batches = PatchSampler(pairs, 2, 8, 2, augment=True, seed=0, device=CPU)
     seen, validated = [], []
-    schedule = Schedule(steps, learning_rate, validations, 5.0, "float32")
+    schedule = Schedule(steps, learning_rate, validations)
     on_step, on_validation = lambda *s: seen.append(s), lambda *v: validated.append(v)
-    trained = Training(network, batches, pairs[:1], schedule, on_step, on_validation).run()
+    trained = Trainer(Machine(torch.device("cpu")), network, batches, pairs[:1], schedule, on_step, on_validation).run()
     return network, trained, seen, validated
 
 

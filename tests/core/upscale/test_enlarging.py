@@ -70,9 +70,9 @@ def test_in_a_validation_it_is_the_worst_there_can_be():
 
 @pytest.mark.parametrize("broken", [{0}, {1, 2}])
 def test_a_search_goes_on_where_a_network_taken_out_of_it_is_broken(broken, tiny: Path, monkeypatch):
-    from qnas.core.training import search
+    from qnas.core.training import task
 
-    derive, taken = search.derive, []
+    derive, taken = task.derive, []
 
     def breaking(*arguments: Any) -> nn.Module:
         network = derive(*arguments)
@@ -82,7 +82,7 @@ def test_a_search_goes_on_where_a_network_taken_out_of_it_is_broken(broken, tiny
         taken.append(network)
         return network
 
-    monkeypatch.setattr(search, "derive", breaking)
+    monkeypatch.setattr(task, "derive", breaking)
     folder = RunFolder(tiny.parent / "out")
     with pytest.warns(UserWarning, match="it counts as the worst there can be"):
         run_spec(load_spec(tiny), folder, until="search")

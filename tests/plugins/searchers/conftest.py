@@ -12,7 +12,8 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.images.pairs import load_images
 from qnas.core.run.images import split
 from qnas.core.training.journal import Journal
-from qnas.core.training.search import SearchTask
+from qnas.core.training.machine import Machine
+from qnas.core.training.task import SearchTask
 
 
 @pytest.fixture
@@ -32,8 +33,7 @@ def make_task(tmp_path: Path) -> Iterator[Callable[..., SearchTask]]:
             "images": split(pairs, 2, 0),
             "patch": 8,
             "augment": True,
-            "device": torch.device("cpu"),
-            "precision": "float32",
+            "machine": Machine(torch.device("cpu")),
             "seed": 0,
             "journal": Journal(folder, "search"),
         }

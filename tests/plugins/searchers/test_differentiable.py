@@ -87,7 +87,7 @@ def test_before_the_first_step_no_running_statistic_has_moved(make_task):
 def test_scalars_and_steps_may_have_rates_of_their_own(make_task):
     own = settings(scalar_learning_rate=0.03, step_learning_rate=0.002)
     search = AlternatingSearch(own, make_task(search_quantizer=Quantizer.of("lsq")))
-    rates = {id(p): group["lr"] for group in search.weight_optimizer.param_groups for p in group["params"]}
+    rates = {id(p): group["lr"] for group in search.optimizers[0].param_groups for p in group["params"]}
     found = {name: rates.get(id(p)) for name, p in search.supernet.named_parameters()}
     assert {rate for name, rate in found.items() if name.endswith((".slope", ".offset"))} == {0.03}
     assert {rate for name, rate in found.items() if name.endswith("log_step")} == {0.002}
@@ -183,7 +183,7 @@ def test_one_network_is_priced_by_its_cost_alone(make_task, regularizers):
     chosen = search.supernet.best()
     table = search.task.prices[regularizers["cost"].cost]
     share = table.expected(search.supernet.one_hot(chosen)) / table.expected(search.start)
-    assert search._price(chosen) == pytest.approx(0.1 * float(share))
+    assert search._objective(0.0, chosen) == pytest.approx(0.1 * float(share))
 
 
 def test_a_loss_that_is_no_number_stops_the_search(make_task):
@@ -200,7 +200,7 @@ def test_weight_decay_spares_what_quantizers_learn(make_task):
     from qnas.core.components import FakeQuantizer
 
     search = AlternatingSearch(settings(weight_decay=0.1), make_task(search_quantizer=Quantizer.of("lsq")))
-    decay = {id(p): group["weight_decay"] for group in search.weight_optimizer.param_groups for p in group["params"]}
+    decay = {id(p): group["weight_decay"] for group in search.optimizers[0].param_groups for p in group["params"]}
     steps = {id(p) for m in search.supernet.modules() if isinstance(m, FakeQuantizer) for p in m.parameters()}
     assert {decay[i] for i in steps} == {0}
     assert {decay[id(p)] for p in search.supernet.weights() if id(p) not in steps} == {0.1}

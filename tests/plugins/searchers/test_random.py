@@ -28,4 +28,4 @@ def test_architectures_differ_and_the_seed_decides_them(make_task):
 def test_each_training_has_the_rates_of_the_search(make_task):
     fields = {"samples": 1, "steps": 1, "batch": 2, "scalar_learning_rate": 0.03, "step_learning_rate": 0.002}
     sampling = Sampling(Searcher.of({"name": "random", **fields}), make_task())
-    assert [group["lr"] for group in sampling._begin(0).optimizer.param_groups] == [0.001, 0.002, 0.03]
+    assert [group["lr"] for group in sampling._begin(0).optimizers[0].param_groups] == [0.001, 0.002, 0.03]

@@ -1,0 +1,29 @@
+"""What a searcher returns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from qnas.core.network import Architecture, Tie
+
+
+@dataclass(frozen=True)
+class SearchOutcome:
+    """What a search found.
+
+    Attributes:
+        best: The architecture of the best objective that was measured.
+        last: The architecture at the end.
+        ties: Slots whose choice in ``best`` was close.
+        supernet: The weights that the supernet had when ``best`` was found, where there is a supernet.
+        supernet_psnr: Its PSNR on Y in dB on the held-out images, as the mixture it was.
+        details: What else is worth keeping in the search's result, such as entropies.
+    """
+
+    best: Architecture
+    last: Architecture
+    ties: Sequence[Tie] = ()
+    supernet: Mapping[str, Tensor] | None = None
+    supernet_psnr: float | None = None
+    details: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,233 @@
+"""What a searcher works with."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from qnas.core.components import Cost, Quantizer, Regularizer, Space
+from qnas.core.images.pairs import ImagePair
+from qnas.core.images.patches import Batch, PatchSampler
+from qnas.core.images.settings import Augment
+from qnas.core.network import (
+    LR_SIZE,
+    Architecture,
+    Candidate,
+    Supernet,
+    build_found,
+    count_space,
+    leaders,
+    one_hot,
+    slot_candidates,
+    uniform,
+)
+from qnas.core.training.checkpoints import Checkpoints
+from qnas.core.training.derive import derive
+from qnas.core.training.journal import Journal
+from qnas.core.training.machine import Machine, Precision
+from qnas.core.training.objective import SearchProgress, penalty
+from qnas.core.training.prices import Prices
+from qnas.core.training.schedule import Schedule
+from qnas.core.training.streams import STATISTICS, stream, stream_number
+from qnas.core.training.trainer import OnStep, Trainer, report_nothing
+from qnas.core.upscale.scoring import validate
+
+
+@dataclass(frozen=True)
+class SearchImages:
+    """The training images of a search: two halves to draw from, and some held out to validate on."""
+
+    weights: Sequence[ImagePair]
+    architecture: Sequence[ImagePair]
+    validation: Sequence[ImagePair]
+
+    @property
+    def training(self) -> list[ImagePair]:
+        """Both halves."""
+        return [*self.weights, *self.architecture]
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """Everything that a searcher needs.
+
+    Attributes:
+        space: Where to search.
+        scale: The factor of super-resolution.
+        search_quantizer: Stands for quantization while searching.
+        train_quantizer: Quantizes the found network.
+        regularizers: Penalties on the architecture.
+        images: The images to train and to validate on.
+        patch: Height and width of an LR patch, in pixels.
+        augment: Whether patches are flipped and turned; ``flips`` leaves out the turns.
+        machine: Where to compute.
+        seed: Decides every random number.
+        journal: Where to report.
+        checkpoints: Where to keep the state, to go on from it when the run is resumed.
+    """
+
+    space: Space
+    scale: int
+    search_quantizer: Quantizer
+    train_quantizer: Quantizer
+    regularizers: Mapping[str, Regularizer]
+    images: SearchImages
+    patch: int
+    augment: Augment
+    machine: Machine
+    seed: int
+    journal: Journal
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+
+    @property
+    def device(self) -> torch.device:
+        """Where tensors are."""
+        return self.machine.device
+
+    @property
+    def precision(self) -> Precision:
+        """Of convolutions in training."""
+        return self.machine.precision
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """The context that networks are trained in."""
+        return self.machine.autocast()
+
+    @cached_property
+    def candidates(self) -> Mapping[str, Sequence[Candidate]]:
+        """The path of each slot to its candidates."""
+        return slot_candidates(self.space, self.scale)
+
+    @cached_property
+    def leaders(self) -> list[int]:
+        """For each slot, the number of the first one that shares its choice, which may be the slot itself."""
+        return leaders(self.space, self.candidates)
+
+    @cached_property
+    def prices(self) -> Prices:
+        """What the candidates cost."""
+        return Prices(count_space(self.space, self.scale, self.train_quantizer, LR_SIZE), self.device)
+
+    def expected_bitops(self, probabilities: Tensor) -> Tensor:
+        """The expected BitOps at (slots, candidates) probabilities, on an LR image of 32 x 32."""
+        return self.prices[Cost.of("bitops")].expected(probabilities)
+
+    def rows(self, chosen: Mapping[str, Candidate]) -> Tensor:
+        """The choice as probabilities (slots, candidates), one 1 in each row."""
+        return one_hot(self.candidates, chosen).to(self.device)
+
+    def stream(self, name: str, *place: int) -> np.random.Generator:
+        """A generator of random numbers that depends on the seed, ``name`` and ``place`` alone.
+
+        A new one for each step, with the step as its place, needs no state in checkpoints.
+        """
+        return stream(self.seed, name, *place)
+
+    def sampler(self, pairs: Sequence[ImagePair], batch: int, purpose: str | int) -> PatchSampler:
+        """Batches of patches of these images.
+
+        Args:
+            pairs: The images, such as ``task.images.training``.
+            batch: Patches in a batch.
+            purpose: The name of its random stream; samplers of different names draw differently. A number is one too.
+        """
+        number = purpose if isinstance(purpose, int) else stream_number(purpose)
+        return PatchSampler(
+            pairs,
+            self.scale,
+            self.patch,
+            batch,
+            augment=self.augment,
+            seed=(self.seed, number),
+            device=self.device,
+        )
+
+    def draw(self, random: np.random.Generator) -> dict[str, Candidate]:
+        """A network, each choice uniformly at random; slots that share one get the same candidate."""
+        drawn: list[Candidate] = []
+        for index, (leader, options) in enumerate(zip(self.leaders, self.candidates.values(), strict=True)):
+            drawn.append(drawn[leader] if leader < index else options[int(random.integers(len(options)))])
+        return dict(zip(self.candidates, drawn, strict=True))
+
+    def build(self, chosen: Mapping[str, Candidate]) -> nn.Module:
+        """The network with these candidates, freshly initialised by PyTorch's generator, on the machine."""
+        return self.machine.place(build_found(self.space, self.scale, chosen, self.train_quantizer))
+
+    def trainer(
+        self, network: nn.Module, schedule: Schedule, batch: int, purpose: str, on_step: OnStep = report_nothing
+    ) -> Trainer:
+        """The training of a network of :meth:`build` on all training images, calibrated, not begun.
+
+        Args:
+            network: What to train.
+            schedule: For how long and at which rates.
+            batch: Patches in a batch.
+            purpose: The name of the random stream of its batches.
+            on_step: Called after every step with its number from 1 and its ``loss``.
+        """
+        trainer = Trainer(
+            self.machine,
+            network,
+            self.sampler(self.images.training, batch, purpose),
+            self.images.validation,
+            schedule,
+            on_step,
+        )
+        trainer.calibrate()
+        return trainer
+
+    def train(
+        self, network: nn.Module, steps: int, purpose: str, *, batch: int = 16, learning_rate: float = 1e-3
+    ) -> tuple[float, float]:
+        """Train a network of :meth:`build` for a while, and validate it: PSNR on Y in dB, and absolute error in 0..1.
+
+        Raises:
+            Diverged: The loss is not a finite number.
+        """
+        schedule = Schedule(steps, learning_rate)
+        trained = self.trainer(network, schedule, batch, purpose).run()
+        return trained.last_psnr, trained.last_error
+
+    def derive(self, supernet: Supernet, chosen: Mapping[str, Candidate], batch: Batch) -> nn.Module:
+        """The found network with the supernet's weights, ready to be validated.
+
+        Its running statistics are estimated again, over the same batches of the training images every time, then its
+        quantizers are set up by ``batch``.
+        """
+        draw = self.sampler(self.images.training, len(batch.lr), STATISTICS).draw
+        return derive(self.space, self.scale, chosen, supernet, self.train_quantizer, batch, draw)
+
+    def validate(self, network: nn.Module) -> tuple[float, float]:
+        """PSNR on Y in dB and absolute error in 0..1 of a network on the held-out images."""
+        return validate(network.eval(), self.images.validation, self.scale, self.device)
+
+    def objective(
+        self,
+        error: float,
+        chosen: Mapping[str, Candidate],
+        *,
+        start: Tensor | None = None,
+        epoch: int = 0,
+        epochs: int = 1,
+    ) -> float:
+        """What a searcher keeps its best network by, the lower the better: its error plus its penalties.
+
+        Args:
+            error: Of its images, as :meth:`validate` and :meth:`train` return it.
+            chosen: The network.
+            start: The probabilities (slots, candidates) that costs are relative to; by default, uniform ones.
+            epoch: How far the search is, for penalties that depend on it.
+            epochs: How many epochs it has.
+        """
+        rows = self.rows(chosen)
+        start = uniform(self.candidates).to(self.device) if start is None else start
+        state = SearchProgress(torch.zeros_like(rows), rows, start, epoch, epochs, self.prices)
+        return error + float(penalty(self.regularizers, state))
+
+    def architecture(self, chosen: Mapping[str, Candidate]) -> Architecture:
+        """The architecture that has these candidates."""
+        return Architecture.from_candidates(self.space, self.scale, chosen)
