@@ -158,16 +158,23 @@ class SearchTask:
         return self.machine.place(build_found(self.space, self.scale, chosen, self.train_quantizer))
 
     def trainer(
-        self, network: nn.Module, schedule: Schedule, batch: int, purpose: str, on_step: OnStep = report_nothing
+        self,
+        network: nn.Module,
+        schedule: Schedule,
+        batch: int,
+        purpose: str,
+        on_step: OnStep = report_nothing,
+        on_validation: OnStep = report_nothing,
     ) -> Trainer:
-        """The training of a network of :meth:`build` on all training images, calibrated, not begun.
+        """The training of a network on all training images, calibrated, not begun.
 
         Args:
-            network: What to train.
+            network: From :meth:`build`, or any other that is on the machine.
             schedule: For how long and at which rates.
             batch: Patches in a batch.
             purpose: The name of the random stream of its batches.
-            on_step: Called after every step with its number from 1 and its ``loss``.
+            on_step: See :class:`qnas.Trainer`.
+            on_validation: See :class:`qnas.Trainer`.
         """
         trainer = Trainer(
             self.machine,
@@ -176,6 +183,7 @@ class SearchTask:
             self.images.validation,
             schedule,
             on_step,
+            on_validation,
         )
         trainer.calibrate()
         return trainer

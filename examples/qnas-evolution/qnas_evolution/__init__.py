@@ -1,0 +1,1 @@
+"""A plugin of qnas: an evolutionary search."""
