@@ -30,7 +30,7 @@ from rich.table import Table
 from rounds import threads_option, write_json
 from torch import Tensor, nn
 
-from qnas.core.components import Dataset, FakeQuantizer, Operation, Quantizer, Space
+from qnas.core.components import Dataset, Degradation, FakeQuantizer, Operation, Quantizer, Space
 from qnas.core.images.pairs import ImagePair, load_images
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network import Candidate, build_found, slot_candidates
@@ -256,7 +256,7 @@ def main(
     setting = {"steps": steps, "space": SPACE, "train": sets[0].label, "test": sets[1].label}
     rows = _kept(out, setting)
     wanted = [case for case in cases(quantizers, seeds) if not any(_is_of(row, case) for row in rows)]
-    experiment = Experiment(*(load_images(one, SCALE) for one in sets), steps)
+    experiment = Experiment(*(load_images(one, SCALE, Degradation.of("matlab")) for one in sets), steps)
     for case in track(wanted, "networks", console=Console(stderr=True)):
         rows.append(row_of(case, experiment))
         part = out.with_name(f".{out.name}")

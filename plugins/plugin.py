@@ -1,4 +1,4 @@
-"""Registers the operations, residuals, regularizers, costs, data sets, searchers and reports that qnas ships."""
+"""Registers what qnas ships beside spaces and quantizers."""
 
 from qnas.core.registry import Register, hookimpl
 
@@ -84,3 +84,15 @@ def qnas_register_searchers(register: Register) -> None:
 def qnas_register_reports(register: Register) -> None:
     """Register reports."""
     register("html", "qnas.plugins.reports.html:HtmlReport", "One self-contained page")
+
+
+@hookimpl
+def qnas_register_degradations(register: Register) -> None:
+    """Register degradations."""
+    bicubic = "qnas.plugins.degradations.bicubic"
+    register("matlab", f"{bicubic}:Matlab", "The bicubic reduction of MATLAB, as in published figures")
+    register("pillow", f"{bicubic}:Pillow", "The bicubic reduction of Pillow")
+    register(
+        "camera", "qnas.plugins.degradations.camera:Camera", "Blur, reduction, noise and JPEG, different for each image"
+    )
+    register("none", "qnas.plugins.degradations.unchanged:Unchanged", "The HR image itself, for scale 1")

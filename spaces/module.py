@@ -62,6 +62,8 @@ class ModuleSpace(Space):
             from ``scratch`` (``train.init``) start there.
     """
 
+    scales: ClassVar[frozenset[int]] = frozenset({1, 2, 3, 4})
+
     defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {_ROLE: ("native",)}
 
     target: Target

@@ -51,6 +51,8 @@ class Skeleton(Space):
         image_residual: How the input image is enlarged and added to the output.
     """
 
+    scales: ClassVar[frozenset[int]] = frozenset({1, 2, 3, 4})
+
     defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     example = {"channels": 8, "body": ["residual", "spab"]}

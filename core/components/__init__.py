@@ -5,6 +5,7 @@ from qnas.core.components.block import Block, Count
 from qnas.core.components.component import Component
 from qnas.core.components.cost import ConvolutionShape, Cost
 from qnas.core.components.dataset import Dataset, ImageSizes, ImageSource, Pixels, SourceImage
+from qnas.core.components.degradation import Degradation
 from qnas.core.components.moments import Moments
 from qnas.core.components.operation import (
     ConvShape,
@@ -43,6 +44,7 @@ __all__ = [
     "Cost",
     "Count",
     "Dataset",
+    "Degradation",
     "FakeQuantizer",
     "Grid",
     "ImageSizes",

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qnas.core.components import Dataset, Pixels
+from qnas.core.components import Dataset, Degradation, Pixels
 from qnas.core.errors import InputError
 from qnas.core.images.pack import HR, VERSION, Pack
-from qnas.core.images.pairs import REDUCTIONS, ImagePair, OnImage, cache_file, cache_folder, write_cache
-from qnas.core.images.settings import Crop, Degradation
+from qnas.core.images.pairs import ImagePair, OnImage, cache_file, cache_folder, degraded, write_cache
+from qnas.core.images.settings import Crop
 from qnas.core.images.size_rules import refuse_under_crop
 
 Cut = Callable[[Sequence[ImagePair]], list[ImagePair]]
@@ -111,13 +111,13 @@ def _lr_crops(
         digest = Pack(dataset.stored_in() or cache_file(dataset, scale, degradation)).digest
     except InputError:  # the images themselves are in no cache
         return [pixels for _, pixels in made()]
-    key = repr((VERSION, digest, scale, degradation, crop.size, crop.stride))
+    key = repr((VERSION, digest, scale, degradation.label, crop.size, crop.stride))
     path = cache_folder() / f"crops-{hashlib.sha256(key.encode()).hexdigest()[:32]}.h5"
     try:
         return _read(Pack(path))
     except InputError:
         pass  # not there, or damaged: made anew
-    if write_cache(path, (), degradation, ((name, {HR: pixels}) for name, pixels in made())):
+    if write_cache(path, (), degradation.label, ((name, {HR: pixels}) for name, pixels in made())):
         return _read(Pack(path))
     return [pixels for _, pixels in made()]
 
@@ -127,6 +127,4 @@ def _read(pack: Pack) -> list[Pixels]:
 
 
 def _reduced(whole: _Whole, degradation: Degradation) -> Pixels:
-    side = whole.crop.size // whole.scale
-    reduce = REDUCTIONS[degradation]
-    return np.concatenate([reduce(np.ascontiguousarray(crop.hr), (side, side)) for crop in whole.crops()])
+    return np.concatenate([degraded(crop.hr, whole.scale, degradation, crop.name) for crop in whole.crops()])

@@ -34,13 +34,13 @@ from qnas.core.files.folder import written_aside
 from qnas.core.files.hdf5 import plain_attribute, plain_dataset
 
 VERSION: Final = 1
-HR: Final = 1
+HR: Final = 0
 """The scale of the HR images among those of the LR images."""
 _FORMAT: Final = "qnas-pack"
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 _ERRORS: Final = "surrogateescape"  # names of files need not be UTF-8
 _BLOCK_BYTES: Final = 64 * 2**20
-_SMALLEST: Final = 2  # scale
+_SMALLEST: Final = 1  # scale
 _LONGEST_SIDE: Final = 2**24  # of an image: then its bytes can be counted in 64 bits
 AGAIN: Final = "make it again with qnas data pack"
 
@@ -63,7 +63,7 @@ class PackWriter:
 
         Args:
             name: Unique in the pack.
-            images: The HR image as that of scale 1, and the LR image of each scale of the pack, (H, W, 3) uint8.
+            images: The HR image as that of scale 0, and the LR image of each scale of the pack, (H, W, 3) uint8.
         """
         places = []
         for scale in self._scales:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qnas.core.components import ImageSource, SourceImage
+from qnas.core.components import Degradation, ImageSource, SourceImage
 from qnas.core.errors import InputError, first_line, is_out_of_memory
 from qnas.core.files.folder import clear_asides, sync_folder
 from qnas.core.images.pack import HR, VERSION, Pack, new_pack
 from qnas.core.images.pairs import pair
-from qnas.core.images.settings import Degradation
 from qnas.core.images.threads import in_threads
 
 
@@ -38,7 +37,7 @@ class Packing:
 
     def part(self, source: ImageSource) -> Path:
         """Where one image is kept."""
-        key = repr((VERSION, source.name, source.fingerprint, self.scales, self.degradation))
+        key = repr((VERSION, source.name, source.fingerprint, self.scales, self.degradation.label))
         return self.parts / f"{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:32]}.h5"
 
     def done(self) -> int:
@@ -74,7 +73,7 @@ class Packing:
         except Exception as error:  # of one image, whatever a damaged file raises
             said = "it takes more memory than there is" if is_out_of_memory(error) else first_line(error)
             return f"{source.name}: {said}"
-        with new_pack(part, self.scales, self.degradation) as pack:
+        with new_pack(part, self.scales, self.degradation.label) as pack:
             pack.add(source.name, {HR: hr, **lr})
         return ""
 
@@ -89,7 +88,7 @@ class Packing:
             OSError: It can't be written; the parts are kept.
         """
         joined = self.parts / "joined"  # what is left of it when this is ended goes with the parts
-        with new_pack(joined, self.scales, self.degradation) as pack:
+        with new_pack(joined, self.scales, self.degradation.label) as pack:
             for done, source in enumerate(self.sources, 1):
                 if source.name not in without:
                     pack.add(source.name, Pack(self.part(source)).images(0))

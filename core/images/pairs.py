@@ -12,14 +12,11 @@ from typing import Any, cast
 
 import numpy as np
 import platformdirs
-from PIL import Image
 
-from qnas.core.components import Dataset, ImageSizes, Pixels, SourceImage
-from qnas.core.errors import InputError, QnasWarning
+from qnas.core.components import Dataset, Degradation, ImageSizes, Pixels, SourceImage
+from qnas.core.errors import InputError, QnasWarning, as_input_error, from_field
 from qnas.core.files.folder import clear_asides
 from qnas.core.images.pack import HR, VERSION, Pack, new_pack
-from qnas.core.images.resample import imresize
-from qnas.core.images.settings import Degradation
 from qnas.core.images.size_rules import fitted
 from qnas.core.images.source_images import count_of, fingerprint_of, guarded, images_of, named
 
@@ -53,7 +50,7 @@ def cache_folder() -> Path:
 
 
 def load_images(
-    dataset: Dataset, scale: int, degradation: Degradation = "matlab", report: OnImage | None = None
+    dataset: Dataset, scale: int, degradation: Degradation, report: OnImage | None = None
 ) -> list[ImagePair]:
     """All images of a data set in both resolutions, from the cache where they are in it.
 
@@ -75,14 +72,14 @@ def load_images(
     except InputError:
         pass  # not there, or damaged: made anew
     made = ((image.name, {HR: image.hr, scale: image.lr}) for image in _made(dataset, scale, degradation, report))
-    if write_cache(path, (scale,), degradation, made):
+    if write_cache(path, (scale,), degradation.label, made):
         return _packed(_cached(path), scale)
     # Copies: a data set may yield the same array again and again, with other pixels in it.
     return [ImagePair(made.name, made.hr.copy(), made.lr.copy()) for made in _made(dataset, scale, degradation, report)]
 
 
 def write_cache(
-    path: Path, scales: tuple[int, ...], degradation: Degradation, images: Iterable[tuple[str, Mapping[int, Pixels]]]
+    path: Path, scales: tuple[int, ...], degradation: str, images: Iterable[tuple[str, Mapping[int, Pixels]]]
 ) -> bool:
     """Write images into a pack in the cache; whether that was possible.
 
@@ -136,7 +133,7 @@ def stored_in(dataset: Dataset) -> Path | None:
 def cache_file(dataset: Dataset, scale: int, degradation: Degradation) -> Path:
     """Where the pack of a set's images is cached."""
     kind = f"{type(dataset).__module__}:{type(dataset).__qualname__}"
-    key = "\n".join([str(VERSION), kind, str(scale), degradation, fingerprint_of(dataset)])
+    key = "\n".join([str(VERSION), kind, str(scale), degradation.label, fingerprint_of(dataset)])
     return cache_folder() / _CACHED.format(hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32])
 
 
@@ -186,28 +183,56 @@ class _PackedPair(ImagePair):
         return type(self), self._place
 
 
-def pair(image: SourceImage, scale: int, degradation: Degradation = "matlab") -> ImagePair:
+def pair(image: SourceImage, scale: int, degradation: Degradation) -> ImagePair:
     """Both resolutions of ``image``: HR cropped to a multiple of the scale, LR made from it if it has none.
 
     Raises:
-        InputError: The image is too small, or HR and LR don't fit the scale.
+        InputError: The image is too small, HR and LR don't fit the scale, or the degradation can't do it.
     """
+    hr = _fitted(image, scale)
+    return ImagePair(image.name, hr, degraded(hr, scale, degradation, image.name) if image.lr is None else image.lr)
+
+
+def given_pair(image: SourceImage, lr: Pixels, scale: int) -> ImagePair:
+    """Both resolutions of ``image`` with its own LR image.
+
+    Raises:
+        InputError: HR and LR don't fit the scale.
+    """
+    return ImagePair(image.name, _fitted(image._replace(lr=lr), scale), lr)
+
+
+def _fitted(image: SourceImage, scale: int) -> Pixels:
+    """The HR image, cropped to a multiple of the scale."""
     lr_size = image.lr.shape[:2] if image.lr is not None else None
     height, width = fitted(ImageSizes(image.name, image.hr.shape[:2], lr_size), scale).hr
-    hr = image.hr[:height, :width]
-    lr = image.lr if image.lr is not None else REDUCTIONS[degradation](hr, (height // scale, width // scale))
-    return ImagePair(image.name, hr, lr)
+    return image.hr[:height, :width]
 
 
-def resize(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """Bicubic resampling with antialiasing as Pillow does it.
+def degraded(hr: Pixels, scale: int, degradation: Degradation, name: str) -> Pixels:
+    """The LR image of an HR image, held against what degradations promise.
 
-    Args:
-        image: (H, W, 3) RGB, uint8.
-        size: The new height and width.
+    Raises:
+        InputError: The degradation can't do the scale, fails, or makes something else.
     """
-    return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+    height, width = (side // scale for side in hr.shape[:2])
+    refuse_unfit(degradation, scale)
+    who = f"the degradation '{degradation.known_as}'"
+    with as_input_error(f"{who} failed") if degradation.is_foreign() else contextlib.nullcontext():
+        lr: object = degradation.degrade(np.ascontiguousarray(hr), (height, width), name)
+    if not isinstance(lr, np.ndarray) or lr.shape != (height, width, 3) or lr.dtype != np.uint8:
+        made = f"{lr.shape} {lr.dtype}" if isinstance(lr, np.ndarray) else type(lr).__name__
+        raise InputError(f"{who} makes {made} of {name}: must be ({height}, {width}, 3) uint8")
+    return lr
 
 
-REDUCTIONS: Mapping[Degradation, Callable[[Pixels, tuple[int, int]], Pixels]] = {"matlab": imresize, "pillow": resize}
-"""How an HR image is reduced to a height and a width."""
+def refuse_unfit(degradation: Degradation, scale: int) -> None:
+    """Refuse a degradation that can't make LR images at a scale.
+
+    Raises:
+        InputError: It comes from the field ``data.degradation``.
+    """
+    why = degradation.unfit(scale)
+    if why:
+        with from_field("data", "degradation"):
+            raise InputError(f"'{degradation.label}' {why}")

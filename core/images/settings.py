@@ -4,10 +4,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
-from qnas.core.components import Dataset
+from qnas.core.components import Dataset, Degradation
 from qnas.core.settings import Amount, EarlierDefaults, Extent, FrozenDict, Settings
-
-Degradation = Literal["matlab", "pillow"]
 
 
 def _augment(value: Any) -> Any:
@@ -49,8 +47,7 @@ class Data(Settings):
         patch: Height and width of the LR patches that training is fed with, in pixels.
         crop: How the training images are cut into crops, if at all; those that are held out stay whole.
         augment: Whether patches are flipped and turned at random; ``flips`` are in both directions, without turns.
-        degradation: How LR images are made where a data set has none: by the bicubic reduction of ``matlab``, which
-            published figures are about, or that of ``pillow``.
+        degradation: How LR images are made where a data set has none; published figures are about ``matlab``.
     """
 
     train: Dataset = "dead-leaves"  # type: ignore[assignment]
@@ -59,6 +56,6 @@ class Data(Settings):
     patch: Annotated[Extent, Field(ge=8)] = 24
     crop: Crop | None = None
     augment: Augment = True
-    degradation: Degradation = "matlab"
+    degradation: Degradation = "matlab"  # type: ignore[assignment]
 
     earlier_defaults: ClassVar[EarlierDefaults] = {0: {"degradation": "pillow"}}

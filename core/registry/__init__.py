@@ -2,17 +2,20 @@
 
 from qnas.core.registry.events import Events, listening
 from qnas.core.registry.hook_check import hook_names
+from qnas.core.registry.kinds import BY_NAME, KINDS, Kind
 from qnas.core.registry.markers import PROJECT, hookimpl
 from qnas.core.registry.plugin_info import PluginInfo
-from qnas.core.registry.plugins import KINDS, Plugins, find_plugins, plugins
+from qnas.core.registry.plugins import Plugins, find_plugins, plugins
 from qnas.core.registry.registry import Entry, Register, Registry
 from qnas.core.registry.trust import is_foreign_code_refused, no_foreign_code
 
 __all__ = [
+    "BY_NAME",
     "KINDS",
     "PROJECT",
     "Entry",
     "Events",
+    "Kind",
     "PluginInfo",
     "Plugins",
     "Register",

@@ -16,9 +16,10 @@ The other hooks are told what a run does. A hook takes those of its arguments th
 in a warning and not called again in that stage: a plugin can't break a run that does not need it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from qnas.core.registry.kinds import BY_NAME, Kind
 from qnas.core.registry.markers import hookspec
 
 if TYPE_CHECKING:
@@ -26,54 +27,17 @@ if TYPE_CHECKING:
     from qnas.core.registry.registry import Register
 
 
-@hookspec
-def qnas_register_spaces(register: "Register") -> None:
-    """Register search spaces (``qnas.Space``)."""
+def _registering(kind: Kind) -> Callable[..., None]:
+    """The hook that registers components of a kind."""
+
+    def hook(register: "Register") -> None: ...
+
+    hook.__name__ = hook.__qualname__ = kind.hook
+    hook.__doc__ = f"Register {kind.summary} (``qnas.{kind.interface}``)."
+    return hookspec(hook)
 
 
-@hookspec
-def qnas_register_blocks(register: "Register") -> None:
-    """Register blocks, of which the bodies of networks are composed (``qnas.Block``)."""
-
-
-@hookspec
-def qnas_register_operations(register: "Register") -> None:
-    """Register operations, the candidates of a slot (``qnas.Operation``)."""
-
-
-@hookspec
-def qnas_register_quantizers(register: "Register") -> None:
-    """Register quantizers (``qnas.Quantizer``)."""
-
-
-@hookspec
-def qnas_register_residuals(register: "Register") -> None:
-    """Register residual connections (``qnas.Residual``)."""
-
-
-@hookspec
-def qnas_register_regularizers(register: "Register") -> None:
-    """Register regularizers of the search (``qnas.Regularizer``)."""
-
-
-@hookspec
-def qnas_register_costs(register: "Register") -> None:
-    """Register costs (``qnas.Cost``)."""
-
-
-@hookspec
-def qnas_register_datasets(register: "Register") -> None:
-    """Register data sets (``qnas.Dataset``)."""
-
-
-@hookspec
-def qnas_register_searchers(register: "Register") -> None:
-    """Register searchers (``qnas.Searcher``)."""
-
-
-@hookspec
-def qnas_register_reports(register: "Register") -> None:
-    """Register reports (``qnas.Report``)."""
+globals().update({kind.hook: _registering(kind) for kind in BY_NAME.values()})
 
 
 @hookspec

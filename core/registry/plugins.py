@@ -13,23 +13,11 @@ from qnas.core.errors import QnasError, QnasWarning, first_line
 from qnas.core.registry import hookspecs
 from qnas.core.registry.hook_check import refuse_odd_hooks
 from qnas.core.registry.installed import SELECTION, Found, called, installed, selected, selection
+from qnas.core.registry.kinds import BY_NAME, KINDS
 from qnas.core.registry.markers import PROJECT
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.registry import Entry, Register, Registry, quiet
 from qnas.core.registry.trust import OPTION, is_foreign_code_refused
-
-KINDS = (
-    "space",
-    "block",
-    "operation",
-    "quantizer",
-    "residual",
-    "regularizer",
-    "cost",
-    "dataset",
-    "searcher",
-    "report",
-)
 
 
 class Plugins:
@@ -91,7 +79,7 @@ class Plugins:
         added: list[tuple[str, Entry]] = []
         try:
             for kind in KINDS:
-                self.hook_of(plugin, f"qnas_register_{kind}s")(register=self._register(kind, info, added))
+                self.hook_of(plugin, BY_NAME[kind].hook)(register=self._register(kind, info, added))
         except (Exception, SystemExit) as error:  # a stranger's hook may raise anything
             for kind, entry in added:
                 self.registries[kind].remove(entry)

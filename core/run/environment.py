@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from qnas.core.components import Dataset, Space
+from qnas.core.components import Dataset, Degradation, Space
 from qnas.core.errors import InputError, QnasWarning
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.pack import Pack
 from qnas.core.images.pairs import cache_file, stored_in
-from qnas.core.images.settings import Data, Degradation
+from qnas.core.images.settings import Data
 from qnas.core.registry import plugins
 
 ENVIRONMENT = "environment.json"

@@ -1,18 +1,20 @@
 """The found network of a run, loaded from its folder to be used."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
 import torch
 from pydantic import ValidationError
 from torch import nn
 
-from qnas.core.components import Quantizer
+from qnas.core.components import Degradation, Quantizer
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.files.home import at_home
-from qnas.core.images.settings import Degradation
 from qnas.core.network import Architecture, guard
 from qnas.core.run.weights import ARCHITECTURE, MODEL, SPEC, load_weights
 from qnas.core.settings import as_of
@@ -28,18 +30,27 @@ class FoundNetwork:
         folder: The run that found it.
         architecture: What it is built from.
         network: In evaluation mode, on its device.
-        degradation: How the LR images were made that it was trained with.
+        spec: The run's spec.yaml, not validated.
     """
 
     folder: RunFolder
     architecture: Architecture
     network: nn.Module
-    degradation: Degradation
+    spec: Any
 
     @property
     def scale(self) -> int:
         """The factor that it enlarges by."""
         return self.architecture.scale
+
+    @cached_property
+    def degradation(self) -> Degradation:
+        """How the LR images were made that it was trained with.
+
+        Raises:
+            InputError: The spec does not say it, or a plugin is missing.
+        """
+        return _degradation(self.spec, str(self.folder.path / SPEC))
 
 
 def load_found(path: Path, device: torch.device) -> FoundNetwork:
@@ -66,18 +77,16 @@ def load_found(path: Path, device: torch.device) -> FoundNetwork:
     with guard(architecture.space), as_of(known_version(spec)):
         network = architecture.rebuild(_quantizer(spec, str(path / SPEC)))
     load_weights(network, folder, spec["quantizer"]["train"], of_any_program=True)
-    return FoundNetwork(folder, architecture, network.to(device).eval(), _degradation(spec, str(path / SPEC)))
+    return FoundNetwork(folder, architecture, network.to(device).eval(), spec)
 
 
 def _quantizer(spec: Any, where: str) -> Quantizer:
     try:
-        return Quantizer.of(spec["quantizer"]["train"])
+        said = spec["quantizer"]["train"]
     except (TypeError, KeyError):
         raise InputError("is damaged: it does not say quantizer.train", where) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, ("quantizer", "train", *first["loc"])))
-        raise InputError(f"{field}: {first['msg']}", where) from None
+    with _at(where, "quantizer", "train"):
+        return Quantizer.of(said)
 
 
 def _degradation(spec: Any, where: str) -> Degradation:
@@ -86,8 +95,16 @@ def _degradation(spec: Any, where: str) -> Degradation:
         said = spec["data"]["degradation"]
     except (TypeError, KeyError):
         said = None
-    if said is None:
-        return "pillow"
-    if said not in get_args(Degradation):
-        raise InputError(f"data.degradation: must be {' or '.join(get_args(Degradation))}, is {said!r}", where)
-    return cast("Degradation", said)
+    with _at(where, "data", "degradation"):
+        return Degradation.of("pillow" if said is None else said)
+
+
+@contextlib.contextmanager
+def _at(where: str, *field: str) -> Iterator[None]:
+    """Name the file and the field of what is invalid."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(map(str, (*field, *first["loc"])))
+        raise InputError(f"{path}: {first['msg']}", where) from None

@@ -13,7 +13,7 @@ from qnas.core.components import Dataset, ImageSizes, Space
 from qnas.core.errors import InputError, QnasWarning, from_field
 from qnas.core.images.checking.likeness import unlike
 from qnas.core.images.crops import cutter
-from qnas.core.images.pairs import ImagePair, load_images, pair, sizes_of
+from qnas.core.images.pairs import ImagePair, load_images, pair, refuse_unfit, sizes_of
 from qnas.core.images.settings import Data
 from qnas.core.images.size_rules import (
     fitted,
@@ -125,7 +125,12 @@ def _known_sizes(dataset: Dataset, scale: int, data: Data, tried: int) -> dict[i
     """The sizes in which images are used, by their place in the data set, as far as they are known."""
     known = sizes_of(dataset, scale, data.degradation)
     if known is None:
-        return {index: pair(image, scale).sizes for index, image in enumerate(first_images(dataset, scale, tried))}
+        return {
+            index: pair(image, scale, data.degradation).sizes
+            for index, image in enumerate(first_images(dataset, scale, tried))
+        }
+    if any(image.lr is None for image in known):
+        refuse_unfit(data.degradation, scale)
     return {index: fitted(image, scale) for index, image in enumerate(known)}
 
 

@@ -3,7 +3,7 @@
 import re
 
 from qnas.core.components import Component
-from qnas.core.registry import KINDS, PROJECT, Entry, plugins
+from qnas.core.registry import BY_NAME, PROJECT, Entry, Kind, plugins
 from qnas.core.settings.documentation import describe_field, prose
 
 from . import markdown
@@ -12,18 +12,16 @@ from .markdown import code, escaped, heading, page, table, wrapped
 
 Classes = dict[type[Component], list[Entry]]
 _CAN_BE_LINKED = re.compile(r"[\w-]+")
-_TITLES = {"dataset": "Data sets"}
 
 
 def component_pages() -> dict[str, str]:
     """The page of every kind by its file name."""
-    return {f"{kind}s.md": _kind_page(kind) for kind in KINDS}
+    return {f"{kind.plural}.md": _kind_page(kind) for kind in BY_NAME.values()}
 
 
-def _kind_page(kind: str) -> str:
-    classes = _classes(kind)
-    title = _TITLES.get(kind, f"{kind}s".capitalize())
-    return page(title, _intro(kind), _names(classes), *(_class(cls, classes) for cls in classes))
+def _kind_page(kind: Kind) -> str:
+    classes = _classes(kind.name)
+    return page(kind.title, _intro(kind), _names(classes), *(_class(cls, classes) for cls in classes))
 
 
 def _classes(kind: str) -> Classes:
@@ -36,8 +34,8 @@ def _classes(kind: str) -> Classes:
     return found
 
 
-def _intro(kind: str) -> str:
-    listed, shown = f"`qnas list {kind}s`", f"`qnas show {kind} NAME`"
+def _intro(kind: Kind) -> str:
+    listed, shown = f"`qnas list {kind.plural}`", f"`qnas show {kind.name} NAME`"
     return wrapped(f"These come with qnas. {listed} lists all that are installed, and {shown} describes any of them.")
 
 

@@ -34,7 +34,7 @@ def callers(*names: str) -> set[str]:
         ),
         (("torch.load",), {"spaces/foreign/weights_file.py"}),
         (("h5py.File",), {"core/images/pack.py"}),
-        (("Image.open", "PIL.Image.open"), {"core/images/image_file.py"}),
+        (("Image.open", "PIL.Image.open"), {"core/images/image_file.py", "plugins/degradations/camera.py"}),
         (
             ("subprocess.Popen", "subprocess.run", "os.system", "os.popen", "os.exec", "subprocess.check_output"),
             {"core/sweep/runner.py"},

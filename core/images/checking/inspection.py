@@ -12,7 +12,7 @@ from PIL import Image
 from qnas.core.components import ImageSource, Pixels, SourceImage
 from qnas.core.errors import InputError
 from qnas.core.images.checking.likeness import FLAT, Thumb, Unlike, is_better, thumb, unlike
-from qnas.core.images.pairs import ImagePair, pair
+from qnas.core.images.pairs import ImagePair, given_pair
 
 NEAR: Final = 8
 """In how many of the 128 bits of their hashes images that look the same differ at most.
@@ -92,7 +92,7 @@ def look_at(source: ImageSource) -> Facts | str:
 def _paired(source: ImageSource, hr: Pixels, scale: int) -> ImagePair | str:
     """The HR image with its LR image, or what is wrong with that."""
     try:
-        return pair(SourceImage(source.name, hr, source.lr[scale]()), scale)
+        return given_pair(SourceImage(source.name, hr), source.lr[scale](), scale)
     except InputError as error:
         return str(error)
 

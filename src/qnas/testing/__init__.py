@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qnas.testing.block import check_block
     from qnas.testing.cost import check_cost
     from qnas.testing.dataset import check_dataset
+    from qnas.testing.degradation import check_degradation
     from qnas.testing.operation import check_operation
     from qnas.testing.quantizer import check_quantizer
     from qnas.testing.regularizer import check_regularizer
@@ -35,6 +36,7 @@ __all__ = [
     "check_block",
     "check_cost",
     "check_dataset",
+    "check_degradation",
     "check_operation",
     "check_quantizer",
     "check_regularizer",

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qnas.core.components import Dataset, ImageSizes, SourceImage
+from qnas.core.components import Dataset, Degradation, ImageSizes, SourceImage
 from qnas.core.errors import InputError
 from qnas.core.images.pairs import pair
 from qnas.core.images.source_images import check_image, fingerprint_of, first_images, images_of, named
@@ -52,7 +52,7 @@ def _refusal(dataset: Dataset, scale: int) -> str:
         return ""
     image = check_image(first, named(dataset))
     try:
-        pair(image, scale)
+        pair(image, scale, Degradation.of("matlab"))
     except InputError as error:
         return str(error)
     return ""
@@ -93,7 +93,7 @@ def _check_sources(dataset: Dataset, scale: int, digests: Mapping[str, str]) -> 
 
 def _check_fit(image: SourceImage, scale: int) -> ImageSizes:
     with told_as("an image does not fit"):
-        pair(image, scale)
+        pair(image, scale, Degradation.of("matlab"))
     return ImageSizes(image.name, image.hr.shape[:2], None if image.lr is None else image.lr.shape[:2])
 
 

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from qnas.core.components import Block, Dataset, Space
+from qnas.core.components import Block, Dataset, Degradation, Space
 from qnas.core.images.pairs import ImagePair, pair
 from qnas.core.settings import FLOAT_BITS
 
@@ -25,4 +25,4 @@ def composed(*blocks: Block | Mapping[str, Any], channels: int = 6) -> Space:
 def small_images() -> tuple[ImagePair, ...]:
     """Generated images of 32 x 32, which bypass the cache."""
     leaves = Dataset.of({"name": "dead-leaves", "amount": 8, "size": 32})
-    return tuple(pair(image, SCALE) for image in leaves.images(SCALE))
+    return tuple(pair(image, SCALE, Degradation.of("matlab")) for image in leaves.images(SCALE))

@@ -17,9 +17,11 @@ import pytest
 from PIL import Image
 
 from qnas.core.cli.main import invoke
-from qnas.core.components import Dataset
-from qnas.core.images.pack import Pack, PackWriter
+from qnas.core.components import Dataset, Degradation
+from qnas.core.images.pack import HR, Pack, PackWriter
 from qnas.core.images.pairs import load_images
+
+MATLAB = Degradation.of("matlab")
 
 
 def picture(seed: int, width: int = 32, height: int = 28) -> Image.Image:
@@ -213,7 +215,7 @@ def test_a_kill_at_any_moment_loses_only_what_was_under_way(here, capsys):
     assert invoke(command) == 0
     assert listed() == ["images", "out.h5"]
     pack, folder = (Dataset.of({"name": n, "path": p}) for n, p in (("pack", "out.h5"), ("folder", "images")))
-    for ours, theirs in zip(load_images(pack, 2), load_images(folder, 2), strict=True):
+    for ours, theirs in zip(load_images(pack, 2, MATLAB), load_images(folder, 2, MATLAB), strict=True):
         np.testing.assert_array_equal(ours.hr, theirs.hr)
         np.testing.assert_array_equal(ours.lr, theirs.lr)
 
@@ -233,7 +235,7 @@ def test_an_image_that_has_changed_meanwhile_is_decoded_again(begun, capsys):
     picture(77).save(begun / "2.png")
     assert invoke(["data", "pack", "images", "out.h5"]) == 0
     assert "going on: 4 of 6 images" in capsys.readouterr().err
-    np.testing.assert_array_equal(Pack(Path("out.h5")).pixels(2, 1), np.asarray(picture(77)))
+    np.testing.assert_array_equal(Pack(Path("out.h5")).pixels(2, HR), np.asarray(picture(77)))
 
 
 def test_other_settings_go_on_from_nothing(begun, capsys):
@@ -250,7 +252,7 @@ def test_a_part_that_the_machine_went_down_over_is_made_again(begun, damage):
     part.write_bytes(damage(part.read_bytes()))
     assert invoke(["data", "pack", "images", "out.h5"]) == 0
     for index in range(6):
-        np.testing.assert_array_equal(Pack(Path("out.h5")).pixels(index, 1), np.asarray(picture(index)))
+        np.testing.assert_array_equal(Pack(Path("out.h5")).pixels(index, HR), np.asarray(picture(index)))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="can't be counted here")

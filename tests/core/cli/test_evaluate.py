@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from qnas.core.cli.main import invoke
-from qnas.core.components import SourceImage
+from qnas.core.components import Degradation, SourceImage
 from qnas.core.images.metrics import score
 from qnas.core.images.pairs import pair
 from qnas.core.images.resample import imresize
@@ -52,7 +52,7 @@ def test_scores_are_those_of_the_network_and_of_bicubic(tmp_path, folder):
     assert written["run"] == str(tmp_path / "run")
     expected = {}
     for name in NAMES:
-        image = pair(SourceImage(name, np.asarray(Image.open(folder / name))), 3)
+        image = pair(SourceImage(name, np.asarray(Image.open(folder / name))), 3, Degradation.of("matlab"))
         ours = enlarge(network, image.lr, torch.device("cpu"))
         bicubic = score(imresize(image.lr, image.hr.shape[:2]), image.hr, 3)
         expected[name] = {**score(ours, image.hr, 3), "bicubic": bicubic}

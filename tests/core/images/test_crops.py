@@ -9,13 +9,15 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from qnas.core.components import Dataset, SourceImage
+from qnas.core.components import Dataset, Degradation, SourceImage
 from qnas.core.errors import InputError
 from qnas.core.images.crops import cutter
 from qnas.core.images.pairs import ImagePair, load_images
 from qnas.core.images.resample import imresize
 from qnas.core.images.settings import Crop, Data
 from qnas.core.run.images import load_run_images
+
+MATLAB = Degradation.of("matlab")
 
 SIZES = [(40, 52), (33, 48), (24, 24), (36, 60)]
 GRIDS = [(3, 4), (2, 4), (1, 1), (2, 5)]  # of crops of 24 at every 8 pixels, once 33 has become 32
@@ -46,8 +48,8 @@ class Noise(Dataset):
 
 def cut(dataset: Dataset, degradation: str = "pillow", **fields: object) -> tuple[list[ImagePair], list[ImagePair]]:
     """The images of a data set and their crops at scale 4."""
-    images = load_images(dataset, 4, degradation)
-    made = cutter(dataset, images, Crop(**CROP, **fields), 4, degradation, lambda done, total: None)
+    images = load_images(dataset, 4, Degradation.of(degradation))
+    made = cutter(dataset, images, Crop(**CROP, **fields), 4, Degradation.of(degradation), lambda done, total: None)
     return images, made(images)
 
 
@@ -90,7 +92,7 @@ def test_what_was_made_is_read_again_unless_it_is_damaged_or_of_another_crop(
     _, first = cut(dataset, lr="made")
     (kept,) = cache.glob("crops-*.h5")
     with monkeypatch.context() as patch:
-        patch.setattr("qnas.core.images.crops.REDUCTIONS", {})
+        patch.setattr("qnas.core.images.crops.degraded", lambda *_: pytest.fail("made again"))
         _, again = cut(dataset, lr="made")
     assert all(np.array_equal(a.lr, b.lr) for a, b in zip(first, again, strict=True))
     whole = kept.read_bytes()
@@ -98,9 +100,9 @@ def test_what_was_made_is_read_again_unless_it_is_damaged_or_of_another_crop(
     _, mended = cut(dataset, lr="made")
     assert all(np.array_equal(a.lr, b.lr) for a, b in zip(first, mended, strict=True))
     assert kept.read_bytes() == whole
-    images = load_images(dataset, 4, "pillow")
+    images = load_images(dataset, 4, Degradation.of("pillow"))
     for fields in ({"size": 24, "stride": 12}, {"size": 20, "stride": 8}):
-        cutter(dataset, images, Crop(**fields, lr="made"), 4, "pillow", lambda done, total: None)
+        cutter(dataset, images, Crop(**fields, lr="made"), 4, Degradation.of("pillow"), lambda done, total: None)
     assert len(list(cache.glob("crops-*.h5"))) == 3
 
 
@@ -114,7 +116,7 @@ def test_without_a_cache_crops_are_made_all_the_same(tmp_path: Path, monkeypatch
 
 
 def test_an_image_that_no_crop_fits_into_is_refused_by_name() -> None:
-    images = load_images(Noise(name="photos"), 4)
+    images = load_images(Noise(name="photos"), 4, MATLAB)
     with pytest.raises(InputError, match=r"noise-1: is 48 x 32, smaller than a crop of 36: .* at most 32"):
         cutter(Noise(name="photos"), images, Crop(size=36, stride=8), 4, "matlab", lambda done, total: None)
 
@@ -131,7 +133,9 @@ def test_a_run_learns_from_crops_and_is_validated_on_whole_images_of_which_it_sa
     ]
     assert not halves[0] & halves[1]
     assert {image.lr.shape for image in loaded.train} == {(12, 12, 3)}
-    assert [image.hr.shape for image in loaded.test["n"]] == [image.hr.shape for image in load_images(data.train, 2)]
+    assert [image.hr.shape for image in loaded.test["n"]] == [
+        image.hr.shape for image in load_images(data.train, 2, MATLAB)
+    ]
 
 
 @pytest.mark.parametrize("fields", [{"size": 24}, {"stride": 8}, {"size": 0, "stride": 8}, {"size": 24, "stride": -1}])

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qnas.core.components import Pixels, SourceImage
+from qnas.core.components import Degradation, Pixels, SourceImage
 from qnas.core.images.metrics import psnr_y
 from qnas.core.images.pairs import pair
 from qnas.core.images.resample import imresize
+
+MATLAB = Degradation.of("matlab")
 
 FOLDER = Path(os.environ.get("QNAS_BENCHMARKS", ""))
 COUNTS = {"Set5": 5, "Set14": 14}
@@ -32,7 +34,7 @@ def test_lr_images_are_the_official_ones_to_the_bit(name: str) -> None:
     files = sorted((FOLDER / name / "HR").iterdir())
     assert len(files) == COUNTS[name]
     for file in files:
-        made = pair(SourceImage(file.stem, rgb(file)), 4).lr
+        made = pair(SourceImage(file.stem, rgb(file)), 4, MATLAB).lr
         np.testing.assert_array_equal(made, rgb(FOLDER / name / "LR_bicubic/X4" / f"{file.stem}x4.png"), file.stem)
 
 
@@ -49,6 +51,8 @@ def test_lr_images_are_the_official_ones_to_the_bit(name: str) -> None:
     ],
 )
 def test_bicubic_has_the_psnr_of_matlab_s(name: str, scale: int, expected: float) -> None:
-    pairs = [pair(SourceImage(file.stem, rgb(file)), scale) for file in sorted((FOLDER / name / "HR").iterdir())]
+    pairs = [
+        pair(SourceImage(file.stem, rgb(file)), scale, MATLAB) for file in sorted((FOLDER / name / "HR").iterdir())
+    ]
     scores = [psnr_y(imresize(one.lr, one.hr.shape[:2]), one.hr, scale) for one in pairs]
     assert np.mean(scores) == pytest.approx(expected, abs=0.005)

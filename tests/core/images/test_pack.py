@@ -51,14 +51,17 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     shapes=st.lists(st.tuples(names, sizes), min_size=1, max_size=6, unique_by=lambda shape: shape[0]),
-    scales=st.lists(st.integers(2, 8), unique=True, max_size=3).map(lambda s: tuple(sorted(s))),
+    scales=st.lists(st.integers(1, 8), unique=True, max_size=3).map(lambda s: tuple(sorted(s))),
     block=st.sampled_from([1, 300, 2**20]),
     seed=st.integers(0, 99),
 )
 def test_what_goes_in_comes_out(tmp_path, monkeypatch, shapes, scales, block, seed):
     monkeypatch.setattr(pack_module, "_BLOCK_BYTES", block)
     images = [
-        (name, {scale: noise(seed + index + scale, *(side // scale for side in size)) for scale in (HR, *scales)})
+        (
+            name,
+            {scale: noise(seed + index + scale, *(side // (scale or 1) for side in size)) for scale in (HR, *scales)},
+        )
         for index, (name, size) in enumerate(shapes)
     ]
     pack = packed(tmp_path / "a.h5", images, scales)
@@ -220,7 +223,11 @@ def test_a_path_that_can_not_be_is_told(tmp_path, monkeypatch, path, reason):
 
 
 def test_a_scale_that_is_not_there_is_told_with_the_command_that_adds_it(tmp_path):
-    pack = packed(tmp_path / "my images.h5", [("a", {s: noise(s, 12 // s, 12 // s) for s in (HR, 2, 3, 4)})], (2, 3, 4))
+    pack = packed(
+        tmp_path / "my images.h5",
+        [("a", {s: noise(s, 12 // (s or 1), 12 // (s or 1)) for s in (HR, 2, 3, 4)})],
+        (2, 3, 4),
+    )
     pack.refuse_missing(3)
     with pytest.raises(InputError) as caught:
         pack.refuse_missing(8)

@@ -11,10 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from qnas.core.components import Dataset, SourceImage
+from qnas.core.components import Dataset, Degradation, SourceImage
 from qnas.core.errors import InputError
-from qnas.core.images.pairs import cache_folder, load_images, pair, resize
+from qnas.core.images.pairs import cache_folder, load_images, pair
 from qnas.core.images.resample import imresize
+
+
+def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pillow's reduction, as the degradation of that name has it."""
+    return Degradation.of("pillow").degrade(image, size, "")
+
+
+MATLAB = Degradation.of("matlab")
 
 
 @pytest.fixture(autouse=True)
@@ -63,8 +71,8 @@ def same(first, second) -> bool:
 
 
 def test_images_are_made_once_and_read_from_the_cache_afterwards(asked):
-    made = load_images(Counted(amount=12), 2)
-    read = load_images(Counted(amount=12), 2)
+    made = load_images(Counted(amount=12), 2, MATLAB)
+    read = load_images(Counted(amount=12), 2, MATLAB)
     assert asked == [2]
     assert [image.name for image in read] == [f"image {index}" for index in range(12)]
     assert same(made, read)
@@ -73,7 +81,7 @@ def test_images_are_made_once_and_read_from_the_cache_afterwards(asked):
 
 def test_progress_is_reported_while_they_are_made(asked):
     told: list[tuple[int, int]] = []
-    load_images(Counted(amount=3), 2, report=lambda done, total: told.append((done, total)))
+    load_images(Counted(amount=3), 2, MATLAB, report=lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -81,10 +89,10 @@ def test_progress_is_reported_while_they_are_made(asked):
     ("other", "scale"), [(Counted(seed=5), 2), (Counted(amount=3), 2), (Counted(), 3), (Counted(version="b"), 2)]
 )
 def test_other_images_or_another_scale_have_a_cache_of_their_own(asked, other, scale):
-    first = load_images(Counted(), 2)
-    load_images(other, scale)
+    first = load_images(Counted(), 2, MATLAB)
+    load_images(other, scale, MATLAB)
     assert len(asked) == 2
-    assert same(load_images(Counted(), 2), first)
+    assert same(load_images(Counted(), 2, MATLAB), first)
     assert len(asked) == 2
 
 
@@ -92,8 +100,8 @@ def test_two_classes_with_the_same_fields_do_not_share_a_cache(asked):
     class Other(Counted):
         pass
 
-    load_images(Counted(), 2)
-    load_images(Other(), 2)
+    load_images(Counted(), 2, MATLAB)
+    load_images(Other(), 2, MATLAB)
     assert len(asked) == 2
 
 
@@ -102,7 +110,7 @@ def test_a_file_that_has_changed_is_read_again(tmp_path):
     folder.mkdir()
 
     def shades() -> list[int]:
-        images = load_images(Dataset.of({"name": "folder", "path": str(folder)}), 2)
+        images = load_images(Dataset.of({"name": "folder", "path": str(folder)}), 2, MATLAB)
         return [int(image.hr[0, 0, 0]) for image in images]
 
     Image.new("RGB", (8, 8), (10, 0, 0)).save(folder / "a.png")
@@ -138,45 +146,45 @@ def replace(file: Path, content: bytes) -> None:
     ids=["empty", "rubbish", "half", "cut", "zeros"],
 )
 def test_a_damaged_cache_is_made_anew(cache, asked, damage):
-    made = load_images(Counted(), 2)
+    made = load_images(Counted(), 2, MATLAB)
     file = only_file(cache)
     replace(file, damage(file.read_bytes()))
-    assert same(load_images(Counted(), 2), made)
-    assert same(load_images(Counted(), 2), made)
+    assert same(load_images(Counted(), 2, MATLAB), made)
+    assert same(load_images(Counted(), 2, MATLAB), made)
     assert len(asked) == 2
 
 
 @pytest.mark.parametrize("part", ["names", "arrays", "pixels/0"])
 def test_a_cache_that_lacks_something_is_made_anew(cache, asked, part):
-    made = load_images(Counted(), 2)
+    made = load_images(Counted(), 2, MATLAB)
     file = only_file(cache)
     replace(file, file.read_bytes())
     with h5py.File(file, "a") as content:
         del content[part]
-    assert same(load_images(Counted(), 2), made)
+    assert same(load_images(Counted(), 2, MATLAB), made)
     assert len(asked) == 2
 
 
 @pytest.mark.parametrize("side", ["hr", "lr"])
 def test_a_cache_with_a_flipped_bit_is_made_anew(cache, asked, side):
-    made = load_images(Counted(), 2)
+    made = load_images(Counted(), 2, MATLAB)
     file = only_file(cache)
     content = bytearray(file.read_bytes())
     content[content.index(getattr(made[1], side).tobytes())] ^= 1
     replace(file, bytes(content))
-    assert same(load_images(Counted(), 2), made)
+    assert same(load_images(Counted(), 2, MATLAB), made)
     assert len(asked) == 2
 
 
 def test_a_cache_that_can_not_be_written_costs_a_warning_only(cache, asked):
     cache.write_text("in the way")
     with pytest.warns(UserWarning, match="images are not cached in .*QNAS_CACHE"):
-        made = load_images(Counted(), 2)
+        made = load_images(Counted(), 2, MATLAB)
     np.testing.assert_array_equal(made[1].hr, noise(1))
 
 
 def test_images_of_a_cache_that_is_deleted_or_made_anew_stay(cache):
-    made = load_images(Counted(), 2)
+    made = load_images(Counted(), 2, MATLAB)
     kept = [image.hr.copy() for image in made]
     replace(only_file(cache), b"something else")
     only_file(cache).unlink()
@@ -191,7 +199,7 @@ def test_images_that_can_not_be_made_leave_no_cache(cache):
             raise InputError("is broken", "photo.png")
 
     with pytest.raises(InputError):
-        load_images(Broken(), 2)
+        load_images(Broken(), 2, MATLAB)
     assert not cache.exists() or list(cache.iterdir()) == []
 
 
@@ -207,7 +215,7 @@ def killed_while_packing() -> int:
     """A process that was; its id."""
     process = os.fork()
     if process == 0:
-        load_images(Deadly(), 2)
+        load_images(Deadly(), 2, MATLAB)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
     return process
 
@@ -224,12 +232,12 @@ def test_what_a_killed_process_left_half_written_goes_with_the_next_that_is_made
     process = killed_while_packing()
     left = only_file(cache)
     assert left.name.endswith(f".{process}")
-    load_images(Counted(seed=1), 2)
+    load_images(Counted(seed=1), 2, MATLAB)
     assert left.exists()  # it was written to a moment ago: a process of another machine may be at it
     made_old(left)
-    load_images(Counted(seed=1), 2)  # nothing is made
+    load_images(Counted(seed=1), 2, MATLAB)  # nothing is made
     assert left.exists()
-    load_images(Counted(seed=2), 2)
+    load_images(Counted(seed=2), 2, MATLAB)
     assert not left.exists()
     assert len(list(cache.iterdir())) == 2
 
@@ -242,7 +250,7 @@ def test_what_others_write_or_own_in_the_cache_stays(cache):
     for name in (*names, f".images-0.h5.{dead}"):
         (cache / name).write_text("")
         made_old(cache / name)
-    load_images(Counted(), 2)
+    load_images(Counted(), 2, MATLAB)
     assert {file.name for file in cache.iterdir() if file.stat().st_size == 0} == set(names)
 
 
@@ -258,9 +266,9 @@ def test_hr_is_cropped_to_whole_lr_pixels_from_the_top_left(height, width, scale
     image = SourceImage("a", noise(0, height, width))
     if min(height, width) < scale:
         with pytest.raises(InputError, match=f"^a: is smaller than the scale {scale}"):
-            pair(image, scale)
+            pair(image, scale, MATLAB)
         return
-    made = pair(image, scale)
+    made = pair(image, scale, MATLAB)
     assert made.lr.shape == (height // scale, width // scale, 3)
     assert made.hr.shape == (height // scale * scale, width // scale * scale, 3)
     np.testing.assert_array_equal(made.hr, image.hr[: made.hr.shape[0], : made.hr.shape[1]])
@@ -270,17 +278,19 @@ def test_hr_is_cropped_to_whole_lr_pixels_from_the_top_left(height, width, scale
 @pytest.mark.parametrize(("degradation", "reduce"), [("matlab", imresize), ("pillow", resize)])
 def test_lr_is_made_in_the_way_that_is_asked_for(asked, degradation, reduce):
     image = SourceImage("a", noise(0, 24, 36))
-    made = pair(image, 2, degradation)
+    made = pair(image, 2, Degradation.of(degradation))
     np.testing.assert_array_equal(made.lr, reduce(image.hr, (12, 18)))
-    (loaded,) = load_images(Counted(amount=1), 2, degradation)
+    (loaded,) = load_images(Counted(amount=1), 2, Degradation.of(degradation))
     np.testing.assert_array_equal(loaded.lr, reduce(noise(0), (6, 9)))
-    (again,) = load_images(Counted(amount=1), 2, degradation)
+    (again,) = load_images(Counted(amount=1), 2, Degradation.of(degradation))
     np.testing.assert_array_equal(again.lr, loaded.lr)
     assert len(asked) == 1
 
 
 def test_each_way_to_make_lr_has_a_cache_of_its_own(asked):
-    matlab, pillow, again = (load_images(Counted(), 2, way)[0].lr for way in ("matlab", "pillow", "matlab"))
+    matlab, pillow, again = (
+        load_images(Counted(), 2, Degradation.of(way))[0].lr for way in ("matlab", "pillow", "matlab")
+    )
     assert len(asked) == 2
     assert (matlab != pillow).any()
     np.testing.assert_array_equal(matlab, again)
@@ -288,7 +298,7 @@ def test_each_way_to_make_lr_has_a_cache_of_its_own(asked):
 
 def test_an_lr_image_that_is_given_is_kept(asked):
     lr = noise(1, 4, 6)
-    made = pair(SourceImage("a", noise(0, 13, 20), lr), 3)
+    made = pair(SourceImage("a", noise(0, 13, 20), lr), 3, MATLAB)
     np.testing.assert_array_equal(made.lr, lr)
     assert made.hr.shape == (12, 18, 3)
 
@@ -296,7 +306,7 @@ def test_an_lr_image_that_is_given_is_kept(asked):
 @pytest.mark.parametrize("size", [(4, 5), (3, 6), (4, 7), (12, 18), (6, 4)])
 def test_an_lr_image_of_the_wrong_size_is_told_with_the_right_one(size):
     with pytest.raises(InputError) as caught:
-        pair(SourceImage("photo.png", noise(0, 13, 20), noise(1, *size)), 3)
+        pair(SourceImage("photo.png", noise(0, 13, 20), noise(1, *size)), 3, MATLAB)
     assert str(caught.value) == (
         f"photo.png: LR is {size[1]} x {size[0]}, HR is 20 x 13: at scale 3 LR should be 6 x 4"
     )
@@ -345,7 +355,7 @@ def test_what_is_smooth_survives_being_reduced_and_enlarged(scale, degradation, 
     rows, columns = np.mgrid[0:48, 0:72] / 12
     smooth = 128 + 60 * np.stack([np.sin(rows), np.cos(columns), np.sin(rows + columns)], axis=-1)
     image = np.rint(smooth).astype(np.uint8)
-    made = pair(SourceImage("a", image), scale, degradation)
+    made = pair(SourceImage("a", image), scale, Degradation.of(degradation))
     back = enlarge(made.lr, image.shape[:2])[8:-8, 8:-8].astype(float)
     assert 10 * np.log10(255**2 / np.mean((back - image[8:-8, 8:-8]) ** 2)) > 38
 
@@ -353,5 +363,5 @@ def test_what_is_smooth_survives_being_reduced_and_enlarged(scale, degradation, 
 @pytest.mark.parametrize("degradation", ["matlab", "pillow"])
 def test_a_pattern_too_fine_for_lr_turns_gray_and_does_not_alias(degradation):
     checks = np.where(np.indices((24, 24)).sum(axis=0) % 2, 255, 0).astype(np.uint8)[..., None].repeat(3, axis=2)
-    lr = pair(SourceImage("a", checks), 2, degradation).lr[2:-2, 2:-2].astype(int)
+    lr = pair(SourceImage("a", checks), 2, Degradation.of(degradation)).lr[2:-2, 2:-2].astype(int)
     assert np.abs(lr - 127.5).max() < 10

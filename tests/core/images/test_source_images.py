@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qnas.core.components import Dataset, SourceImage
+from qnas.core.components import Dataset, Degradation, SourceImage
 from qnas.core.errors import InputError
 from qnas.core.images.pairs import load_images
 from qnas.core.images.settings import Data
 from qnas.core.run.images import check_images, load_run_images
+
+MATLAB = Degradation.of("matlab")
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
 FLOATS = PIXELS / 255
@@ -103,7 +105,7 @@ def test_check_and_run_refuse_an_odd_image_in_the_same_words_and_cache_nothing(h
 
 @pytest.mark.parametrize("how", ["good", "flipped"])
 def test_images_that_are_as_they_should_be_are_taken_wherever_their_pixels_lie(how):
-    made = load_images(Odd(how=how), 2)
+    made = load_images(Odd(how=how), 2, MATLAB)
     np.testing.assert_array_equal(made[0].hr, YIELDS[how][0].hr)
     assert len(made) == 12
 
@@ -121,7 +123,7 @@ def test_images_that_are_as_they_should_be_are_taken_wherever_their_pixels_lie(h
 )
 def test_images_that_are_not_as_many_as_counted_are_refused(counted, said, cache):
     with pytest.raises(InputError) as caught:
-        load_images(Odd(how="good", counted=counted), 2)
+        load_images(Odd(how="good", counted=counted), 2, MATLAB)
     assert str(caught.value) == said
     assert not cache.exists() or not list(cache.iterdir())
 
@@ -132,7 +134,7 @@ def test_a_fingerprint_that_is_no_text_is_refused():
             return 5
 
     with pytest.raises(InputError, match=r"^the fingerprint of the data set 'Numbered' is 5: must be text$"):
-        load_images(Numbered(how="good"), 2)
+        load_images(Numbered(how="good"), 2, MATLAB)
 
 
 def test_an_array_that_is_yielded_again_with_other_pixels_gives_other_images_without_a_cache_too(cache):
@@ -148,7 +150,7 @@ def test_an_array_that_is_yielded_again_with_other_pixels_gives_other_images_wit
 
     cache.write_text("in the way")
     with pytest.warns(UserWarning, match="images are not cached in"):
-        made = load_images(Reused(), 2)
+        made = load_images(Reused(), 2, MATLAB)
     assert [int(image.hr[0, 0, 0]) for image in made] == [0, 10, 20]
 
 
@@ -157,4 +159,4 @@ def test_a_fault_where_the_images_are_used_is_not_the_data_sets(monkeypatch):
         raise RuntimeError("ours")
 
     with pytest.raises(RuntimeError, match=r"^ours$"):
-        load_images(Odd(how="good"), 2, report=broken)
+        load_images(Odd(how="good"), 2, MATLAB, report=broken)

@@ -43,7 +43,7 @@ def test_images_and_plugins_that_the_network_does_not_need_may_be_gone(run):
 def test_lr_images_are_made_as_they_were_for_the_run(run, said, meant):
     """Runs from before there was a choice had Pillow's."""
     edit_spec(run, "data", "degradation", value=said)
-    assert load_found(run, CPU).degradation == meant
+    assert load_found(run, CPU).degradation.label == meant
 
 
 def refused(run: Path) -> str:

@@ -8,12 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qnas.core.components import Dataset, SourceImage
+from qnas.core.components import Dataset, Degradation, SourceImage
 from qnas.core.errors import InputError
-from qnas.core.images.pairs import ImagePair, resize
+from qnas.core.images.pairs import ImagePair
 from qnas.core.images.resample import imresize
 from qnas.core.images.settings import Data
 from qnas.core.run.images import check_sets, load_run_images, split
+
+
+def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pillow's reduction, as the degradation of that name has it."""
+    return Degradation.of("pillow").degrade(image, size, "")
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,14 @@ import torch
 from PIL import Image
 
 from qnas.core.cli.main import invoke
-from qnas.core.components import Dataset
+from qnas.core.components import Dataset, Degradation
 from qnas.core.errors import InputError
 from qnas.core.images.pairs import cache_folder, load_images
 from qnas.core.images.patches import PatchSampler
 from qnas.plugins.datasets.pack import PackFile
 from qnas.testing import check_dataset
+
+MATLAB = Degradation.of("matlab")
 
 
 def picture(seed: int, width: int, height: int) -> Image.Image:
@@ -59,8 +61,8 @@ def benchmark(tmp_path):
 @pytest.mark.parametrize("degradation", ["matlab", "pillow"])
 def test_it_gives_the_pixels_that_the_folder_gives(plain, scale, degradation):
     pack = pack_of(plain, "--degradation", degradation)
-    expected = load_images(folder_of(plain), scale, degradation)
-    for ours, theirs in zip(load_images(pack, scale), expected, strict=True):
+    expected = load_images(folder_of(plain), scale, Degradation.of(degradation))
+    for ours, theirs in zip(load_images(pack, scale, MATLAB), expected, strict=True):
         assert ours.name == theirs.name
         np.testing.assert_array_equal(ours.hr, theirs.hr)
         np.testing.assert_array_equal(ours.lr, theirs.lr)
@@ -69,15 +71,19 @@ def test_it_gives_the_pixels_that_the_folder_gives(plain, scale, degradation):
 def test_lr_images_that_came_with_the_hr_images_are_kept_and_others_made(benchmark):
     pack = pack_of(benchmark)
     for scale in (2, 4):
-        for ours, theirs in zip(load_images(pack, scale), load_images(folder_of(benchmark), scale), strict=True):
+        for ours, theirs in zip(
+            load_images(pack, scale, MATLAB),
+            load_images(folder_of(benchmark), scale, MATLAB),
+            strict=True,
+        ):
             np.testing.assert_array_equal(ours.lr, theirs.lr)
     with Image.open(benchmark / "LR_bicubic/X4/1.png") as file:
-        np.testing.assert_array_equal(load_images(pack, 4)[1].lr, np.asarray(file))
+        np.testing.assert_array_equal(load_images(pack, 4, MATLAB)[1].lr, np.asarray(file))
 
 
 def test_patches_are_those_of_the_folder_for_the_same_seed(plain):
     def batches(dataset: Dataset) -> list[torch.Tensor]:
-        pairs = load_images(dataset, 2)
+        pairs = load_images(dataset, 2, MATLAB)
         sampler = PatchSampler(pairs, 2, 8, 4, augment=True, seed=3, device=torch.device("cpu"))
         return [side for _ in range(5) for side in sampler.draw()]
 
@@ -90,19 +96,23 @@ def test_it_keeps_the_contract(plain):
 
 
 def test_it_is_not_cached_again(plain):
-    load_images(pack_of(plain), 2)
+    load_images(pack_of(plain), 2, MATLAB)
     assert not list(cache_folder().glob("*"))
 
 
 def test_a_pack_of_a_pack_can_have_other_scales(plain):
     again = pack_of(pack_of(plain, "--scale", "2").stored_in(), "--scale", "2", "--scale", "6")
     for scale in (2, 6):
-        for ours, theirs in zip(load_images(again, scale), load_images(folder_of(plain), scale), strict=True):
+        for ours, theirs in zip(
+            load_images(again, scale, MATLAB),
+            load_images(folder_of(plain), scale, MATLAB),
+            strict=True,
+        ):
             np.testing.assert_array_equal(ours.hr, theirs.hr)
             np.testing.assert_array_equal(ours.lr, theirs.lr)
 
 
-@pytest.mark.parametrize("ask", [lambda pack: list(pack.images(3)), lambda pack: load_images(pack, 3)])
+@pytest.mark.parametrize("ask", [lambda pack: list(pack.images(3)), lambda pack: load_images(pack, 3, MATLAB)])
 def test_a_scale_that_was_not_packed_is_told(plain, ask):
     with pytest.raises(InputError, match=r"has LR images of scale 2, not 3 \(add them: qnas data pack .* --scale 3\)"):
         ask(pack_of(plain, "--scale", "2"))

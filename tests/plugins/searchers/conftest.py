@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from qnas.core.components import Dataset, Quantizer, Regularizer, Space
+from qnas.core.components import Dataset, Degradation, Quantizer, Regularizer, Space
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.pairs import load_images
 from qnas.core.run.images import split
@@ -23,7 +23,7 @@ def make_task(tmp_path: Path) -> Iterator[Callable[..., SearchTask]]:
     def make(**changes: Any) -> SearchTask:
         folder = RunFolder(tmp_path / "run")
         folder.begin_history("search")
-        pairs = load_images(Dataset.of({"name": "dead-leaves", "amount": 8, "size": 32}), 2)
+        pairs = load_images(Dataset.of({"name": "dead-leaves", "amount": 8, "size": 32}), 2, Degradation.of("matlab"))
         settings: dict[str, Any] = {
             "space": Space.of({"name": "basic", "channels": 6, "cells": 1}),
             "scale": 2,

@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 
-from qnas.core.components import Dataset, Quantizer, Regularizer, Space
+from qnas.core.components import Dataset, Degradation, Quantizer, Regularizer, Space
 from qnas.core.images.pairs import load_images
 from qnas.core.run.images import split
 from qnas.core.training.searcher import Searcher
@@ -264,7 +264,7 @@ def test_out_of_an_undecided_search_comes_a_network_nearly_as_good_as_the_mixtur
         "operations": {"head": ["native"], "upsample": ["native"], **operations},
     }
     space = Space.of({"name": "basic", "residual": "adq", "image_residual": "bicubic", **fields})
-    pairs = load_images(Dataset.of({"name": "dead-leaves", "amount": 16, "size": 64}), 2)
+    pairs = load_images(Dataset.of({"name": "dead-leaves", "amount": 16, "size": 64}), 2, Degradation.of("matlab"))
     task = make_task(space=space, images=split(pairs, 4, 0), patch=16)
     plain = {"steps": 120, "epochs": 1, "batch": 4, "learning_rate": 4e-3, "alpha_learning_rate": 3e-4}
     outcome = AlternatingSearch(settings(**plain), task).run()

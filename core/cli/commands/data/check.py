@@ -29,7 +29,7 @@ _PIXELS = {"1": "black and white", "L": "gray", "LA": "gray + alpha", "P": "pale
     type=click.Path(path_type=Path),
     help="Test images, which must not be among the others. Can be repeated.",
 )
-@click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Of the run.")
+@click.option("--scale", type=click.IntRange(1, 16), default=4, show_default=True, help="Of the run.")
 @click.option("--patch", type=click.IntRange(min=1), help="Of the run: reports images that are too small.")
 @jobs_option
 def check(train: Sequence[Path], tests: Sequence[Path], scale: int, patch: int | None, jobs: int | None) -> int:

@@ -11,8 +11,8 @@ from qnas.core.cli.commands.data.options import dataset_in, jobs_option
 from qnas.core.cli.terminal.say import say
 
 if TYPE_CHECKING:
+    from qnas.core.components import Degradation
     from qnas.core.images.packing import Packing
-    from qnas.core.images.settings import Degradation
 
 
 @click.command()
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 @click.option(
     "--scale",
     "scales",
-    type=click.IntRange(2, 16),
+    type=click.IntRange(1, 16),
     multiple=True,
     default=(2, 3, 4),
     help="Of the LR images to put in; can be repeated [default: 2, 3 and 4].",
 )
 @click.option(
     "--degradation",
-    type=click.Choice(["matlab", "pillow"]),
+    metavar="NAME",
     default="matlab",
-    help="Whose bicubic makes the LR images that did not come with the HR ones [default: matlab].",
+    help="The degradation that makes missing LR images (qnas list degradations) [default: matlab].",
 )
 @jobs_option
 @click.option("--skip-bad", is_flag=True, help="Leave out images that can't be read, instead of giving up.")
@@ -39,7 +39,7 @@ def pack(
     folders: Sequence[Path],
     out: Path,
     scales: Sequence[int],
-    degradation: "Degradation",
+    degradation: str,
     jobs: int | None,
     skip_bad: bool,
     force: bool,
@@ -56,11 +56,23 @@ def pack(
 
     _refuse(out, force)
     chosen = tuple(sorted(set(scales)))
-    packing = Packing(dataset_in(*folders).sources(chosen), out, chosen, degradation)
+    packing = Packing(dataset_in(*folders).sources(chosen), out, chosen, _degradation(degradation, chosen))
     packing.parts.mkdir(parents=True, exist_ok=True)
     with _going_on_told(packing), exclusive(packing.parts):
         _pack(packing, jobs or processors(), skip_bad)
     _tell(packing)
+
+
+def _degradation(name: str, scales: Sequence[int]) -> "Degradation":
+    from qnas.core.components import Degradation
+    from qnas.core.images.pairs import refuse_unfit
+    from qnas.core.registry import plugins
+
+    plugins().registries["degradation"].load(name)  # an unknown one is refused in a line
+    degradation = Degradation.of(name)
+    for scale in scales:
+        refuse_unfit(degradation, scale)
+    return degradation
 
 
 def _refuse(out: Path, force: bool) -> None:

@@ -1,0 +1,56 @@
+"""The kinds of components, each declared here and nowhere else.
+
+Hooks, registries, commands, the reference and the contracts are made of this list. A new kind also needs its interface
+(a name of ``qnas``), a folder of plugins, a contract in ``qnas.testing``, a template and a tutorial.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of component.
+
+    Attributes:
+        name: In the singular, as in a spec.
+        summary: What its components are, in one line.
+        interface: The name that its interface has in the package ``qnas``.
+        title: In the plural, as people read it.
+    """
+
+    name: str
+    summary: str
+    interface: str = ""
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "interface", self.interface or self.name.capitalize())
+        object.__setattr__(self, "title", self.title or self.plural.capitalize())
+
+    @property
+    def plural(self) -> str:
+        """In the plural, as in hooks and commands."""
+        return f"{self.name}s"
+
+    @property
+    def hook(self) -> str:
+        """The hook that registers components of this kind."""
+        return f"qnas_register_{self.plural}"
+
+
+_ALL = (
+    Kind("space", "search spaces"),
+    Kind("block", "blocks, which the bodies of networks are composed of"),
+    Kind("operation", "operations, the candidates of a slot"),
+    Kind("quantizer", "quantizers"),
+    Kind("residual", "residual connections"),
+    Kind("regularizer", "regularizers of the search"),
+    Kind("cost", "costs"),
+    Kind("dataset", "data sets", title="Data sets"),
+    Kind("degradation", "degradations, which make LR images of HR ones"),
+    Kind("searcher", "searchers"),
+    Kind("report", "reports"),
+)
+BY_NAME = {kind.name: kind for kind in _ALL}
+KINDS = tuple(BY_NAME)
+"""Their names, in the order in which they are listed."""
