@@ -1,4 +1,4 @@
-"""Attention in the blocks of efficient SR networks, each convolution of it a slot."""
+"""Attention in the blocks of efficient SR networks; each of its convolutions is a slot."""
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +16,9 @@ class SpatialAttention(nn.Module):
     """Enhanced spatial attention, ESA (Liu et al. 2020, "Residual Feature Aggregation Network").
 
     Args:
-        channels: Of the features.
+        channels: Channels of the features.
         middle: Channels that it computes on.
-        depth: Number of convolutions on the pooled features: three in RFDN, one in RLFN. A ReLU stands between.
+        depth: Number of convolutions on the pooled features, with a ReLU between them: three in RFDN, one in RLFN.
     """
 
     def __init__(self, channels: int, middle: int, depth: int) -> None:
@@ -36,7 +36,7 @@ class SpatialAttention(nn.Module):
         """(N, C, H, W) to the same shape; H and W at least 3."""
         reduced = self.reduce(features)
         small = self.shrink(reduced)  # (N, middle, (H - 1) // 2, (W - 1) // 2)
-        # As published from 15 x 15 pixels on; smaller ones are pooled as a whole.
+        # As published for images of at least 15 x 15 pixels; smaller ones are pooled as a whole.
         window = [min(_POOL, extent) for extent in small.shape[-2:]]
         pooled = self.pooled(F.max_pool2d(small, window, _POOL_STRIDE))
         enlarged = F.interpolate(pooled, size=features.shape[-2:], mode="bilinear", align_corners=False)
@@ -48,7 +48,7 @@ class ContrastAttention(nn.Module):
     """Contrast-aware channel attention, CCA (Hui et al. 2019, IMDN).
 
     Args:
-        channels: Of the features.
+        channels: Channels of the features.
         middle: Channels that it computes on.
     """
 

@@ -17,17 +17,17 @@ _AROUND = ("conv1x1", "conv3x3", "conv5x5", "conv3x3g3", "conv5x5g3")
 class BasicSpace(Space):
     """Head, body cells with a global skip, upsampling by pixel shuffle, and a tail at full resolution.
 
-    It is a skeleton of basic cells: to compose it with other blocks, start from ``skeleton``.
+    It is a skeleton of basic cells. To use other blocks, start from ``skeleton``.
 
     Attributes:
         channels: Width of the head and the body.
         cells: Number of body cells.
-        variant: Of the body cell: ``B`` has a chain of two slots, ``A`` one of three, scaled by 0.2.
+        variant: Variant of the body cell: ``B`` has a chain of two slots, ``A`` one of three, scaled by 0.2.
         residual: How a body cell's input is added to its output.
-        skip_residual: How the head's output is added before upsampling: as the residual around all cells.
-        tail_residual: How the tail's output is added to the image: as the residual around the tail.
-        activate: The parts that the ReLU also stands before: ``upsample``, ``tail``, and with ``every`` all.
-        image_residual: How the input image is enlarged and added to the output; as published there is ``none``.
+        skip_residual: How the head's output is added before upsampling: the residual around all cells.
+        tail_residual: How the tail's output is added to the image: the residual around the tail.
+        activate: Parts that get a ReLU in front as well: ``upsample``, ``tail``, or all with ``every``.
+        image_residual: How the input image is enlarged and added to the output; the published space has ``none``.
     """
 
     defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -54,7 +54,7 @@ class BasicSpace(Space):
         return self.skeleton().build(scale)
 
     def skeleton(self) -> Skeleton:
-        """The network that it is."""
+        """The same network as a skeleton."""
         cells = BasicCell(repeat=self.cells, variant=self.variant, residual=self.residual)
         return Skeleton.model_validate(
             {

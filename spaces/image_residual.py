@@ -24,6 +24,6 @@ class Enlarge(nn.Module):
     def forward(self, lr_image: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, 3, H * scale, W * scale)."""
         smooth = None if self.mode == "nearest" else False
-        # With antialiasing, which does nothing else when enlarging, the cubic has a = -0.5, as Pillow's and MATLAB's.
+        # With antialiasing, which changes nothing else when enlarging, the cubic has a = -0.5, like Pillow and MATLAB.
         cubic = self.mode == "bicubic"
         return F.interpolate(lr_image, scale_factor=self.scale, mode=self.mode, align_corners=smooth, antialias=cubic)

@@ -1,4 +1,4 @@
-"""The space of a network that was written elsewhere: any ``nn.Module`` by its import path."""
+"""The space of a third-party network: any ``nn.Module`` by its import path."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,34 +32,34 @@ _ROLE = "convolution"
 _SIZE = 32
 _ODD = (37, 45)
 _TOLERANCE = 1e-3
-_UNCOUNTED = 0.01  # a share of the multiply-accumulates that is worth a notice
+_UNCOUNTED = 0.01  # the share of the multiply-accumulates above which there is a notice
 
 
 class ModuleSpace(Space):
-    """The convolutions of any network as slots, with the convolution that stood there as the native operation.
+    """Any network with its convolutions as slots; the convolution found there is the slot's native operation.
 
-    The network takes (N, 3, H, W), RGB in 0..1, and gives (N, 3, H * scale, W * scale). Convolutions of any kernel,
-    padding, dilation, groups, bias and padding mode are opened. Transposed ones, frozen ones, those that share weights,
-    those that run in one mode only and those of a class of their own are left alone, in float, with a notice; so are
-    linear layers. What it makes of an image may depend on nothing but its state dict, and in training on the seed. An
-    argument that is itself to be made by calling something is a mapping of ``target`` and ``arguments``.
+    The network takes (N, 3, H, W), RGB in 0..1, and returns (N, 3, H * scale, W * scale). Convolutions with any kernel,
+    padding, dilation, groups, bias and padding mode are opened. Transposed and frozen convolutions, those that share
+    weights, run in one mode only or are of a subclass stay as they are, in float, with a notice; so do linear layers.
+    The network's output may depend only on the image and its state dict, and in training on the seed. An argument that
+    is itself the result of a call is a mapping of ``target`` and ``arguments``.
 
     Attributes:
-        target: What to call to make the network, as ``package.module:Name``: of an installed package, or of a Python
-            file in the current folder. A run keeps a copy of such a file, and of the local ones that it imports, in
-            ``code``, and uses that from then on.
-        arguments: The keyword arguments that it is called with.
-        scale_argument: The argument that is given the scale; ``config.upscale`` is that of an argument's target.
-        output: What of its result is the image, for a network that returns more: an attribute, a key or a place.
-        multiple: What height and width must be a multiple of, for a network that takes no others: what it is given is
-            padded at the bottom and on the right with the last pixels, and the result is cropped.
+        target: What to call to make the network, as ``package.module:Name``: from an installed package, or from a
+            Python file in the current folder. A run keeps a copy of such a file, and of the local ones that it
+            imports, in ``code``, and uses the copy from then on.
+        arguments: The keyword arguments of the call.
+        scale_argument: The argument that gets the scale; ``config.upscale`` is an argument of an argument's target.
+        output: Where the image is in the result of a network that returns more: an attribute, a key or an index.
+        multiple: What height and width must be a multiple of, if the network takes no others: its input is padded at
+            the bottom and on the right with the last pixels, and its output is cropped.
         open: Patterns of the convolutions to open, as in ``slots``; the others stay as they are, in float.
         weights: What the native operations start from: ``fresh``, the ``module``'s own weights as it was made, or a
-            file of them: safetensors, or a state dict as ``torch.save`` writes it, also inside of a checkpoint, where
-            the moving average (``params_ema``) comes first, and with ``module.`` and the like before the names. A
-            relative path starts where the command is given; the run keeps a copy (``start.safetensors``). Layers
-            that are no slots always start from the module's own, or from the file. Both the search and a training
-            from ``scratch`` (``train.init``) start there.
+            file: safetensors, or a state dict written by ``torch.save``, which may be inside a checkpoint (its moving
+            average, ``params_ema``, comes first) and have ``module.`` and the like before its names. A relative path
+            starts from the current folder; the run keeps a copy (``start.safetensors``). Layers that are not slots
+            always start from the module's own weights, or from the file. Both the search and a training from
+            ``scratch`` (``train.init``) start there.
     """
 
     scales: ClassVar[frozenset[int]] = frozenset({1, 2, 3, 4})
@@ -87,10 +87,10 @@ class ModuleSpace(Space):
 
     def notices(self, scale: int) -> Sequence[str]:
         """See :meth:`qnas.Space.notices`."""
-        left = _told_left(self._survey(scale).left)
+        left = _notices_of_left(self._survey(scale).left)
         share = _uncounted(self, scale, self._state())
-        told = f"{share:.0%} of what the network multiplies is in no convolution or linear layer, and is not counted"
-        return [*left, *([told] if share > _UNCOUNTED else []), *self._notices_of_weights(scale)]
+        notice = f"{share:.0%} of the network's multiplications are in no convolution or linear layer and don't count"
+        return [*left, *([notice] if share > _UNCOUNTED else []), *self._notices_of_weights(scale)]
 
     def _notices_of_weights(self, scale: int) -> list[str]:
         if self.weights in OWN:
@@ -99,7 +99,7 @@ class ModuleSpace(Space):
             return self._made(scale)[1]
 
     def keep(self, folder: Path, scale: int) -> None:
-        """See :meth:`qnas.Space.keep`: local files of the target, and the weights that the network starts from."""
+        """See :meth:`qnas.Space.keep`: the target's local files, and the weights that the network starts from."""
         write_sources(folder, self._code().sources)
         if self.weights not in OWN:
             with made_on_cpu():
@@ -129,11 +129,11 @@ class ModuleSpace(Space):
         return True
 
     def make(self, scale: int) -> nn.Module:
-        """The network as it was written, with its weights."""
+        """The third-party network itself, with its weights."""
         return self._made(scale)[0]
 
     def _made(self, scale: int) -> tuple[nn.Module, list[str]]:
-        """The network, and what a user should know of its weights."""
+        """The network, and what the user should know about its weights."""
         with from_field("scale_argument"):
             arguments = with_scale(self.arguments, self.scale_argument, scale)
         code = self._code()
@@ -141,7 +141,7 @@ class ModuleSpace(Space):
             network = call(self.target, arguments)
         if not isinstance(network, nn.Module):
             with from_field("target"):
-                raise InputError(f"{self.target} gives no nn.Module (but: {type(network).__name__})")
+                raise InputError(f"{self.target} returns an object of type {type(network).__name__}, not an nn.Module")
         code.stay_with(network)
         with from_field("weights"):
             notices = [] if self._is_restored else load_start(network, self.weights, scale, self._home)
@@ -157,11 +157,11 @@ class ModuleSpace(Space):
         return code_of(self.target, self.arguments, self._home)
 
     def _state(self) -> CodeState:
-        """What changes whenever the code does that its network is made of."""
+        """A value that changes whenever the network's code does."""
         return state_of(self._code().sources)
 
     def _survey(self, scale: int) -> Survey:
-        """What is known of the network: by its own weights, for once it is trained no others may be left."""
+        """The survey of the network with its own weights: the file of others may be gone once the run is trained."""
         return _surveyed(self.model_copy(update={"weights": "module"}), scale, self._state())
 
     def _opened(self, network: nn.Module, signed: Mapping[str, bool]) -> nn.Module:
@@ -170,14 +170,14 @@ class ModuleSpace(Space):
 
 @functools.lru_cache(maxsize=16)
 def _surveyed(space: ModuleSpace, scale: int, _: CodeState) -> Survey:
-    """What is known of the space's network, as long as its code stays as it is.
+    """The survey of the space's network, as long as its code stays the same.
 
     Raises:
-        InputError: The network does not take images, does not enlarge them by ``scale``, has nothing to open, is none
-            of its own each time that it is made, or is another once its convolutions are slots.
+        InputError: The network does not take images, does not enlarge them by ``scale``, has nothing to open, shares
+            parts with another that the target makes, or computes something else once its convolutions are slots.
     """
     with made_on_cpu():
-        seed_everything(0)  # what is found out must be the same wherever the network is built
+        seed_everything(0)  # the survey must be the same wherever the network is built
         network, other = space.make(scale), space.make(scale)
         side = -(-_SIZE // space.multiple) * space.multiple
         with from_field("target"):
@@ -201,7 +201,7 @@ def _survey(space: ModuleSpace, network: nn.Module, scale: int, size: tuple[int,
         when = " in training mode" if mode == "training" else ""
         if not isinstance(output, Tensor):
             kind = type(output).__name__
-            raise InputError(f"{space.target} gives no image{when} (but: {kind}): say in 'output' what of it is")
+            raise InputError(f"{space.target} returns no image{when}, but a {kind}: name the image in 'output'")
         images = 2 if mode == "training" else 1
         shape, wanted = tuple(output.shape), (images, 3, height * scale, width * scale)
         if shape != wanted:
@@ -211,9 +211,9 @@ def _survey(space: ModuleSpace, network: nn.Module, scale: int, size: tuple[int,
 
 
 def _refuse_shared(space: ModuleSpace, one: nn.Module, other: nn.Module) -> None:
-    """Refuse a target that gives parts of one network in another: whatever is done to one would be done to both."""
+    """Refuse a target whose networks share parts: a change to one would change the other."""
     if one is other:
-        raise InputError(f"{space.target} gives the same network each time: it must make a new one (or a deepcopy)")
+        raise InputError(f"{space.target} returns the same network each time: it must make a new one (or a deepcopy)")
     modules, parameters = set(one.modules()), {id(parameter) for parameter in one.parameters()}
     shared = [path for path, module in other.named_modules() if module in modules]
     shared += [path for path, parameter in other.named_parameters() if id(parameter) in parameters]
@@ -230,25 +230,25 @@ def _refuse_unmatched(space: ModuleSpace, found: Survey) -> None:
 
 
 def _refuse_changed(space: ModuleSpace, network: nn.Module, state: State, found: Survey, side: int) -> None:
-    """Refuse a network that gives other images, or none, once its convolutions are slots that hold them."""
+    """Refuse a network that makes other images, or none, once its convolutions are inside slots."""
     images, failing = torch.rand(2, 3, side, side), f"{space.target} does not run"
     cases = [("evaluation", images[:1]), ("training", images)]
     before, again = (outputs(network, state, cases, failing, restlessly=more) for more in (False, True))
     opened = open_slots(network, found.signed, _ROLE, keep_weights=True)
     native, none = Candidate(Operation.of("native"), FLOAT), Quantizer.of("none")
     filled = fill(opened, lambda _, shape: native.fill(shape, none))
-    hint = "leave out of 'open' what it treats by its class or attributes"
+    hint = "leave out of 'open' the convolutions whose class or attributes it uses"
     failing = f"{space.target} can't run with slots: {hint}"
     with as_input_error(failing):
         filled.eval().train()
     after = outputs(filled, settled_state(filled, space.target), cases, failing)
     if are_same(before, again, _TOLERANCE) and not are_same(before, after, _TOLERANCE):
-        raise InputError(f"{space.target} gives another image once its convolutions are slots ({hint})")
+        raise InputError(f"{space.target} makes another image once its convolutions are slots ({hint})")
 
 
 @functools.lru_cache(maxsize=16)
 def _uncounted(space: ModuleSpace, scale: int, _: CodeState) -> float:
-    """The share of its multiply-accumulates that are in no layer that is counted."""
+    """The share of the network's multiply-accumulates outside all counted layers."""
     side = -(-_SIZE // space.multiple) * space.multiple
     with shapes_only(space, scale):
         network = build_original(space, scale).eval()
@@ -259,8 +259,8 @@ def _uncounted(space: ModuleSpace, scale: int, _: CodeState) -> float:
     return 1 - counted / total if total else 0.0
 
 
-def _told_left(left: Mapping[str, str]) -> Iterator[str]:
-    """What is said of layers that are left alone: one line for each reason."""
+def _notices_of_left(left: Mapping[str, str]) -> Iterator[str]:
+    """Notices of layers that are left alone, one line for each reason."""
     by_reason: dict[str, list[str]] = {}
     for path, why in left.items():
         by_reason.setdefault(why, []).append(path)

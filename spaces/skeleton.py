@@ -1,4 +1,4 @@
-"""The skeleton that nearly every efficient SR network has: known networks are presets of it, new spaces extend it."""
+"""The skeleton of nearly every efficient SR network: known networks are presets of it, and new spaces extend it."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -22,32 +22,33 @@ Entrance = Literal["body", "upsample", "tail", "every"]
 
 
 class Skeleton(Space):
-    """Head, body of blocks, fusion, skip, upsampling, tail: a network is composed of these.
+    """A network composed of a head, a body of blocks, fusion, skip, upsampling and a tail.
 
-    Every convolution is a slot. Where a part is a list of operations, these are the original convolutions, one after
-    the other with the activation between. Slot paths begin with the part: ``head.0``, ``body.1.refine.2``,
-    ``fusion.0``, ``upsample.0``, ``tail.0``.
+    Every convolution is a slot. Where a part is a list of operations, these are its original convolutions in order,
+    with the activation between them. Slot paths begin with the part: ``head.0``, ``body.1.refine.2``, ``fusion.0``,
+    ``upsample.0``, ``tail.0``.
 
-    With an image-space residual the network's own output is multiplied by one learned number that starts at 0.1.
+    With an image-space residual, the network's own output is multiplied by one learned number. It starts at 0, and in
+    the search a little above.
 
     Attributes:
-        channels: Width of the network, but where a block has one of its own.
-        activation: Its activation.
+        channels: Width of the network, except where a block has its own.
+        activation: Activation of the network.
         head: Original convolutions from the image to the width; without any, the image is repeated to the width.
-        body: Its blocks, in order.
+        body: Blocks of the body, in order.
         collect: What leaves the body: the ``last`` block's output, or ``all`` blocks' outputs, concatenated.
-        fusion: Original convolutions behind the body.
+        fusion: Original convolutions after the body.
         skip: Whether the head's output is added before upsampling.
-        skip_residual: How it is added: as the residual around all between the head and upsampling.
+        skip_residual: How it is added: the residual around everything between the head and upsampling.
         upsampler: ``pixel-shuffle`` enlarges at once, ``two-step`` twice by 2 at scale 4.
         upsample: Original convolutions before each pixel shuffle.
         upsample_to: What comes out of upsampling: the ``image``, or ``features`` of the network's width.
-        tail: Original convolutions at the size of the output. Those on the image are added to it; those on features
-            end in the image.
-        tail_residual: How the tail's output is added to the image: as the residual around the tail.
-        activate: The parts that the activation also stands before: ``body``, ``upsample``, ``tail`` (and, there, the
-            second step of upsampling). With ``every`` it stands before each slot that has none and reads what may be
-            negative, fusion and attention included.
+        tail: Original convolutions at the size of the output. On an image, their output is added to it; on features,
+            the last one makes the image.
+        tail_residual: How the tail's output is added to the image: the residual around the tail.
+        activate: Parts that get the activation in front as well: ``body``, ``upsample``, ``tail`` (which includes the
+            second step of upsampling). With ``every``, so does each slot without an activation whose input may be
+            negative, in fusion and attention too.
         image_residual: How the input image is enlarged and added to the output.
     """
 
@@ -74,14 +75,14 @@ class Skeleton(Space):
     image_residual: ImageResidual = "none"
 
     def roles(self) -> Mapping[str, Sequence[str]]:
-        """The skeleton's roles and those of its blocks; the default of each is the original operation."""
+        """The roles of the skeleton and its blocks; the default of each is the original operation."""
         inside = itertools.chain.from_iterable(block.roles for block in self.body)
         behind = [role for role in ("fusion", "upsample", "tail") if getattr(self, role)]
         there = dict.fromkeys([*["head"] * bool(self.head), *inside, *behind], ("native",))
         return {role: self.defaults.get(role, native) for role, native in there.items()}
 
     def blocks(self) -> list[tuple[Block, int]]:
-        """Every block, each as often as it stands there, and the channels that come into it."""
+        """Every block, repeated ones as often as they stand there, and its number of input channels."""
         every = [block for part in self.body for block in [part] * part.repeat]
         channels = itertools.accumulate(every, lambda c, block: block.out_channels(c), initial=self.channels)
         return list(zip(every, channels, strict=False))
@@ -94,7 +95,7 @@ class Skeleton(Space):
         return network
 
     def refines_image(self) -> bool:
-        """Whether its tail's output is added to the enlarged image."""
+        """Whether the tail's output is added to the enlarged image."""
         return self.upsample_to == "image" and bool(self.tail)
 
     def is_foreign(self) -> bool:
@@ -105,12 +106,12 @@ class Skeleton(Space):
     def _parts_fit(self) -> Self:
         title = type(self).__name__
         if not self.head and self.channels % RGB:
-            message = f"without a head the image is repeated: they must be a multiple of {RGB}"
+            message = f"without a head the image is repeated: the channels must be a multiple of {RGB}"
             invalid(title, message, self.channels, "channels")
         if self.upsample_to == "features" and not self.tail:
             invalid(title, "features need a tail that turns them into an image", self.upsample_to, "upsample_to")
         if not self.skip and self.skip_residual.name != "plain":
-            invalid(title, "there is no skip that it could stand around", self.skip_residual.label, "skip_residual")
+            invalid(title, "there is no skip to put it around", self.skip_residual.label, "skip_residual")
         if not self.refines_image() and self.tail_residual.name != "plain":
             message = "there is no tail whose output is added to the image"
             invalid(title, message, self.tail_residual.label, "tail_residual")
@@ -165,7 +166,7 @@ class SkeletonNetwork(nn.Module):
 
 
 class Trunk(nn.Module):
-    """All that is between the head and upsampling."""
+    """Everything between the head and upsampling."""
 
     def __init__(self, enter: nn.Module, body: nn.ModuleList, fusion: nn.Module, collect: str) -> None:
         super().__init__()
@@ -193,13 +194,13 @@ class Listed(nn.Module):
         self._part = (part,)  # PyTorch lists modules, but not what is in a tuple
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, C, H, W) to what the part makes of it."""
+        """(N, C, H, W) to the part's output."""
         result: Tensor = self._part[0](features)
         return result
 
 
 class Repeat(nn.Module):
-    """The image's colours, again and again, until there are so many channels."""
+    """Repeats the image's colours until there are enough channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -211,7 +212,7 @@ class Repeat(nn.Module):
 
 
 def _activate_every(network: nn.Module, activation: Activation) -> None:
-    """Let the activation stand before each slot that has none; after one, or on the image, nothing is negative."""
+    """Put the activation before each slot that has none and may read negative values (unlike those of the image)."""
     for slot in network.modules():
         if isinstance(slot, Slot) and slot.shape.activation == "none" and slot.shape.signed:
             slot.shape = replace(slot.shape, activation=activation, signed=is_signed(activation))
@@ -230,7 +231,7 @@ def _chain(
     natives: Convolutions,
     change: int = 0,
 ) -> list[Slot]:
-    """Slots one after the other, the one numbered ``change`` from ``in_channels`` to ``out_channels``."""
+    """Slots in a row; the one numbered ``change`` goes from ``in_channels`` to ``out_channels``."""
     widths = [in_channels if i <= change else out_channels for i in range(len(natives) + 1)]
     return [
         Slot(role, widths[i], widths[i + 1], activation=space.activation if i else first, native=native)
@@ -241,7 +242,7 @@ def _chain(
 def _head(space: Skeleton) -> nn.Module:
     if not space.head:
         return Repeat(space.channels)
-    # The image itself is never negative, so nothing stands before the first slot and it is unsigned.
+    # The image is never negative, so the first slot needs no activation and is unsigned.
     first = Slot("head", RGB, space.channels, activation="none", signed=False, native=space.head[0])
     rest = _chain(space, "head", space.channels, space.channels, space.activation, space.head[1:])
     return nn.Sequential(first, *rest)

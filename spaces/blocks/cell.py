@@ -12,7 +12,7 @@ _BRANCH_SCALE = 0.2
 
 
 class BasicCell(Block):
-    """A chain of slots beside one skip slot (QuantNAS, arXiv 2208.14839), each behind the activation.
+    """A chain of slots beside one skip slot (QuantNAS, arXiv 2208.14839), each preceded by the activation.
 
     Attributes:
         variant: ``B`` has a chain of two slots, ``A`` one of three, scaled by 0.2.
@@ -39,5 +39,5 @@ class Cell(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape; the cell's residual connection wraps it."""
-        branch = self.chain(features)  # first, as slots are listed as they run
+        branch = self.chain(features)  # first, because slots are listed in the order in which they run
         return torch.add(self.skip(features), branch, alpha=self.branch_scale)

@@ -10,11 +10,11 @@ from qnas.core.network import Slot
 
 
 class Chain(Block):
-    """Convolutions one after the other, each behind the activation; the first one may change the channels.
+    """Convolutions in a row, each preceded by the activation; the first one may change the number of channels.
 
     Attributes:
         length: Number of convolutions.
-        channels: That come out; without it, as many as come in.
+        channels: Output channels; by default as many as there are input channels.
         native: The original convolution.
     """
 

@@ -16,12 +16,13 @@ _CONTRAST_REDUCTION = 16
 class RFDB(Block):
     """The residual feature distillation block (Liu et al. 2020, RFDN).
 
-    Three times a refining convolution with a shortcut, and a distilling one beside it that halves the channels; a last
-    one refines to half the channels. All four parts are fused by a 1 x 1 convolution, which spatial attention follows.
+    Three steps, each a refining convolution with a shortcut and, beside it, a distilling one that halves the channels;
+    a last convolution refines to half the channels. A 1 x 1 convolution fuses the four parts, and spatial attention
+    follows.
 
     Attributes:
-        pre_activation: Whether the activation stands before each convolution, as in QuantNAS's space; in RFDN it
-            stands behind, the shortcut included.
+        pre_activation: Whether the activation precedes each convolution, as in QuantNAS's space. In RFDN it follows
+            the convolution and its shortcut.
     """
 
     roles: ClassVar[tuple[str, ...]] = ("distill", "refine", "fusion", "attention")
@@ -29,7 +30,7 @@ class RFDB(Block):
     pre_activation: bool = False
 
     def unfit(self, channels: int) -> str:
-        """Too few channels to distil a part of them."""
+        """A reason if there are too few channels to distil from."""
         return "" if channels >= 4 else f"it distils from at least 4 channels (there are {channels})"
 
     def build(self, channels: int, activation: Activation) -> nn.Module:
@@ -45,7 +46,7 @@ class FeatureDistillation(nn.Module):
         half = channels // 2
         before: Activation = activation if pre_activation else "none"
         behind: Activation = "none" if pre_activation else activation
-        # After the first step, what the slots of RFDN read comes out of an activation.
+        # After the first step, the slots of RFDN read the output of an activation.
         signed = [is_signed(before), *[is_signed(activation)] * _STEPS]
         self.distill = nn.ModuleList(
             Slot("distill", channels, half, activation=before, signed=signed[i], native="conv1x1")
@@ -74,8 +75,9 @@ class FeatureDistillation(nn.Module):
 class IMDB(Block):
     """The information multi-distillation block (Hui et al. 2019, IMDN).
 
-    Three times a convolution with the activation behind it, of whose output a quarter of the channels is set aside; a
-    last one gives as many. All four parts pass contrast-aware channel attention and are fused by a 1 x 1 convolution.
+    Three steps, each a convolution followed by the activation, set aside a quarter of the channels of their output; a
+    last convolution gives as many. The four parts pass contrast-aware channel attention, and a 1 x 1 convolution fuses
+    them.
     """
 
     roles: ClassVar[tuple[str, ...]] = ("refine", "attention", "fusion")
@@ -83,7 +85,7 @@ class IMDB(Block):
     residual: Residual = "plain"  # type: ignore[assignment]
 
     def unfit(self, channels: int) -> str:
-        """Too few channels to set a part of them aside."""
+        """A reason if there are too few channels to set some aside."""
         return "" if channels >= 4 else f"it sets aside a quarter of at least 4 channels (there are {channels})"
 
     def build(self, channels: int, activation: Activation) -> nn.Module:

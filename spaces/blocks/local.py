@@ -1,4 +1,4 @@
-"""Blocks of three convolutions with attention: RLFB of RLFN, and SPAN's, whose attention has no parameters."""
+"""Blocks of three convolutions with attention: RLFN's RLFB, and SPAN's SPAB, whose attention has no parameters."""
 
 from typing import ClassVar
 
@@ -22,8 +22,7 @@ def _refinements(channels: int, activation: Activation) -> nn.Sequential:
 class RLFB(Block):
     """The residual local feature block (Kong et al. 2022, RLFN).
 
-    Three convolutions, each with the activation behind it, and a shortcut; then a 1 x 1 convolution and spatial
-    attention.
+    Three convolutions, each followed by the activation, and a shortcut; then a 1 x 1 convolution and spatial attention.
 
     Attributes:
         attention_channels: Channels that the attention computes on.

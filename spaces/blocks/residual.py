@@ -10,12 +10,12 @@ from qnas.core.network import Slot
 
 
 class ResidualBlock(Block):
-    """Convolutions with the activation between them, beside the identity (Lim et al. 2017, EDSR): no Batch Norm.
+    """Convolutions with the activation between them, beside the identity; no Batch Norm (Lim et al. 2017, EDSR).
 
     Attributes:
         length: Number of convolutions.
         native: The original convolution.
-        scale: What the output is multiplied by before it is added.
+        scale: Factor for the output before it is added.
     """
 
     roles: ClassVar[tuple[str, ...]] = ("body",)

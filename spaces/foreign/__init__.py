@@ -1,1 +1,1 @@
-"""What it takes to work with a network that was written elsewhere."""
+"""Support for networks from third-party code."""

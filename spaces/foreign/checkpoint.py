@@ -1,4 +1,4 @@
-"""Weights from a file that somebody else wrote; nothing in it is ever executed."""
+"""Weights from a third-party file; nothing in it is ever executed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,21 +12,21 @@ from qnas.spaces.foreign.weights_file import read_weights_file
 
 
 def load_checkpoint(network: nn.Module, path: str, scale: int) -> list[str]:
-    """Load weights into ``network``, and return what a user should know of them, a line each.
+    """Load weights into ``network``, and return what the user should know about them, one line each.
 
-    The file is a safetensors file or one of ``torch.save``: a state dict, or a checkpoint that has one under any keys
-    (of several the moving average, such as ``params_ema``, is taken). What DataParallel, torch.compile or a trainer put
-    before the names is taken off.
+    The file is a safetensors file or one written by ``torch.save``: a state dict, or a checkpoint that has one under
+    any keys. If it has several, the moving average, such as ``params_ema``, is used. Prefixes that DataParallel,
+    torch.compile or a trainer put before the names are removed.
 
     Args:
-        network: What gets them.
-        path: The file. ``~`` is the user's home; a relative path starts where the command is given.
-        scale: The factor that the network enlarges by, to say if the file is for another.
+        network: The network to load them into.
+        path: The file. ``~`` is the user's home; a relative path starts from the current folder.
+        scale: The factor that the network enlarges by, to report a file for another scale.
 
     Raises:
-        InputError: The file can't be read, or its weights are not those of the network.
+        InputError: The file can't be read, or its weights don't fit the network.
     """
-    file = expanded(path).absolute()  # since where it is looked for depends on where the command is given
+    file = expanded(path).absolute()  # messages show where the file was looked for
     loaded = read_weights_file(file)
     own = values_of(network)
     found = matches(loaded, own)
@@ -38,7 +38,7 @@ def load_checkpoint(network: nn.Module, path: str, scale: int) -> list[str]:
     chosen = best_match(fitting, file)
     for name, value in chosen.weights.items():
         if value.is_complex() or not value.isfinite().all():
-            raise InputError(f"{file} can't be used: {name} has values that are no finite real numbers")
+            raise InputError(f"{file} can't be used: {name} has values that are not finite real numbers")
     network.load_state_dict(chosen.weights, strict=False)  # all tensors are there; modules may keep more than tensors
     return notices(chosen, fitting, file)
 
@@ -50,7 +50,7 @@ def values_of(network: nn.Module) -> dict[str, Tensor]:
 
 def _content(loaded: Any) -> str:
     if not isinstance(loaded, Mapping):
-        return f"but: {type(loaded).__name__}"
+        return f"it holds a {type(loaded).__name__}"
     if not loaded:
         return "it is an empty mapping"
     keys = [str(key) for key in loaded]

@@ -1,4 +1,4 @@
-"""The code of targets: that of the current folder, or what a run keeps of it."""
+"""The code of targets: from the current folder, or the copy that a run keeps."""
 
 import functools
 import warnings
@@ -17,18 +17,18 @@ Code = LiveCode | KeptCode
 
 
 def code_of(target: str, arguments: Mapping[str, Any], home: Path | None) -> Code:
-    """What a target, and those in its arguments, are to be imported from.
+    """The code to import a target, and the targets in its arguments, from.
 
-    A run uses the local files that it keeps, unless just these are there to be imported: then what lies beside them,
-    such as a file that they read, is there too.
+    A run uses the local files that it keeps, unless identical files can be imported: those have what lies beside them,
+    such as a file that they read.
 
     Args:
         target: The target.
-        arguments: What it is called with.
-        home: The run's folder, if the network is that of a run.
+        arguments: Its arguments.
+        home: The run's folder, if the network belongs to a run.
 
     Raises:
-        InputError: A file that the run keeps is gone or was changed; or such code is refused (``--no-code``).
+        InputError: A file that the run keeps is gone or was changed; or ``--no-code`` refuses third-party code.
     """
     if is_foreign_code_refused():
         with from_field("target"):
@@ -42,7 +42,7 @@ def code_of(target: str, arguments: Mapping[str, Any], home: Path | None) -> Cod
 
 
 def _others(kept: Sources, folder: Path) -> Iterable[str]:
-    """The files of the current folder that are not as those which are kept."""
+    """The files of the current folder that differ from the kept ones."""
     for source in kept.values():
         file = folder / source.file
         if file.is_file() and file.read_bytes() != source.content:
@@ -51,7 +51,7 @@ def _others(kept: Sources, folder: Path) -> Iterable[str]:
 
 @functools.lru_cache(maxsize=256)
 def _warn_of_others(files: tuple[str, ...], home: Path) -> None:
-    """Say once what is not used."""
+    """Warn once that these files are not used."""
     if files:
-        what = f"{' and '.join(files)} in the current folder is not what {home} was made with"
-        warnings.warn(f"{what}: the copy in {home / FOLDER} is used", QnasWarning, stacklevel=2)
+        differing = f"{' and '.join(files)} in the current folder is not what {home} was made with"
+        warnings.warn(f"{differing}: the copy in {home / FOLDER} is used", QnasWarning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""Which of the weights in a file are those of a network, whatever the file calls them."""
+"""Finds the weights of a network in a file, whatever the file calls them."""
 
 import math
 import re
@@ -17,7 +17,7 @@ Weights = Mapping[str, Tensor]
 _WRAPPERS = ("params", "state_dict", "model_state_dict", "model", "network", "net", "generator", "net_g", "weights")
 _DEEPEST = 4
 _INNER = ("_orig_mod.", "module.")
-"""What torch.compile and (Distributed)DataParallel put before the names of what they wrap, inside a network too."""
+"""Prefixes that torch.compile and (Distributed)DataParallel add to names, also inside a network."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Match:
 
     Attributes:
         label: Where in the file they are: the keys that lead there, and the prefix of their names.
-        weights: The network's names to those of the file's values that have them.
-        missing: What else the network has.
-        surplus: What else is under the prefix.
-        beside: How many values have not the prefix.
+        weights: The values found, by the network's names.
+        missing: Names that only the network has.
+        surplus: Names under the prefix that only the file has.
+        beside: How many values lack the prefix.
         misshapen: The names whose shapes differ.
     """
 
@@ -47,12 +47,12 @@ class Match:
 
     @property
     def is_average(self) -> bool:
-        """Whether they are the moving average of weights, by what they are called."""
+        """Whether their names say that they are a moving average."""
         return any("ema" in re.split(r"[^a-z]+", part.lower()) for part in self.label)
 
     @property
     def rank(self) -> int:
-        """Which of several is meant, the lowest; ``len(_WRAPPERS)`` for a name that nobody knows."""
+        """The preference among several, lowest first; ``len(_WRAPPERS)`` for an unknown name."""
         names = [part.strip(".") for part in self.label if part.strip(".") not in {"module", "_orig_mod"}]
         if not names or self.is_average:
             return -1
@@ -65,29 +65,31 @@ def matches(loaded: Any, own: Weights) -> list[Match]:
 
 
 def best_match(found: Sequence[Match], path: object) -> Match:
-    """That of several which fit, the moving average before others.
+    """The one to use of several that fit; a moving average comes first.
 
     Raises:
-        InputError: Nothing says which is meant.
+        InputError: It is ambiguous which one is meant.
     """
     first, *others = sorted(found, key=lambda match: (not match.is_average, match.rank))
     if any((other.is_average, other.rank) == (first.is_average, first.rank) for other in others):
-        names = " and ".join(_told(match) for match in (first, *others))
+        names = " and ".join(_name_of(match) for match in (first, *others))
         raise InputError(f"{path} holds {names}, which all fit the network: keep one of them")
     return first
 
 
 def notices(match: Match, found: Sequence[Match], path: object) -> list[str]:
-    """What a user should know of the choice of ``match`` among those that fit."""
-    others = [_told(other) for other in found if other is not match]
-    told = [f"{path} holds {_told(match)} and {' and '.join(others)}: {_told(match)} is used"] if others else []
-    if match.beside and not others:
-        told.append(f"of {path} what begins with '{match.label[-1]}' is used, {match.beside} other values are not")
-    return told
+    """What the user should know about the choice of ``match`` among those that fit."""
+    chosen, others = _name_of(match), [_name_of(other) for other in found if other is not match]
+    if others:
+        return [f"{path} holds {chosen} and {' and '.join(others)}: {chosen} is used"]
+    if match.beside:
+        prefix = match.label[-1]
+        return [f"of {path} only the values named '{prefix}...' are used (not used: {match.beside})"]
+    return []
 
 
 def why_not(found: Sequence[Match], own: Weights, scale: int) -> str:
-    """In which way the nearest of several that don't fit is another network's."""
+    """How the nearest of several matches that don't fit differs from the network."""
     nearest = max(found, key=lambda match: (len(match.weights) - len(match.misshapen), len(match.surplus)))
     right = len(nearest.weights) - len(nearest.misshapen)
     reasons = [f"{right} of the network's {len(own)} values are in it"]
@@ -103,17 +105,17 @@ def why_not(found: Sequence[Match], own: Weights, scale: int) -> str:
 
 
 def _guess(match: Match, own: Weights, scale: int) -> Iterator[str]:
-    """What may be the reason."""
+    """Possible reasons for the mismatch."""
     if match.misshapen and not (match.missing or match.surplus):
         other = _other_scale([(match.weights[name].shape, own[name].shape) for name in match.misshapen], scale)
-        yield f"it may be for scale {other}, not {scale}" if other else "it may have other channels"
+        yield f"it may be for scale {other}, not {scale}" if other else "it may have other channel counts"
     prefix = _shared_prefix(own)
     if prefix and not match.weights and all(prefix + name in own for name in match.surplus):
         yield f"the network's names begin with '{prefix}', those of the file don't"
 
 
 def _other_scale(shapes: Sequence[tuple[torch.Size, torch.Size]], scale: int) -> int:
-    """The scale whose pixel shuffle would explain that channels are others than they should be, 0 if none does."""
+    """The scale whose pixel shuffle would explain the differing channels, 0 if none does."""
     if any(not here or there[1:] != here[1:] for there, here in shapes):
         return 0
     others = {scale * math.sqrt(there[0] / here[0]) for there, here in shapes}
@@ -129,12 +131,12 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _told(match: Match) -> str:
+def _name_of(match: Match) -> str:
     return "'" + ".".join(part.rstrip(".") for part in match.label) + "'" if match.label else "the weights themselves"
 
 
 def _state_dicts(loaded: Any, label: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Weights]]:
-    """Every mapping in a checkpoint that holds tensors, with the keys that lead to it."""
+    """Every mapping in a checkpoint that holds tensors, and the keys that lead to it."""
     if not isinstance(loaded, Mapping) or len(label) > _DEEPEST:
         return
     tensors = {key: value for key, value in loaded.items() if isinstance(key, str) and _is_plain(value)}
@@ -150,7 +152,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _matched(label: tuple[str, ...], weights: Weights, own: Weights) -> list[Match]:
-    """The ways in which a state dict has all names of a network, or else the one that has most of them."""
+    """The ways in which a state dict fits a network, or else the way that comes nearest."""
     ways: list[Match] = []
     for strip in ((), _INNER[:1], _INNER[1:], _INNER):
         named = {_without(name, strip): value for name, value in weights.items()}
@@ -168,7 +170,7 @@ def _without(name: str, parts: Sequence[str]) -> str:
 
 
 def _prefixes(weights: Weights, own: Weights) -> list[str]:
-    """The texts that stand before most of the network's names."""
+    """The prefixes that cover the most of the network's names."""
     counts = Counter({"": 0})
     for name in weights:
         parts = name.split(".")

@@ -1,4 +1,4 @@
-"""Hooks on a network that was written elsewhere, so that it takes any image and gives one."""
+"""Hooks that let a third-party network take any image and return one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +10,10 @@ from qnas.core.errors import InputError
 
 
 def take(name: str, _: nn.Module, __: Any, result: Any) -> Tensor:
-    """The image in a network's result: an attribute, a key, or a place in a list.
+    """The image in a network's result: an attribute, a key, or an index into a list.
 
     Raises:
-        InputError: There is none.
+        InputError: The result has no such image.
     """
     taken = _part(result, name)
     if not isinstance(taken, Tensor):
@@ -30,7 +30,7 @@ def _part(result: Any, name: str) -> Any:
 
 
 class Padding:
-    """Pads what a network is given to a multiple, and crops what it returns."""
+    """Pads a network's input to a multiple, and crops its output accordingly."""
 
     def __init__(self, multiple: int, scale: int) -> None:
         self.multiple = multiple
@@ -38,7 +38,7 @@ class Padding:
         self.size = (0, 0)
 
     def pad(self, _: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The hook before the network."""
+        """The hook that runs before the network."""
         image, *others = given
         self.size = (image.shape[-2], image.shape[-1])
         below, right = (-extent % self.multiple for extent in self.size)
@@ -47,5 +47,5 @@ class Padding:
         return (F.pad(image, (0, right, 0, below), mode="replicate"), *others)
 
     def crop(self, _: nn.Module, __: Any, result: Tensor) -> Tensor:
-        """The hook behind the network."""
+        """The hook that runs after the network."""
         return result[..., : self.size[0] * self.scale, : self.size[1] * self.scale]

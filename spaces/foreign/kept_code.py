@@ -1,4 +1,4 @@
-"""Local code as it was when a run was made, loaded apart from that of other runs and from what the files say now."""
+"""Local code as it was when a run was made, loaded apart from the code of other runs and from today's files."""
 
 import contextlib
 import importlib.util
@@ -15,18 +15,18 @@ from torch import nn
 
 from qnas.spaces.foreign.local_code import Source, Sources, State, state_of
 
-_LOCK = threading.RLock()  # sys.modules is that of the whole process
+_LOCK = threading.RLock()  # the whole process shares sys.modules
 
 
 class KeptCode(MetaPathFinder):
-    """Modules that come from given sources, and are importable only inside of :meth:`in_place`.
+    """Modules from given sources, importable only inside :meth:`in_place`.
 
-    There they hide all modules of the same packages; outside, they are hidden, so that two runs may each have a
-    ``nets`` of their own.
+    Inside, they hide all other modules of the same packages; outside, they are hidden, so that each of two runs may
+    have its own ``nets``.
 
     Args:
         sources: The modules, by name.
-        folder: What their files are relative to, for tracebacks.
+        folder: The folder that their files are relative to, for tracebacks.
 
     Attributes:
         sources: The modules, by name.
@@ -38,16 +38,16 @@ class KeptCode(MetaPathFinder):
         self._outermost = {name.partition(".")[0] for name in sources}
         self._modules: dict[str, ModuleType] = {}
         self._depth = 0
-        self._count = 0  # of all modules, when its own were put in place
+        self._count = 0  # of all modules when these were put in place
         self._hidden: dict[str, ModuleType] = {}
 
     def __deepcopy__(self, _: object) -> Self:
-        """It is itself: a copy of a network has the same code."""
+        """Itself: a copy of a network shares its code."""
         return self
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """The context in which its modules are those that are imported."""
+        """A context in which imports find these modules."""
         self.enter()
         try:
             yield
@@ -55,7 +55,7 @@ class KeptCode(MetaPathFinder):
             self.leave()
 
     def enter(self) -> None:
-        """Put its modules in place; it may be entered several times."""
+        """Put these modules in place; calls may be nested."""
         _LOCK.acquire()
         self._depth += 1
         if self._depth == 1:
@@ -65,11 +65,11 @@ class KeptCode(MetaPathFinder):
             sys.meta_path.insert(0, self)
 
     def leave(self) -> None:
-        """Put back what was there, once it was left as often as it was entered."""
+        """Put back the other modules, once there were as many calls as of :meth:`enter`."""
         self._depth -= 1
         if self._depth == 0:
             sys.meta_path.remove(self)
-            if len(sys.modules) == self._count:  # a network may run thousands of times, and there are many modules
+            if len(sys.modules) == self._count:  # fast: a network may run thousands of times beside many modules
                 for name in self._modules:
                     del sys.modules[name]
             else:
@@ -78,7 +78,7 @@ class KeptCode(MetaPathFinder):
         _LOCK.release()
 
     def stay_with(self, network: nn.Module) -> None:
-        """Let a network that was made of it find it whenever it runs, for what it imports only then."""
+        """Put this code in place whenever ``network`` runs, since it may import only then."""
         network.register_forward_pre_hook(self._before)
         network.register_forward_hook(self._behind, always_call=True)
 
@@ -93,10 +93,10 @@ class KeptCode(MetaPathFinder):
         return {name: sys.modules.pop(name) for name in names}
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
-        """A module of its own, or None for one of other packages.
+        """The spec of a module from these sources, or None for a module of other packages.
 
         Raises:
-            ModuleNotFoundError: It would be one of its packages', but is not kept.
+            ModuleNotFoundError: The module would belong to one of these packages, but is not kept.
         """
         del path, target
         if fullname.partition(".")[0] not in self._outermost:
@@ -120,22 +120,22 @@ class KeptCode(MetaPathFinder):
 
 
 class _Loader(SourceLoader):
-    """Gives the bytes whose digest was checked, whatever the file says by now; compiled files are not looked at."""
+    """Returns the bytes whose digest was checked, whatever the file holds by now; ignores compiled files."""
 
     def __init__(self, source: Source, path: Path) -> None:
         self._source = source
         self._path = path
 
     def get_filename(self, fullname: str) -> str:
-        """Where the file is."""
+        """The path of the module's file."""
         del fullname
         return str(self._path)
 
     def get_data(self, path: str | bytes) -> bytes:
-        """What is in it.
+        """The bytes of the module's file.
 
         Raises:
-            OSError: Another file is meant.
+            OSError: ``path`` is another file.
         """
         if path != str(self._path):
             raise FileNotFoundError(path)
@@ -146,7 +146,7 @@ _KEPT: dict[State, KeptCode] = {}
 
 
 def kept_code(sources: Sources, folder: Path) -> KeptCode:
-    """The code of these sources; of the same it is the same, so that no module runs twice."""
+    """The code of these sources; equal sources share one, so that no module runs twice."""
     state = state_of(sources)
     if state not in _KEPT:
         _KEPT[state] = KeptCode(sources, folder)

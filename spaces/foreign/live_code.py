@@ -1,4 +1,4 @@
-"""Local code as its files are now, imported as Python does it, from the current folder too."""
+"""Local code as its files are now, imported as usual, also from the current folder."""
 
 import contextlib
 import hashlib
@@ -15,17 +15,17 @@ from torch import nn
 from qnas.spaces.foreign.local_code import Sources, local_file, local_sources
 
 _imported: dict[str, tuple[ModuleType, str]] = {}
-"""Local modules as they were imported, each with the digest that its file had."""
+"""Imported local modules, each with the digest that its file had."""
 _also: dict[str, set[str]] = defaultdict(set)
-"""The local modules that came with one, by its name: what is imported by a computed name is in no source."""
+"""The local modules that came with each module, by name: an import by a computed name shows in no source."""
 _looked_in = ""
 
 
 class LiveCode:
-    """The modules of targets, and the local ones that they import.
+    """The modules of targets, and the local modules that these import.
 
     Args:
-        modules: The names of those that the targets are in.
+        modules: The names of the targets' modules.
     """
 
     def __init__(self, modules: Sequence[str]) -> None:
@@ -35,12 +35,12 @@ class LiveCode:
 
     @property
     def sources(self) -> Sources:
-        """The files that are local."""
+        """The local files."""
         return local_sources([*self._modules, *(name for module in self._modules for name in _also[module])])
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """The context in which they are imported."""
+        """A context in which the targets can be imported."""
         before = set(sys.modules)
         try:
             yield
@@ -54,16 +54,16 @@ class LiveCode:
                     _imported[name] = module_now, source.digest
 
     def stay_with(self, network: nn.Module) -> None:
-        """They are importable whenever the network runs, as everything else is."""
+        """Do nothing: these modules can be imported whenever the network runs."""
 
 
 def is_here(sources: Sources) -> bool:
-    """Whether the modules of these sources were, or would be, imported from just such files."""
+    """Whether the modules of these sources were, or would be, imported from identical files."""
     return all(_digest(name) == source.digest for name, source in sources.items())
 
 
 def _digest(name: str) -> str:
-    """Of the file that a module was imported from, or would be; ``""`` if it is not local."""
+    """The digest of the file that a module was, or would be, imported from; ``""`` if it is not local."""
     module, digest = _imported.get(name, (None, ""))
     if module is not None and sys.modules.get(name) is module:
         return digest
@@ -72,7 +72,7 @@ def _digest(name: str) -> str:
 
 
 def _look_here() -> None:
-    """Let modules be found in the current folder, behind all others, and no more in what was that before."""
+    """Search the current folder for modules last, and no longer the folder that was current before."""
     global _looked_in  # noqa: PLW0603
     here = str(Path.cwd())
     if here != _looked_in and _looked_in in sys.path:
@@ -84,7 +84,7 @@ def _look_here() -> None:
 
 
 def _forget_changed() -> None:
-    """Let all local modules be imported anew if a file of one has changed, or another is meant by its name by now."""
+    """Have all local modules imported again if the file of one has changed, or its name now means another file."""
     known = {name: digest for name, (module, digest) in _imported.items() if sys.modules.get(name) is module}
     if any(_is_changed(name, digest) for name, digest in known.items()):
         for name in known:

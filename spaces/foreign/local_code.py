@@ -27,8 +27,8 @@ class Source:
     """A module's file.
 
     Attributes:
-        name: The module's, with its packages.
-        is_package: Whether it is the ``__init__.py`` of one.
+        name: The module's full name, packages included.
+        is_package: Whether it is the ``__init__.py`` of a package.
         content: The file's bytes.
     """
 
@@ -38,7 +38,7 @@ class Source:
 
     @property
     def file(self) -> str:
-        """Its path from the folder that modules are searched in."""
+        """The file's path relative to the folder that Python searches."""
         return self.name.replace(".", "/") + ("/__init__.py" if self.is_package else ".py")
 
     @property
@@ -59,14 +59,14 @@ State = frozenset[tuple[str, str]]
 
 
 def state_of(sources: Sources) -> State:
-    """What changes whenever one of the files does."""
+    """A value that changes whenever one of the files does."""
     return frozenset((name, source.digest) for name, source in sources.items())
 
 
 def local_sources(names: Iterable[str]) -> dict[str, Source]:
-    """The local files of modules and of what these import, and so on, by the modules' names.
+    """The local files of modules and of everything they import, directly or not, by the modules' names.
 
-    Local is what was neither installed nor comes with Python: files of the current folder, mostly.
+    A file is local if it was not installed and does not come with Python: mostly files of the current folder.
     """
     found: dict[str, Source] = {}
     waiting = [*names]
@@ -81,13 +81,13 @@ def local_sources(names: Iterable[str]) -> dict[str, Source]:
 
 
 def imported_packages(sources: Sources) -> set[str]:
-    """The first parts of the names of all modules that local files import."""
+    """The top-level packages that local files import."""
     names = (_imported(source.content, source.package) for source in sources.values())
     return {name.partition(".")[0] for of in names for name in of} - {name.partition(".")[0] for name in sources}
 
 
 def write_sources(folder: Path, sources: Sources) -> None:
-    """Copy local files into a run's folder, with their digests beside them; nothing where there are none."""
+    """Copy local files, if there are any, into a run's folder, with their digests beside them."""
     run = RunFolder(folder)
     for source in sources.values():
         run.write_bytes(f"{FOLDER}/{source.file}", source.content)
@@ -97,10 +97,10 @@ def write_sources(folder: Path, sources: Sources) -> None:
 
 
 def read_sources(folder: Path) -> dict[str, Source]:
-    """What :func:`write_sources` left in a run's folder.
+    """The files that :func:`write_sources` copied into a run's folder.
 
     Raises:
-        InputError: A file is gone or was changed, or leads out of the folder.
+        InputError: A file is gone, was changed, or is a link out of the folder.
     """
     run = RunFolder(folder)
     if not run.has(INDEX):
@@ -121,12 +121,12 @@ def _read(folder: Path, name: str, entry: object) -> Source:
     except OSError as error:
         raise InputError(f"can't be read: {error.strerror}", str(path)) from error
     if source.digest != facts.get("sha256"):
-        raise InputError(f"was changed since the run was made: its checksum in {INDEX} is another", str(path))
+        raise InputError(f"was changed since the run was made: {INDEX} has another checksum", str(path))
     return source
 
 
 def _with_packages(name: str) -> Iterator[str]:
-    """A module's name, and those of the packages that it is in."""
+    """The names of a module and of the packages that it is in."""
     parts = name.split(".")
     return (".".join(parts[: end + 1]) for end in range(len(parts)))
 
@@ -148,7 +148,7 @@ def _local_source(name: str) -> Source | None:
 
 
 def _file_of(name: str) -> Path | None:
-    """A module's file, found as Python would, without importing anything."""
+    """A module's file, found as Python would find it, without importing anything."""
     module = sys.modules.get(name)
     spec = None if isinstance(module, ModuleType) else _spec_of(name)
     file = getattr(module, "__file__", None) if spec is None else spec.origin
@@ -172,7 +172,7 @@ def _is_installed(path: Path) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def _imported(content: bytes, package: str) -> tuple[str, ...]:
-    """The modules that a file imports, anywhere in it; of what may be a module or a name in one, both."""
+    """The modules that a file imports anywhere; for a name that may be a module or in a module, both."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError):

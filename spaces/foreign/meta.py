@@ -1,4 +1,4 @@
-"""Networks that were written elsewhere, without values: on the meta device."""
+"""Third-party networks without values: on the meta device."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 
 def to_meta(network: nn.Module) -> nn.Module:
-    """``network`` without its values, tensors that are plain attributes of its modules too.
+    """``network`` without values, including tensors that are plain attributes of its modules.
 
-    What modules share stays shared, as it would not with ``network.to("meta")``.
+    Tensors that modules share stay shared, unlike with ``network.to("meta")``.
     """
     without: dict[int, Tensor] = {}
     for module in network.modules():

@@ -1,4 +1,4 @@
-"""The weights that a network from elsewhere starts from: in a file, and then in the run's folder too."""
+"""The weights that a third-party network starts from: in a file, later also in the run's folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,23 +11,23 @@ from qnas.core.files.folder import RunFolder
 from qnas.spaces.foreign.checkpoint import load_checkpoint, values_of
 
 OWN: Final = frozenset({"fresh", "module"})
-"""What stands in a spec for no file."""
+"""Values of ``weights`` in a spec that name no file."""
 FILE: Final = "start.safetensors"
 _TRAINED: Final = "train/result.json"
 
 
 def load_start(network: nn.Module, weights: str, scale: int, home: Path | None) -> list[str]:
-    """Load the weights that a network starts from, and return what a user should know of them, a line each.
+    """Load the weights that a network starts from, and return what the user should know about them, one line each.
 
     Args:
-        network: What gets them.
-        weights: As the spec has it: a file's path, or one of ``OWN``.
+        network: The network to load them into.
+        weights: A file's path, or one of ``OWN``, as in the spec.
         scale: The factor that the network enlarges by.
-        home: The run's folder, if it is the network of a run. Its copy comes first; once the run is trained there is
-            nothing to start.
+        home: The run's folder, if the network belongs to a run. The run's copy comes first; a trained run needs no
+            weights to start from.
 
     Raises:
-        InputError: They can't be read, or are not those of the network.
+        InputError: The weights can't be read, or don't fit the network.
     """
     if weights in OWN:
         return []
@@ -47,5 +47,5 @@ def keep_start(network: nn.Module, folder: Path) -> None:
 def _load(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
     own = {name: value.shape for name, value in values_of(network).items()}
     if own != {name: value.shape for name, value in weights.items()}:
-        raise InputError("is not of the network that the spec names: one of the two was changed", str(path))
+        raise InputError("does not fit the network that the spec names: one of the two was changed", str(path))
     network.load_state_dict(weights, strict=False)

@@ -1,4 +1,4 @@
-"""Targets: what a spec names by its import path, to be called with arguments."""
+"""Targets: callables that a spec names by their import path, with arguments for them."""
 
 import difflib
 import importlib
@@ -22,7 +22,7 @@ def _check_target(value: Any) -> str:
 
 
 def _frozen(value: Any, place: str = "") -> Any:
-    """An argument that can't be changed, and is read again as it was written."""
+    """An argument made immutable, and equal when it is written and read again."""
     if isinstance(value, Mapping):
         if "target" in value:
             _check_made(value, place)
@@ -57,20 +57,20 @@ Arguments = Annotated[dict[str, Any], BeforeValidator(_mapping), AfterValidator(
 
 
 def call(target: str, arguments: Mapping[str, Any]) -> Any:
-    """What ``target`` makes of these arguments; its code must be in place (:mod:`qnas.spaces.foreign.code`).
+    """The result of calling ``target``; its code must be in place (:mod:`qnas.spaces.foreign.code`).
 
     Raises:
-        InputError: It can't be imported or called, or raises something.
+        InputError: It can't be imported or called, or raises an exception.
     """
     with from_field("target"):
         maker = _import(target)
     made = {key: _made(value) for key, value in arguments.items()}
-    with from_field("arguments"), as_input_error(f"{target} can't be made of these arguments"):
+    with from_field("arguments"), as_input_error(f"{target} can't be called with these arguments"):
         return maker(**made)
 
 
 def _made(value: Any) -> Any:
-    """An argument as Python's own lists and dictionaries, called into being where it is a target."""
+    """An argument as plain lists and dictionaries, with the results of targets in their place."""
     if isinstance(value, Mapping):
         if "target" not in value:
             return {key: _made(inner) for key, inner in value.items()}
@@ -86,7 +86,7 @@ def _import(target: str) -> Callable[..., Any]:
     for part in name.split("."):
         inside, found = found, getattr(found, part, None)
         if found is None:
-            near = difflib.get_close_matches(part, dir(inside), n=1)  # which takes long where a package loads lazily
+            near = difflib.get_close_matches(part, dir(inside), n=1)  # slow for a lazily loading package
             raise InputError(f"{module_name} has no {name}" + (f"; did you mean {near[0]}?" if near else ""))
     if not callable(found):
         raise InputError(f"{target} can't be called")
@@ -110,7 +110,7 @@ def with_scale(arguments: Mapping[str, Any], path: str, scale: int) -> Mapping[s
     """``arguments`` with the scale at ``path``.
 
     Raises:
-        InputError: The path leads through something that is no target.
+        InputError: The path leads through something that is not a target.
     """
     if not path:
         return arguments
@@ -119,5 +119,5 @@ def with_scale(arguments: Mapping[str, Any], path: str, scale: int) -> Mapping[s
         return {**arguments, first: scale}
     inner = arguments.get(first)
     if not (isinstance(inner, Mapping) and "target" in inner):
-        raise InputError(f"'{first}' is no argument with a target")
+        raise InputError(f"'{first}' is not an argument with a target")
     return {**arguments, first: {**inner, "arguments": with_scale(inner.get("arguments", {}), rest, scale)}}

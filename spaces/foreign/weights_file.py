@@ -1,4 +1,4 @@
-"""Files of weights that somebody else wrote, read without executing anything in them."""
+"""Third-party files of weights, read without executing anything in them."""
 
 import re
 import zipfile
@@ -15,7 +15,7 @@ from qnas.core.errors import InputError
 _ZIP: Final = b"PK\x03\x04"
 _LEGACY: Final = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began a file before it was a zip archive
 _GLOBAL: Final = re.compile(r"GLOBAL (\S+)")
-_KINDS: Final = "safetensors, or what torch.save makes of a state dict"
+_KINDS: Final = "safetensors, or a state dict written by torch.save"
 _DATA: Final = {
     "argparse": ("Namespace",),
     "datetime": ("datetime", "date", "timedelta"),
@@ -29,11 +29,11 @@ _DATA: Final = {
     "pathlib": ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"),
     "pathlib._local": ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"),
 }
-"""What training scripts keep beside weights: the step as a number of NumPy's, their options."""
+"""Types that training scripts keep beside weights: the step as a NumPy number, their options."""
 
 
 class _Unused:
-    """Stands for what is kept beside weights. It takes anything and keeps nothing, so NumPy's own code never runs."""
+    """Stands in for anything kept beside weights. It accepts and keeps nothing, so NumPy's own code never runs."""
 
     def __new__(cls, *_: Any, **__: Any) -> "_Unused":
         return super().__new__(cls)
@@ -52,16 +52,16 @@ _STAND_INS: Final[list[Callable[..., Any] | tuple[Callable[..., Any], str]]] = [
 
 
 def read_weights_file(path: Path) -> Any:
-    """What a file of weights holds: for a state dict, or a checkpoint that has one, nested mappings.
+    """The content of a file of weights: for a state dict, or a checkpoint that has one, nested mappings.
 
-    What scripts keep beside weights (numbers of NumPy's, options) is read as objects that say nothing.
+    Whatever scripts keep beside weights (NumPy numbers, options) becomes placeholder objects.
 
     Raises:
-        InputError: It can't be read, is of another kind, is cut short or damaged, or would run code.
+        InputError: The file can't be read, is not a file of weights, is cut short or damaged, or would run code.
     """
     try:
         if path.exists() and not path.is_file():
-            raise InputError(f"can't read {path}: it is no plain file")
+            raise InputError(f"can't read {path}: it is not a regular file")
         with path.open("rb") as stream:
             start = stream.read(32)
         if not start:
@@ -71,14 +71,14 @@ def read_weights_file(path: Path) -> Any:
         if start.startswith(_ZIP):
             _refuse_other_archives(path)
         elif not _LEGACY.startswith(start[: len(_LEGACY)]):
-            raise InputError(f"{path} is no file of weights ({_KINDS})")
+            raise InputError(f"{path} is not a file of weights ({_KINDS})")
         return _read_torch(path)
     except OSError as error:
         raise InputError(f"can't read {path}: {error.strerror or error}") from error
 
 
 def _is_safetensors(path: Path, start: bytes) -> bool:
-    """By its content, whatever it is called; by its suffix where the content says nothing."""
+    """Decide by the content, whatever the file is called; by the suffix where the content is unclear."""
     size = int.from_bytes(start[:8], "little")
     is_header = len(start) > 8 and start[8:9] == b"{" and size < path.stat().st_size
     return is_header or (path.suffix == ".safetensors" and not start.startswith((_ZIP, _LEGACY)))
@@ -101,7 +101,7 @@ def _refuse_other_archives(path: Path) -> None:
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         raise _damaged(path) from error
     if "data.pkl" not in names:
-        raise InputError(f"{path} is no file of weights ({_KINDS}), but an archive of other files")
+        raise InputError(f"{path} is not a file of weights ({_KINDS}), but an archive of other files")
     if "constants.pkl" in names:
         raise InputError(f"{path} is a TorchScript program, which would run code: save its state_dict()")
     if wrong is not None:
@@ -117,8 +117,8 @@ def _read_torch(path: Path) -> Any:
     except Exception as error:  # of any kind, for a damaged file
         named = _GLOBAL.search(str(error))
         if named:
-            what = f"it holds more than tensors and plain values ({named[1]}), and to read that could run code"
-            raise InputError(f"{path} is refused: {what}; save the network's state_dict() alone") from error
+            reason = f"it holds more than tensors and plain values ({named[1]}), and reading that could run code"
+            raise InputError(f"{path} is refused: {reason}; save only the network's state_dict()") from error
         raise _damaged(path) from error
 
 

@@ -9,7 +9,7 @@ from qnas.spaces.skeleton import Body, Convolutions, Entrance, Skeleton
 class ABPN(Skeleton):
     """ABPN (Du et al. 2021): a plain net for int8 on phones that learns what to add to the repeated input.
 
-    As published, but for the one learned gain beside the image-space residual.
+    As published, except for the one learned gain beside the image-space residual.
     """
 
     example = {"channels": 8, "body": ["chain"]}

@@ -10,7 +10,7 @@ from qnas.spaces.skeleton import Body, Convolutions, Skeleton
 class EDSRBaseline(Skeleton):
     """EDSR-baseline (Lim et al. 2017): 16 residual blocks without Batch Norm.
 
-    As published, but for the subtraction of the mean colour, which changes no count.
+    As published, but without subtracting the mean colour, which changes no count.
     """
 
     example = {"channels": 8, "body": ["residual"]}

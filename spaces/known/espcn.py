@@ -9,7 +9,7 @@ from qnas.spaces.skeleton import Body, Convolutions, Entrance, Skeleton
 class ESPCN(Skeleton):
     """ESPCN (Shi et al. 2016): three convolutions and a pixel shuffle.
 
-    As published, but for RGB in and out instead of one channel: 37,056 weights at x4.
+    As published, except for RGB in and out instead of one channel: 37,056 weights at x4.
     """
 
     example = {"channels": 8, "body": [{"block": "chain", "channels": 6}]}

@@ -10,7 +10,7 @@ class FSRCNN(Skeleton):
     """FSRCNN (Dong et al. 2016) with d = 56, s = 12, m = 4: shrink, map on few channels, expand.
 
     Differs in three ways: RGB in and out instead of one channel; a 3 x 3 convolution with pixel shuffle instead of the
-    9 x 9 transposed convolution; one slope a PReLU instead of one a channel.
+    9 x 9 transposed convolution; one slope per PReLU instead of one per channel.
     """
 
     example = {

@@ -11,10 +11,10 @@ from qnas.spaces.skeleton import Body, Convolutions, Entrance, Skeleton
 class QuantNASRFDN(Skeleton):
     """The space of QuantNAS (arXiv 2208.14839) that is inspired by RFDN.
 
-    The image is repeated to the width; four distillation blocks with the activation before each slot, all fused by a
-    1 x 1 and a 3 x 3 convolution; a skip; and a tail at full resolution. Fusion and attention keep their operations at
-    8 bits. Two groups divide neither the image's three channels nor the 27 of a pixel shuffle by 3: the tail has no
-    grouped candidates, and x3 is left out.
+    The image is repeated to the width; then come four distillation blocks with the activation before each slot, all
+    fused by a 1 x 1 and a 3 x 3 convolution; a skip; and a tail at full resolution. Fusion and attention keep their
+    operations at 8 bits. The image's three channels and the 27 of a pixel shuffle by 3 can't be split into two groups:
+    the tail has no grouped candidates, and x3 is left out.
     """
 
     scales: ClassVar[frozenset[int]] = frozenset({2, 4})

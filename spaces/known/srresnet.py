@@ -12,10 +12,10 @@ from qnas.spaces.skeleton import Body, Convolutions, Entrance, Skeleton
 class SRResNet(Skeleton):
     """SRResNet (Ledig et al. 2017) in the modified form of ESRGAN's code (Wang et al. 2018), MSRResNet.
 
-    That form has no Batch Norm, 3 x 3 convolutions at both ends, no convolution behind the body and no skip, one more
-    at full resolution, and the bilinearly enlarged image is added; the published 1,518 K parameters are of it. Differs
-    in two ways: PReLU with one slope, as in SRResNet, instead of ReLU and leaky ReLU; the one learned gain beside the
-    image-space residual.
+    That form, to which the published 1,518 K parameters belong, has 3 x 3 convolutions at both ends, one more
+    convolution at full resolution, no Batch Norm, no skip and no convolution after the body; it adds the bilinearly
+    enlarged image. Differs in two ways: PReLU with one slope, as in SRResNet, instead of ReLU and leaky ReLU; the one
+    learned gain beside the image-space residual.
     """
 
     example = {"channels": 8, "body": ["residual"]}

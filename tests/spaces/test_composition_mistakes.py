@@ -19,7 +19,7 @@ MISTAKES = {
         skip_residual: adq
         """,
         "4:18: space.skip_residual",
-        "there is no skip that it could stand around",
+        "there is no skip to put it around",
     ),
     "a residual around no tail": (
         """\
@@ -147,7 +147,7 @@ MISTAKES = {
     "channels without a head": (
         "name: skeleton\nhead: []\nchannels: 20\n",
         "4:13: space.channels",
-        "without a head the image is repeated: they must be a multiple of 3",
+        "without a head the image is repeated: the channels must be a multiple of 3",
     ),
     "a part that has no entrance": (
         "name: skeleton\nactivate: [tail, head]\n",
@@ -172,7 +172,7 @@ MISTAKES = {
     "a preset that is extended wrongly": (
         "extends: quantnas-rfdn\nchannels: 32\n",
         "3:13: space.channels",
-        "they must be a multiple of 3",
+        "must be a multiple of 3",
     ),
     # rules
     "a rule that matches no slot": (

@@ -271,10 +271,10 @@ def test_it_is_searched_over_operations_and_bits(tmp_path):
             "can't import no_such_nets: ModuleNotFoundError: No module named 'no_such_nets'",
         ),
         ("target: 'other_nets:Plan'", "target", "other_nets has no Plan; did you mean Plain?"),
-        ("target: 'other_nets:number'", "target", "other_nets:number gives no nn.Module (but: int)"),
+        ("target: 'other_nets:number'", "target", "other_nets:number returns an object of type int, not an nn.Module"),
         ("target: 'other_nets:constant'", "target", "other_nets:constant can't be called"),
         ("target: 'other_nets:Broken'", "target", "can't run on an image of 32 x 32: RuntimeError: no such luck"),
-        ("target: 'other_nets:Wrapped'", "target", "gives no image (but: dict): say in 'output'"),
+        ("target: 'other_nets:Wrapped'", "target", "returns no image, but a dict: name the image in 'output'"),
         ("target: 'other_nets:Wrapped', output: img", "target", "the network's result, a dict, has no image 'img'"),
         ("target: 'other_nets:Plain', arguments: {widht: 3}", "arguments", "unexpected keyword argument 'widht'"),
         (
@@ -291,8 +291,8 @@ def test_it_is_searched_over_operations_and_bits(tmp_path):
         ("target: 'other_nets:Plain', open: [bdy]", "open", "no convolution of other_nets:Plain matches bdy"),
         ("target: 'other_nets:Unconvolved'", "open", "no convolution of other_nets:Unconvolved matches *"),
         ("target: 'other_nets:Plain', weights: none.pth", "weights", "/none.pth: No such file or directory"),
-        ("target: 'other_nets:Plain', weights: other_nets.py", "weights", "is no file of weights"),
-        ("target: 'other_nets:Plain', scale_argument: a.b", "scale_argument", "'a' is no argument with a target"),
+        ("target: 'other_nets:Plain', weights: other_nets.py", "weights", "is not a file of weights"),
+        ("target: 'other_nets:Plain', scale_argument: a.b", "scale_argument", "'a' is not an argument with a target"),
         (
             "target: 'other_nets:Plain', slots: [{match: body.3, keep: 8}]",
             "slots.0.match",
@@ -336,7 +336,7 @@ def test_weights_that_do_not_fit_are_refused(change, message, tmp_path):
 def test_what_is_not_counted_is_told():
     space = module("Functional")
     # Of each pixel 9 * 3 * 4 and 9 * 4 * 12 are counted, 81 * 3 * 48 in a function are not.
-    assert any(line.startswith("96% of what the network multiplies is in no") for line in space.notices(2))
+    assert any(line.startswith("96% of the network's multiplications are in no") for line in space.notices(2))
     assert not any("multiplies" in line for line in module().notices(2))
 
 
@@ -352,7 +352,7 @@ def test_random_numbers_of_python_and_numpy_in_a_constructor_are_seeded(tmp_path
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ("target: 'other_nets:Classy'", "gives another image once its convolutions are slots"),
+        ("target: 'other_nets:Classy'", "makes another image once its convolutions are slots"),
         ("target: 'other_nets:Curious'", "can't run with slots"),
         ("target: 'other_nets:Plain', open: ['*', typo]", "no convolution of other_nets:Plain matches typo"),
         ("target: 'other_nets:Plain', arguments: {scale: .inf}", "scale must be a finite number"),
@@ -367,7 +367,7 @@ def test_random_numbers_of_python_and_numpy_in_a_constructor_are_seeded(tmp_path
         ),
         ("target: 'other_nets:Plain', arguments: [1]", "must be a mapping of arguments"),
         ("target: 'other_nets:Plain', weights: 3", "must be text"),
-        ("target: 'other_nets:Exiting'", "can't be made of these arguments: SystemExit: 3"),
+        ("target: 'other_nets:Exiting'", "can't be called with these arguments: SystemExit: 3"),
     ],
 )
 def test_what_would_go_wrong_later_is_told_in_one_line(fields, message, tmp_path):

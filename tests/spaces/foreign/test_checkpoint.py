@@ -141,7 +141,7 @@ def test_a_file_as_old_versions_of_torch_wrote_it(tmp_path):
         ({"model": OTHER, "model_ema": {"module": WANTED}}, "'model_ema.module' and 'model': 'model_ema.module' is"),
         ({"state_dict": {**under("net.", OTHER), **under("ema_net.", WANTED)}}, "'state_dict.ema_net' is used"),
         ({"net": WANTED, "last_network": OTHER}, "'net' and 'last_network': 'net' is used"),
-        ({"n_averaged": torch.ones(1), **under("module.", WANTED)}, "begins with 'module.' is used, 1 other values"),
+        ({"n_averaged": torch.ones(1), **under("module.", WANTED)}, "named 'module....' are used (not used: 1)"),
     ],
 )
 def test_which_of_several_was_taken_is_said(content, said, tmp_path):
@@ -170,15 +170,15 @@ def without(*names):
         ({"state_dict": under("module.", without("head.bias", "tail.bias"))}, ["only the network has head.bias, tail"]),
         (weights_of(scale=4), ["tail.weight is (48, 4, 3, 3), not (12, 4, 3, 3), and 1 more", "for scale 4, not 2"]),
         (weights_of(scale=3), ["9 of the network's 11 values", "it may be for scale 3, not 2"]),
-        (weights_of(channels=8), ["head.weight is (8, 3, 3, 3), not (4, 3, 3, 3)", "it may have other channels"]),
+        (weights_of(channels=8), ["head.weight is (8, 3, 3, 3), not (4, 3, 3, 3)", "it may have other channel counts"]),
         (under("other/", {"a": torch.ones(1)}), ["0 of the network's 11 values", "only the file has other/a"]),
         ({"last": WANTED, "best": OTHER}, ["holds 'last' and 'best', which all fit the network: keep one of them"]),
         ({"epoch": 3, "optimizer": {"lr": 0.1}}, ["holds no state dict (it has keys epoch, optimizer)"]),
         ({}, ["holds no state dict (it is an empty mapping)"]),
-        ([1, 2], ["holds no state dict (but: list)"]),
-        (torch.ones(3), ["holds no state dict (but: Tensor)"]),
-        ({**WANTED, "head.bias": torch.full((4,), torch.nan)}, ["head.bias has values that are no finite real"]),
-        ({**WANTED, "head.bias": torch.full((4,), 1j)}, ["head.bias has values that are no finite real"]),
+        ([1, 2], ["holds no state dict (it holds a list)"]),
+        (torch.ones(3), ["holds no state dict (it holds a Tensor)"]),
+        ({**WANTED, "head.bias": torch.full((4,), torch.nan)}, ["head.bias has values that are not finite real"]),
+        ({**WANTED, "head.bias": torch.full((4,), 1j)}, ["head.bias has values that are not finite real"]),
     ],
 )
 def test_what_does_not_fit_is_told_with_the_nearest_reason(content, reasons, tmp_path):
@@ -203,7 +203,7 @@ class Evil:
 def test_nothing_in_it_is_run(tmp_path):
     for content in (Evil(tmp_path / "evil"), {**WANTED, "x": Evil(tmp_path / "evil")}):
         line = refused(content, tmp_path / "weights.pth")
-        assert "is refused: it holds more than tensors and plain values (getattr), and to read that could run" in line
+        assert "is refused: it holds more than tensors and plain values (getattr), and reading that could run" in line
     assert not (tmp_path / "evil").exists()
 
 
@@ -222,7 +222,7 @@ def test_a_whole_network_is_refused_by_its_class(tmp_path):
     torch.save(nn.Conv2d(1, 1, 1), tmp_path / "net.pth")
     line = refused((tmp_path / "net.pth").read_bytes(), tmp_path / "copy.pth")
     assert "(torch.nn.modules.conv.Conv2d)" in line
-    assert "save the network's state_dict() alone" in line
+    assert "save only the network's state_dict()" in line
 
 
 def archive(path: Path, *files: str) -> bytes:
@@ -278,7 +278,7 @@ def test_a_changed_bit_is_found(tmp_path):
     ],
 )
 def test_a_file_of_another_kind(content, tmp_path):
-    assert "is no file of weights (safetensors, or what torch.save makes" in refused(content, tmp_path / "weights.pth")
+    assert "is not a file of weights (safetensors, or a state dict" in refused(content, tmp_path / "weights.pth")
 
 
 def test_a_path_is_looked_up_and_told_in_full(tmp_path, monkeypatch):
@@ -289,7 +289,7 @@ def test_a_path_is_looked_up_and_told_in_full(tmp_path, monkeypatch):
         assert load_checkpoint(Net(), path, 2) == []
     with pytest.raises(InputError, match=rf"^can't read {tmp_path}/none.pth: No such file or directory$"):
         load_checkpoint(Net(), "none.pth", 2)
-    with pytest.raises(InputError, match=rf"^can't read {tmp_path}: it is no plain file$"):
+    with pytest.raises(InputError, match=rf"^can't read {tmp_path}: it is not a regular file$"):
         load_checkpoint(Net(), "~", 2)
     with pytest.raises(InputError, match=r"^~nobody-here/a.pth: can't be found: "):
         load_checkpoint(Net(), "~nobody-here/a.pth", 2)
