@@ -22,13 +22,14 @@ class DoReFa(Quantizer):
         activations:    quantize_k(clip(x, 0, 1))
 
     Note:
-        Weights: the paper's fill [-1, 1], which Batch Norm makes up for. SR networks have none, so ours are scaled
-        back by max|w|, a constant for the gradient as max|tanh(w)| is. Both are those of an output channel, in the
-        paper of a layer. The paper's levels are the odd multiples of half a step, 1 / (2^k - 1); ours are the even
-        ones, of which there is one less, so that zero is among them and integer kernels need no offset.
-        Activations: those of SR networks have no bound, so that 1 is replaced by the running mean of max|x| in
-        training; signed ones are clipped on both sides, to the integers of two's complement. The paper's
-        quantization of gradients is left out.
+        Weights: the paper's weights fill [-1, 1], which Batch Norm compensates. SR networks have no Batch Norm, so
+        weights are scaled back by max|w| here, which is a constant for the gradient, like max|tanh(w)|. Both maxima
+        are taken per output channel, in the paper per layer. The paper's levels are the odd multiples of half a step,
+        1 / (2^k - 1); here they are the even ones, one fewer, so that zero is a level and integer kernels need no
+        offset.
+        Activations: those of SR networks are unbounded, so the running mean of max|x| in training replaces 1; signed
+        ones are clipped on both sides, to the integers of two's complement. Gradients are not quantized, unlike in
+        the paper.
     """
 
     def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
@@ -57,14 +58,14 @@ class DoReFaWeights(DoReFaActivations):
 
     def __init__(self, bits: int, channels: int) -> None:
         super().__init__(bits, True, channels)
-        self.q_min = -self.q_max  # the lowest integer would be that of the largest weight only, if it is negative
+        self.q_min = -self.q_max  # only the largest weight, if negative, could reach the lowest integer
 
     def normalise(self, weights: Tensor) -> Tensor:
-        """``max|w| tanh(w) / max|tanh(w)|``: what is rounded. Its largest value is that of ``weights``."""
+        """``max|w| tanh(w) / max|tanh(w)|``, the values to round; their maximum is that of ``weights``."""
         scale = self.positive_scale()
         return weights.tanh() * (scale / scale.tanh()).to(weights.dtype)  # tanh rises, so max|tanh(w)| = tanh(max|w|)
 
     def forward(self, tensor: Tensor) -> Tensor:
-        """:meth:`normalise` on the grid; the gradient passes everywhere, as no weight is beyond the largest."""
+        """:meth:`normalise` on the grid; the gradient passes everywhere, since no weight exceeds the largest."""
         self.follow(tensor)
         return round_straight(self.normalise(tensor), self.grid().step, self.q_min, self.q_max)

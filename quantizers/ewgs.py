@@ -17,7 +17,7 @@ _DEVIATIONS = 3.0
 
 
 class EWGS(Quantizer):
-    """Learned intervals, and gradients that are scaled by the rounding error of each element.
+    """Learned intervals, and gradients scaled by the rounding error of each element.
 
     For k bits, an interval [l, u], and the gradient g of x_q:
 
@@ -25,20 +25,20 @@ class EWGS(Quantizer):
         x_q = round((2^k - 1) x_n) / (2^k - 1)
         dL/dx_n = g (1 + delta sign(g) (x_n - x_q))
 
-    so that a value is moved more where it has further to go to the next level.
+    so that a value moves more the further it is from the next level.
 
     Note:
         The paper leaves weights in [-1, 1] and activations in [0, 1] and multiplies each layer's output by a learned
-        scale. SR networks have no Batch Norm, so here x_q is put back into the interval: Q(x) = l + (u - l) x_q. Zero
-        has to be on the grid of integer kernels, so only u is learned: l is 0 after a ReLU and else the lowest of
+        scale. SR networks have no Batch Norm, so here x_q is mapped back to the interval: Q(x) = l + (u - l) x_q.
+        Integer kernels need zero on the grid, so only u is learned: l is 0 after a ReLU, otherwise the lowest value of
         two's complement. Weights have an interval for each output channel, in the paper for each layer. Delta is
-        constant: the paper's schedule that estimates it from the trace of the Hessian is left out. The logarithm of u
-        is trained, so that it stays positive and Adam changes it by a share of itself.
+        constant; the paper's schedule, which estimates it from the trace of the Hessian, is left out. The logarithm of
+        u is trained, so that u stays positive and Adam changes it in proportion to its value.
 
     Attributes:
         delta: How much gradients are scaled; 0 passes them straight through.
-        start: The first interval: 3 standard deviations as ``published``, [-3 sigma, 3 sigma] or [0, 3 sigma], or that
-            of ``least-error`` (squared), which is better by far at 2 and 3 bits until the network is trained.
+        start: The first interval: 3 standard deviations as ``published``, [-3 sigma, 3 sigma] or [0, 3 sigma], or the
+            one of ``least-error`` (squared), which is far better at 2 and 3 bits until the network is trained.
     """
 
     delta: NonNegativeFloat = 1e-3
@@ -50,7 +50,7 @@ class EWGS(Quantizer):
 
 
 class EWGSFakeQuantizer(LearnedRange):
-    """One tensor's quantizer; the interval is that of its grid."""
+    """One tensor's quantizer; its interval is the range of its grid."""
 
     def __init__(self, bits: int, signed: bool, channels: int | None, delta: float, *, least_error: bool) -> None:
         super().__init__(bits, signed, channels, least_error=least_error)

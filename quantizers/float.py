@@ -6,7 +6,7 @@ from qnas.core.components import FakeQuantizer, Quantizer, Unquantized
 
 
 class NoQuantizer(Quantizer):
-    """Leaves every tensor in float; a layer counts as 32 x 32 bits whatever its width says."""
+    """Leaves every tensor in float; a layer counts as 32 x 32 bits, whatever its bit-width."""
 
     is_float: ClassVar[bool] = True
 

@@ -19,18 +19,19 @@ from qnas.quantizers.statistics import deviation
 
 
 class HWGQ(Quantizer):
-    """Fixed steps, the best for a Gaussian input: nothing is learned.
+    """Fixed steps, optimal for a Gaussian input: nothing is learned.
 
-    Activations after a ReLU use the uniform grid of least squared error for a half-normal input, weights and
-    signed activations that for a normal one; each is scaled by the root mean square that its tensor has in
-    training (a running mean for activations, that of the last step for weights).
+    Activations after a ReLU use the uniform grid of least squared error for a half-normal input, weights and signed
+    activations the one for a normal input. Each grid is scaled by the root mean square of its tensor in training: a
+    running mean for activations, the value of the last step for weights.
 
     Note:
-        The paper gives unit-variance inputs to the quantizer by Batch Norm; SR networks have none, so the
-        scale is measured instead. The paper's weights are binary; ours have any width.
+        In the paper, Batch Norm gives the quantizer unit-variance inputs; SR networks have no Batch Norm, so the scale
+        is measured instead. The paper's weights are binary; here they have any width.
 
     Attributes:
-        measured: Whether the scale of activations is measured; if not it is 1, as in the paper and in QuantNAS's code.
+        measured: Whether to measure the scale of activations; otherwise it is 1, as in the paper and in QuantNAS's
+            code.
     """
 
     measured: bool = True
@@ -41,14 +42,14 @@ class HWGQ(Quantizer):
 
 
 class HWGQFakeQuantizer(MeasuredStep):
-    """One tensor's quantizer; its scale is the root mean square that the best step for variance 1 is multiplied by."""
+    """One tensor's quantizer; its scale, a root mean square, multiplies the best step for variance 1."""
 
     def __init__(self, bits: int, signed: bool, channels: int | None, *, measured: bool) -> None:
         super().__init__(bits, signed, channels, optimal_step(bits, signed))
         self.measured = measured
 
     def measure(self, tensor: Tensor) -> Tensor:
-        """Root mean square; after a ReLU over the positive values only, as these are the half-normal ones."""
+        """Root mean square; after a ReLU only of the positive values, since these are the half-normal ones."""
         return deviation(tensor, self.scale, signed=self.signed) if self.measured else torch.ones_like(self.scale)
 
     def forward(self, tensor: Tensor) -> Tensor:
@@ -62,7 +63,7 @@ def optimal_step(bits: int, signed: bool) -> float:
     """The step of the uniform grid of least squared error for a standard normal input.
 
     Args:
-        bits: Any number from 2.
+        bits: At least 2.
         signed: False for the half-normal input that a ReLU leaves.
     """
     q_min, q_max = integer_range(bits, signed)
@@ -76,6 +77,6 @@ def optimal_step(bits: int, signed: bool) -> float:
         first_moment = -np.diff(np.exp(-np.square(edges) / 2)) / math.sqrt(2 * math.pi)
         return float(step**2 * (levels**2 * mass).sum() - 2 * step * (levels * first_moment).sum())
 
-    # A grid of b bits never has its best range beyond 12 standard deviations, even for 16 bits.
+    # Even at 16 bits, the best range of a grid ends within 12 standard deviations.
     upper = 12 / q_max
     return float(minimize_scalar(error, bounds=(0.05 * upper, upper), method="bounded", options={"xatol": 1e-9}).x)

@@ -1,4 +1,4 @@
-"""What all quantizers with a learned clip, truncation or interval have in common."""
+"""The common base of quantizers with a learned clip, truncation or interval."""
 
 from torch import Tensor
 
@@ -10,14 +10,14 @@ _UNIT_END = 3.0  # few values of a normal distribution are beyond three standard
 
 
 class LearnedRange(LearnedStep):
-    """One tensor's quantizer; its range ends at r, whose own start is the largest absolute value.
+    """One tensor's quantizer; its range ends at r, which by default starts at the largest absolute value.
 
-    The end is a fixed number of steps away from zero: to learn its logarithm is to learn that of the step.
+    The end is a fixed number of steps away from zero, so learning its logarithm means learning that of the step.
     """
 
     @property
     def steps_to_end(self) -> float:
-        """How many steps the end is away from zero."""
+        """The number of steps from zero to the end."""
         return steps_to_end(self.q_min, self.q_max)
 
     @property
@@ -34,5 +34,5 @@ class LearnedRange(LearnedStep):
         return self.first_end(tensor) / self.steps_to_end
 
     def first_end(self, tensor: Tensor) -> Tensor:
-        """Where to start for tensors like this one, in the shape of the step; 0 where it can't be told."""
+        """The end to start from for tensors like this one, in the shape of the step; 0 where unknown."""
         return largest(tensor, self.log_step)

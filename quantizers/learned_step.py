@@ -1,4 +1,4 @@
-"""What all quantizers with a learned step have in common."""
+"""The common base of quantizers with a learned step."""
 
 import math
 from abc import abstractmethod
@@ -9,22 +9,22 @@ from torch import Tensor, nn
 from qnas.core.components import FakeQuantizer, Grid, integer_range
 from qnas.quantizers.least_error import least_error_step, normal_step
 
-SMALLEST_STEP = 1e-12  # far below any that is trained: keeps the division finite
+SMALLEST_STEP = 1e-12  # far below any trained step; keeps the division finite
 
 
 class LearnedStep(FakeQuantizer):
     """One tensor's quantizer; the logarithm of its step is a parameter, so it is trained, moved and saved.
 
     Note:
-        It is the logarithm, so that the step stays positive and an optimizer with steps of a fixed size, such as
-        Adam, changes it by a share of itself. With the step itself as the parameter, Adam at the usual rates
+        With the logarithm, the step stays positive, and an optimizer with updates of a fixed size, such as Adam,
+        changes it in proportion to its value. With the step itself as the parameter, Adam at the usual rates
         overshoots zero at 8 bits, where steps are as small as 0.001.
 
     Args:
-        bits: Of the grid.
+        bits: Width of the grid.
         signed: Whether the tensor has negative values.
-        channels: For weights, their output channels.
-        least_error: Whether to start with the step of least squared error, else with :meth:`first_step`.
+        channels: Output channels of weights; None for activations.
+        least_error: Whether to start with the step of least squared error instead of :meth:`first_step`.
     """
 
     def __init__(self, bits: int, signed: bool, channels: int | None, *, least_error: bool = True) -> None:
@@ -46,7 +46,7 @@ class LearnedStep(FakeQuantizer):
 
     @abstractmethod
     def first_step(self, tensor: Tensor) -> Tensor:
-        """The quantizer's own start for tensors like this one, in the shape of the step; 0 where it can't be told."""
+        """The quantizer's own first step for tensors like this one, in the shape of the step; 0 where unknown."""
 
     @torch.no_grad()
     def observe(self, tensor: Tensor) -> None:
@@ -55,8 +55,8 @@ class LearnedStep(FakeQuantizer):
             start = least_error_step(tensor, self.log_step, self.q_min, self.q_max)
         else:
             start = self.first_step(tensor)
-        self.log_step.copy_(torch.where(start > 0, start.log(), self.log_step))  # zeros say nothing of what will come
+        self.log_step.copy_(torch.where(start > 0, start.log(), self.log_step))  # zeros say nothing about later values
 
     def grid(self) -> Grid:
-        """The grid as it stands now."""
+        """The current grid."""
         return Grid(self.step.detach(), self.q_min, self.q_max)

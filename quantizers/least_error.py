@@ -1,4 +1,4 @@
-"""Grids that fit the values of a tensor: of least squared error, or from the smallest to the largest value."""
+"""Grids that fit the values of a tensor: with the least squared error, or from the smallest to the largest value."""
 
 import functools
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-MOST_VALUES = 65521  # a prime, so that the values looked at do not keep in step with rows, columns and channels
-_AT_ONCE = 2**18  # values, each once for every grid that is tried
+MOST_VALUES = 65521  # a prime, so that the sampled values don't align with rows, columns and channels
+_AT_ONCE = 2**18  # values, counted once for every grid that is tried
 _COARSE = tuple(1.2**-i for i in range(-2, 34))
-"""Of the spanning grid: itself, on which an image's 256 values lie exactly; above it, as the best one for few different
-values may end beyond them."""
+"""Shares of the spanning grid: 1, because an image's 256 values lie exactly on that grid; more than 1, because the best
+grid for a few distinct values may end beyond them."""
 _FINE = tuple(1.2 ** (i / 6) for i in range(-6, 7))
 _REGRESSIONS = 6
 
@@ -18,7 +18,7 @@ _REGRESSIONS = 6
 def spanning_grid(values: Tensor, q_min: int, q_max: int) -> tuple[Tensor, Tensor]:
     """Step and offset, both scalars, of the grid that reaches from the smallest to the largest of ``values``.
 
-    The step is 0 where all values are equal; the offset then is that value.
+    If all values are equal, the step is 0 and the offset is that value.
 
     Args:
         values: Any shape.
@@ -31,10 +31,10 @@ def spanning_grid(values: Tensor, q_min: int, q_max: int) -> tuple[Tensor, Tenso
 
 
 def least_error_grid(values: Tensor, q_min: int, q_max: int) -> tuple[Tensor, Tensor]:
-    """Step and offset, both scalars, of the grid of least squared error ``sum (Q(x) - x)^2``, within some percent.
+    """Step and offset, both scalars, of the grid of least squared error ``sum (Q(x) - x)^2``, within a few percent.
 
-    Found as :func:`least_error_step` finds a step, once among ranges that shrink towards zero and once among those that
-    shrink towards the mean. The step is 0 where all values are equal; the offset then is that value.
+    The method is that of :func:`least_error_step`, once for ranges that shrink towards zero and once for ranges that
+    shrink towards the mean. If all values are equal, the step is 0 and the offset is that value.
 
     Args:
         values: Any shape.
@@ -55,13 +55,13 @@ def least_error_grid(values: Tensor, q_min: int, q_max: int) -> tuple[Tensor, Te
 def least_error_step(values: Tensor, like: Tensor, q_min: int, q_max: int) -> Tensor:
     """The step, in the shape of ``like``, of the grid of least squared error ``sum (Q(x) - x)^2`` without an offset.
 
-    Its error is within some percent of the least where there are many values; a few, such as the 9 weights of a channel
-    of a depthwise convolution, may happen to lie closer to another grid. The step is 0 where it can't be told, as of
-    zeros. Of more than 65,521 values as many are looked at, at even distances.
+    For many values, its error is within a few percent of the least; a few values, such as the 9 weights of a channel
+    of a depthwise convolution, may happen to lie closer to another grid. The step is 0 where nothing determines it,
+    for instance for zeros. Of more than 65,521 values, 65,521 evenly spaced ones are used.
 
-    Of the grids that span a share of the range the best is taken, then the best of those close to it. Then, in turns,
-    every value is given its nearest level, and the step becomes that of the regression of the values on their levels:
-    neither makes the error larger.
+    The search takes the best of the grids that span a share of the range, then the best of those close to it. After
+    that, it alternates between assigning each value its nearest level and setting the step by regression of the values
+    on their levels; neither makes the error larger.
 
     Args:
         values: Any shape; (C_out, C_in / groups, k_h, k_w) where there is a step for each output channel.
@@ -80,13 +80,13 @@ def least_error_step(values: Tensor, like: Tensor, q_min: int, q_max: int) -> Te
 
 @functools.cache
 def normal_step(q_min: int, q_max: int) -> float:
-    """:func:`least_error_step` for a normal distribution of variance 1; with ``q_min = 0`` for what a ReLU leaves."""
+    """:func:`least_error_step` for a normal distribution of variance 1, after a ReLU if ``q_min`` is 0."""
     shares = torch.arange(1, 2 * MOST_VALUES, 2, dtype=torch.float64, device="cpu") / (2 * MOST_VALUES)
     return float(least_error_step(torch.special.ndtri(shares), shares[0], q_min, q_max))
 
 
 def _scaled(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Values of each row of (R, N), divided by the largest absolute value in it, and the divisors, (R, 1)."""
+    """The values of each row of (R, N) divided by the row's largest absolute value, and the divisors, (R, 1)."""
     values = rows.detach()
     values = values if values.dtype == torch.float64 else values.float()
     size = torch.linalg.vector_norm(values, torch.inf, dim=1, keepdim=True)
@@ -98,9 +98,9 @@ def _scaled(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class _Fit:
-    """The search for the grids, one for each row of (R, N), that leave the least squared error.
+    """The search for the grids of least squared error, one for each row of (R, N).
 
-    Steps and offsets are (R, 1), or (S, R, 1) for S of them to be compared; without offsets these are all zero.
+    Steps and offsets are (R, 1), or (S, R, 1) to compare S of them; without offsets, these are zero.
     """
 
     rows: Tensor
@@ -109,7 +109,7 @@ class _Fit:
     has_offset: bool
 
     def best(self, step: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
-        """From the grids that span the values."""
+        """The best steps and offsets, starting from grids that span the values."""
         for shares in (_COARSE, _FINE):
             step, offset = self._best_share(step, offset, step.new_tensor(shares).view(-1, 1, 1))
         for _ in range(_REGRESSIONS):
@@ -123,14 +123,14 @@ class _Fit:
         return moved.div(step.where(step > 0, 1)).round_().clamp_(self.q_min, self.q_max)
 
     def _best_share(self, step: Tensor, offset: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-        """The best grid of those whose step and offset are a share, of (S, 1, 1), of these."""
+        """The best of the grids whose step and offset are one of the shares, (S, 1, 1), of these."""
         at_once = max(1, _AT_ONCE // self.rows.numel())
         errors = [self.errors(some * step, some * offset) for some in shares.split(at_once)]
         best = shares[torch.cat(errors).argmin(0), 0]  # (R, 1)
         return best * step, best * offset
 
     def errors(self, step: Tensor, offset: Tensor) -> Tensor:
-        """Of each grid and row, (S, R)."""
+        """The error of each grid and row, (S, R)."""
         moved = self._moved(offset)
         return self._levels(moved, step).mul_(step).sub_(moved).square_().mean(-1)
 

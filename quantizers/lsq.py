@@ -17,16 +17,16 @@ _MEAN_ABS_OF_NORMAL = math.sqrt(2 / math.pi)
 class LSQ(Quantizer):
     """Learned step size: s * clamp(round(x / s), q_min, q_max) with s trained.
 
-    Weights are signed with one step per output channel, activations unsigned after a ReLU and else signed,
-    with one step.
+    Weights are signed, with one step per output channel. Activations have one step; they are unsigned after a ReLU and
+    signed elsewhere.
 
     Note:
-        The parameter that is trained is the logarithm of the step, so that the step stays positive and an
-        optimizer with steps of a fixed size, such as Adam, changes it by a share of itself. The published start leaves
-        the weights of a layer about 26 of 256 levels at 8 bits, and training adds few.
+        The trained parameter is the logarithm of the step, so that the step stays positive and an optimizer with
+        updates of a fixed size, such as Adam, changes it in proportion to its value. The published start leaves the
+        weights of a layer about 26 of 256 levels at 8 bits, and training adds few.
 
     Attributes:
-        start: The first step: that of ``least-error`` (squared), or ``2 E|x| / sqrt(q_max)`` as ``published``.
+        start: The first step: the one of ``least-error`` (squared), or ``2 E|x| / sqrt(q_max)`` as ``published``.
     """
 
     earlier_defaults: ClassVar[Mapping[int, Mapping[str, Any]]] = {1: {"start": "published"}}
@@ -50,7 +50,7 @@ class LSQFakeQuantizer(LearnedStep):
         return 2 * tensor.abs().mean(**over(tensor, self.log_step)) / math.sqrt(self.q_max)
 
     def gradient_scale(self, tensor: Tensor) -> float:
-        """Of the step: ``1 / sqrt(q_max * features)``, the features of one output channel or of one image."""
+        """``1 / sqrt(q_max * features)`` for the step, with the features of one output channel or of one image."""
         return 1 / math.sqrt(self.q_max * tensor[0].numel())
 
     def forward(self, tensor: Tensor) -> Tensor:

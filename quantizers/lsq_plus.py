@@ -25,19 +25,19 @@ class LSQPlus(Quantizer):
         activations:    s * clamp(round((x - o) / s), q_min, q_max) + o
         weights:        s * clamp(round(w / s), q_min, q_max)
 
-    The gradients of x and s are those of LSQ, that of o is 1 outside the grid and 0 inside.
+    The gradients of x and s are those of LSQ; that of o is 1 outside the grid and 0 inside.
 
     Note:
         The logarithm of the step is trained, and the offset as a share of the grid's width, so that Adam changes both
-        by a share of that width. Weights have a step for each output channel, in the paper for each layer.
+        in proportion to that width. Weights have a step for each output channel, in the paper for each layer.
 
     Attributes:
-        start: Where activations start: with the s and o of ``least-error`` (squared), or with those whose grid spans
-            the values (``min-max``), which outliers widen.
-        weight_start: Where weights start: as ``published`` with
+        start: How activations start: with the s and o of ``least-error`` (squared), or of the grid that spans the
+            values (``min-max``), which outliers widen.
+        weight_start: How weights start: as ``published``, with
             ``s = max(|mean - 3 sigma|, |mean + 3 sigma|) / 2^(k-1)``, or with the s of ``least-error``.
-        offset: ``any`` as in the paper, or ``whole-steps``, which keeps zero on the grid: integer kernels that have
-            zero points, and the zeros that convolutions pad with, need that.
+        offset: ``any`` as in the paper, or ``whole-steps``, which keeps zero on the grid: integer kernels with zero
+            points and the zero padding of convolutions need that.
     """
 
     start: Start = "least-error"
@@ -62,7 +62,7 @@ class LSQPlusWeights(LSQFakeQuantizer):
 
 
 class LSQPlusActivations(LSQFakeQuantizer):
-    """The quantizer of activations; beside the step it learns the offset, as a share of the grid's width."""
+    """The quantizer of activations; it also learns the offset, as a share of the grid's width."""
 
     def __init__(self, bits: int, signed: bool, start: Start, offset: Offsets) -> None:
         super().__init__(bits, signed, None)
@@ -72,7 +72,7 @@ class LSQPlusActivations(LSQFakeQuantizer):
 
     @property
     def offset(self) -> Tensor:
-        """A scalar."""
+        """The offset, a scalar."""
         steps = self.relative_offset * (self.q_max - self.q_min)
         if self.whole_steps:
             steps = steps.clamp(-self.q_max, -self.q_min)
@@ -81,7 +81,7 @@ class LSQPlusActivations(LSQFakeQuantizer):
 
     @torch.no_grad()
     def observe(self, tensor: Tensor) -> None:
-        """Start as :class:`LSQPlus` says; a constant tensor tells the offset only."""
+        """Start as :class:`LSQPlus` says; a constant tensor sets only the offset."""
         values = tensor.float().flatten()
         if self.whole_steps:
             values = torch.cat([values, values.new_zeros(1)])
@@ -101,5 +101,5 @@ class LSQPlusActivations(LSQFakeQuantizer):
         )
 
     def grid(self) -> Grid:
-        """The grid as it stands now."""
+        """The current grid."""
         return Grid(self.step.detach(), self.q_min, self.q_max, self.offset.detach())

@@ -1,4 +1,4 @@
-"""What all quantizers with a measured step have in common: nothing is learned."""
+"""The common base of quantizers with a measured step: nothing is learned."""
 
 from abc import abstractmethod
 
@@ -12,10 +12,10 @@ _SMALLEST_SCALE = 1e-8
 
 
 class MeasuredStep(FakeQuantizer):
-    """One tensor's quantizer; its step is ``scale`` times the one for tensors whose scale is 1.
+    """One tensor's quantizer; its step is ``scale`` times the step for tensors of scale 1.
 
-    The scale is measured in training, as a running mean for activations, as that of the last step for weights. In
-    evaluation it stays as it is.
+    The scale is measured in training: a running mean for activations, the value of the last step for weights. In
+    evaluation it does not change.
     """
 
     scale: Tensor
@@ -44,9 +44,9 @@ class MeasuredStep(FakeQuantizer):
             self.scale.lerp_(self.measure(tensor).to(self.scale), 1.0 if self.of_weights else _MOMENTUM)
 
     def positive_scale(self) -> Tensor:
-        """The scale, above 0 even if all that was measured is zeros."""
+        """The scale, above 0 even if only zeros were measured."""
         return self.scale.clamp_min(_SMALLEST_SCALE)
 
     def grid(self) -> Grid:
-        """The grid as it stands now."""
+        """The current grid."""
         return Grid(self.positive_scale() * self.unit_step, self.q_min, self.q_max)

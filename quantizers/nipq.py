@@ -19,27 +19,27 @@ _UNIT_WIDTH = 1 / math.sqrt(12)  # the standard deviation of uniform noise that 
 
 
 class NIPQ(Quantizer):
-    """Values are truncated at a learned alpha; inside, noise stands in for rounding in training.
+    """Values are truncated at a learned alpha; inside, noise replaces rounding in training.
 
     For k bits, the step D = alpha / (2^k - 1), twice that if signed, and noise n uniform in [-1/2, 1/2]:
 
         in training:    Q(x) = x + n D inside the truncation, its ends outside
         in evaluation:  Q(x) = D clamp(round(x / D), q_min, q_max)
 
-    In training everything is differentiable, so that no gradient has to be passed straight through: dQ/dx is 1 inside
-    and 0 outside, dQ/dD is n inside and q_min or q_max outside. Unlike with `noise`, what is evaluated is really
-    quantized, so that it may also train the found network.
+    In training everything is differentiable, so no gradient has to be passed straight through: dQ/dx is 1 inside and 0
+    outside, dQ/dD is n inside and q_min or q_max outside. Unlike `noise`, evaluation really quantizes, so that this
+    quantizer can also train the found network.
 
     Note:
-        The paper learns the bit-width too; here it is the search that chooses, and each width has its own alpha. The
-        noise is uniform, as rounding errors are in theory; the published code draws it from their histogram. The
-        ends are those of two's complement or 0 and alpha, in the paper -alpha or 0 and alpha. There is one alpha
-        for each output channel of weights, in the paper for each layer. The logarithm of alpha is trained, in the
-        published code the inverse of its softplus.
+        The paper learns the bit-width too; here the search chooses it, and each width has its own alpha. The noise is
+        uniform, as rounding errors are in theory; the published code draws it from their histogram. The ends are those
+        of two's complement, or 0 and alpha; in the paper they are -alpha or 0, and alpha. Weights have one alpha for
+        each output channel, in the paper for each layer. The logarithm of alpha is trained, in the published code the
+        inverse of its softplus.
 
     Attributes:
-        start: The first alpha: that of ``least-error`` (squared), or the ``largest`` absolute value, whose step is too
-            long by far at few bits.
+        start: The first alpha: the one of ``least-error`` (squared), or the ``largest`` absolute value, whose step is
+            far too long at few bits.
     """
 
     earlier_defaults: ClassVar[Mapping[int, Mapping[str, Any]]] = {1: {"start": "largest"}}
@@ -63,23 +63,23 @@ class NIPQFakeQuantizer(LearnedRange):
 
 
 def add_noise_inside(tensor: Tensor, step: Tensor, q_min: int, q_max: int, noise: Tensor) -> Tensor:
-    """``tensor`` clipped to ``[q_min * step, q_max * step]``, with noise of one step's width where it is inside.
+    """``tensor`` clipped to ``[q_min * step, q_max * step]``, with noise of one step's width inside that range.
 
-    A value at an end, such as a zero that a ReLU leaves, gets no noise, but its gradient passes as inside.
+    A value at an end, such as a zero after a ReLU, gets no noise, but its gradient passes.
 
     Args:
         tensor: Any shape.
         step: A scalar, or (C_out, 1, 1, 1); above 0.
         q_min: Smallest integer.
         q_max: Largest integer.
-        noise: Of variance 1, in the shape of ``tensor``.
+        noise: Noise of variance 1, in the shape of ``tensor``.
     """
     result: Tensor = _AddNoiseInside.apply(tensor, step, q_min, q_max, noise)  # type: ignore[no-untyped-call]
     return result
 
 
 class _AddNoiseInside(torch.autograd.Function):
-    """Keeps for the gradient, beside the tensor, the noise, which is a view of a pool: no second tensor is stored."""
+    """Saves the tensor and the noise for the gradient; the noise is a view of a pool, so it takes no memory."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor, step: Tensor, q_min: int, q_max: int, noise: Tensor) -> Tensor:

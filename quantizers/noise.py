@@ -25,12 +25,12 @@ _DEVIATIONS = {"half-step": 0.5, "rounding-error": 1 / math.sqrt(12)}
 
 
 class Noise(Quantizer):
-    """Noise that stands in for quantization while searching; it is left out in evaluation.
+    """Noise that replaces quantization during the search; there is none in evaluation.
 
     Attributes:
         distribution: ``gaussian``, or ``uniform`` of the same standard deviation.
         deviation: The standard deviation in steps: ``half-step`` (1/2, as in the published code) or
-            ``rounding-error`` (1/sqrt(12), that of rounding itself).
+            ``rounding-error`` (1/sqrt(12), like rounding itself).
     """
 
     stages: ClassVar = frozenset({"search"})
@@ -43,7 +43,7 @@ class Noise(Quantizer):
 
     def mixture(self, bits: Sequence[int], *, signed: bool, channels: int | None = None) -> Mixture:
         """All bit-widths in one draw."""
-        del signed, channels  # the range is measured, whatever the sign, over the whole tensor
+        del signed, channels  # the range is always measured over the whole tensor
         return NoiseMixture(bits, self.distribution, _DEVIATIONS[self.deviation])
 
 
@@ -62,18 +62,18 @@ class NoiseMixture(Mixture):
         """See :meth:`Mixture.forward`. Gradients reach the tensor and, through sigma, the probabilities.
 
         Note:
-            The range is taken as a constant: the gradient does not reach the two extreme values through it.
+            The range counts as a constant: no gradient reaches the two extreme values through it.
         """
         if not self.training:
             return tensor
-        # The norm's gradient at zero is zero, where that of a square root of a sum would not be a number.
+        # At zero, the gradient of the norm is zero; that of the square root of a sum would be NaN.
         share = torch.linalg.vector_norm(probabilities * self.steps)
         noise = noise_like(tensor, self.distribution)
         return _AddNoise.apply(tensor, noise, share)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _AddNoise(torch.autograd.Function):
-    """``tensor + share range(tensor) noise``; the gradient of the share takes no product of the size of the tensor."""
+    """``tensor + share range(tensor) noise``; the gradient of the share allocates no product of the tensor's size."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor, noise: Tensor, share: Tensor) -> Tensor:
@@ -102,11 +102,11 @@ class NoisyTensor(FakeQuantizer):
 
     def grid(self) -> Grid:
         """Raises ``ValueError``: noise leaves no grid."""
-        raise ValueError("noise only stands in for quantization: it has no integer grid")
+        raise ValueError("noise only replaces quantization in the search: it has no integer grid")
 
 
 def in_memory_order(tensor: Tensor) -> Tensor:
-    """A view of ``tensor`` with its dimensions as they lie in memory: reductions over all of it need no copy then."""
+    """A view of ``tensor`` with its dimensions in memory order, so that reductions over all of it need no copy."""
     is_nhwc = tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
     return tensor.permute(0, 2, 3, 1) if is_nhwc else tensor
 
@@ -121,8 +121,8 @@ def inner_product(a: Tensor, b: Tensor) -> Tensor:
 def noise_like(tensor: Tensor, distribution: Distribution) -> Tensor:
     """Noise of mean 0 and variance 1 in the shape and memory layout of ``tensor``.
 
-    It is read from a pool at a random offset, which takes almost no time. The offset comes from torch's
-    generator, so ``torch.manual_seed`` decides it.
+    It is read from a pool at a random offset, which takes almost no time. The offset comes from torch's generator, so
+    ``torch.manual_seed`` controls it.
     """
     count = tensor.numel()
     if count >= _POOL_SIZE:
@@ -135,7 +135,7 @@ def noise_like(tensor: Tensor, distribution: Distribution) -> Tensor:
 
 @functools.cache
 def _pool(distribution: Distribution, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """The same values in every process: what differs from run to run is where they are read."""
+    """The pool of noise: the same values in every process; only the offsets of reads differ from run to run."""
     generator = torch.Generator().manual_seed(_POOL_SEED)
     return _draw(_POOL_SIZE, distribution, generator).to(device, dtype)
 

@@ -17,7 +17,7 @@ from qnas.quantizers.rounding import clip_and_round
 
 
 class PACT(Quantizer):
-    """Activations clipped at a learned alpha; weights as in DoReFa, which is what the paper takes for them.
+    """Activations clipped at a learned alpha; weights as in DoReFa, which the paper uses for them.
 
     For k bits (equations 1 to 3 of the paper):
 
@@ -25,16 +25,16 @@ class PACT(Quantizer):
         y_q = round(y (2^k - 1) / alpha) alpha / (2^k - 1)
         dy_q/dalpha = 0 where x < alpha, 1 where x >= alpha
 
-    and ``decay * alpha^2`` is added to the loss, without which nothing would lower an alpha that clips no value.
+    and ``decay * alpha^2`` is added to the loss; without it, nothing would lower an alpha that clips no value.
 
     Note:
-        The logarithm of alpha is trained, so that it stays positive and Adam changes it by a share of itself. Signed
-        activations are clipped on both sides, and their levels moved by half a step to those of two's complement, so
-        that zero is one. For the weights see `dorefa`.
+        The logarithm of alpha is trained, so that alpha stays positive and Adam changes it in proportion to its value.
+        Signed activations are clipped on both sides, and their levels are moved by half a step to those of two's
+        complement, so that zero is a level. For the weights see `dorefa`.
 
     Attributes:
-        decay: Of the alphas; the paper takes that of the weights.
-        start: The first alpha: that of ``least-error`` (squared), or the ``largest`` absolute value observed. In the
+        decay: Decay of the alphas; in the paper it is the weights' decay.
+        start: The first alpha: the one of ``least-error`` (squared), or the ``largest`` absolute value observed. In the
             paper it is a large constant.
     """
 
@@ -64,7 +64,7 @@ class PACTActivations(LearnedRange):
 
 
 def _decaying(parameter: Tensor, decay: float) -> Tensor:
-    """``parameter``, with the gradient of ``decay * parameter^2`` added to its own."""
+    """``parameter``; its gradient includes that of ``decay * parameter^2``."""
     result: Tensor = _Decay.apply(parameter, decay)  # type: ignore[no-untyped-call]
     return result
 

@@ -5,7 +5,7 @@ from qnas.core.registry import Register, hookimpl
 
 @hookimpl
 def qnas_register_quantizers(register: Register) -> None:
-    """Register them."""
+    """Register quantizers."""
     register("lsq", "qnas.quantizers.lsq:LSQ", "Learned step size quantization (Esser et al. 2020)")
     register("noise", "qnas.quantizers.noise:Noise", "Noise in place of quantization, for the search (QuantNAS)")
     register("lsq+", "qnas.quantizers.lsq_plus:LSQPlus", "LSQ with offsets for activations (Bhalgat et al. 2020)")

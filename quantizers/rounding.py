@@ -1,4 +1,4 @@
-"""Rounding to a uniform grid, and the gradients that pass it although rounding itself has none."""
+"""Rounding to a uniform grid, with gradients that pass through although rounding itself has none."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from torch import Tensor
 from qnas.quantizers.statistics import over
 
 _END = 2.0**-20
-"""How far the ends of a grid reach for the gradient, as a share of the grid: more than float32 rounds."""
+"""How far beyond its ends a grid reaches for the gradient, as a share of its width: more than float32 rounds."""
 
 
 def steps_to_end(q_min: int, q_max: int) -> float:
-    """How many steps lie between zero and the end r of a range: [0, r] after a ReLU, else [-r, r].
+    """The number of steps between zero and the end r of a range, which is [0, r] after a ReLU and [-r, r] elsewhere.
 
-    Papers divide either into 2^b - 1 steps. That leaves no level at zero in [-r, r], which integer kernels need: the
-    levels of two's complement are those of [-r, r], moved by half a step.
+    Papers divide both ranges into 2^b - 1 steps. In [-r, r] that leaves no level at zero, which integer kernels need.
+    The levels of two's complement are those of [-r, r], moved by half a step.
     """
     return q_max if q_min == 0 else (q_max - q_min) / 2
 
 
 def clip_and_round(tensor: Tensor, step: Tensor, q_min: int, q_max: int) -> Tensor:
-    """``step * clamp(round(tensor / step), q_min, q_max)``, whose gradient is that of the clipping alone.
+    """``step * clamp(round(tensor / step), q_min, q_max)``, with the gradient of the clipping alone.
 
     With ``x`` for the tensor and ``s`` for the step, the gradient passes straight through the rounding:
 
@@ -38,7 +38,7 @@ def clip_and_round(tensor: Tensor, step: Tensor, q_min: int, q_max: int) -> Tens
 
 
 def round_straight(tensor: Tensor, step: Tensor, q_min: int, q_max: int) -> Tensor:
-    """As :func:`clip_and_round`, but the gradient passes outside the grid too, and the step gets none."""
+    """Like :func:`clip_and_round`, but the gradient also passes outside the grid, and the step gets none."""
     result: Tensor = _RoundStraight.apply(tensor, step, q_min, q_max)  # type: ignore[no-untyped-call]
     return result
 
@@ -56,22 +56,22 @@ def round_to_steps(
     """``step * clamp(round(v), q_min, q_max) + offset`` with ``v = (tensor - offset) / step``.
 
     The gradient ``g`` of the result passes the rounding as ``g (1 + delta sign(g) (v - round(v)) / (q_max - q_min))``,
-    which for ``delta = 0`` is straight through. From there on the chain rule gives, for ``delta = 0``:
+    which is straight through for ``delta = 0``. For ``delta = 0``, the chain rule then gives:
 
         dQ/dx = 1 inside the grid, 0 outside
         dQ/ds = round(v) - v inside the grid, q_min or q_max outside
         dQ/do = 0 inside the grid, 1 outside
 
-    The ends of the grid are inside, and so is what lies beyond them by no more than float32 rounds. Only the tensor and
-    the scalars are kept for the gradient.
+    The ends of the grid count as inside, as do values that exceed them by no more than float32 rounding errors. Only
+    the tensor and the scalars are kept for the gradient.
 
     Args:
         tensor: Any shape.
         step: A scalar, or (C_out, 1, 1, 1); above 0.
         q_min: Smallest integer.
         q_max: Largest integer.
-        offset: In the shape of the step.
-        gradient_scale: What the gradients of step and offset are multiplied by.
+        offset: Same shape as the step.
+        gradient_scale: Factor for the gradients of step and offset.
         delta: At least 0.
     """
     result: Tensor = _RoundToSteps.apply(  # type: ignore[no-untyped-call]
@@ -81,7 +81,7 @@ def round_to_steps(
 
 
 def sum_like(values: Tensor, step: Tensor) -> Tensor:
-    """The gradient of a step from that of all values that share it."""
+    """The gradient of a step from those of all values that share it."""
     return values.sum(**over(values, step), dtype=step.dtype)
 
 
@@ -91,13 +91,13 @@ def _in_steps(tensor: Tensor, step: Tensor, offset: Tensor | None) -> Tensor:
 
 
 def _on_grid(v: Tensor, step: Tensor, q_min: int, q_max: int) -> Tensor:
-    """The values of the nearest levels, without offset; ``v``, which is in steps, is overwritten."""
+    """The values of the nearest levels, without offset; overwrites ``v``, which is in steps."""
     return v.round_().clamp_(q_min, q_max).mul_(step.to(v.dtype))
 
 
 def _where_inside(values: Tensor, v: Tensor, q_min: int, q_max: int) -> Tensor:
-    """``values`` where ``v`` is in the grid, 0 elsewhere; in one pass, where a mask would take three."""
-    beyond = (q_max - q_min) * _END  # for the ends belong to the grid, but are outside to this function
+    """``values`` where ``v`` is in the grid, 0 elsewhere; one pass instead of the three of a mask."""
+    beyond = (q_max - q_min) * _END  # the ends belong to the grid, but hardtanh_backward excludes them
     return torch.ops.aten.hardtanh_backward(values, v, q_min - beyond, q_max + beyond)  # type: ignore[no-any-return]
 
 

@@ -13,8 +13,8 @@ class Split(Quantizer):
     """Weights by one quantizer, activations by another: by default LSQ and HWGQ, as in QuantNAS's code.
 
     Attributes:
-        weights: Of weights.
-        activations: Of activations.
+        weights: Quantizer of weights.
+        activations: Quantizer of activations.
     """
 
     weights: Quantizer = "lsq"  # type: ignore[assignment]
@@ -36,9 +36,9 @@ class Split(Quantizer):
         for field in ("weights", "activations"):
             quantizer: Quantizer = getattr(self, field)
             if quantizer.is_float:
-                message = "leaves everything in float: for that, a space has bits of 32"
+                message = "leaves everything in float: for that, set the space's bits to 32"
                 invalid(type(self).__name__, f"'{quantizer.label}' {message}", quantizer.label, field)
             if not self.stages <= quantizer.stages:
-                message = "leaves no integer grid: the network would not be what its bit-widths say"
+                message = "has no integer grid: the network would not have the bit-widths that it claims"
                 invalid(type(self).__name__, f"'{quantizer.label}' {message}", quantizer.label, field)
         return self

@@ -1,4 +1,4 @@
-"""Statistics of a tensor in the shape of its steps: one of the whole tensor, or one of each output channel."""
+"""Statistics of a tensor in the shape of its steps: one for the whole tensor, or one for each output channel."""
 
 import math
 from typing import TypedDict
@@ -15,7 +15,7 @@ class Over(TypedDict):
 
 
 def over(tensor: Tensor, step: Tensor) -> Over:
-    """What to reduce ``tensor`` over to get one value for each element of ``step``.
+    """The dimensions to reduce ``tensor`` over to get one value for each element of ``step``.
 
     Args:
         tensor: Any shape; (C_out, C_in / groups, k_h, k_w) where there is a step for each output channel.
@@ -27,7 +27,7 @@ def over(tensor: Tensor, step: Tensor) -> Over:
 
 
 def largest(tensor: Tensor, step: Tensor) -> Tensor:
-    """The largest absolute value; the arguments as for :func:`over`."""
+    """The largest absolute value; arguments as for :func:`over`."""
     result: Tensor = torch.linalg.vector_norm(tensor, math.inf, **over(tensor, step))
     return result
 
@@ -38,7 +38,7 @@ def deviation(tensor: Tensor, step: Tensor, *, signed: bool) -> Tensor:
     Args:
         tensor: As for :func:`over`.
         step: As for :func:`over`.
-        signed: False after a ReLU, where only the positive values are taken: these are half-normal.
+        signed: False after a ReLU, where only the positive values count: these are half-normal.
     """
     squares = tensor.float().square()
     if signed:

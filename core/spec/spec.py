@@ -63,7 +63,7 @@ class QuantizerChoice(Settings):
         for stage in ("search", "train"):
             quantizer: Quantizer = getattr(self, stage)
             if stage not in quantizer.stages:
-                why = "it leaves no integer grid, so the network would not be what its bit-widths say"
+                why = "it has no integer grid, so the network would not have the bit-widths that it claims"
                 invalid("QuantizerChoice", f"'{quantizer.label}' can't {stage}: {why}", quantizer.label, stage)
         return self
 

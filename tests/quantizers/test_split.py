@@ -45,7 +45,7 @@ def test_mixtures_are_theirs_too(field):
 
 
 @pytest.mark.parametrize("field", ["weights", "activations"])
-@pytest.mark.parametrize(("name", "why"), [("noise", "leaves no integer grid"), ("none", "leaves everything in float")])
+@pytest.mark.parametrize(("name", "why"), [("noise", "has no integer grid"), ("none", "leaves everything in float")])
 def test_both_must_leave_a_grid(field, name, why):
     with pytest.raises(ValidationError, match=f"'{name}' {why}"):
         Quantizer.of({"name": "split", field: name})

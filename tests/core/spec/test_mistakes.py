@@ -235,7 +235,7 @@ MISTAKES = {
     "a quantizer without a grid in the found network": (
         "quantizer:\n  train: noise\n",
         "spec.yaml:2:10: quantizer.train",
-        "'noise' can't train: it leaves no integer grid",
+        "'noise' can't train: it has no integer grid",
     ),
     "the supernet of a random search": (
         "train: {init: supernet}\nsearch: random\n",
