@@ -1,4 +1,4 @@
-"""HR and LR folders that lie beside each other under the names that people give them, such as gt and lq."""
+"""HR and LR folders beside each other, under common names such as gt and lq."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ class Beside(NamedTuple):
 
 
 def find_beside(path: Path) -> Beside | None:
-    """The HR folder and the LR folders in a folder, if that is how it is laid out.
+    """The HR folder and the LR folders in a folder, if it is laid out that way.
 
     Raises:
         InputError: There are several HR folders, or several LR folders of a scale.
@@ -45,7 +45,7 @@ def find_beside(path: Path) -> Beside | None:
 
 
 def _of_kinds(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """The HR and the LR folders among some; what hardly says so counts beside one of the other kind with the names."""
+    """The HR and the LR folders; vague names count only beside a folder of the other kind with the same image names."""
     hr, lr = (_named(folders, kind) for kind in ("hr", "lr"))
     maybe_hr, maybe_lr = ([f for f in folders if maybe_kind(f.name) == kind] for kind in ("hr", "lr"))
     if not hr:
@@ -66,17 +66,17 @@ def _share_names(one: Path, other: Path) -> bool:
 
 def _by_scale(root: Path, hr: Sequence[Path], lr_folders: Sequence[Path]) -> dict[int, Path]:
     found: dict[int, Path] = {}
-    for place, said in (place for folder in lr_folders for place in _places(folder)):
-        scale = said or _measured(root, hr, place)
+    for place, named in (place for folder in lr_folders for place in _places(folder)):
+        scale = named or _measured(root, hr, place)
         if scale in found:
             both = f"{found[scale]} and {place}"
-            raise InputError(f"LR images of scale {scale} are in {both}: name one of them by lr_path", str(root))
+            raise InputError(f"LR images of scale {scale} are in {both}: choose one of them with lr_path", str(root))
         found[scale] = place
     return dict(sorted(found.items()))
 
 
 def _places(folder: Path) -> Iterator[tuple[Path, int | None]]:
-    """Where the LR images of an LR folder are, with the scale if names say it."""
+    """The folders that hold the LR images of an LR folder, with the scale if their names say it."""
     inside = [entry for entry in entries(folder) if entry.is_dir() and _is_scale(entry.name)]
     yield from ((entry, folder_scale(entry.name)) for entry in inside)
     if not inside:
@@ -88,20 +88,20 @@ def _is_scale(name: str) -> bool:
 
 
 def _measured(root: Path, hr: Sequence[Path], place: Path) -> int:
-    """The scale of LR images, by the sizes of the first that can be read.
+    """The scale of LR images, from the sizes of the first pair that can be read.
 
     Raises:
-        InputError: None belongs to an HR image, or they are not smaller.
+        InputError: No LR image belongs to an HR image, or they are not smaller.
     """
     by_name = {name: file for file in list_images(place) for name in (alike(file.stem), read_stem(file.stem).base)}
-    failure = InputError(f"none of the images is called as one in {root}", str(place))
+    failure = InputError(f"none of the images has the name of one in {root}", str(place))
     for file in hr:
         partner = by_name.get(alike(file.stem)) or by_name.get(read_stem(file.stem).base)
         if partner is None:
             continue
         try:
             large, small = image_size(file), image_size(partner)
-        except InputError as error:  # perhaps others can be read
+        except InputError as error:  # another pair may be readable
             failure = error
             continue
         scale = round(large[0] / small[0])
@@ -109,21 +109,21 @@ def _measured(root: Path, hr: Sequence[Path], place: Path) -> int:
             sizes = " and ".join(
                 f"{image} is {width} x {height}" for image, (height, width) in ((file, large), (partner, small))
             )
-            raise InputError(f"has no LR images of those in {root}: {sizes}", str(place))
+            raise InputError(f"has no LR images for those in {root}: {sizes}", str(place))
         return scale
     raise failure
 
 
 def refuse_lr_folder(folder: Path) -> None:
-    """Refuse a folder of LR images that is named in place of the HR images.
+    """Refuse a folder of LR images that is given as the HR images.
 
     Raises:
-        InputError: Its name says so, or it lies beside its HR folder.
+        InputError: Its name says that it has LR images, or it lies beside its HR folder.
     """
     above = folder.parent if _is_scale(folder.name) and folder_kind(folder.parent.name) == "lr" else folder
-    with contextlib.suppress(InputError):  # of what can't be read
+    with contextlib.suppress(InputError):  # unreadable folders
         if any(entry.is_dir() and folder_kind(entry.name) == "hr" for entry in entries(folder)):
-            return  # both kinds are in it
+            return  # it has both kinds
     hr_folders = _hr_beside(above)
     is_named = folder_kind(above.name) == "lr"
     if is_named or (maybe_kind(folder.name) == "lr" and any(_is_smaller(folder, hr) for hr in hr_folders)):
@@ -133,7 +133,7 @@ def refuse_lr_folder(folder: Path) -> None:
 
 
 def _is_smaller(folder: Path, hr_folder: Path) -> bool:
-    """Whether the images of a folder are the size of LR images of those that have the same names in another."""
+    """Whether the images of a folder have the size of LR images for those with the same names in another folder."""
     with contextlib.suppress(InputError):
         return _measured(hr_folder, list(walk(hr_folder)), folder) in SCALES
     return False
@@ -147,7 +147,7 @@ def _hr_beside(folder: Path) -> list[Path]:
 
 
 def lr_beside(folder: Path) -> list[Path]:
-    """The LR folders beside an HR folder, as their names say."""
+    """The LR folders beside an HR folder, by their names."""
     if folder_kind(folder.name) != "hr":
         return []
     with contextlib.suppress(InputError):

@@ -1,4 +1,4 @@
-"""How published sets lay out their folders: DIV2K, Flickr2K, and Set5 and its like."""
+"""How published sets lay out their folders: DIV2K, Flickr2K, Set5 and similar ones."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,11 @@ from qnas.plugins.datasets.naming import SCALES
 
 
 class Form(NamedTuple):
-    """A custom of naming folders.
+    """A convention for naming folders.
 
     Attributes:
-        kind: What it is called.
-        hr: The name of the HR folder.
+        kind: Name of the convention.
+        hr: Pattern of the HR folder's name.
         lr: Where the LR folders are beside it; ``{set}`` stands for that group of ``hr``.
     """
 
@@ -21,7 +21,7 @@ class Form(NamedTuple):
     lr: tuple[str, ...]
 
     def lr_folders(self, root: Path) -> dict[int, Path]:
-        """The LR folders that are there, by scale."""
+        """The LR folders that exist, by scale."""
         named = self.hr.fullmatch(root.name)
         groups = named.groupdict() if named else {}
         places = [(scale, root.parent / form.format(scale=scale, **groups)) for scale in SCALES for form in self.lr]
@@ -29,19 +29,19 @@ class Form(NamedTuple):
 
 
 FORMS: Final = (
-    # Cut into pieces, as BasicSR does it, and whole: DIV2K, Flickr2K.
+    # DIV2K and Flickr2K, cut into pieces by BasicSR, and whole.
     Form(
         "SET_HR_sub, SET_LR_bicubic_sub/X4",
         re.compile(r"(?P<set>.+)_HR_sub"),
         ("{set}_LR_bicubic_sub/X{scale}", "{set}_LR_bicubic/X{scale}_sub"),
     ),
     Form("SET_HR, SET_LR_bicubic/X4", re.compile(r"(?P<set>.+)_HR"), ("{set}_LR_bicubic/X{scale}",)),
-    # Set5, Set14 and others, as EDSR packed them, and as BasicSR did.
+    # Set5, Set14 and others, as packed by EDSR and by BasicSR.
     Form("HR, LR_bicubic/X4", re.compile(r"HR"), ("LR_bicubic/X{scale}",)),
     Form("GTmod12, LRbicx4", re.compile(r"GTmod\d+"), ("LRbicx{scale}",)),
 )
 
 
 def form_of(folder: Path) -> Form | None:
-    """The custom that names an HR folder so, if there is one."""
+    """The convention that an HR folder's name follows, if any."""
     return next((form for form in FORMS if form.hr.fullmatch(folder.name)), None)

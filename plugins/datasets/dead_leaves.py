@@ -8,8 +8,8 @@ photographs.  Textures within the leaves add the fine detail that flat shapes
 lack.
 
 Leaves are laid from the viewer backwards, the "perfect simulation" of Kendall and
-Thoennes: a leaf that those before it hide is never painted, the work ends as soon as
-nothing shows through, and no trace is left of where it began.
+Thoennes: a leaf that is hidden by those before it is never painted, the work ends as
+soon as nothing shows through, and the result does not depend on where it began.
 
 References:
     Kendall and Thoennes (1999), "Perfect simulation in stochastic geometry", Pattern
@@ -31,15 +31,15 @@ import numpy.typing as npt
 
 Field = npt.NDArray[np.float64]
 
-# Sizes are in pixels, but for the largest, which follows the canvas.
+# Sizes are in pixels, except for the largest, which is a share of the canvas.
 RADIUS_MIN: Final = 1.5
 RADIUS_MAX_SHARE: Final = 0.5
 ASPECT_MAX: Final = 12.0
 DISC_SHARE: Final = 0.35
-# Half a pixel is the least half-width whose coverage still reaches one.
+# Half a pixel is the smallest half-width whose coverage still reaches one.
 HALF_WIDTH_MIN: Final = 0.5
 
-# Kinds of leaf, the bounds that part a uniform draw into them, and how a texture's
+# Kinds of leaf, the bounds that split a uniform draw into them, and how a texture's
 # swing compares with the difference between two leaves.
 FLAT, SHADED, STRIPED, GRAINY = range(4)
 TEXTURE_BOUNDS: Final = (0.2, 0.45, 0.6)
@@ -47,16 +47,17 @@ SWINGS: Final = (0.0, 0.6, 0.9, 0.5)
 PERIOD_RANGE: Final = (2.5, 20.0)
 NOISE_EXPONENTS: Final = (0.5, 1.0, 1.5)
 
-# Spread of an image's mean colour, and of its leaves' about it, along OPPONENT's axes.
+# Spread of an image's mean colour, and of its leaves' colours about it, along OPPONENT's
+# axes.
 COLOUR_SPREAD: Final = (0.21, 0.07, 0.04)
 MOOD_SPREAD: Final = (0.09, 0.05, 0.02)
 
 # Largest share of its light that a pixel takes from each neighbour along an axis.
 BLUR_MAX: Final = 0.16
 
-# What still shows through below this is lost in eight bits.
+# Anything that shows through less than this is lost in eight bits.
 OPAQUE: Final = 1.0 / 512.0
-# Leaves drawn at once: enough to cover most canvases, so that arrays pay.
+# Leaves drawn at once: enough to cover most canvases, so that arrays pay off.
 CHUNK: Final = 8192
 
 # Light to dark, warm to cool, red to green: nearly the axes along which the colours of
@@ -115,7 +116,7 @@ class Patch(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What all leaves of one image share.
+    """Properties that all leaves of one image share.
 
     Attributes:
         mood: RGB mean of the leaves' colours.
@@ -137,7 +138,7 @@ def dead_leaves(size: int, generator: np.random.Generator) -> npt.NDArray[np.uin
         generator: Source of all randomness; equal states give equal images.
 
     Returns:
-        The image, wholly covered by leaves.
+        The image, covered entirely by leaves.
     """
     scene = _scene(size, generator)
     canvas = np.zeros((size, size, 3))
@@ -152,7 +153,7 @@ def dead_leaves(size: int, generator: np.random.Generator) -> npt.NDArray[np.uin
 
 
 def _scene(size: int, generator: np.random.Generator) -> Scene:
-    """Draw what the leaves of one image share."""
+    """Draw the properties that the leaves of one image share."""
     mood = 0.45 + (MOOD_SPREAD * generator.standard_normal(3)) @ OPPONENT
     noises = tuple(_noise(size, power, generator) for power in NOISE_EXPONENTS)
     return Scene(mood, noises)
@@ -176,12 +177,12 @@ def _visible_leaves(unseen: Field, generator: np.random.Generator) -> Iterator[L
     """Yield the leaves that are not yet hidden, from the viewer backwards.
 
     Args:
-        unseen: Share of every pixel that still shows through; the caller lessens
-            it after each leaf, and the leaves end once none of it is left.
+        unseen: Share of every pixel that still shows through; the caller reduces
+            it after each leaf, and the leaves end once nothing is left.
         generator: Source of randomness.
 
     Yields:
-        Leaves of which at least a pixel may be seen.
+        Leaves that may be visible in at least one pixel.
     """
     size = unseen.shape[0]
     while unseen.max() > OPAQUE:
@@ -205,7 +206,7 @@ def _leaves_on_canvas(size: int, generator: np.random.Generator) -> Iterator[Lea
     stops = np.minimum(np.floor(centres + reaches) + 1, size).astype(np.int64)
     fields = (*centres, lengths, widths, angles, discs, reaches, *starts, *stops)
     near = (starts < stops).all(axis=0)
-    # Python's own numbers make the many small steps per leaf much quicker.
+    # Plain Python numbers make the many small steps per leaf much faster.
     for values in zip(*(field[near].tolist() for field in fields), strict=True):
         yield Leaf(*values)
 
@@ -222,8 +223,8 @@ def _outlines(size: int, generator: np.random.Generator) -> tuple[Field, Field, 
 def _power_law_radii(smallest: float, largest: float, generator: np.random.Generator) -> Field:
     """Draw a chunk of radii with density proportional to r^-3.
 
-    It is the one power for which the images look alike at all scales (Lee, Mumford
-    and Huang, 2001); the limits keep it integrable.
+    Only this power makes images look alike at all scales (Lee, Mumford and Huang,
+    2001); the limits keep it integrable.
     """
     low, high = smallest**-2.0, largest**-2.0
     radii: Field = (low - (low - high) * generator.random(CHUNK)) ** -0.5
@@ -231,7 +232,7 @@ def _power_law_radii(smallest: float, largest: float, generator: np.random.Gener
 
 
 def _patch(leaf: Leaf) -> Patch:
-    """Turn the pixels of a leaf's bounding box into its own coordinates."""
+    """Convert the pixels of a leaf's bounding box to the leaf's own coordinates."""
     rows = np.arange(leaf.top, leaf.bottom)[:, None] - leaf.row
     columns = np.arange(leaf.left, leaf.right)[None, :] - leaf.column
     cosine, sine = math.cos(leaf.angle), math.sin(leaf.angle)
@@ -303,8 +304,8 @@ def _ramp(patch: Patch, generator: np.random.Generator) -> Field:
 def _grain(patch: Patch, scene: Scene, generator: np.random.Generator) -> Field:
     """Cut-out of one of the image's noise fields, of unit variance over the field.
 
-    Filtering anew for every leaf would cost most of the time; windows at random
-    places of a few fields look as unlike one another.
+    Filtering noise for every leaf would take most of the time; windows at random
+    places of a few fields look just as different.
     """
     noise = scene.noises[generator.integers(len(scene.noises))]
     rows, columns = patch.along.shape

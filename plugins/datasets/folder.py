@@ -18,14 +18,14 @@ from qnas.plugins.datasets.reading import mode_of, read_image
 
 
 def _are_folders(value: Any) -> Any:
-    """Tell in one line what is wrong, where a union would tell of each of its types."""
+    """Report a mistake in one line, where a union would report one for each of its types."""
     if not _listed(value) or not all(isinstance(folder, str | Path) for folder in _listed(value)):
         raise ValueError("must be a path, or a list of paths")
     return value
 
 
 def _listed(folders: Any) -> tuple[Any, ...]:
-    """None, one or several."""
+    """Folders as a tuple: none, one or several."""
     return () if folders is None else tuple(folders) if isinstance(folders, list | tuple) else (folders,)
 
 
@@ -35,19 +35,19 @@ Folders = Annotated[Path | tuple[Path, ...], BeforeValidator(_are_folders)]
 class Folder(Dataset):
     """The images of folders and of the folders in them (PNG, JPEG, WebP, BMP, TIFF), sorted by name.
 
-    LR images of the scale that lie beside the HR ones are found: as in DIV2K and Flickr2K (``DIV2K_train_HR`` and
+    LR images of the scale are found beside the HR images: as in DIV2K and Flickr2K (``DIV2K_train_HR`` and
     ``DIV2K_train_LR_bicubic/X4``), in pieces of them (``_sub``), and in benchmarks (``HR`` and ``LR_bicubic/X4``, or
-    ``GTmod12`` and ``LRbicx4``); in a folder of two folders that are called so, in any case (``HR`` and ``LR``, ``gt``
-    and ``lq``, ``high`` and ``low``, ``HR`` and ``LR_x4``); and beside each other in one folder (``NAME_HR.png`` and
-    ``NAME_LR.png``). LR images that can't be paired are never taken for HR images: the folder is refused, and what can
-    be named instead is said. What is hidden is passed over, transparency is left out.
+    ``GTmod12`` and ``LRbicx4``); in a folder of two folders with such names, in upper or lower case (``HR`` and ``LR``,
+    ``gt`` and ``lq``, ``high`` and ``low``, ``HR`` and ``LR_x4``); and beside each other in one folder (``NAME_HR.png``
+    and ``NAME_LR.png``). LR images that can't be paired never count as HR images: the folder is refused, and the
+    message says what to name instead. Hidden files are skipped; transparency is dropped.
 
     Attributes:
-        path: A folder of HR images, or one that has them and their LR images as above; or a list of such folders. A
-            relative path starts where the command is given. An HR folder that is named itself is taken alone, unless
-            its LR images are those of a published set.
-        lr_path: LR images that lie elsewhere: a folder for each of ``path``, or one that has them in ``X4`` and the
-            like. The LR image of ``NAME.png`` is ``NAME.*``, ``NAMExSCALE.*`` or ``NAME_LR.*``.
+        path: A folder of HR images, or of HR and LR images as above; or a list of such folders. A relative path starts
+            from the current folder. If the HR folder itself is named, its LR images are used only if they are laid out
+            like a published set.
+        lr_path: LR images elsewhere: one folder for each of ``path``, which may hold them in ``X4`` and the like. The
+            LR image of ``NAME.png`` is ``NAME.*``, ``NAMExSCALE.*`` or ``NAME_LR.*``.
     """
 
     path: Folders
@@ -63,10 +63,10 @@ class Folder(Dataset):
 
     @property
     def layouts(self) -> list[Layout]:
-        """What each folder holds.
+        """The layout of each folder.
 
         Raises:
-            InputError: One can't be read, has no images or several data sets, or shares images with another.
+            InputError: A folder can't be read, has no images or several data sets, or shares images with another.
         """
         layouts = [find_layout(folder) for folder in _listed(self.path)]
         for layout in layouts if self.lr_path is None else ():
@@ -90,7 +90,7 @@ class Folder(Dataset):
         return sum(len(layout.hr) for layout in self.layouts)
 
     def fingerprint(self) -> str:
-        """Names, sizes and times of change of all files."""
+        """Names, sizes and modification times of all files."""
         layouts = self.layouts
         named_lr = [file for folder in _listed(self.lr_path) for file in walk(expanded(folder))]
         lr = named_lr if self.lr_path is not None else [file for layout in layouts for file in layout.all_lr]
@@ -128,7 +128,7 @@ class Folder(Dataset):
 
 
 def _state(file: Path) -> str:
-    """Its place, size and time of change."""
+    """The place, size and modification time of a file."""
     try:
         facts = file.stat()
     except OSError as error:
@@ -145,7 +145,7 @@ def _lr_files(layout: Layout, lr_path: Path | None, scale: int) -> Sequence[Path
 
 
 def _named(folders: Sequence[Path], layouts: Sequence[Layout]) -> list[tuple[str, Path]]:
-    """The HR images under their paths inside their folder, with the folder where they would not be unique."""
+    """The HR images by their paths inside their folder; with the folder, if these would not be unique."""
     files = [file for layout in layouts for file in layout.hr]
     names = [name for layout in layouts for name in layout.names]
     if len(set(names)) < len(names):

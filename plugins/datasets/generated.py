@@ -15,9 +15,9 @@ class DeadLeaves(Dataset):
     """Generated occlusion images, which need no download (see ``qnas.plugins.datasets.dead_leaves``).
 
     Attributes:
-        amount: How many images.
+        amount: Number of images.
         size: Height and width of each in pixels.
-        seed: Decides them.
+        seed: Seed of the images.
     """
 
     example = {"amount": 3, "size": 32}

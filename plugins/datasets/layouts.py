@@ -16,15 +16,15 @@ from qnas.plugins.datasets.pairing import pair_by_name
 
 @dataclass(frozen=True)
 class Layout:
-    """What a folder holds.
+    """The content of a folder.
 
     Attributes:
         root: The folder of the HR images.
         hr: The HR images, sorted.
         lr: The folders of the LR images that came with them, by scale.
-        kind: How it is laid out, such as ``HR, LR_bicubic/X4``, or ``plain``.
-        among: The LR images that lie in the folder of the HR images, by scale.
-        unused: Folders of LR images beside it that are not used.
+        kind: Name of the layout, such as ``HR, LR_bicubic/X4``, or ``plain``.
+        among: The LR images in the folder of the HR images, by scale.
+        unused: Folders of LR images beside ``root`` that are not used.
     """
 
     root: Path
@@ -36,7 +36,7 @@ class Layout:
 
     @property
     def names(self) -> list[str]:
-        """What the HR images are called: their paths from the root."""
+        """The names of the HR images: their paths relative to the root."""
         return [file.relative_to(self.root).as_posix() for file in self.hr]
 
     @property
@@ -49,17 +49,17 @@ class Layout:
         """The LR image of each HR image, or None if none came with them for the scale.
 
         Raises:
-            InputError: One is missing, stands there twice, or is left over.
+            InputError: An LR image is missing, exists twice, or is left over.
         """
         if scale in self.lr:
             return self.paired_with(self.lr[scale], scale)
         return self._paired(self.root, self.among[scale], scale) if scale in self.among else None
 
     def paired_with(self, folder: Path, scale: int) -> list[Path]:
-        """The LR image in ``folder`` of each HR image, see :func:`pair_by_name`.
+        """The LR image in ``folder`` for each HR image, see :func:`pair_by_name`.
 
         Raises:
-            InputError: One is missing, stands there twice, or is left over.
+            InputError: An LR image is missing, exists twice, or is left over.
         """
         return self._paired(folder, list_images(folder), scale)
 
@@ -68,28 +68,28 @@ class Layout:
         return [folder / file for file in pair_by_name(hr, lr, scale, folder)]
 
     def refuse_other_scales(self, scales: Sequence[int]) -> None:
-        """Refuse scales if LR images came with the HR images, but of none of these.
+        """Refuse scales if LR images came with the HR images, but none for these scales.
 
-        Those of bicubic are as good made as given.
+        Bicubic LR images are exempt: those that qnas makes are as good.
 
         Raises:
-            InputError: It says of which scales there are some.
+            InputError: The message lists the scales that there are.
         """
         there = sorted({*self.lr, *self.among})
         is_bicubic = bool(self.lr) and all(map(_is_bicubic, self.lr.values()))
         if not there or not scales or is_bicubic or set(there) & set(scales):
             return
-        what = f"has LR images of scale {listed(there)}, not {listed(scales)}: to have them made of the HR images"
+        mismatch = f"has LR images of scale {listed(there)}, not {listed(scales)}: to have them made from the HR images"
         if self.among:
-            raise InputError(f"{what}, put those into a folder of their own", str(self.root))
-        raise InputError(f"{what}, name {self.root}", str(self.root.parent))
+            raise InputError(f"{mismatch}, put these into a folder of their own", str(self.root))
+        raise InputError(f"{mismatch}, name {self.root}", str(self.root.parent))
 
     def warn_of_unused(self) -> None:
-        """Say that there are LR images that are not used."""
+        """Warn of LR images that are not used."""
         if self.unused:
             both = self.root.resolve().parent
-            why = f"{self.root}: the LR images beside it, in {some(self.unused)}, are not used"
-            warnings.warn(f"{why}: name {both}, or lr_path, to use them", QnasWarning, stacklevel=2)
+            unused = f"{self.root}: the LR images beside it, in {some(self.unused)}, are not used"
+            warnings.warn(f"{unused}: name {both}, or lr_path, to use them", QnasWarning, stacklevel=2)
 
 
 def _is_bicubic(folder: Path) -> bool:
@@ -97,13 +97,13 @@ def _is_bicubic(folder: Path) -> bool:
 
 
 def find_layout(path: Path) -> Layout:
-    """What a folder holds: HR images, as they are or in folders, or an HR folder with LR folders beside it.
+    """The content of a folder: HR images, directly or in folders, or an HR folder with LR folders beside it.
 
-    The LR folders of published sets are found as well if ``path`` is that of the HR folder itself.
+    The LR folders of published sets are found even if ``path`` is the HR folder itself.
 
     Raises:
-        InputError: It can't be read, has no images, several data sets, or LR images of which it is not clear to which
-            HR images they belong.
+        InputError: The folder can't be read, has no images or several data sets, or it is unclear to which HR images
+            its LR images belong.
     """
     path = expanded(path)
     whole = path if path.name.strip(".") else path.resolve()

@@ -10,10 +10,10 @@ from qnas.plugins.datasets.naming import folder_kind
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The image files of a folder and the folders in it, by their suffix, sorted by name.
+    """The image files of a folder and the folders in it, recognized by their suffix and sorted by name.
 
     Raises:
-        InputError: It can't be read, has none, or has a folder of LR images in it.
+        InputError: The folder can't be read, has no images, or has a folder of LR images in it.
     """
     folder = expanded(folder)
     files = list(walk(folder))
@@ -22,12 +22,12 @@ def list_images(folder: Path) -> list[Path]:
     inside = (place for file in files for place in file.relative_to(folder).parents)
     lr = next((place for place in inside if folder_kind(place.name) == "lr"), None)
     if lr is not None:
-        raise InputError(f"has LR images too, in {lr.as_posix()}: name the folders that are meant", str(folder))
+        raise InputError(f"has LR images too, in {lr.as_posix()}: name the folders to use", str(folder))
     return files
 
 
 def walk(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """The image files of a folder and the folders in it, sorted; what is hidden is passed over.
+    """The image files of a folder and the folders in it, sorted, without hidden ones.
 
     Raises:
         InputError: A folder can't be read.
@@ -36,32 +36,32 @@ def walk(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
     seen |= {folder.resolve()}
     for entry in inside:
         if entry.is_dir():
-            if entry.resolve() not in seen:  # a link may lead back to where it is
+            if entry.resolve() not in seen:  # a link may lead back
                 yield from walk(entry, seen)
         elif is_image(entry):
             yield entry
 
 
 def is_image(path: Path) -> bool:
-    """Whether it is a file that has the suffix of an image."""
+    """Whether ``path`` is a file with the suffix of an image."""
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def entries(folder: Path) -> list[Path]:
-    """What is in a folder and not hidden, sorted.
+    """The entries of a folder that are not hidden, sorted.
 
     Raises:
-        InputError: It can't be read.
+        InputError: The folder can't be read.
     """
     with _as_unreadable(folder):
         return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
 
 
 def expanded(folder: Path) -> Path:
-    """The path with the user's home folder for ``~``.
+    """The path with ``~`` replaced by the user's home folder.
 
     Raises:
-        InputError: There is none.
+        InputError: The user has no home folder.
     """
     with _as_unreadable(folder):
         return folder.expanduser()
@@ -77,5 +77,5 @@ def _as_unreadable(folder: Path) -> Iterator[None]:
 
 
 def some(files: Sequence[Path | str]) -> str:
-    """The first files, and how many more there are."""
+    """The first files, and the number of the others."""
     return ", ".join(map(str, files[:3])) + (f" and {len(files) - 3} more" if len(files) > 3 else "")

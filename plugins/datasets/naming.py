@@ -1,4 +1,4 @@
-"""What names say of images: whether they are HR or LR, and of which scale."""
+"""What names say about images: whether they are HR or LR, and the scale."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ _WORDS: Final = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
 _QUALIFIER: Final = re.compile(
     rf"bic|bicubic|unknown|mild|difficult|wild|sub|train|training|valid|validation|val|test|\d+|{_SCALE}"
 )
-# Words of a folder's name, joined by '-': these say it anywhere, those below only if they are the whole name.
+# Words of a folder's name, joined by '-': these count anywhere in it, those below only if they are the whole name.
 _HR: Final = re.compile(
     r"(hr|hq|gt)(mod\d+)?(x\d+|\d+x)?|high-?res(olution)?|high-?quality|ground-?truth", re.IGNORECASE
 )
@@ -48,10 +48,10 @@ class Reading(NamedTuple):
     """What the name of a file says.
 
     Attributes:
-        base: What is left of it, the same for an HR image and its LR images, however they are written.
-        kind: Whether it says that the image is HR or LR.
-        scale: Of which it says so.
-        is_sure: Whether it says so by a word that hardly means anything else.
+        base: The rest of the name, the same for an HR image and its LR images, however they are written.
+        kind: HR or LR, if the name says so.
+        scale: The scale, if the name says it.
+        is_sure: Whether the word for HR or LR hardly means anything else.
     """
 
     base: str
@@ -61,7 +61,7 @@ class Reading(NamedTuple):
 
 
 def read_stem(stem: str) -> Reading:
-    """What the name of an image file says, without its suffix and folders: ``img_LRx4`` is ``img``, LR, of scale 4."""
+    """What the name of an image file says, without suffix and folders: ``img_LRx4`` is ``img``, LR, scale 4."""
     base, scale = _without_scale(stem)
     base, kind, word = _without_word(base)
     if kind and scale is None:
@@ -70,12 +70,12 @@ def read_stem(stem: str) -> Reading:
 
 
 def without_word(stem: str) -> str:
-    """The name of a file without a word that says HR or LR, as :func:`alike` has it."""
+    """The name of a file without a word for HR or LR, normalized by :func:`alike`."""
     return alike(_without_word(stem)[0])
 
 
 def alike(text: str) -> str:
-    """The same for names that file systems may turn into each other: in another case, or composed otherwise."""
+    """``text`` normalized, so that names which file systems may confuse are equal: by case or Unicode form."""
     return unicodedata.normalize("NFC", text).casefold()
 
 
@@ -97,7 +97,7 @@ def _without_word(stem: str) -> tuple[str, Kind, str]:
 
 
 def folder_kind(name: str) -> Kind:
-    """Whether the name of a folder says that HR or LR images are in it: ``DIV2K_train_HR``, ``lr_x4``, ``LRbicx4``."""
+    """HR or LR, if the name of a folder says that it holds these: ``DIV2K_train_HR``, ``lr_x4``, ``LRbicx4``."""
     ends = {
         "-".join(part)
         for words in (_words(name), _words(name.lower()))
@@ -110,7 +110,7 @@ def folder_kind(name: str) -> Kind:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name, without those at its end that say how images were made small or what they are for."""
+    """The words of a name, without those at its end that say how images were reduced or what they are for."""
     words = [word for word in _WORDS.split(name) if word]
     while words and _QUALIFIER.fullmatch(words[-1].lower()):
         words.pop()
@@ -118,7 +118,7 @@ def _words(name: str) -> list[str]:
 
 
 def maybe_kind(name: str) -> Kind:
-    """Whether the name of a folder may say so, if there is one of the other kind beside it: ``high``, ``low``."""
+    """HR or LR for a vague name, which counts only beside a folder of the other kind: ``high``, ``low``."""
     words = "-".join(_words(name))
     if _MAYBE_HR.fullmatch(words):
         return "hr"
@@ -127,7 +127,7 @@ def maybe_kind(name: str) -> Kind:
 
 
 def folder_scale(name: str) -> int | None:
-    """The scale that the name of a folder says: 4 for ``X4``, ``LR_x4``, ``LRbicx4``, ``4x``."""
+    """The scale in the name of a folder: 4 for ``X4``, ``LR_x4``, ``LRbicx4``, ``4x``."""
     for word in reversed(_WORDS.split(name.lower())):
         found = re.fullmatch(rf"[a-z]*?{_SCALE}", word)
         if found and (scale := _number(found)):

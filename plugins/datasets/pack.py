@@ -1,4 +1,4 @@
-"""The images of a pack, the one file that ``qnas data pack`` makes of folders."""
+"""The images of a pack, the single file that ``qnas data pack`` makes from folders."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -9,10 +9,10 @@ from qnas.core.images.pack import HR, Pack
 
 
 class PackFile(Dataset):
-    """The images of a file that ``qnas data pack`` made: decoded already, and read patch by patch from the disk.
+    """The images of a file made by ``qnas data pack``: already decoded, and read patch by patch from the disk.
 
     Attributes:
-        path: The file. A relative path starts where the command is given.
+        path: The file. A relative path starts from the current folder.
     """
 
     path: Path
@@ -22,7 +22,7 @@ class PackFile(Dataset):
         return len(Pack(self.path))
 
     def fingerprint(self) -> str:
-        """What its index says of the pixels."""
+        """The digest of the pixels, from the pack's index."""
         return Pack(self.path).digest
 
     def stored_in(self) -> Path:

@@ -1,4 +1,4 @@
-"""Which LR image belongs to which HR image, by their names."""
+"""Pairs LR images with HR images by their names."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,17 +15,17 @@ from qnas.plugins.datasets.naming import alike, read_stem, without_word
 def pair_by_name(hr_files: Sequence[Path], lr_files: Sequence[Path], scale: int, where: Path) -> list[Path]:
     """The LR file of each HR file: ``NAME.*`` or ``NAMExSCALE.*``.
 
-    Where that does not pair all of them, upper and lower case are alike, and what says HR, LR or the scale in a name
-    is passed over: ``img_HR.png`` and ``IMG_LR_x4.png`` belong together.
+    If that does not pair all of them, case is ignored, and so are the parts of a name that stand for HR, LR or the
+    scale: ``img_HR.png`` and ``IMG_LR_x4.png`` belong together.
 
     Args:
-        hr_files: Paths from the HR folder.
-        lr_files: Paths from the LR folder.
+        hr_files: Paths relative to the HR folder.
+        lr_files: Paths relative to the LR folder.
         scale: The factor between them.
         where: The LR folder.
 
     Raises:
-        InputError: One is missing, stands there twice, or is left over.
+        InputError: A file is missing, exists twice, or is left over.
     """
     match = _exactly(hr_files, lr_files, scale)
     if match.faults:
@@ -41,13 +41,13 @@ def pair_by_name(hr_files: Sequence[Path], lr_files: Sequence[Path], scale: int,
 
 @dataclass(frozen=True)
 class _Match:
-    """HR and LR files under the names by which they are compared.
+    """HR and LR files with the names to compare.
 
     Attributes:
         hr_files: The HR files.
-        names: Of each of them.
-        by_name: The LR files; of those that share a name the last.
-        twice: Names that LR files share, with two of them.
+        names: The name of each HR file.
+        by_name: The LR files; if several share a name, the last.
+        twice: Names that LR files share, each with two of the files.
     """
 
     hr_files: Sequence[Path]
@@ -67,16 +67,16 @@ class _Match:
 
     @property
     def shared(self) -> list[Path]:
-        """The LR files of several HR files."""
+        """The LR files that belong to several HR files."""
         return sorted(self.by_name[name] for name, n in Counter(self.names).items() if n > 1 and name in self.by_name)
 
     @property
     def faults(self) -> int:
-        """How many files don't pair."""
+        """The number of files without a unique partner."""
         return sum(map(len, (self.missing, self.left_over, self.shared, self.twice)))
 
     def complaints(self) -> list[str]:
-        """What is wrong."""
+        """Messages about files without a unique partner."""
         if self.twice:
             name, one, other = self.twice[0]
             return [f"two LR images for '{name}': {one} and {other}"]
@@ -87,7 +87,7 @@ class _Match:
 
 
 def _exactly(hr_files: Sequence[Path], lr_files: Sequence[Path], scale: int) -> _Match:
-    """By names as they are; of an LR image the scale is left out."""
+    """The match of exact names, without the scale of an LR image."""
     suffix = f"x{scale}"
     lr_names = {_stem(file).removesuffix(suffix) for file in lr_files}
 
@@ -115,13 +115,13 @@ def _stem(file: Path) -> str:
 
 
 def _bare(scale: int, file: Path) -> str:
-    """The path without what says HR, LR or this scale in the file's name."""
+    """The path without the words for HR, LR or this scale in the file's name."""
     reading = read_stem(file.stem)
     return _inside(file, reading.base if reading.scale in (None, scale) else without_word(file.stem))
 
 
 def _without_word(_: int, file: Path) -> str:
-    """The path without what says HR or LR in the file's name; what looks like a scale may be a part of it."""
+    """The path without the word for HR or LR in the file's name; keeps what looks like a scale."""
     return _inside(file, without_word(file.stem))
 
 

@@ -1,4 +1,4 @@
-"""The photographs inside scikit-image: real images that need no download."""
+"""The photographs in scikit-image: real images without a download."""
 
 from collections.abc import Iterator
 

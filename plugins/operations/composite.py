@@ -57,8 +57,8 @@ class Pair(Operation):
 
     Attributes:
         kernel: Height and width of both, odd.
-        width: Channels in the middle, as a multiple of those that come in.
-        channels: Channels in the middle, as a number, which takes the place of ``width``.
+        width: Channels in the middle, as a multiple of the input channels.
+        channels: Channels in the middle, as a number; replaces ``width``.
     """
 
     kernel: OddInt = 3
@@ -67,7 +67,7 @@ class Pair(Operation):
 
     @classmethod
     def presets(cls, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """See :meth:`qnas.Component.presets`: ``channels`` takes the place of a registered width."""
+        """See :meth:`qnas.Component.presets`: ``channels`` replaces a registered width."""
         return {**defaults, "width": None} if given.get("channels") is not None else defaults
 
     @model_validator(mode="after")
@@ -75,8 +75,8 @@ class Pair(Operation):
         if self.channels is not None and "width" not in self.model_fields_set:
             object.__setattr__(self, "width", None)
         if (self.width is None) == (self.channels is None):
-            both = "must not stand beside 'width': both say how wide the middle is"
-            message = both if self.width else "must be said, where 'width' is null"
+            both = "can't be set together with 'width': both set the width of the middle"
+            message = both if self.width else "must be set if 'width' is null"
             invalid(type(self).__name__, message, self.channels, "channels")
         return self
 
@@ -86,14 +86,14 @@ class Pair(Operation):
         return reference if isinstance(reference, str) else {k: v for k, v in reference.items() if v is not None}
 
     def _middle(self, slot: SlotShape) -> float:
-        """Channels between the two."""
+        """The number of channels between the two convolutions."""
         return self.channels or slot.in_channels * (self.width or 0)
 
     def unfit(self, slot: SlotShape) -> str:
-        """The middle has no whole number of channels."""
+        """A reason if the middle would not have a whole number of channels."""
         middle = self._middle(slot)
         if middle != int(middle) or middle < 1:
-            return f"{self.width:g} times {slot.in_channels} channels is no whole number"
+            return f"{self.width:g} times {slot.in_channels} channels is not a whole number"
         return ""
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:

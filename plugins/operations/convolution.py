@@ -1,4 +1,4 @@
-"""Operations that are one convolution; in the supernet they are merged."""
+"""Operations of a single convolution; the supernet merges them."""
 
 from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
@@ -11,7 +11,7 @@ PositivePair = tuple[Extent, Extent]
 
 
 def groups_unfit(groups: int, slot: SlotShape) -> str:
-    """Why so many groups can't stand in ``slot``, or ``""``."""
+    """Why ``slot`` can't have so many groups, or ``""``."""
     if slot.in_channels % groups or slot.out_channels % groups:
         return f"{groups} groups don't divide {slot.in_channels} -> {slot.out_channels} channels"
     return ""
@@ -23,7 +23,7 @@ class Convolution(Operation):
     Attributes:
         kernel: Height and width, odd.
         groups: Groups; must divide the channels on both sides.
-        dilation: Distance of the kernel's taps.
+        dilation: Distance between the kernel's taps.
     """
 
     kernel: OddInt = 3
@@ -31,7 +31,7 @@ class Convolution(Operation):
     dilation: Extent = 1
 
     def unfit(self, slot: SlotShape) -> str:
-        """Its groups don't divide the slot's channels."""
+        """A reason if the groups don't divide the slot's channels."""
         return groups_unfit(self.groups, slot)
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
@@ -47,16 +47,16 @@ class Convolution(Operation):
 
 
 class Conv2d(Operation):
-    """A convolution with all the arguments of PyTorch's, each size as (height, width); its stride is the slot's.
+    """A convolution with all arguments of PyTorch's, each size as (height, width); the slot sets the stride.
 
-    It is how a convolution of an existing network stands in its slot.
+    It represents a convolution of an existing network in its slot.
 
     Attributes:
-        kernel_size: Of the kernel.
-        padding: Around the image; without it, an odd kernel is padded to keep the size.
-        dilation: Distance of the kernel's taps.
+        kernel_size: Size of the kernel.
+        padding: Padding around the image; by default, an odd kernel is padded to keep the size.
+        dilation: Distance between the kernel's taps.
         groups: Groups; must divide the channels on both sides.
-        bias: Whether a bias is added.
+        bias: Whether to add a bias.
     """
 
     kernel_size: PositivePair = (3, 3)
@@ -66,9 +66,9 @@ class Conv2d(Operation):
     bias: bool = True
 
     def unfit(self, slot: SlotShape) -> str:
-        """Its groups don't divide the slot's channels, or its padding does not keep the size."""
+        """A reason if the groups don't divide the slot's channels, or the padding does not keep the size."""
         if self.padding is None and not all(size % 2 for size in self.kernel_size):
-            return "an even kernel needs a padding"
+            return "an even kernel needs 'padding'"
         if slot.keeps_size and self.padding is not None:
             kernel = "x".join(map(str, self.kernel_size))
             if not keeps_size(self.kernel_size, self.padding, self.dilation):
@@ -90,7 +90,7 @@ class Conv2d(Operation):
 
 
 class Depthwise(Operation):
-    """One depthwise convolution: each channel on its own.
+    """One depthwise convolution, which treats each channel separately.
 
     Attributes:
         kernel: Height and width, odd.
@@ -99,7 +99,7 @@ class Depthwise(Operation):
     kernel: OddInt = 3
 
     def unfit(self, slot: SlotShape) -> str:
-        """The channels that come out are no multiple of those that come in."""
+        """A reason if the output channels are not a multiple of the input channels."""
         if slot.out_channels % slot.in_channels:
             return f"a depthwise convolution can't turn {slot.in_channels} channels into {slot.out_channels}"
         return ""

@@ -8,12 +8,12 @@ from qnas.core.components import Layers, Operation, SlotShape
 
 
 class Identity(Operation):
-    """Passes the slot's input on: no activation, nothing to quantize, no cost."""
+    """Passes the slot's input through: no activation, nothing to quantize, no cost."""
 
     quantized: ClassVar[bool] = False
 
     def unfit(self, slot: SlotShape) -> str:
-        """The slot changes the channels or the size."""
+        """A reason if the slot changes the channels or the size."""
         if slot.in_channels != slot.out_channels or slot.stride != 1:
             return f"it keeps channels and size, the slot has {slot.in_channels} -> {slot.out_channels} channels" + (
                 f" and stride {slot.stride}" if slot.stride != 1 else ""
@@ -27,7 +27,7 @@ class Identity(Operation):
 
 
 class Native(Operation):
-    """The operation that the original architecture has in the slot, so that a space has its own baselines."""
+    """The operation that the original architecture has in the slot, so that every space has its own baseline."""
 
     is_native: ClassVar[bool] = True
 

@@ -1,4 +1,4 @@
-"""Residual connections that give back the deviation that Batch Norm takes away: AdaDM and ADQ."""
+"""Residual connections that restore the deviation that Batch Norm removes: AdaDM and ADQ."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from qnas.core.components import ImageStatistic, Moments, Residual
 
-_EPSILON = 1e-8  # a flat image has no deviation: keeps its logarithm and the gradient of its root finite
+_EPSILON = 1e-8  # keeps the logarithm and the gradient of the root finite for a flat image, whose deviation is zero
 
 
 def deviation(features: Tensor) -> Tensor:
@@ -18,7 +18,7 @@ def deviation(features: Tensor) -> Tensor:
 
 
 class _Deviation(torch.autograd.Function):
-    """Its gradient by a value is ``(x - mean) / (n s)``, in fewer passes than those of its parts."""
+    """The deviation, with the gradient ``(x - mean) / (n s)`` in fewer passes than autograd would take."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:
@@ -38,16 +38,17 @@ class _Deviation(torch.autograd.Function):
 
 
 class ADQResidual(Residual):
-    """y = (a s + c) F(BN(x)) + x, s the standard deviation of x (QuantNAS, arXiv 2208.14839).
+    """y = (a s + c) F(BN(x)) + x, where s is the standard deviation of x (QuantNAS, arXiv 2208.14839).
 
-    It leaves out AdaDM's logarithm and exponential, which amplify quantization error. a and c are learned, c from 0.
+    It leaves out AdaDM's logarithm and exponential, which amplify quantization errors. a and c are learned; c starts
+    at 0.
 
     Note:
-        In few steps a and c hardly move at the learning rate of the weights, which is the published one. A rate of
-        their own (``scalar_learning_rate``) lets them: that deviates from the publication.
+        In few steps, a and c hardly move at the learning rate of the weights, which is the published one. A separate
+        rate (``scalar_learning_rate``) makes them move; that deviates from the publication.
 
     Attributes:
-        slope: a at the start.
+        slope: Initial value of a.
     """
 
     slope: float = 1.5
@@ -58,12 +59,12 @@ class ADQResidual(Residual):
 
 
 class AdaDMResidual(Residual):
-    """y = exp(a log s + c) F(BN(x)) + x, s the standard deviation of x (Liu et al. 2021, AdaDM).
+    """y = exp(a log s + c) F(BN(x)) + x, where s is the standard deviation of x (Liu et al. 2021, AdaDM).
 
-    a and c are learned, c from 0.
+    a and c are learned; c starts at 0.
 
     Attributes:
-        slope: a at the start; 1 is that of the authors' code.
+        slope: Initial value of a; the authors' code has 1.
     """
 
     earlier_defaults: ClassVar[Mapping[int, Mapping[str, Any]]] = {1: {"slope": 1.5}}
@@ -102,7 +103,7 @@ class ADQ(nn.Module):
         self.offset = nn.Parameter(torch.tensor(0.0))
 
     def gain(self, features: Tensor) -> Tensor:
-        """What the body's output is multiplied by, (N, 1, 1, 1)."""
+        """The factor for the body's output, (N, 1, 1, 1)."""
         gain: Tensor = self.slope * self.deviation(features) + self.offset
         return gain
 
@@ -116,6 +117,6 @@ class AdaDM(ADQ):
     """``exp(a log s + c) body(BN(x)) + x``."""
 
     def gain(self, features: Tensor) -> Tensor:
-        """What the body's output is multiplied by, (N, 1, 1, 1)."""
+        """The factor for the body's output, (N, 1, 1, 1)."""
         exponent: Tensor = self.slope * self.deviation(features).log() + self.offset
         return exponent.exp()

@@ -1,4 +1,4 @@
-"""The plain residual connection, with Batch Norm and without, and none."""
+"""The plain residual connection with and without Batch Norm, and no residual connection."""
 
 from torch import Tensor, nn
 
@@ -15,7 +15,7 @@ class PlainResidual(Residual):
 
 
 class BatchNormResidual(Residual):
-    """y = F(BN(x)) + x: what ADQ and AdaDM repair. F sees features of unit deviation, whatever the image's contrast."""
+    """y = F(BN(x)) + x, whose flaw ADQ and AdaDM repair: F sees unit deviation whatever the image's contrast."""
 
     def wrap(self, body: nn.Module, channels: int) -> nn.Module:
         """See :meth:`qnas.Residual.wrap`."""

@@ -189,6 +189,6 @@ def test_data_check_refuses_what_run_refuses(spec, capsys):
 def test_data_check_refuses_lr_images_of_another_scale(spec, capsys):
     pairs("images", "LR", 2)
     assert invoke(["data", "check", "images", "--scale", "3"]) == 1
-    assert "error: images: has LR images of scale 2, not 3: to have them made of the HR images, name images/HR" in (
+    assert "error: images: has LR images of scale 2, not 3: to have them made from the HR images, name images/HR" in (
         capsys.readouterr().out
     )

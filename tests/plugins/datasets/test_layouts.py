@@ -117,7 +117,7 @@ def test_a_folder_named_hr_without_lr_images_is_one_among_others(lay):
         ),
         (
             ["DIV2K/Set5/HR/a.png", "DIV2K/Set5/LR_bicubic/X4/ax4.png"],
-            "DIV2K: has LR images too, in Set5/LR_bicubic: name the folders that are meant",
+            "DIV2K: has LR images too, in Set5/LR_bicubic: name the folders to use",
         ),
     ],
 )

@@ -124,7 +124,7 @@ def refusal(folder: Folder, scale: int = 2) -> str:
 
 def test_lr_images_of_another_scale_only_are_refused(tmp_path):
     write(tmp_path / "a", "HR/{}.png", "LR/{}.png")
-    said = f"{tmp_path / 'a'}: has LR images of scale 2, not 4: to have them made of the HR images, name"
+    said = f"{tmp_path / 'a'}: has LR images of scale 2, not 4: to have them made from the HR images, name"
     assert refusal(Folder(path=tmp_path / "a"), 4) == f"{said} {tmp_path / 'a/HR'}"
     write(tmp_path / "b", "{}_HR.png", "{}_LR.png")
     assert "has LR images of scale 2, not 4" in refusal(Folder(path=tmp_path / "b"), 4)
@@ -146,7 +146,7 @@ def test_folders_of_equal_sizes_are_no_pairs(tmp_path):
     write(tmp_path, "high/{}.png", "waste/{}.png")
     write(tmp_path, "low/{}.png", "waste/{}.png")
     shutil.rmtree(tmp_path / "waste")
-    assert "has no LR images of those in" in refusal(Folder(path=tmp_path))
+    assert "has no LR images for those in" in refusal(Folder(path=tmp_path))
 
 
 REFUSED = {
@@ -154,8 +154,8 @@ REFUSED = {
     "several HR folders": ([("a_HR/{}.png", "a_LR/{}.png"), ("b_HR/{}.png", "b_LR/{}.png")], "a_HR, b_HR"),
     "two LR folders": ([("HR/{}.png", "LR/{}.png"), ("HR/{}.png", "LR_noisy/{}.png")], "LR_noisy"),
     "an LR folder alone": ([("photos/{}.png", "lr/{}.png")], "in lr"),
-    "names that say nothing": ([("one/{}.png", "two/{}.png")], "two/0001.png is one/0001.png made 2 times smaller"),
-    "enlarged ones": ([("{}_x4.png", "{}.png")], "made 2 times smaller"),
+    "names that say nothing": ([("one/{}.png", "two/{}.png")], "two/0001.png is one/0001.png, reduced 2 times"),
+    "enlarged ones": ([("{}_x4.png", "{}.png")], "reduced 2 times"),
     "one among others": ([("{}.png", "kept/{}.png"), ("{}.png", "{}_LR.png")], "has LR images"),
 }
 

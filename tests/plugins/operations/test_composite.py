@@ -57,9 +57,9 @@ def test_a_pair_may_say_its_middle_in_channels(name, channels):
 
 @pytest.mark.parametrize("fields", [{"width": 2}, {"width": 4}])
 def test_a_pair_says_its_middle_once(fields):
-    with pytest.raises(ValidationError, match="must not stand beside 'width'"):
+    with pytest.raises(ValidationError, match="can't be set together with 'width'"):
         Operation.of({"name": "growth3x3", "channels": 48, **fields})
-    with pytest.raises(ValidationError, match="must be said, where 'width' is null"):
+    with pytest.raises(ValidationError, match="must be set if 'width' is null"):
         Operation.of({"name": "growth3x3", "width": None})
 
 
@@ -72,7 +72,7 @@ def test_an_activation_may_stand_between_the_two(name):
 
 
 def test_narrow_pair_does_not_fit_odd_channels():
-    assert Operation.of("narrow3x3").unfit(SlotShape("body", 5, 5)) == "0.5 times 5 channels is no whole number"
+    assert Operation.of("narrow3x3").unfit(SlotShape("body", 5, 5)) == "0.5 times 5 channels is not a whole number"
     assert Operation.of("narrow3x3").unfit(SlotShape("body", 6, 5)) == ""
 
 
