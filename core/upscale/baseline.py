@@ -1,4 +1,4 @@
-"""What bicubic enlargement scores, the baseline of every network: computed once for an image, then cached."""
+"""Scores of bicubic enlargement, the baseline of every network: computed once per image, then cached."""
 
 import contextlib
 import hashlib
@@ -12,7 +12,7 @@ from qnas.core.images.metrics import score
 from qnas.core.images.pairs import ImagePair, cache_folder
 from qnas.core.images.resample import imresize
 
-_VERSION: Final = 1  # of what is measured, and how
+_VERSION: Final = 1  # of the figures and how they are measured
 _FIGURES: Final = {"psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"}
 
 
@@ -23,7 +23,7 @@ def bicubic_scores(image: ImagePair, scale: int) -> dict[str, float]:
     if cached is not None:
         return cached
     scores = score(imresize(image.lr, image.hr.shape[:2]), image.hr, scale)
-    with contextlib.suppress(OSError):  # a cache that can't be written costs time only
+    with contextlib.suppress(OSError):  # without a writable cache, this only takes longer
         _write(file, scores)
     return scores
 
@@ -31,13 +31,13 @@ def bicubic_scores(image: ImagePair, scale: int) -> dict[str, float]:
 def _digest(image: ImagePair, scale: int) -> str:
     digest = hashlib.sha256(repr((_VERSION, scale, image.hr.shape, image.lr.shape)).encode())
     for pixels in (image.hr, image.lr):
-        for row in pixels:  # of a crop, rows are what lies together
+        for row in pixels:  # only the rows of a crop are contiguous
             digest.update(row.tobytes())
     return digest.hexdigest()
 
 
 def _read(file: Path) -> dict[str, float] | None:
-    """What is cached, None if nothing is, or it is damaged."""
+    """The cached scores, None if there are none or they are damaged."""
     try:
         scores = json.loads(file.read_bytes())
     except (OSError, ValueError):
@@ -47,7 +47,7 @@ def _read(file: Path) -> dict[str, float] | None:
 
 
 def _write(file: Path, scores: dict[str, float]) -> None:
-    """Whole or not at all; without waiting for the disk, as a damaged one is made again."""
+    """Write a file as a whole, without waiting for the disk: a damaged one is made again."""
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     aside.write_text(json.dumps(scores))

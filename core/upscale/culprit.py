@@ -1,4 +1,4 @@
-"""Which module of a network looks at all of an image in a way that tiles can't do."""
+"""Finds the module of a network that looks at the whole image in a way that tiles can't reproduce."""
 
 import contextlib
 import copy
@@ -17,11 +17,11 @@ _CUT = 96  # pixels, a multiple of every step
 
 
 def find_culprit(network: nn.Module) -> str:
-    """The path of such a module, of those inside each other the innermost, or ``""`` where none can be named."""
+    """The path of such a module, the innermost if they are nested, or ``""`` if none can be found."""
     network = copy.deepcopy(network)
     watch = _Watch()
     for path, module in network.named_modules():
-        if isinstance(module, FakeQuantizer):  # a coarse one may round to nothing what comes from afar
+        if isinstance(module, FakeQuantizer):  # a coarse one may round away distant influence
             module.register_forward_hook(lambda _, inputs, __: inputs[0])
         elif path:
             module.register_forward_hook(partial(watch.look, path))
@@ -30,7 +30,7 @@ def find_culprit(network: nn.Module) -> str:
 
 
 class _Known(Interception):
-    """Answers what tiles can do the same everywhere."""
+    """Gives calls that tiles can reproduce the same answer everywhere."""
 
     def answer(self, index: int, call: WholeImageCall, compute: Compute) -> Any:
         """See :meth:`Interception.answer`."""
@@ -46,12 +46,12 @@ class _Watch:
         self._is_busy = False
 
     def look(self, path: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
-        """A forward hook: let the module do a part of its input, and compare far from where it was cut."""
+        """A forward hook: run the module on a part of its input, and compare far away from the cut."""
         features = inputs[0] if len(inputs) == 1 else None
         if self.culprit or self._is_busy or not (_is_image(features) and _is_image(output)):
             return
         self._is_busy = True
-        with contextlib.suppress(Exception):  # it may refuse a part
+        with contextlib.suppress(Exception):  # the module may refuse a part
             part = module(features[:, :, _CUT:, _CUT:])
             height, width = (max(1, extent // 8) for extent in output.shape[2:])
             if differ(part[:, :, -height:, -width:], output[:, :, -height:, -width:]):

@@ -1,4 +1,4 @@
-"""Where an image is cut into tiles, and what around each tile the network has to be given."""
+"""Where an image is cut into tiles, and how much around each tile the network needs as input."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -9,11 +9,11 @@ from torch import Tensor
 
 
 class ReceptiveField(NamedTuple):
-    """What of the LR image one pixel of a network's output depends on.
+    """The part of the LR image that one pixel of a network's output depends on.
 
     Attributes:
-        halo: So many LR pixels around it, on each side.
-        step: The image may be cut at multiples of so many LR pixels; elsewhere the result would be another.
+        halo: Number of LR pixels around it on each side.
+        step: Number of LR pixels at whose multiples the image may be cut; cuts elsewhere would change the result.
     """
 
     halo: int
@@ -24,10 +24,10 @@ class Span(NamedTuple):
     """A tile along one direction, in LR pixels.
 
     Attributes:
-        start: Where what the network is given begins.
-        stop: Where it ends.
+        start: Where the network's input begins.
+        stop: Where the network's input ends.
         inner: Where the tile itself begins.
-        inner_stop: Where it ends.
+        inner_stop: Where the tile itself ends.
     """
 
     start: int
@@ -36,11 +36,11 @@ class Span(NamedTuple):
     inner_stop: int
 
     def within(self, length: int, ratio: Fraction) -> slice:
-        """Where the tile is in features made of what the network is given.
+        """Where the tile is in features that the network computes from its input.
 
         Args:
             length: Height or width of the image.
-            ratio: Pixels of the features to one of the image.
+            ratio: Pixels of the features per pixel of the image.
         """
         stop = None if self.inner_stop == length else int((self.inner_stop - self.start) * ratio)
         return slice(int((self.inner - self.start) * ratio), stop)
@@ -50,7 +50,7 @@ class Span(NamedTuple):
         return slice(self.inner * scale, self.inner_stop * scale)
 
     def enlarged_inside(self, scale: int) -> slice:
-        """Where the tile is in what the network makes of what it is given."""
+        """Where the tile is in the network's output."""
         return slice((self.inner - self.start) * scale, (self.inner_stop - self.start) * scale)
 
 
@@ -63,11 +63,11 @@ class Place(NamedTuple):
     width: int
 
     def given(self, image: Tensor) -> Tensor:
-        """What the network is given of an image (1, C, height, width): a copy, as some change what they are given."""
+        """The network's part of an image (1, C, height, width): a copy, since some networks change their input."""
         return image[:, :, self.row.start : self.row.stop, self.column.start : self.column.stop].clone()
 
     def core(self, features: Tensor, ratio: Fraction) -> Tensor:
-        """The tile's own part of features (1, C, H, W), ``ratio`` pixels of which are one LR pixel's."""
+        """The tile's own part of features (1, C, H, W) with ``ratio`` pixels per LR pixel."""
         return features[:, :, self.row.within(self.height, ratio), self.column.within(self.width, ratio)]
 
 
@@ -82,8 +82,8 @@ def spans(length: int, tile: int, field: ReceptiveField) -> Iterator[Span]:
 
     Args:
         length: Height or width of the image.
-        tile: That of a tile; rounded up to the field's step.
-        field: Of the network.
+        tile: Height or width of a tile; rounded up to the field's step.
+        field: The network's receptive field.
     """
     tile, before = round_up(tile, field.step), round_up(field.halo, field.step)
     for inner in range(0, length, tile):

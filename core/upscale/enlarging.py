@@ -1,4 +1,4 @@
-"""Enlarging images with a network, and judging the result."""
+"""Enlarging images with a network."""
 
 from collections.abc import Callable
 
@@ -14,22 +14,22 @@ Upscale = Callable[[Tensor], Tensor]
 
 
 class NotFiniteError(QnasError):
-    """A network makes something of an image that is no picture: there are numbers in it that are not finite."""
+    """The output of a network contains numbers that are not finite."""
 
 
 @torch.inference_mode()
 def enlarge(upscale: Upscale, lr: Pixels, device: torch.device) -> Pixels:
-    """What a network makes of one image: (H, W, 3) uint8 to (H * scale, W * scale, 3) uint8.
+    """One image enlarged by a network: (H, W, 3) uint8 to (H * scale, W * scale, 3) uint8.
 
     Raises:
-        NotFiniteError: It would be NaN or infinite somewhere.
+        NotFiniteError: The output is NaN or infinite somewhere.
     """
     with exact_ops(device):
         result = upscale(to_tensor(lr[None], device))[0]
     if not bool(result.isfinite().all()):
         height, width = lr.shape[:2]
-        what = f"the network makes numbers that are not finite of an image of {width} x {height}"
-        raise NotFiniteError(f"{what}: what it has learned is broken (a lower learning rate may help)")
+        failure = f"the network's output for an image of {width} x {height} has numbers that are not finite"
+        raise NotFiniteError(f"{failure}: its weights are broken (a lower learning rate may help)")
     image = result.float().mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
     pixels: Pixels = image.cpu().numpy()
     return pixels

@@ -1,4 +1,4 @@
-"""Arithmetic by which a pixel comes out the same, to the bit, wherever in an image it is and however large that is."""
+"""Arithmetic that gives a pixel the same value, to the bit, wherever it is in an image of any size."""
 
 import contextlib
 import functools
@@ -11,20 +11,20 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 Size = int | tuple[int, ...]
-_REACH = 2  # pixels that bicubic interpolation takes on each side
+_REACH = 2  # pixels that bicubic interpolation reads on each side
 _MIDDLE = 4  # a pixel that is far from both ends of 9
 
 
 def exact_ops(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """The context in which images, and tiles of them, are enlarged alike to the bit.
+    """A context in which whole images and their tiles are enlarged identically, to the bit.
 
-    It holds for networks of convolutions, activations, pooling, pixel shuffle and interpolation by whole factors, in
-    float32 on a CPU where PyTorch has oneDNN. Elsewhere it does nothing: there a pixel may differ by float rounding.
+    This holds for networks of convolutions, activations, pooling, pixel shuffle and interpolation by whole factors, in
+    float32 on a CPU where PyTorch has oneDNN. Elsewhere the context does nothing, and pixels may differ by rounding.
 
     Note:
-        PyTorch chooses the kernel of a convolution by the size of the image, and kernels sum up in different orders:
-        here it is always oneDNN's, channels last. Vectorized functions such as the sigmoid have another
-        approximation for what is left over at the end. Interpolation computes its weights from the coordinate.
+        PyTorch chooses the kernel of a convolution by the size of the image, and kernels sum in different orders; here
+        it is always oneDNN's, channels last. Vectorized functions such as the sigmoid use another approximation for
+        the remainder at the end. Interpolation computes its weights from the coordinate.
     """
     if device.type == "cpu" and torch.backends.mkldnn.is_available():
         return _ExactOps()
@@ -42,7 +42,7 @@ class _ExactOps(TorchFunctionMode):
             return func(*args, **named)
         named.pop("input", None)
         result = alike(*given, **named)
-        # A network that needs contiguous images gets them on its whole way.
+        # A network that needs contiguous images gets them throughout.
         return result.contiguous() if given[0].is_contiguous() else result
 
 
@@ -57,7 +57,7 @@ def _convolve(
 ) -> Tensor:
     if isinstance(padding, str) or image.dim() != 4 or image.dtype != torch.float32:
         return F.conv2d(image, weight, bias, stride, padding, dilation, groups)
-    if image.shape[1] == 1:  # one channel is last in either layout, and then others of oneDNN's kernels are chosen
+    if image.shape[1] == 1:  # one channel is last in either layout, for which oneDNN chooses other kernels
         image, weight = (F.pad(tensor, (0, 0, 0, 0, 0, 1)) for tensor in (image, weight))
     image, weight = map(_channels_last, (image, weight))
     sizes = map(_pair, (padding, stride, dilation))
@@ -66,7 +66,7 @@ def _convolve(
 
 
 def _channels_last(tensor: Tensor) -> Tensor:
-    """Exactly so in memory: where a side is 1, PyTorch takes any stride for it, but oneDNN chooses by that too."""
+    """Channels last with exact strides: for a side of 1, PyTorch accepts any stride, but oneDNN chooses by it too."""
     _, channels, height, width = tensor.shape
     strides = (channels * height * width, 1, channels * width, channels)
     return tensor if tensor.stride() == strides else tensor.new_empty_strided(tensor.shape, strides).copy_(tensor)
@@ -77,7 +77,7 @@ def _pair(size: Size) -> tuple[int, ...]:
 
 
 def _convolve_transposed(image: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """As PyTorch does it without oneDNN, which has no single kernel for all sizes here."""
+    """PyTorch's transposed convolution without oneDNN, which has no single kernel for all sizes."""
     before = torch.backends.mkldnn.set_flags(False)
     try:
         return F.conv_transpose2d(image.contiguous(), *args, **kwargs)
@@ -116,7 +116,7 @@ def _enlarge_rows(image: Tensor, taps: tuple[tuple[float, ...], ...], *, is_clam
     padded = F.pad(image, (0, 0, _REACH, _REACH), mode="replicate" if is_clamped else "constant")
     weight = F.pad(torch.ones(1, 1, image.shape[2], 1), (0, 0, _REACH, _REACH))
     phases = [_weighted(padded, weights) for weights in taps]
-    if not is_clamped:  # pixels beyond the edge don't count
+    if not is_clamped:  # ignore pixels beyond the edge
         phases = [phase / _weighted(weight, weights) for phase, weights in zip(phases, taps, strict=True)]
     return torch.stack(phases, dim=3).flatten(2, 3)
 
@@ -129,8 +129,8 @@ def _weighted(padded: Tensor, weights: tuple[float, ...]) -> Tensor:
 
 @functools.cache
 def _taps(scale: int, mode: str, antialias: bool) -> tuple[tuple[float, ...], ...]:
-    """What each of ``scale`` new pixels takes from the old pixel that it is in and from its neighbours."""
-    impulses = torch.eye(2 * _MIDDLE + 1, dtype=torch.float64)[None, :, None]  # one a channel
+    """The weights of an old pixel and its neighbours for each of the ``scale`` new pixels inside it."""
+    impulses = torch.eye(2 * _MIDDLE + 1, dtype=torch.float64)[None, :, None]  # one per channel
     answers = F.interpolate(impulses, scale_factor=(1, scale), mode=mode, align_corners=False, antialias=antialias)
     near = slice(_MIDDLE - _REACH, _MIDDLE + _REACH + 1)
     return tuple(map(tuple, answers[0, near, 0, _MIDDLE * scale : (_MIDDLE + 1) * scale].T.tolist()))

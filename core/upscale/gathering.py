@@ -1,4 +1,4 @@
-"""Networks on tiles: what looks at all of an image is gathered from its tiles first."""
+"""Networks on tiles: inputs of calls that look at the whole image are gathered from all tiles first."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -14,16 +14,16 @@ from qnas.core.upscale.whole_image import WholeImageCall
 
 
 class TilingError(InputError):
-    """Tiles would not fit together: what the network makes of a pixel depends on more than what is near it."""
+    """Tiles would not fit together: pixels of the output depend on more than their surroundings."""
 
 
 class Role(NamedTuple):
-    """What a call that may look at all of an image has to be given.
+    """How to handle a call that may look at the whole image.
 
     Attributes:
-        kind: Of call.
-        ratio: Pixels of its features to one LR pixel; None if what it looks at is near in every tile.
-        depth: The pass in which it is gathered; those of lower depths are known then.
+        kind: Kind of call.
+        ratio: Pixels of its features per LR pixel; None if it only looks at nearby pixels in every tile.
+        depth: The pass in which it is gathered; calls of lower depths are known by then.
     """
 
     kind: type[WholeImageCall]
@@ -35,7 +35,7 @@ class Gathering(Interception):
     """Runs a network on the tiles of one image, pass by pass.
 
     Args:
-        roles: Of its calls.
+        roles: Roles of the network's calls.
         sums: See :class:`Recognition`.
     """
 
@@ -47,10 +47,10 @@ class Gathering(Interception):
         self._place: Place
 
     def tile(self, network: nn.Module, image: Tensor, place: Place, depth: int) -> Any:
-        """What the network makes of a tile, or None if there is a call of this depth: that is gathered.
+        """The network's output for a tile, or None if a call of this depth is gathered instead.
 
         Raises:
-            TilingError: The network does something else in the tile than it did when it was looked into.
+            TilingError: The network makes other calls in the tile than when the passes were planned.
         """
         self._depth, self._place = depth, place
         self._left = sum(role.ratio is not None and role.depth == depth for role in self._roles)
@@ -77,4 +77,4 @@ class Gathering(Interception):
         return call.neutral()
 
 
-_CHANGED = "the network does other things in a tile than in an image, so tiles would not fit together"
+_CHANGED = "the network works differently on a tile than on an image, so tiles would not fit together"

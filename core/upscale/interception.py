@@ -1,4 +1,4 @@
-"""Running a network with a say in every call whose result depends on all of an image."""
+"""Running a network while intercepting every call whose result depends on the whole image."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -16,11 +16,11 @@ Compute = Callable[[], Any]
 
 
 class Enough(BaseException):
-    """Nothing that comes behind in the network matters. No exception of an error's, so that no network catches it."""
+    """Stops a network whose remaining output is not needed; a BaseException, so that no network catches it."""
 
 
 class Interception(TorchFunctionMode, ABC):
-    """A mode in which :meth:`answer` decides on the result of every call that depends on all of an image.
+    """A mode in which :meth:`answer` decides the result of every call that depends on the whole image.
 
     Args:
         sums: See :class:`Recognition`.
@@ -38,13 +38,13 @@ class Interception(TorchFunctionMode, ABC):
         """The result of the call.
 
         Args:
-            index: Which of the network's it is, in their order.
-            call: What it looks at, and how to do it in parts.
-            compute: Does it as the network would.
+            index: The call's position among such calls of the network.
+            call: The features that it looks at, and how to compute it in parts.
+            compute: Computes the result as the network would.
         """
 
     def run(self, network: nn.Module, image: Tensor) -> Any:
-        """What the network makes of an image, or None if it was stopped by :class:`Enough`."""
+        """The network's output for an image, or None if :class:`Enough` stopped it."""
         self._next = 0
         self._recognition = Recognition(self.sums)
         statistics = [m for m in network.modules() if isinstance(m, ImageStatistic) and not m.frozen]

@@ -1,4 +1,4 @@
-"""How much memory a network takes to enlarge an image, and how much there is."""
+"""How much memory a network needs to enlarge an image, and how much is available."""
 
 import copy
 import os
@@ -16,31 +16,31 @@ from qnas.core.upscale.exact_ops import exact_ops
 
 _MACHINE = Path("/proc/meminfo")
 _CONTAINER = Path("/sys/fs/cgroup")
-_SIDES = (64, 96)  # pixels, of the images that it is measured on
+_SIDES = (64, 96)  # pixels, of the images for the measurement
 
 
 class Footprint(NamedTuple):
-    """Bytes that a network's tensors take at most at a time, besides its weights.
+    """The peak size in bytes of a network's tensors, without its weights.
 
     Attributes:
-        fixed: Whatever the image.
-        per_pixel: For each LR pixel.
+        fixed: Bytes for any image.
+        per_pixel: Bytes for each LR pixel.
     """
 
     fixed: float
     per_pixel: float
 
     def of(self, pixels: int) -> int:
-        """For an image of so many LR pixels."""
+        """Bytes for an image of ``pixels`` LR pixels."""
         return int(self.fixed + self.per_pixel * pixels)
 
 
 @torch.inference_mode()
 def footprint(network: nn.Module) -> Footprint:
-    """That of a network in evaluation mode, measured on two small images.
+    """The footprint of a network in evaluation mode, measured on two small images.
 
     Note:
-        What a kernel needs for itself while it runs is not seen, so that it is the least that it takes.
+        The temporary memory of kernels is not measured, so the footprint is a lower bound.
     """
     network = copy.deepcopy(network).to("cpu")
     peaks = []
@@ -55,10 +55,10 @@ def footprint(network: nn.Module) -> Footprint:
 
 
 class _Tensors(TorchDispatchMode):
-    """Counts the bytes of all tensors that are made inside and live.
+    """Counts the bytes of all live tensors that were made inside.
 
     Attributes:
-        peak: The most that there were at a time.
+        peak: The largest number of bytes at any time.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class _Tensors(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """PyTorch's: keeps it from importing its compiler, which takes seconds and is not used."""
+        """A hook of PyTorch's: keeps it from importing its compiler, which takes seconds and is not used."""
         return False
 
     def __torch_dispatch__(
@@ -98,7 +98,7 @@ class _Tensors(TorchDispatchMode):
 
 
 def available(device: torch.device) -> int | None:
-    """Bytes that are free on a device, or None where that can't be told."""
+    """Free bytes on a device, or None if unknown."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -106,7 +106,7 @@ def available(device: torch.device) -> int | None:
 
 
 def _limits() -> Iterator[int]:
-    """What the machine, the container and the process's own limits leave."""
+    """The bytes that the machine, the container and the process's own limits leave."""
     machine = _fields(_MACHINE)
     if "MemAvailable" in machine:
         yield (machine["MemAvailable"] + machine.get("SwapFree", 0)) * 1024
@@ -117,7 +117,7 @@ def _limits() -> Iterator[int]:
 
 
 def _of_container() -> Iterator[int]:
-    """What control groups leave, of either version."""
+    """The bytes that control groups of either version leave."""
     for limit, used, kept in (
         ("memory.max", "memory.current", "inactive_file"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
@@ -143,12 +143,12 @@ def _of_process() -> Iterator[int]:
 def _number(file: Path) -> int | None:
     try:
         return int(file.read_text())
-    except (OSError, ValueError):  # "max" stands for none
+    except (OSError, ValueError):  # "max" means no limit
         return None
 
 
 def _fields(file: Path) -> dict[str, int]:
-    """The numbers of a file of lines as ``Name: 123 kB``, by name."""
+    """The numbers of a file with lines such as ``Name: 123 kB``, by name."""
     try:
         lines = [line.replace(":", " ").split() for line in file.read_text().splitlines()]
     except OSError:

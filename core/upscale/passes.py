@@ -1,4 +1,4 @@
-"""How a network's images may be cut: the halo of tiles, and how many passes over them are taken."""
+"""How a network's images may be cut: the halo of tiles, and the number of passes over them."""
 
 import math
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from qnas.core.upscale.recognition import SUMS, Sums
 from qnas.core.upscale.trying import CORE, can_be_cut, differ, noise
 from qnas.core.upscale.whole_image import Resize, WholeImageCall
 
-_SIDES = (96, 192)  # pixels, of the images in which calls are looked for: multiples of every step
+_SIDES = (96, 192)  # pixels, of the images used to find calls; multiples of every step
 
 
 class Tile(NamedTuple):
     """A tile in one of the passes over an image.
 
     Attributes:
-        number: Of the pass.
-        place: Of the tile.
+        number: Number of the pass.
+        place: Place of the tile.
     """
 
     number: int
@@ -40,9 +40,9 @@ class Plan:
     """How images are cut, and in how many passes.
 
     Attributes:
-        fields: The receptive field of each pass; the last makes the pixels.
-        roles: Of the calls that look at all of an image.
-        sums: What sums stand for, see :class:`Recognition`.
+        fields: The receptive field of each pass; the last one makes the pixels.
+        roles: Roles of the calls that look at the whole image.
+        sums: How to treat sums, see :class:`Recognition`.
     """
 
     fields: tuple[ReceptiveField, ...]
@@ -51,12 +51,12 @@ class Plan:
 
     @property
     def field(self) -> ReceptiveField:
-        """That of the pixels."""
+        """The receptive field of the pixels."""
         return self.fields[-1]
 
     @property
     def halo(self) -> int:
-        """The largest of any pass, in LR pixels."""
+        """The largest halo of any pass, in LR pixels."""
         return max(field.halo for field in self.fields)
 
     def tiles(self, height: int, width: int, tile: int) -> list[Tile]:
@@ -65,7 +65,7 @@ class Plan:
         return [Tile(number, place) for number, field in numbered for place in places(height, width, tile, field)]
 
     def gathering(self) -> Gathering:
-        """What to run the network with on the tiles of one image."""
+        """The object that runs the network on the tiles of one image."""
         return Gathering(self.roles, self.sums)
 
 
@@ -73,15 +73,15 @@ class Plan:
 def plan_passes(network: nn.Module, scale: int) -> Plan:
     """How images may be cut for a network in evaluation mode.
 
-    It is found on small images, and tried: an image is enlarged in parts to see that they fit together.
+    The plan is found on small images, and tested: enlarged parts of an image must fit together.
 
     Args:
-        network: It may be on any device; the plan is made on the CPU.
+        network: A network on any device; the plan is made on the CPU.
         scale: The factor that it enlarges by.
 
     Raises:
-        TilingError: The halo is more than 127 pixels, or the result depends on the size of the image or on the place
-            in it in a way that is not known. It names the module that does it.
+        TilingError: The halo is more than 127 pixels, or the result depends on the size of the image or the place in it
+            in an unknown way. The message names the module that causes it.
     """
     network = on_cpu(network)
     with exact_ops(torch.device("cpu")):
@@ -94,12 +94,12 @@ def plan_passes(network: nn.Module, scale: int) -> Plan:
             if not roles:
                 break
         culprit = find_culprit(network)
-    what = f"'{culprit}' looks at all of the image" if culprit else "pixels depend on more than what is near them"
-    raise TilingError(f"{what}, so tiles would not fit together")
+    cause = f"'{culprit}' looks at the whole image" if culprit else "pixels depend on more than their surroundings"
+    raise TilingError(f"{cause}, so tiles would not fit together")
 
 
 def _fits(network: nn.Module, scale: int, plan: Plan) -> bool:
-    """Whether four tiles, pass by pass, become what the whole does."""
+    """Whether four tiles, pass by pass, give the same result as the whole image."""
     side = 2 * (plan.halo + plan.field.step) + CORE + 1
     image, tile = noise(side), round_up(side // 2, plan.field.step)
     gathering, made = plan.gathering(), torch.empty(1, 3, side * scale, side * scale)
@@ -108,20 +108,21 @@ def _fits(network: nn.Module, scale: int, plan: Plan) -> bool:
             part = gathering.tile(network, place.given(image), place, number)
             if part is not None:
                 made[:, :, place.row.enlarged(scale), place.column.enlarged(scale)] = place.core(part, Fraction(scale))
-    except (TilingError, RuntimeError) as error:  # what does not fit may have another shape
+    except (TilingError, RuntimeError) as error:  # parts that don't fit may have another shape
         if is_out_of_memory(error):
             raise
         return False
-    return not differ(made, network(image))  # which it may change
+    return not differ(made, network(image))  # last, since the network may change the image
 
 
 class _Noted(NamedTuple):
-    """A call in an image of one size.
+    """A call for an image of one size.
 
     Attributes:
-        kind: Of call.
-        height: Of its features; the width is the same, or they are no square.
-        length: Of its result, where that is a map stretched to a size of its own.
+        kind: Kind of call.
+        height: Height of its features.
+        length: Height of its result, if that is a map resized to another size.
+        is_square: Whether its features, and such a result, are square.
     """
 
     kind: type[WholeImageCall]
@@ -131,7 +132,7 @@ class _Noted(NamedTuple):
 
 
 class _Survey(Interception):
-    """Notes the calls that look at all of an image."""
+    """Notes the calls that look at the whole image."""
 
     def __init__(self, sums: Sums) -> None:
         super().__init__(sums)
@@ -148,7 +149,7 @@ class _Survey(Interception):
 
 
 def _roles(network: nn.Module, sums: Sums) -> list[Role]:
-    """The roles of a network's calls; none if they are not the same in every image."""
+    """The roles of a network's calls; none if the calls differ between images."""
     surveys = []
     for side in _SIDES:
         survey = _Survey(sums)
@@ -162,7 +163,7 @@ def _roles(network: nn.Module, sums: Sums) -> list[Role]:
 
 
 def _ratio(small: _Noted, large: _Noted) -> Fraction | None:
-    """Pixels of its features to one LR pixel, or None if the call need not be gathered or can't be."""
+    """Pixels of a call's features per LR pixel, or None if the call need not or can't be gathered."""
     ratio = Fraction(large.height - small.height, _SIDES[1] - _SIDES[0])
     is_known = small.is_square and large.is_square and ratio > 0 and small.height <= ratio * _SIDES[0]
     if is_known and small.kind is Resize:
@@ -173,7 +174,7 @@ def _ratio(small: _Noted, large: _Noted) -> Fraction | None:
 
 
 class _Order(Interception):
-    """Finds the pass in which each call can be gathered: what those before it make is not a number until then."""
+    """Finds the pass in which each call can be gathered; until then, the results of earlier calls are NaN."""
 
     def __init__(self, roles: Sequence[Role], sums: Sums) -> None:
         super().__init__(sums)
@@ -181,7 +182,7 @@ class _Order(Interception):
         self._depth = -1
 
     def next_pass(self, network: nn.Module, image: Tensor) -> bool:
-        """Go on with the next depth; whether anything was found there."""
+        """Continue with the next depth; return whether any call was found there."""
         self._depth += 1
         self.run(network, image)
         return self._depth in self.depths
@@ -207,6 +208,6 @@ def _depths(network: nn.Module, roles: Sequence[Role], sums: Sums) -> list[int]:
     order = _Order(roles, sums)
     while math.inf in order.depths:
         if not order.next_pass(network, noise(_SIDES[0])):
-            gathered = iter(range(len(roles)))  # one after the other, where that can't be found
+            gathered = iter(range(len(roles)))  # one after the other if the order can't be found
             return [0 if role.ratio is None else next(gathered) for role in roles]
     return [max(0, int(depth)) for depth in order.depths]

@@ -1,4 +1,4 @@
-"""The receptive field of a network: how far around it a pixel of the output depends on the input."""
+"""The receptive field of a network: how far around a pixel of the output it depends on the input."""
 
 import copy
 import math
@@ -15,28 +15,29 @@ from qnas.core.upscale.interception import Compute, Interception
 from qnas.core.upscale.recognition import Sums
 from qnas.core.upscale.whole_image import WholeImageCall
 
-SIDE: Final = 256  # pixels, of the largest image that is tried
+SIDE: Final = 256  # pixels, of the largest test image
 _STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96)
-_BEHIND = 6  # steps; a map that is smaller than the image may lack so many behind
-Reach = tuple[int, ...]  # how many LR pixels up, down, to the left and to the right
+_BEHIND = 6  # steps that a map smaller than the image may lack at its end
+Reach = tuple[int, ...]  # LR pixels up, down, to the left and to the right
 
 
 def possible_fields(
     network: nn.Module, scale: int, roles: Sequence[Role], sums: Sums
 ) -> Iterator[tuple[ReceptiveField, ...]]:
-    """The receptive fields of each pass that a network in evaluation mode seems to have, by their step.
+    """Possible receptive fields of a network in evaluation mode for each pass, by their step.
 
-    Images are sent through of which one pixel is not a number: that passes every layer, whatever its weights, to all
-    that depends on the pixel, but for calls that look at all of an image, which are gathered in passes of their own.
+    The method sends images through the network in which one pixel is NaN. NaN passes every layer, whatever its weights,
+    to everything that depends on the pixel, except for calls that look at the whole image: these are gathered in passes
+    of their own.
 
     Args:
-        network: On the CPU.
+        network: A network on the CPU.
         scale: The factor that it enlarges by.
-        roles: Of the calls that look at all of an image.
+        roles: Roles of the calls that look at the whole image.
         sums: See :class:`Recognition`.
 
     Yields:
-        That of what is gathered in each pass, and last that of the output.
+        The field of the features gathered in each pass, and last the field of the output.
     """
     tracer = _Tracer(network, scale, roles, sums)
     furthest = max(map(max, tracer.reaches(SIDE, SIDE // 2, 1)))
@@ -51,7 +52,7 @@ def possible_fields(
 
 
 def _halos(tracer: "_Tracer", furthest: int, step: int) -> list[int] | None:
-    """How far a step of pixels reaches in each pass, or None if it differs by the place or by the image's size."""
+    """How far a step of pixels reaches in each pass, or None if that depends on the place or the image's size."""
     side = 2 * (furthest + 3 * step) + (_BEHIND * step if tracer.has_maps else 0)
     middle = round_up(side // 2, step)
     found = tracer.reaches(side, middle, step)
@@ -63,7 +64,7 @@ def _halos(tracer: "_Tracer", furthest: int, step: int) -> list[int] | None:
 
 
 class _Tracer(Interception):
-    """Follows what is not a number through a network, up to each call that looks at all of the image."""
+    """Follows NaN through a network, up to each call that looks at the whole image."""
 
     def __init__(self, network: nn.Module, scale: int, roles: Sequence[Role], sums: Sums) -> None:
         super().__init__(sums)
@@ -75,12 +76,12 @@ class _Tracer(Interception):
         self.has_maps = any(role.ratio is not None and role.ratio < 1 for role in roles)
 
     def reaches(self, side: int, place: int, step: int) -> tuple[Reach, ...]:
-        """How far the influence of a pixel reaches, at each call that looks at all of the image, and last the output.
+        """How far the influence of a pixel reaches at each call that looks at the whole image, and last in the output.
 
         Args:
             side: Height and width of the image.
-            place: Row and column of the pixel; of the first, where there are several.
-            step: So many pixels a side have influence at once.
+            place: Row and column of the first pixel.
+            step: Height and width of the square of pixels.
         """
         last = place + step - 1
         image = torch.full((1, 3, side, side), 0.5)
@@ -88,7 +89,7 @@ class _Tracer(Interception):
         self._reached = []
         output = _not_numbers(self.run(self._network, image))  # (side * scale, side * scale)
         if not output.any():
-            return ((side,) * 4,)  # what hides what it depends on may depend on anything
+            return ((side,) * 4,)  # a network that removes NaN may depend on anything
         reached = [*self._reached, (output, Fraction(self._scale))]
         return tuple(_reach(features, ratio, place, last) for features, ratio in reached)
 
@@ -106,7 +107,7 @@ def _not_numbers(features: Tensor) -> Tensor:
 
 
 def _reach(features: Tensor, ratio: Fraction, first: int, last: int) -> Reach:
-    """How far LR pixels ``first`` to ``last`` reach in features, marked where they do."""
+    """How far LR pixels ``first`` to ``last`` reach, by a mask of the features that they reach."""
     if not features.any():
         return (0, 0, 0, 0)
     lines = [features.any(dim=axis).nonzero() for axis in (1, 0)]
@@ -115,7 +116,7 @@ def _reach(features: Tensor, ratio: Fraction, first: int, last: int) -> Reach:
 
 
 def on_cpu(network: nn.Module) -> nn.Module:
-    """A network, or a copy of it if it is elsewhere."""
+    """A network that is on the CPU, otherwise a copy there."""
     if all(parameter.device.type == "cpu" for parameter in network.parameters()):
         return network
     return copy.deepcopy(network).to("cpu")

@@ -1,4 +1,4 @@
-"""Recognizing the calls of PyTorch's functions whose result depends on all of an image."""
+"""Recognizing the calls of PyTorch functions whose result depends on the whole image."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
@@ -16,16 +16,16 @@ _SPATIAL = {2, 3}
 
 
 class Recognition:
-    """Recognizes the calls of one forward pass, also those that are done in two: of one direction after the other.
+    """Recognizes the calls of one forward pass, including pairs of calls for one direction after the other.
 
     Args:
-        sums: Whether a sum is to be that of the whole image, or the share of it that a tile has by its size: what a
-            network needs that divides it by the number of pixels itself.
+        sums: Whether a sum covers the whole image, or is the share of a tile by its size: a network that divides sums
+            by the number of pixels needs the latter.
     """
 
     def __init__(self, sums: Sums) -> None:
         self._sums = sums
-        self._half: tuple[Tensor, Tensor] | None = None  # a sum or mean along one direction, and what it is of
+        self._half: tuple[Tensor, Tensor] | None = None  # a sum or mean along one direction, and its input
 
     def call(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> WholeImageCall | None:
         """The call, see :func:`recognized`."""
@@ -54,12 +54,12 @@ def _other(half: Tensor) -> int:
 def recognized(
     func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], sums: Sums = "whole"
 ) -> WholeImageCall | None:
-    """The call, if its result depends on all of an image in a way that is known; otherwise None.
+    """The call, if its result depends on the whole image in a known way; otherwise None.
 
     Args:
-        func: The function of PyTorch's that is called.
-        args: Its arguments.
-        kwargs: Those given by name.
+        func: The PyTorch function.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
         sums: See :class:`Recognition`.
     """
     recognize = _RECOGNIZERS.get(func)
@@ -76,7 +76,7 @@ def recognized(
 def _over(
     features: Tensor, dim: Any, keepdim: bool, finish: Callable[[Moments], Tensor | tuple[Tensor, ...]]
 ) -> Reduction | None:
-    """A reduction over both directions of the image, over channels too or not; None if it is over others."""
+    """A reduction over both directions of the image, with or without channels; None for other dimensions."""
     dims = _dims(dim)
     if not dims >= _SPATIAL:
         return None
@@ -100,7 +100,7 @@ def _sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, sums: Sums, *
 
 
 def _count(moments: Moments, features: Tensor, sums: Sums) -> float:
-    """How many values a sum is over."""
+    """The number of values in a sum."""
     channels = features.shape[1] // moments.mean.shape[1]
     return moments.number if sums == "whole" else features.shape[2] * features.shape[3] * channels
 
@@ -122,7 +122,7 @@ def _min(input: Tensor, *others: Any, **more: Any) -> Reduction | None:
 
 
 def _spread(finish: Callable[[Tensor, Tensor], Any]) -> Callable[..., Reduction | None]:
-    """The recognizer of what follows from the variance and the mean."""
+    """The recognizer of a function of the variance and the mean."""
 
     def recognize(
         input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = 1
@@ -214,7 +214,7 @@ def _group_norm(
 
 
 def _normalized(features: Tensor, groups: int, weight: Tensor | None, bias: Tensor | None, eps: float) -> Reduction:
-    """Features less their mean, by their deviation: of each channel, or of groups of them."""
+    """Features normalized by mean and deviation of each channel, or of groups of channels."""
 
     def finish(moments: Moments) -> Tensor:
         of = moments.over_channels(groups) if groups else moments

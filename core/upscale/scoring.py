@@ -23,13 +23,13 @@ OnImage = Callable[[int, Scores], object]
 def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: torch.device) -> tuple[float, float]:
     """Mean PSNR on Y in dB and mean absolute error (in 0..1) over whole images, in this order.
 
-    A network that makes numbers of one which are not finite is the worst there can be, -inf dB and inf, and is told of
-    in a warning: a search that tries many must not end with one of them.
+    A network whose output is not finite gets the worst possible scores, -inf dB and inf, and a warning: one such
+    network must not end a search that tries many.
     """
     try:
         enlarged = [(enlarge(upscale, p.lr, device), p.hr) for p in pairs]
     except NotFiniteError as broken:
-        warnings.warn(f"in a validation {broken}; it counts as the worst there can be", QnasWarning, stacklevel=2)
+        warnings.warn(f"in a validation, {broken}; it counts as the worst possible network", QnasWarning, stacklevel=2)
         return float("-inf"), float("inf")
     psnr = float(np.mean([psnr_y(ours, hr, scale) for ours, hr in enlarged]))
     error = float(np.mean([np.abs(ours.astype(np.float32) - hr).mean() / 255 for ours, hr in enlarged]))
@@ -37,7 +37,7 @@ def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: t
 
 
 def judge(ours: Pixels, image: ImagePair, scale: int) -> dict[str, object]:
-    """Scores of an enlarged image, bicubic's beside them."""
+    """Scores of an enlarged image, with those of bicubic enlargement."""
     with ThreadPoolExecutor(1) as beside:  # NumPy leaves Python to other threads
         bicubic = beside.submit(bicubic_scores, image, scale)
         return {**score(ours, image.hr, scale), "bicubic": bicubic.result()}
@@ -48,8 +48,8 @@ class Judged:
     """Scores by test set and image, and the enlarged images.
 
     Attributes:
-        images: Set to image to scores, bicubic's beside them.
-        examples: Some (set, image pair, enlarged image) to look at.
+        images: Maps set to image to scores, with those of bicubic enlargement.
+        examples: Some tuples (set, image pair, enlarged image) to look at.
     """
 
     images: dict[str, dict[str, Scores]] = field(default_factory=dict)
@@ -57,11 +57,11 @@ class Judged:
 
     @property
     def means(self) -> dict[str, Scores]:
-        """Set to mean scores; a set that no image of was judged is left out."""
+        """Maps set to mean scores, without sets of which no image was judged."""
         return {name: mean_scores(list(scores.values())) for name, scores in self.images.items() if scores}
 
     def add(self, name: str, image: ImagePair, ours: Pixels, scale: int) -> Scores:
-        """Score an enlarged image of the set ``name``; its scores."""
+        """Score an enlarged image of the set ``name``, and return its scores."""
         scores = judge(ours, image, scale)
         self.images.setdefault(name, {})[image.name] = scores
         return scores
@@ -78,10 +78,10 @@ def judge_sets(
 
     Args:
         upscale: Enlarges an image by ``scale``.
-        sets: What to judge it on; each image is asked for when its turn comes.
+        sets: The test sets; images are read one at a time.
         scale: The factor.
-        on_image: Told of every image: how many are done, and its scores.
-        examples_per_set: How many of each set's first images are kept as examples.
+        on_image: Called after every image with the number of images done and the image's scores.
+        examples_per_set: Number of images at the start of each set to keep as examples.
     """
     judged, done = Judged(), 0
     for name, pairs in sets.items():
@@ -96,7 +96,7 @@ def judge_sets(
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """The mean of every figure, those of ``bicubic`` under that name again."""
+    """The mean of every figure; those of bicubic are under ``bicubic`` again."""
     return {
         key: mean_scores([s[key] for s in scores])
         if isinstance(value, dict)

@@ -11,7 +11,7 @@ def smallest_side(network: nn.Module, device: torch.device) -> int | None:
     """Height and width in LR pixels of the smallest square image that ``network`` runs on; None if it is above 64.
 
     Args:
-        network: In evaluation mode, on ``device``.
+        network: A network in evaluation mode, on ``device``.
         device: Where to compute.
     """
     for side in range(1, _LARGEST_TRIED + 1):

@@ -1,4 +1,4 @@
-"""Enlarging images in tiles, each with as much around it as the network sees, so that no seam is left."""
+"""Enlarging images in tiles, each with as much around it as the network sees, so that there are no seams."""
 
 import warnings
 from collections.abc import Callable
@@ -19,31 +19,31 @@ from qnas.core.upscale.gathering import Gathering, TilingError
 from qnas.core.upscale.memory import Footprint, available, footprint
 from qnas.core.upscale.passes import Plan, plan_passes
 
-LARGE: Final = 512  # an image of more pixels than a square of this is enlarged in tiles
-TILE: Final = 256  # height and width of tiles, in LR pixels, where the user does not say
-WORKING: Final = 10**9  # bytes that a network's tensors may take where the user does not say how to enlarge
+LARGE: Final = 512  # side of a square; images with more pixels are enlarged in tiles
+TILE: Final = 256  # default height and width of tiles, in LR pixels
+WORKING: Final = 10**9  # bytes that a network's tensors may take by default
 _SMALLEST = 32  # LR pixels, of tiles that are chosen or advised
-_COPY = 4 / 3  # of the result, while it is written: an image file has four bytes a pixel in memory
+_COPY = 4 / 3  # of the result, while it is written: an image file takes four bytes per pixel in memory
 
 
 class TooLargeError(QnasError):
-    """There is not enough memory for an image; it says what takes less."""
+    """There is not enough memory for an image; the message says what takes less."""
 
 
 class Upscaler:
-    """Enlarges images with a network, whole or in tiles, whatever takes little memory.
+    """Enlarges images with a network, whole or in tiles, so that it takes little memory.
 
-    On a CPU either gives the same to the bit, unless the network looks at all of an image: what it sees there is
-    gathered from tiles in passes of their own, and is the same up to float rounding.
+    On a CPU both ways give the same result to the bit, unless the network looks at the whole image: such inputs are
+    gathered from tiles in separate passes, and the result is the same up to float rounding.
 
     Args:
-        network: In evaluation mode, on ``device``.
+        network: A network in evaluation mode, on ``device``.
         scale: The factor that it enlarges by.
         device: Where to compute.
-        tile: Height and width of a tile in LR pixels, 0 for none. By default images of more than 512 x 512 pixels, or
-            that take more than 1 GB or than there is, are cut into tiles of at most 256 x 256; if that takes more
-            than one pass, only the latter are.
-        tell: Told once how images are enlarged, if that takes more than one pass.
+        tile: Height and width of a tile in LR pixels, 0 for none. By default, images are cut into tiles of at most
+            256 x 256 if they have more than 512 x 512 pixels, or take more than 1 GB or than there is; if tiles need
+            more than one pass, only because of their memory.
+        announce: Called once with how images are enlarged, if that takes more than one pass.
 
     Raises:
         TilingError: Tiles were asked for, and the network does not permit it.
@@ -55,13 +55,13 @@ class Upscaler:
         scale: int,
         device: torch.device,
         tile: int | None = None,
-        tell: Callable[[str], object] = lambda _: None,
+        announce: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.network = network
         self.scale = scale
         self.device = device
         self.tile = tile
-        self._tell = tell
+        self._announce = announce
         if tile and isinstance(self._planned, TilingError):
             raise TilingError(f"{self._planned}: leave out --tile")
 
@@ -76,7 +76,7 @@ class Upscaler:
             return plan_passes(self.network, self.scale)
         except TilingError as error:
             return error
-        except Exception as error:  # networks of others may refuse the images that are tried
+        except Exception as error:  # third-party networks may refuse the test images
             if is_out_of_memory(error):
                 raise
             return TilingError(f"tiles can't be tried: {first_line(error)}")
@@ -85,7 +85,7 @@ class Upscaler:
     def _footprint(self) -> Footprint:
         try:
             return footprint(self.network)
-        except Exception:  # networks of others may refuse small images
+        except Exception:  # third-party networks may refuse small images
             return Footprint(0, 0)
 
     def __call__(self, lr: Pixels, report: Callable[[float], object] = lambda _: None) -> Pixels:
@@ -93,10 +93,10 @@ class Upscaler:
 
         Args:
             lr: The image.
-            report: Told after every tile which share of the work on the image is done.
+            report: Called after every tile with the finished share of the work on the image.
 
         Raises:
-            TooLargeError: It takes more memory than there is. That is estimated before anything is computed.
+            TooLargeError: It takes more memory than there is, which is estimated before anything is computed.
         """
         height, width = lr.shape[:2]
         tile = self._tile_for(height, width)
@@ -109,7 +109,7 @@ class Upscaler:
             raise TooLargeError(f"out of memory: {self._advice(tile)}") from error
 
     def _in_tiles(self, lr: Pixels, tile: int, report: Callable[[float], object]) -> Pixels:
-        plan = self._plan_told()
+        plan = self._announced_plan()
         result = np.empty((lr.shape[0] * self.scale, lr.shape[1] * self.scale, 3), dtype=np.uint8)
         gathering, tiles = plan.gathering(), plan.tiles(lr.shape[0], lr.shape[1], tile)
         for done, (number, place) in enumerate(tiles, start=1):
@@ -129,21 +129,21 @@ class Upscaler:
         with exact_ops(self.device):
             gathering.tile(self.network, to_tensor(part[None], self.device), place, depth)
 
-    def _plan_told(self) -> Plan:
-        """The plan; how many passes it takes is told when it is first used."""
+    def _announced_plan(self) -> Plan:
+        """The plan; its first use announces that it takes several passes."""
         plan, passes = self.plan, len(self.plan.fields) if self.plan else 0
         if plan is None:
             raise self._planned  # type: ignore[misc]
         if passes > 1:
             gathered = sum(role.ratio is not None for role in plan.roles)
             can_freeze = len(measuring(self.network)) == gathered
-            less = "; --freeze: in one pass, to another result" if can_freeze else ""
-            self._tell(f"in {passes} passes over tiles, as the network looks at all of an image{less}")
-            self._tell = lambda _: None
+            hint = "; --freeze takes one pass, with a different result" if can_freeze else ""
+            self._announce(f"in {passes} passes over tiles, since the network looks at the whole image{hint}")
+            self._announce = lambda _: None
         return plan
 
     def _tile_for(self, height: int, width: int) -> int:
-        """The size of tiles for an image, 0 for whole."""
+        """The size of tiles for an image, 0 to enlarge it whole."""
         if self.tile is not None:
             return self.tile if self.tile < max(height, width) else 0
         pixels = height * width
@@ -157,14 +157,14 @@ class Upscaler:
         return self._largest_tile(self.plan) if is_costly or len(self.plan.fields) == 1 else 0
 
     def _largest_tile(self, plan: Plan) -> int:
-        """The largest of tiles, none too large for memory, that take no more than they should."""
+        """The largest size of tiles that stays within the memory limit."""
         tile, most = TILE, self._most()
         while tile > _SMALLEST and self._footprint.of((tile + 2 * plan.halo) ** 2) > most:
             tile //= 2
         return tile
 
     def _most(self) -> int:
-        """Bytes that the network's tensors should take at most."""
+        """The most bytes that the network's tensors should take."""
         free = available(self.device)
         return WORKING if free is None else min(WORKING, free)
 
@@ -179,7 +179,7 @@ class Upscaler:
         """Refuse an image that takes more memory than there is.
 
         Raises:
-            TooLargeError: It says what takes less.
+            TooLargeError: The message says what takes less.
         """
         if height * width <= TILE**2:
             return
@@ -191,12 +191,12 @@ class Upscaler:
         for place, needed in ((torch.device("cpu"), on_cpu), (self.device, working)):
             free = available(place)
             if free is not None and needed > free:
-                what = f"takes about {needed / 1e9:.1f} GB of memory, and {max(free, 0) / 1e9:.1f} GB are free"
+                memory = f"about {needed / 1e9:.1f} GB of memory, and {max(free, 0) / 1e9:.1f} GB are free"
                 advice = _SMALLER if result * (1 + _COPY) > free and place.type == "cpu" else self._advice(tile)
-                raise TooLargeError(f"an image of {width} x {height} {what}: {advice}")
+                raise TooLargeError(f"an image of {width} x {height} takes {memory}: {advice}")
 
     def _advice(self, tile: int) -> str:
-        """What takes less memory than the way that was taken."""
+        """Advice on what takes less memory."""
         if self.plan is None:
             return f"{_SMALLER} ({self._planned})"
         if not tile and self.tile == 0:
@@ -205,4 +205,4 @@ class Upscaler:
         return f"enlarge it in smaller tiles (--tile {smaller})" if smaller >= _SMALLEST else _SMALLER
 
 
-_SMALLER = "enlarge parts of it, or where there is more memory"
+_SMALLER = "enlarge parts of it, or use a machine with more memory"

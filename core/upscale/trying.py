@@ -1,4 +1,4 @@
-"""Trying whether a network makes of a part of an image what it makes of the whole."""
+"""Testing whether a network gives the same result for a part of an image as for the whole."""
 
 from typing import Final
 
@@ -7,16 +7,16 @@ from torch import Tensor, nn
 
 from qnas.core.upscale.cutting import ReceptiveField
 
-CORE: Final = 32  # pixels that are compared, at least
-_ROUNDING = 1e-5  # of the largest value; where pixels can't be computed alike to the bit
-_STRAYS = 5e-3  # of the pixels; then what lies between two levels of a quantizer may be rounded to either
+CORE: Final = 32  # the least number of pixels to compare
+_ROUNDING = 1e-5  # of the largest value, where pixels can't be identical to the bit
+_STRAYS = 5e-3  # of the pixels; a quantizer may then round a value between two levels to either
 
 
 def can_be_cut(network: nn.Module, scale: int, field: ReceptiveField) -> bool:
-    """Whether an image without its first step, or its last pixel, becomes what it is without, but for the halo."""
+    """Whether cutting off an image's first step, or its last pixel, changes the result only within the halo."""
     side = field.halo + field.step + CORE
     image = noise(side)
-    whole = network(image.clone())  # some change what they are given
+    whole = network(image.clone())  # some networks change their input
     begun, ended = (field.step, side, field.step + field.halo, side), (0, side - 1, 0, side - 1 - field.halo)
     for axis in (2, 3):
         for start, stop, inner, inner_stop in (begun, ended):
@@ -28,7 +28,7 @@ def can_be_cut(network: nn.Module, scale: int, field: ReceptiveField) -> bool:
 
 
 def noise(side: int) -> Tensor:
-    """A square image (1, 3, side, side) that has contrasts of all sizes and gets brighter to the right."""
+    """A square image (1, 3, side, side) with contrast at all scales that gets brighter to the right."""
     generator = torch.Generator().manual_seed(0)
     image = torch.linspace(0.2, 1, side).expand(1, 3, side, side)
     for size in (1, 4, 16, 64):
@@ -38,7 +38,7 @@ def noise(side: int) -> Tensor:
 
 
 def differ(ours: Tensor, theirs: Tensor) -> bool:
-    """Whether two images differ by more than float rounding, and what quantizers make of it."""
-    ours, theirs = ours.flatten(), theirs.flatten()  # as no image, so that nothing intercepts what follows
+    """Whether two images differ by more than float rounding and its effect on quantizers."""
+    ours, theirs = ours.flatten(), theirs.flatten()  # no longer images, so that nothing is intercepted
     differs = (ours - theirs).abs() > _ROUNDING * theirs.abs().max()
     return float(differs.float().mean()) > _STRAYS

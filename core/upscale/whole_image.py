@@ -1,4 +1,4 @@
-"""Calls in a network whose result depends on all of an image, and how each is done when only tiles are seen."""
+"""Calls in a network whose result depends on the whole image, and how to compute each from tiles."""
 
 import functools
 from abc import ABC, abstractmethod
@@ -23,24 +23,24 @@ class WholeImageCall(ABC):
 
     @abstractmethod
     def gather(self, seen: Any, core: Tensor, place: Place) -> Any:
-        """What is known once a tile was seen too: ``core`` is its part of the features; at first nothing is, None."""
+        """``seen`` with a tile added, whose part of the features is ``core``; ``seen`` is None for the first tile."""
 
     @abstractmethod
     def answer(self, seen: Any, place: Place) -> Any:
-        """The result of the call in a tile, once all of them were seen."""
+        """The result of the call in a tile, once all tiles were seen."""
 
     @abstractmethod
     def neutral(self) -> Any:
-        """A result that does not depend on what the features are elsewhere, of the right shape."""
+        """A result of the right shape that does not depend on the features elsewhere."""
 
 
 @dataclass(frozen=True)
 class Reduction(WholeImageCall):
-    """What follows from the moments of the features, such as their mean, or the features normalized by it.
+    """A function of the moments of the features, such as their mean, or the features normalized by it.
 
     Attributes:
-        features: What is looked at.
-        finish: The result, of any precision, from the moments.
+        features: Input of the reduction.
+        finish: Computes the result, in any precision, from the moments.
     """
 
     features: Tensor
@@ -71,7 +71,7 @@ class Reduction(WholeImageCall):
 
 
 class Mosaic:
-    """A map of an image that is put together from those of its tiles."""
+    """A map of an image, assembled from those of its tiles."""
 
     def __init__(self) -> None:
         self._parts: dict[int, dict[int, Tensor]] = {}
@@ -90,12 +90,12 @@ class Mosaic:
 
 @dataclass(frozen=True)
 class Resize(WholeImageCall):
-    """A map that is stretched to a size which is no multiple of its own, as in enhanced spatial attention.
+    """A map resized to a size that is not a multiple of its own, as in enhanced spatial attention.
 
     Attributes:
         features: The map.
-        size: What it is stretched to.
-        resize: Stretches a map to a size.
+        size: The new size.
+        resize: Resizes a map to a size.
     """
 
     features: Tensor
@@ -122,20 +122,20 @@ class Resize(WholeImageCall):
 
     @property
     def is_multiple(self) -> bool:
-        """Whether the size is a multiple of the map's, so that each pixel becomes as many, wherever it is."""
+        """Whether the size is a multiple of the map's, so that each pixel becomes the same number of pixels."""
         return all(new % old == 0 for new, old in zip(self.size, self.features.shape[2:], strict=True))
 
     def _weights(self, old: int, span: Span, length: int, whole_length: int) -> Tensor:
-        """What each pixel of the map gives to each of a tile in one direction, (length, old)."""
+        """The weight of each pixel of the map for each pixel of a tile in one direction, (length, old)."""
         ratio = Fraction(length, span.stop - span.start)
-        impulses = torch.eye(old, device=self.features.device)[None, :, :, None]  # one a channel
+        impulses = torch.eye(old, device=self.features.device)[None, :, :, None]  # one per channel
         answers = self.resize(impulses, (int(whole_length * ratio), 1))[0, :, :, 0]
         start = int(span.start * ratio)
         return answers[:, start : start + length].T
 
 
 def _trimmed(weights: Tensor) -> tuple[int, Tensor]:
-    """Where the columns begin that are not zero, and those up to the last."""
+    """The index of the first nonzero column, and the columns from there to the last nonzero one."""
     used = weights.any(dim=0).nonzero()
     first, last = int(used.min()), int(used.max())
     return first, weights[:, first : last + 1]

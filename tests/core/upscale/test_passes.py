@@ -240,11 +240,11 @@ def test_passes_are_told_once_and_every_tile_moves_the_bar(monkeypatch):
     monkeypatch.setattr(tiles, "WORKING", 0)
     monkeypatch.setattr(tiles, "TILE", 16)
     said, shares = [], []
-    upscaler = Upscaler(Net(Gate(nn.AdaptiveAvgPool2d(1))).eval(), SCALE, CPU, tell=said.append)
+    upscaler = Upscaler(Net(Gate(nn.AdaptiveAvgPool2d(1))).eval(), SCALE, CPU, announce=said.append)
     image = np.zeros((20, 30, 3), dtype=np.uint8)
     upscaler(image, shares.append)
     upscaler(image)
-    assert said == ["in 2 passes over tiles, as the network looks at all of an image"]
+    assert said == ["in 2 passes over tiles, since the network looks at the whole image"]
     assert shares == [done / 8 for done in range(1, 9)]
 
 

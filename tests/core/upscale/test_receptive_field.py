@@ -116,8 +116,8 @@ def test_every_quantizer_lets_through_what_is_not_a_number(name, bits):
     assert find_receptive_field(network.eval(), SCALE) == (5, 1)
 
 
-NAMED = "'body.1' looks at all of the image, so tiles would not fit together"
-UNNAMED = "pixels depend on more than what is near them, so tiles would not fit together"
+NAMED = "'body.1' looks at the whole image, so tiles would not fit together"
+UNNAMED = "pixels depend on more than their surroundings, so tiles would not fit together"
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def test_large_images_are_enlarged_whole_where_tiles_would_not_fit(monkeypatch):
     monkeypatch.setattr(tiles, "WORKING", 1000)
     network = Counting(median)
     upscaler = Upscaler(network, 2, CPU)
-    said = r"^large images are enlarged whole: pixels depend on more than what is near them, so tiles would not fit "
+    said = r"^large images are enlarged whole: pixels depend on more than their surroundings, so tiles would not fit "
     with pytest.warns(UserWarning, match=said):
         upscaler(image_of(30, 30))
     with warnings.catch_warnings(action="error"):  # told once
@@ -268,7 +268,7 @@ def test_what_share_is_done_is_reported():
 
 
 KINDS = {"local": lambda image: image, "pooled": lambda image: image * image.mean(), "median": median}
-TILES, FEWER = "enlarge it in smaller tiles (--tile {})", "enlarge parts of it, or where there is more memory"
+TILES, FEWER = "enlarge it in smaller tiles (--tile {})", "enlarge parts of it, or use a machine with more memory"
 ADVICE = {
     ("local", None): FEWER,  # its tiles are the smallest
     ("local", 0): "leave out --tile 0",
@@ -277,8 +277,8 @@ ADVICE = {
     ("pooled", None): FEWER,
     ("pooled", 0): "leave out --tile 0",
     ("pooled", 300): TILES.format(150),
-    ("median", None): f"{FEWER} (pixels depend on more than what is near them, so tiles would not fit together)",
-    ("median", 0): f"{FEWER} (pixels depend on more than what is near them, so tiles would not fit together)",
+    ("median", None): f"{FEWER} (pixels depend on more than their surroundings, so tiles would not fit together)",
+    ("median", 0): f"{FEWER} (pixels depend on more than their surroundings, so tiles would not fit together)",
 }
 
 
