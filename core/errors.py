@@ -1,4 +1,4 @@
-"""Errors that a user can cause, each one clear line, and the exit code that it ends the command with."""
+"""Errors that a user can cause, each one clear line, and the exit codes that they end a command with."""
 
 import contextlib
 import errno
@@ -11,20 +11,20 @@ from pathlib import Path
 
 
 class QnasError(Exception):
-    """A failure that is told in one line, without a traceback."""
+    """A failure that is reported in one line, without a traceback."""
 
     exit_code = 1
 
 
 class InputError(QnasError):
-    """The command, the spec or the data it names is wrong.
+    """The command, the spec or the data that these name is wrong.
 
     Args:
         message: What is wrong and what would be valid.
         where: The place, such as ``spec.yaml:12:7`` or a file's path.
 
     Attributes:
-        field: The field of the spec that it comes from, where that is known.
+        field: The field of the spec that the error comes from, if known.
     """
 
     exit_code = 2
@@ -35,16 +35,16 @@ class InputError(QnasError):
 
 
 class UnexpectedError(QnasError):
-    """A mistake in qnas or in a plugin; the message says where to read about it."""
+    """A bug in qnas or in a plugin; the message says where to read about it."""
 
 
 class QnasWarning(UserWarning):
-    """What the user of a command should know. Warnings of other packages are for those who look for them."""
+    """A warning for the user of a command, unlike the warnings of other packages, which are hidden by default."""
 
 
 @contextlib.contextmanager
 def from_field(*field: str | int) -> Iterator[None]:
-    """Note on an InputError raised inside which field of the spec it comes from."""
+    """Record the field of the spec in an InputError that is raised inside."""
     try:
         yield
     except InputError as error:
@@ -54,10 +54,10 @@ def from_field(*field: str | int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def as_input_error(what: str) -> Iterator[None]:
-    """Tell in one line whatever code that others wrote raises inside.
+    """Report anything that third-party code raises inside in one line.
 
     Raises:
-        InputError: It begins with ``what``.
+        InputError: The message begins with ``what``.
     """
     try:
         yield
@@ -65,23 +65,23 @@ def as_input_error(what: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         place = place_of(error)
-        is_all_said = isinstance(error, ImportError) and not place  # all else is Python's own way to look for it
-        raise InputError(f"{what}: {first_line(error)}{place}") from (None if is_all_said else error)
+        is_complete = isinstance(error, ImportError) and not place  # the traceback would only show Python's own search
+        raise InputError(f"{what}: {first_line(error)}{place}") from (None if is_complete else error)
 
 
 def first_line(error: BaseException) -> str:
-    """The kind of an error, and the first line of what it says; of an invalid field, the field and what is wrong."""
+    """The kind of an error and the first line of its message; for an invalid field, the field and what is wrong."""
     if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):  # pydantic's, which is slow to import
         first = error.errors()[0]
         return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
-    said = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    text = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def place_of(error: BaseException) -> str:
-    """Where in others' code an error was raised, as `` (file:line)``: the last place that is none of ours or PyTorch's.
+    """Where in third-party code an error was raised, as `` (file:line)``: the last place outside qnas and PyTorch.
 
-    ``""`` if it never came through any.
+    ``""`` if no third-party code was involved.
     """
     if isinstance(error, SyntaxError):
         return f" ({error.filename}:{error.lineno})"
@@ -93,8 +93,8 @@ def place_of(error: BaseException) -> str:
 
 
 def _is_known(path: Path) -> bool:
-    """Whether it is of qnas, of the standard library or of what networks are written with."""
-    is_installed = "site-packages" in path.parts  # which is a folder of the standard library's
+    """Whether a file belongs to qnas, to the standard library or to the libraries that networks are written with."""
+    is_installed = "site-packages" in path.parts  # a folder inside that of the standard library
     is_standard = path.is_relative_to(sysconfig.get_path("stdlib")) and not is_installed
     return is_standard or any(path.is_relative_to(folder) for folder in _known_folders())
 
@@ -119,10 +119,10 @@ _OUT_OF_MEMORY = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether Python's or PyTorch's error, on any device, means that."""
+    """Whether an error of Python or PyTorch, on any device, means that memory ran out."""
     return isinstance(error, MemoryError) or any(phrase in str(error) for phrase in _OUT_OF_MEMORY)
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether an operating system's or HDF5's error means that."""
+    """Whether an error of the operating system or HDF5 means that the disk is full."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left on device" in str(error)

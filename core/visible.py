@@ -1,17 +1,17 @@
-r"""Text that others wrote, as it can be shown: it moves no cursor, turns no line round and can be encoded.
+r"""Makes untrusted text safe to show: it can't move the cursor or reverse a line, and can be encoded.
 
-Names in specs, of images and in the folders of runs come from anywhere.
+Names in specs, of images and in the folders of runs can come from anywhere.
 """
 
 import re
 import unicodedata
 
-# The last is a space that does not break, as between a figure and its unit.
+# The last is a non-breaking space, used between a number and its unit.
 _PERHAPS_HIDDEN = re.compile(r"[^\t\n -~\xa0]")
 
 
 def visible(text: str) -> str:
-    r"""The text with escapes for what a reader would not see, or what would change how he sees the rest.
+    r"""The text with escapes for characters that are invisible or change how the rest is shown.
 
     >>> visible("one\x1b[2J"), visible("two\nlines"), visible("größer")
     ('one\\x1b[2J', 'two\nlines', 'größer')
@@ -20,7 +20,7 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""The same in one line.
+    r"""The text as :func:`visible` makes it, in one line.
 
     >>> one_line("two\nlines")
     'two\\nlines'

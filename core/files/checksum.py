@@ -1,7 +1,8 @@
-"""Sealed tensors: a safetensors file with a checksum over all of it in its header.
+"""Sealed tensors: a safetensors file with a checksum of the whole file in its header.
 
-The checksum is taken with zeros in its place. So there is one file, renamed into place as a whole, and every reader of
-safetensors can open it; a checksum behind the tensors would make it invalid, one in a second file could be of another.
+The checksum is computed with zeros in its own place. This keeps a single file, which is renamed into place as a whole
+and which every reader of safetensors can open. A checksum after the tensors would make the file invalid; one in a
+second file might belong to another version.
 """
 
 import hashlib
@@ -11,16 +12,16 @@ from collections.abc import Mapping
 import safetensors.torch
 from torch import Tensor
 
-_FIELD = b'"sha256":"'  # in JSON that is a text within JSON, the quotes would be escaped
+_FIELD = b'"sha256":"'  # in JSON inside a JSON string, the quotes would be escaped
 _UNKNOWN = b"0" * 64
 
 
 class ChecksumError(ValueError):
-    """Bytes that are not what :func:`with_checksum` made; the message says how that is known."""
+    """Bytes differ from those that :func:`with_checksum` made; the message says how."""
 
 
 def with_checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """The tensors as a safetensors file that has a checksum beside the other metadata; the same are the same bytes."""
+    """The tensors as a safetensors file with a checksum beside the other metadata; equal tensors give equal bytes."""
     unsealed = {**metadata, "sha256": _UNKNOWN.decode()}
     content = bytearray(_with_metadata(safetensors.torch.save(dict(tensors)), unsealed))
     begin = _place(content)
@@ -29,15 +30,15 @@ def with_checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) ->
 
 
 def has_checksum(content: bytes) -> bool:
-    """Whether there is a checksum in a safetensors file."""
+    """Whether a safetensors file has a checksum."""
     return _find(content) >= 0
 
 
 def refuse_broken(content: bytes) -> None:
-    """Refuse a file that is not as it was written.
+    """Refuse a file that has changed since it was written.
 
     Raises:
-        ChecksumError: Its checksum is wrong, or it has none.
+        ChecksumError: The checksum is wrong or missing.
     """
     whole = bytearray(content)
     begin = _place(whole)
@@ -51,7 +52,7 @@ def metadata_of(content: bytes) -> dict[str, str]:
     """The metadata of a safetensors file.
 
     Raises:
-        ValueError: Its header is broken.
+        ValueError: The header is broken.
     """
     try:
         found = json.loads(_header(content)).get("__metadata__", {})
@@ -63,10 +64,10 @@ def metadata_of(content: bytes) -> dict[str, str]:
 
 
 def _with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
-    """A safetensors file with metadata in the order in which they are given; safetensors itself shuffles them."""
+    """A safetensors file with metadata in the given order; safetensors itself shuffles them."""
     header = {"__metadata__": metadata, **json.loads(_header(content))}
     text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # as safetensors aligns the tensors behind it
+    text += b" " * (-len(text) % 8)  # safetensors aligns the tensors after it
     return len(text).to_bytes(8, "little") + text + content[8 + len(_header(content)) :]
 
 

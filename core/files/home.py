@@ -1,4 +1,4 @@
-"""Where a run keeps the files that its space names, so that it depends on no others."""
+"""The folder where a run keeps copies of the files that its space names, so that it depends on no other files."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _HOME: ContextVar[Path | None] = ContextVar("home", default=None)
 
 @contextlib.contextmanager
 def at_home(folder: Path | None) -> Iterator[None]:
-    """A context in which spaces that are made take their files from a run's folder (see :meth:`Space.keep`)."""
+    """A context in which new spaces read their files from a run's folder (see :meth:`Space.keep`)."""
     token = _HOME.set(folder.absolute() if folder else None)
     try:
         yield
@@ -19,5 +19,5 @@ def at_home(folder: Path | None) -> Iterator[None]:
 
 
 def home() -> Path | None:
-    """The run's folder in whose context this is, if it is in any."""
+    """The run's folder of the current context, if any."""
     return _HOME.get()

@@ -1,4 +1,4 @@
-"""Ways out of a folder that a stranger may have filled, by which what is written into it would go elsewhere."""
+"""Links out of an untrusted folder, through which files written into it would end up elsewhere."""
 
 import os
 import stat
@@ -9,22 +9,22 @@ from qnas.core.errors import InputError
 
 
 def refuse_links_out(folder: Path) -> None:
-    """Refuse a folder in which, at any depth, a link leads out or nowhere, or something is neither file nor folder.
+    """Refuse a folder with, at any depth, a link that leads out or nowhere, or anything but files and folders.
 
-    To write into a pipe could also take for ever.
+    Writing into a pipe, for example, could take forever.
 
     Raises:
-        InputError: There is one.
-        OSError: A folder in it can't be looked into.
+        InputError: The folder has such an entry.
+        OSError: A folder in it can't be read.
     """
     home = folder.resolve()
     for path in _all_in(folder):
         kind = _kind(path)
         if kind == stat.S_IFLNK and _leads_out(path, home):
-            what = "is a link that leads out of the folder that is written to, or nowhere"
-            raise InputError(f"{what}: put what it leads to in its place", str(path))
+            message = "is a link that leads out of the folder to write to, or nowhere"
+            raise InputError(f"{message}: replace it by what it leads to", str(path))
         if kind not in {stat.S_IFLNK, stat.S_IFREG, stat.S_IFDIR, None}:
-            raise InputError("is neither a file nor a folder nor a link: remove it", str(path))
+            raise InputError("is neither a file, a folder nor a link: remove it", str(path))
 
 
 def _all_in(folder: Path) -> Iterator[Path]:
@@ -38,7 +38,7 @@ def _raise(error: OSError) -> None:
 
 
 def _kind(path: Path) -> int | None:
-    """What it is, None if another process has removed it."""
+    """The kind of a path, None if another process has removed it."""
     try:
         return stat.S_IFMT(path.lstat().st_mode)
     except FileNotFoundError:
@@ -48,5 +48,5 @@ def _kind(path: Path) -> int | None:
 def _leads_out(link: Path, home: Path) -> bool:
     try:
         return not link.resolve(strict=True).is_relative_to(home)
-    except (OSError, RuntimeError):  # to itself, say, which is an error of either kind
+    except (OSError, RuntimeError):  # a loop, for example, raises either
         return True

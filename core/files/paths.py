@@ -1,4 +1,4 @@
-"""Paths as files of users' name them."""
+"""Paths as written in users' files."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from qnas.core.errors import InputError
 
 
 def expanded(path: str | Path) -> Path:
-    """A path with the user's home folder for ``~``.
+    """A path with ``~`` replaced by the user's home folder.
 
     Raises:
-        InputError: There is none.
+        InputError: The user has no home folder.
     """
     try:
         return Path(path).expanduser()

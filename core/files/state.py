@@ -1,4 +1,4 @@
-"""The state of a loop as bytes: a safetensors file with JSON for all that is no tensor, and a checksum over it all."""
+"""The state of a loop as bytes: a safetensors file with JSON for everything but tensors, and a checksum of it all."""
 
 import json
 from collections.abc import Mapping
@@ -12,30 +12,30 @@ from torch import Tensor
 from qnas.core.files.checksum import ChecksumError, metadata_of, refuse_broken, with_checksum
 
 State = Mapping[str, Any]
-"""Mappings and lists of tensors, numbers, texts, true, false and None, as deep as they come."""
+"""Mappings and lists of tensors, numbers, texts, true, false and None, nested to any depth."""
 
 _FORMAT = "1"
 
 
 class Stateful(Protocol):
-    """What can be kept and gone on with, as PyTorch's networks, optimizers and schedules can."""
+    """An object that can be saved and continued, like PyTorch's networks, optimizers and schedules."""
 
     def state_dict(self) -> State:
-        """All that the rest of it depends on, but the generators of Python, NumPy and PyTorch."""
+        """Everything that the rest of its work depends on, except the generators of Python, NumPy and PyTorch."""
 
     def load_state_dict(self, state_dict: Any, /) -> object:
-        """Go on from such a state."""
+        """Continue from such a state."""
 
 
 class DamagedStateError(ValueError):
-    """Bytes that are not what :func:`to_bytes` made; the message says how that is known."""
+    """Bytes differ from those that :func:`to_bytes` made; the message says how."""
 
 
 def to_bytes(state: State) -> bytes:
     """The state as a safetensors file. Tensors keep their layout in memory, whatever device they are on.
 
     Raises:
-        TypeError: There is something in it that is no part of a :data:`State`.
+        TypeError: It contains something that a :data:`State` can't hold.
     """
     tensors: dict[str, Tensor] = {}
     text = json.dumps(_pack(state, tensors))
@@ -43,10 +43,10 @@ def to_bytes(state: State) -> bytes:
 
 
 def from_bytes(content: bytes) -> dict[str, Any]:
-    """What :func:`to_bytes` was given, with the tensors on the CPU; tuples are lists.
+    """The state passed to :func:`to_bytes`, with the tensors on the CPU; tuples become lists.
 
     Raises:
-        DamagedStateError: It is not what was written.
+        DamagedStateError: The bytes are not those that were written.
     """
     try:
         refuse_broken(content)
@@ -59,12 +59,12 @@ def from_bytes(content: bytes) -> dict[str, Any]:
     except (safetensors.SafetensorError, LookupError, ValueError, TypeError, RuntimeError) as error:
         raise DamagedStateError(f"it holds no state: {error}") from error
     if not isinstance(state, dict):
-        raise DamagedStateError(f"it is of format {kept}, and this version of qnas reads {_FORMAT}")
+        raise DamagedStateError(f"its format is {kept}, and this version of qnas reads {_FORMAT}")
     return state
 
 
 def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """``value`` as JSON; its tensors are put aside, each under a number."""
+    """``value`` as JSON; its tensors go into ``tensors``, each under a number."""
     if isinstance(value, Tensor):
         name = str(len(tensors))
         tensors[name] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
@@ -75,7 +75,7 @@ def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
         return [_pack(inner, tensors) for inner in value]
     if value is None or isinstance(value, str | int | float):
         return value
-    raise TypeError(f"a state is made of tensors, numbers, texts, lists and mappings, not of {type(value).__name__}")
+    raise TypeError(f"a state holds tensors, numbers, texts, lists and mappings, not {type(value).__name__}")
 
 
 def _unpack(value: Any, tensors: Mapping[str, Tensor]) -> Any:

@@ -1,16 +1,16 @@
-"""Settings: frozen groups of fields, what they may hold, and how they keep their meaning over versions."""
+"""Settings: frozen groups of fields, their valid values, and how they keep their meaning across versions."""
 
 from qnas.core.settings.bits import FLOAT, FLOAT_BITS, Bits, Widths
 from qnas.core.settings.bounds import Amount, Extent, Seed
 from qnas.core.settings.settings import Frozen, FrozenDict, Settings, invalid
 from qnas.core.settings.versioned import Versioned
-from qnas.core.settings.versions import SPEC_VERSION, UNTOLD_VERSION, EarlierDefaults, as_of, version_in_force
+from qnas.core.settings.versions import SPEC_VERSION, UNSTATED_VERSION, EarlierDefaults, as_of, version_in_force
 
 __all__ = [
     "FLOAT",
     "FLOAT_BITS",
     "SPEC_VERSION",
-    "UNTOLD_VERSION",
+    "UNSTATED_VERSION",
     "Amount",
     "Bits",
     "EarlierDefaults",

@@ -1,4 +1,4 @@
-"""Bit-widths: what a spec may say, and the pair that a candidate has."""
+"""Bit-widths: the values that a spec may have, and the pair of a candidate."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
@@ -17,11 +17,11 @@ class Widths(NamedTuple):
 
     @property
     def label(self) -> str:
-        """``4`` where both are equal, else ``4/8`` (weights/activations)."""
+        """``4`` if both are equal, otherwise ``4/8`` (weights/activations)."""
         return f"{self.weight}" if self.weight == self.activation else f"{self.weight}/{self.activation}"
 
     def shortest(self) -> int | list[int]:
-        """As a spec says it: one number where both are equal, else a pair."""
+        """The widths as in a spec: one number if both are equal, otherwise a pair."""
         return self.weight if self.weight == self.activation else list(self)
 
 

@@ -1,4 +1,4 @@
-"""What a component says of itself: its prose and its fields, read from its docstrings."""
+"""The documentation of a component: its prose and its fields, read from its docstrings."""
 
 import inspect
 import re
@@ -25,12 +25,12 @@ def prose(component: type[Any]) -> str:
 
 
 def _unwrapped(paragraph: str) -> str:
-    """A paragraph in one line, which whoever shows it breaks; what is indented is left as it is."""
+    """A paragraph in one line, for the caller to wrap; one with indented lines stays unchanged."""
     return paragraph if re.search(r"^\s", paragraph, re.MULTILINE) else " ".join(paragraph.split())
 
 
 def field_docs(component: type[Any]) -> dict[str, str]:
-    """What the ``Attributes:`` of the class and of its bases say of each field."""
+    """The description of each field in the ``Attributes:`` of the class and its bases."""
     found: dict[str, str] = {}
     for cls in component.__mro__:
         parts = _SECTION.split(inspect.cleandoc(cls.__dict__.get("__doc__") or ""))
@@ -68,7 +68,7 @@ def type_label(annotation: Any) -> str:
 
 
 def _one_word(annotation: Any) -> str:
-    """A type that has no parts; of a group of fields, the fields."""
+    """A type without parts in words; for a group of fields, its fields."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel) and not hasattr(annotation, "kind"):
         return f"{{{', '.join(annotation.model_fields)}}}"
     return str(getattr(annotation, "kind", None) or _WORDS.get(annotation) or getattr(annotation, "__name__", "any"))

@@ -1,4 +1,4 @@
-"""Frozen groups of fields whose mistakes are told with what would be valid."""
+"""Frozen groups of fields that report mistakes together with what would be valid."""
 
 import difflib
 from collections.abc import Mapping
@@ -40,11 +40,11 @@ class FrozenDict(dict[str, T]):
 
 
 Frozen = Annotated[dict[str, T], AfterValidator(FrozenDict)]
-"""A field that is a mapping from names."""
+"""A field that maps names to values."""
 
 
 def invalid(title: str, message: str, value: object, *path: str | int) -> NoReturn:
-    """Raise a validation error that names the place ``path`` inside what is being validated."""
+    """Raise a validation error for the place ``path`` inside the validated value."""
     raise ValidationError.from_exception_data(title, [_details(message, path, value)])
 
 
@@ -59,22 +59,22 @@ def _custom(message: str) -> PydanticCustomError:
 class Settings(BaseModel):
     """A frozen group of fields.
 
-    It refuses unknown fields, naming the nearest that exists. A mapping given for a field whose default is a
-    component's name may leave the name out.
+    It refuses unknown fields and names the nearest valid one. A mapping for a field whose default is a component's name
+    may leave out the name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     earlier_defaults: ClassVar[EarlierDefaults] = {}
     """The defaults that fields had before they changed: ``{1: {"start": "published"}}`` says that ``start`` is
-    ``published`` in a spec of version 1, or of an earlier one, that does not say it. It may name fields that did not
-    exist then. Specs of runs are of the version that they began with, so that these go on as they began."""
+    ``published`` in a spec of version 1 or earlier that does not set it. It may name fields that did not exist then.
+    The spec of a run keeps the version that the run began with, so that the run continues as it began."""
     deprecated_fields: ClassVar[Mapping[str, DeprecatedField]] = {}
     """Old names of fields, which still work and warn."""
 
     @model_validator(mode="wrap")
     @classmethod
-    def _tell_what_is_valid(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _report_what_is_valid(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(value, Mapping):
             value = cls._completed(cls._renamed(value))
         try:
@@ -82,12 +82,12 @@ class Settings(BaseModel):
         except ValidationError as error:
             mistakes = error.errors()
         meant = {cls._meant(details) for details in mistakes}
-        told = [details for details in mistakes if not (details["type"] == "missing" and details["loc"] in meant)]
-        raise ValidationError.from_exception_data(cls.__name__, [cls._explain(details) for details in told])
+        reported = [details for details in mistakes if not (details["type"] == "missing" and details["loc"] in meant)]
+        raise ValidationError.from_exception_data(cls.__name__, [cls._explain(details) for details in reported])
 
     @classmethod
     def _renamed(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The fields that are given, under the names that they have now."""
+        """The given fields under their current names."""
         renamed = {name: value for name, value in given.items() if name not in cls.deprecated_fields}
         for name in given.keys() - renamed.keys():
             field = cls.deprecated_fields[name]
@@ -99,7 +99,7 @@ class Settings(BaseModel):
 
     @classmethod
     def _completed(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields that are given, as :func:`_prepare` makes them, and those that had other defaults earlier."""
+        """The given fields, prepared by :func:`_prepare`, and the fields whose defaults were different earlier."""
         earlier = earlier_fields(cls)
         fields = cls.model_fields
         prepared = {
@@ -110,7 +110,7 @@ class Settings(BaseModel):
 
     @classmethod
     def _meant(cls, details: ErrorDetails) -> tuple[str, ...]:
-        """The place of the field that was probably meant by one that does not exist, ``()`` where there is none."""
+        """The place of the field that an unknown one was probably meant to be, ``()`` if there is none."""
         if details["type"] != "extra_forbidden" or len(details["loc"]) != 1:
             return ()
         return tuple(difflib.get_close_matches(str(details["loc"][0]), cls.field_names(), n=1))
@@ -123,7 +123,7 @@ class Settings(BaseModel):
             near = cls._meant(details)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             return _details(f"unknown field{hint} (fields: {', '.join(valid) or 'none'})", loc, value)
-        # Rebuilt as it was: pydantic takes few of its own kinds of error back, and rounds the limits in them.
+        # Rebuilt by hand: pydantic accepts few of its own kinds of error again, and rounds the limits in them.
         context = {**details.get("ctx", {}), "message": details["msg"]}
         return InitErrorDetails(type=PydanticCustomError(details["type"], "{message}", context), loc=loc, input=value)
 
@@ -134,7 +134,7 @@ class Settings(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The JSON Schema with what the docstring says of each field, which editors show."""
+        """The JSON Schema with the docstring's description of each field, which editors show."""
         made = handler(schema)
         docs = field_docs(cls)
         properties = handler.resolve_ref_schema(made).setdefault("properties", {})
@@ -151,20 +151,20 @@ class Settings(BaseModel):
 
 
 def _nameless(default: str, members: list[JsonSchemaValue]) -> list[JsonSchemaValue]:
-    """The mapping of the default component as it may be written without its name."""
+    """The schema of the default component's mapping without a required name."""
     named = [member for member in members if member.get("properties", {}).get("name") == {"const": default}]
     return [{**member, "required": [key for key in member["required"] if key != "name"]} for member in named]
 
 
 class _Word(str):
-    """A word of YAML, to be told without quotes."""
+    """A word of YAML, shown without quotes in messages."""
 
     def __repr__(self) -> str:
         return str(self)
 
 
 def _prepare(info: FieldInfo | None, value: Any, default: str) -> Any:
-    """``value`` with the name of the ``default`` component, and with ``true`` not taken for the number 1."""
+    """``value`` with the name of the ``default`` component; ``true`` does not count as the number 1."""
     if default and isinstance(value, Mapping) and not any(key in value for key in _name_keys(info)):
         return {"name": default, **value}
     if info and info.annotation in {int, float} and isinstance(value, bool):
@@ -173,12 +173,12 @@ def _prepare(info: FieldInfo | None, value: Any, default: str) -> Any:
 
 
 def _name_keys(info: FieldInfo | None) -> tuple[str, ...]:
-    """The keys by which the component of a field may be named."""
+    """The keys that may name the component of a field."""
     return getattr(info.annotation, "name_keys", ()) if info is not None else ()
 
 
 def _default_name(info: FieldInfo | None, earlier: Any = None) -> str:
-    """The name of the component that a field has by default, or had ``earlier``; ``""`` if that is no bare name."""
+    """The name of a field's default component, or of its ``earlier`` one; ``""`` if the default is not a bare name."""
     if info is None or not hasattr(info.annotation, "kind"):
         return ""
     default = info.default if earlier is None else earlier

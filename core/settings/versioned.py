@@ -1,4 +1,4 @@
-"""What says of which version of the spec it is."""
+"""Settings that state their version of the spec."""
 
 import contextlib
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ Version = Annotated[
 
 
 def is_known(version: Any) -> bool:
-    """Whether it is a version that this program reads."""
+    """Whether this program reads ``version``."""
     return isinstance(version, int) and not isinstance(version, bool) and 0 <= version <= SPEC_VERSION
 
 
 class Versioned(Settings):
-    """A group of fields that says of which version it is: everything in it is read with the defaults of then.
+    """A group of fields that states its version: missing fields in it get the defaults of that version.
 
     Attributes:
-        version: The version of the spec whose defaults hold for all that is left out; by default the newest. Runs from
-            before versions were recorded have version 1.
+        version: The version of the spec whose defaults apply to missing fields; by default the newest. Runs from before
+            versions were recorded have version 1.
     """
 
     version: Version = Field(default_factory=version_in_force)
@@ -35,7 +35,7 @@ class Versioned(Settings):
     def _read_as_of_its_version(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         stated = value.get("version") if isinstance(value, Mapping) else None
         if isinstance(stated, int) and stated > SPEC_VERSION:
-            what = f"was written by a newer qnas, and this one knows versions up to {SPEC_VERSION} (got {stated})"
-            invalid(cls.__name__, what, stated, "version")
+            message = f"was written by a newer qnas, and this one knows versions up to {SPEC_VERSION} (got {stated})"
+            invalid(cls.__name__, message, stated, "version")
         with as_of(stated) if stated is not None and is_known(stated) else contextlib.nullcontext():
             return handler(value)

@@ -1,4 +1,4 @@
-"""Versions of the spec: which defaults hold for the fields that an earlier spec lacks."""
+"""Versions of the spec: which defaults apply to the fields that an earlier spec lacks."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -6,25 +6,25 @@ from contextvars import ContextVar
 from typing import Any
 
 SPEC_VERSION = 2
-"""The newest version. It goes up by one with a release in which a default changed."""
+"""The newest version. It increases by one with a release that changes a default."""
 
-UNTOLD_VERSION = 1
-"""That of what was written before versions were: the spec.yaml and architecture.json of a run, and sweep.json."""
+UNSTATED_VERSION = 1
+"""The version of files from before versions were recorded: a run's spec.yaml and architecture.json, and sweep.json."""
 
 EarlierDefaults = Mapping[int, Mapping[str, Any]]
-"""Version to the defaults that fields had up to it."""
+"""Maps a version to the defaults that fields had up to it."""
 
 _in_force: ContextVar[int] = ContextVar("version_in_force", default=SPEC_VERSION)
 
 
 def version_in_force() -> int:
-    """The version whose defaults hold for what is validated now."""
+    """The version whose defaults apply to the current validation."""
     return _in_force.get()
 
 
 @contextlib.contextmanager
 def as_of(version: int) -> Iterator[None]:
-    """A context in which everything that is validated takes the defaults of ``version`` for the fields it lacks."""
+    """A context in which validation fills missing fields with the defaults of ``version``."""
     token = _in_force.set(version)
     try:
         yield
@@ -33,10 +33,10 @@ def as_of(version: int) -> Iterator[None]:
 
 
 def earlier_fields(model: type[Any]) -> dict[str, Any]:
-    """The fields of ``model`` that had other defaults at the version in force, and these defaults.
+    """The fields of ``model`` that had other defaults in the version in force, with these defaults.
 
-    A class adds to what its bases state. Of several versions that state a default, the first one from the version in
-    force on holds.
+    A class adds to the statements of its bases. If several versions state a default, the first from the version in
+    force onwards applies.
     """
     now = version_in_force()
     if now == SPEC_VERSION:

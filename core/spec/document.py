@@ -1,4 +1,4 @@
-"""YAML with positions: plain data, and the line and column that each value came from."""
+"""YAML with positions: plain data, and the line and column of each value."""
 
 import copy
 import re
@@ -14,11 +14,11 @@ from qnas.core.spec.yaml_nodes import Key, Loader, Reader, Where
 from qnas.core.visible import one_line
 
 LONGEST_BYTES = 2**20
-"""How much there may be in a file, and how many characters in a text."""
+"""The most bytes in a file, and characters in a text."""
 
 
 class Assignment(NamedTuple):
-    """A value for a field, from outside of the document.
+    """A value for a field, from outside the document.
 
     Attributes:
         path: The field, such as ``"search.steps"``.
@@ -32,16 +32,16 @@ class Assignment(NamedTuple):
 
     @classmethod
     def read(cls, text: str, option: str = "--set", example: str = "search.steps=50", form: str = "{}") -> Self:
-        """What an option such as ``--set key.path=value`` assigns, the value read as YAML.
+        """The assignment of an option such as ``--set key.path=value``, with the value read as YAML.
 
         Args:
-            text: What was given with the option.
-            option: Its name.
-            example: Of a text that is valid.
-            form: The YAML that the value stands in.
+            text: The option's argument.
+            option: Name of the option.
+            example: A valid argument.
+            form: The YAML around the value.
 
         Raises:
-            InputError: It has no ``=``, no path, or its value is no YAML.
+            InputError: The argument has no ``=`` or no path, or its value is not YAML.
         """
         path, equals, value = text.partition("=")
         if not equals or not all(path.split(".")):
@@ -56,10 +56,10 @@ class Document:
 
     Attributes:
         data: Mappings, lists and scalars.
-        source: The file's path as it was given.
-        values: Path of each value to its place, such as ``"spec.yaml:12:7"`` or ``"--set a.b"``.
-        keys: The same for the key that stands before the value.
-        hints: Path of a value to what was probably meant by its key.
+        source: The file's path as given by the user.
+        values: Maps the path of each value to its place, such as ``"spec.yaml:12:7"`` or ``"--set a.b"``.
+        keys: The same for the key before the value.
+        hints: Maps the path of a value to what its key was probably meant to be.
     """
 
     data: Any
@@ -69,7 +69,7 @@ class Document:
     hints: dict[Where, str] = field(default_factory=dict)
 
     def place(self, path: Where, of_key: bool = False) -> str:
-        """The place of what is at ``path``, or of the nearest thing that contains it."""
+        """The place of the value at ``path``, or of the nearest value around it."""
         if of_key and path in self.keys:
             return self.keys[path]
         for length in range(len(path), -1, -1):
@@ -97,7 +97,7 @@ class Document:
         self.values[*path, last] = self.keys[*path, last] = where
 
     def _forget(self, path: Where) -> None:
-        """Forget where everything stood that is replaced."""
+        """Forget the places of everything that is replaced."""
         for places in (self.values, self.keys, self.hints):
             for old in [old for old in places if old[: len(path)] == path]:
                 del places[old]
@@ -108,22 +108,22 @@ def _places(container: Any) -> Collection[Key]:
 
 
 def _place_in(container: Any, key: str, where: str) -> Any:
-    """``key`` as what looks a place up in ``container``.
+    """``key`` as the key or index of ``container``.
 
     Raises:
-        InputError: There is no such place in a list, or it is no container.
+        InputError: A list has no such index, or ``container`` is not a container.
     """
     if isinstance(container, dict):
         return key
     if not isinstance(container, list):
-        raise InputError(f"'{one_line(key)}' can't be set: what stands there has no fields", where)
+        raise InputError(f"'{one_line(key)}' can't be set: the value around it has no fields", where)
     if not key.isdecimal() or int(key) >= len(container):
-        raise InputError(f"'{one_line(key)}' is no place in a list of {len(container)}", where)
+        raise InputError(f"'{one_line(key)}' is not an index into a list of {len(container)}", where)
     return int(key)
 
 
 def _container(inner: Any) -> Any:
-    """``inner`` to look further into: a component's bare name becomes a mapping, nothing an empty one."""
+    """``inner`` as a container: a component's bare name becomes a mapping, nothing an empty one."""
     if isinstance(inner, str):
         return {"name": inner}
     return {} if inner is None else inner
@@ -132,7 +132,7 @@ def _container(inner: Any) -> Any:
 def _value(text: str, where: str) -> Any:
     try:
         return parse(text, where).data
-    except InputError as error:  # a line and column within the option would only confuse
+    except InputError as error:  # a line and column inside the option would only confuse
         raise InputError(re.sub(r"^:\d+:\d+: ", "", str(error).removeprefix(where)), where) from error.__cause__
 
 
@@ -140,7 +140,7 @@ def read_document(path: Path) -> Document:
     """Read a YAML file.
 
     Raises:
-        InputError: It can't be read, is absurdly long, is no YAML, or has a key twice.
+        InputError: The file can't be read, is absurdly long, is not YAML, or has a key twice.
     """
     document = parse(_text(path), str(path))
     if document.data is None:
@@ -163,17 +163,18 @@ def _text(path: Path) -> str:
         line = content.count(b"\n", 0, error.start)
         column = error.start - content.rfind(b"\n", 0, error.start)
         where = f"{path}:{line + 1}:{column}"
-        raise InputError("can't read the spec: it is no UTF-8 text", where) from None
+        raise InputError("can't read the spec: it is not UTF-8 text", where) from None
 
 
 def parse(text: str, source: str) -> Document:
     """Read YAML from a text that came from ``source``.
 
     Raises:
-        InputError: It is absurdly long, is no YAML, has a key twice, or goes beyond plain mappings, lists and scalars.
+        InputError: The text is absurdly long, is not YAML, has a key twice, or goes beyond plain mappings, lists and
+            scalars.
     """
     if len(text) > LONGEST_BYTES:
-        raise InputError(f"this is no spec: it has more than {LONGEST_BYTES >> 20} MiB", f"{source}:1:1")
+        raise InputError(f"this is not a spec: it has more than {LONGEST_BYTES >> 20} MiB", f"{source}:1:1")
     try:
         loader = Loader(text)
         node = loader.get_single_node()
@@ -184,11 +185,11 @@ def parse(text: str, source: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
-        raise InputError(f"this is no valid YAML: {_problem(error)}", place) from None
+        raise InputError(f"this is not valid YAML: {_problem(error)}", place) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise InputError(f"this is no valid YAML: {error.reason}", f"{source}:{line}:{column}") from None
+        raise InputError(f"this is not valid YAML: {error.reason}", f"{source}:{line}:{column}") from None
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:

@@ -1,4 +1,4 @@
-"""The spec that a run keeps, read as of the version that it is of."""
+"""The spec that a run keeps, read with the defaults of its version."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from qnas.core.errors import InputError, QnasError
-from qnas.core.settings import SPEC_VERSION, UNTOLD_VERSION
+from qnas.core.settings import SPEC_VERSION, UNSTATED_VERSION
 from qnas.core.settings.versioned import is_known
 from qnas.core.spec.document import parse
 from qnas.core.spec.load import validate
@@ -17,29 +17,29 @@ _ANY_NAME = "run"
 
 
 def version_of(kept: Any) -> Any:
-    """The version that the spec of a run is of.
+    """The version of a run's spec.
 
-    The first runs did not tell: all of them are of version 1, but for those from before ``data.degradation``, whose
-    LR images were made by Pillow's reduction.
+    The first runs did not state it: they have version 1, except for those from before ``data.degradation``, whose LR
+    images were made by Pillow's reduction.
     """
     if not isinstance(kept, Mapping) or "version" in kept:
-        return kept["version"] if isinstance(kept, Mapping) else UNTOLD_VERSION
+        return kept["version"] if isinstance(kept, Mapping) else UNSTATED_VERSION
     data = kept.get("data")
     is_older = isinstance(data, Mapping) and "degradation" not in data
-    return _BEFORE_DEGRADATION if is_older else UNTOLD_VERSION
+    return _BEFORE_DEGRADATION if is_older else UNSTATED_VERSION
 
 
 def known_version(kept: Any) -> int:
-    """The version that the spec of a run is of; the newest if that is none which is known."""
+    """The version of a run's spec; the newest if that is unknown."""
     version = version_of(kept)
     return version if is_known(version) else SPEC_VERSION
 
 
 def read_kept(text: str, where: str) -> Spec:
-    """The spec that a run keeps, with what it lacks as it was at its version. Its network is not tried.
+    """The spec that a run keeps, with missing fields as in its version. The network is not tried.
 
     Raises:
-        InputError: One line for each thing that is wrong.
+        InputError: The message has one line for each mistake.
     """
     document = parse(text, where)
     if not isinstance(document.data, dict):
@@ -49,9 +49,9 @@ def read_kept(text: str, where: str) -> Spec:
 
 
 def complete(kept: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The spec of a run as plain data, with what it lacks as it was at its version.
+    """The spec of a run as plain data, with missing fields as in its version.
 
-    Fields that can't be validated, as those of a plugin that is not installed, are left as they stand.
+    Fields that can't be validated, such as those of a plugin that is not installed, stay as they are.
     """
     version = version_of(kept)
     whole = _completed({**kept, "version": version})

@@ -1,4 +1,4 @@
-"""From a YAML file to a Spec, with every mistake told as file:line:column."""
+"""From a YAML file to a Spec, with every mistake reported as file:line:column."""
 
 import contextlib
 import re
@@ -35,7 +35,7 @@ class SpecFile:
 
     @contextlib.contextmanager
     def locate_errors(self) -> Iterator[None]:
-        """Say of errors that come from a field of the spec on which line it stands."""
+        """Add the line of the spec to errors that come from one of its fields."""
         try:
             yield
         except InputError as error:
@@ -53,18 +53,18 @@ def read_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> SpecFil
     """Read and validate a spec.
 
     Args:
-        path: A YAML file. A spec without a name gets the file's.
-        overrides: Assignments, or texts ``key.path=value`` as of ``--set``; later ones win.
+        path: A YAML file. A spec without a name gets the file's name.
+        overrides: Assignments, or texts ``key.path=value`` as for ``--set``; later ones win.
 
     Raises:
-        InputError: One line for each thing that is wrong.
+        InputError: The message has one line for each mistake.
     """
     document = open_spec(path, overrides)
     return SpecFile(validate(document, Spec), document)
 
 
 def open_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> Document:
-    """What a spec says, without validating it: see :func:`read_spec`."""
+    """The content of a spec, not validated: see :func:`read_spec`."""
     document = read_document(path)
     if not isinstance(document.data, dict):
         raise InputError("a spec is a mapping of fields", document.place(()))
@@ -79,11 +79,11 @@ def validate(document: Document, model: type[S], context: Mapping[str, Any] | No
 
     Args:
         document: The document.
-        model: What the group is.
-        context: What its validators are given.
+        model: The type of the group.
+        context: Passed to its validators.
 
     Raises:
-        InputError: One line for each thing that is wrong.
+        InputError: The message has one line for each mistake.
     """
     try:
         return model.model_validate(document.data, context=context)
@@ -97,7 +97,7 @@ def dump_spec(spec: Spec) -> str:
 
 
 def dump(data: Any) -> str:
-    """Plain data as YAML, in its own order."""
+    """Plain data as YAML, with keys in their own order."""
     text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
     return text
 
@@ -115,7 +115,7 @@ def _line_and_column(line: str) -> tuple[list[int], str]:
 
 
 def _follows(details: ErrorDetails, mistakes: Sequence[ErrorDetails]) -> bool:
-    """Whether it only follows from another: a list that lacks just the members that are wrong."""
+    """Whether a mistake only follows from another: a list is too short because its members are wrong."""
     loc = details["loc"]
     inside = (other["loc"] for other in mistakes if len(other["loc"]) > len(loc))
     return details["type"] == "too_short" and any(other[: len(loc)] == loc for other in inside)
@@ -131,20 +131,20 @@ def _line(details: ErrorDetails, document: Document) -> str:
 
 
 def _at(place: str, path: Where, text: str) -> str:
-    """A line that says what is wrong with a field, which it names once: some places are its name, as ``--set a.b``."""
+    """A line that says what is wrong with a field; it names the field once, since a place may be ``--set a.b``."""
     field = ".".join(map(_key, path)) or "spec"
-    told = one_line(text if place.endswith(f" {field}") else f"{field}: {text}")
-    return f"{place}: {told if len(told) <= _LONGEST_LINE else told[:_LONGEST_LINE] + '...'}"
+    line = one_line(text if place.endswith(f" {field}") else f"{field}: {text}")
+    return f"{place}: {line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + '...'}"
 
 
 def _key(part: str | int) -> str:
-    """A part of a path; of a key that is hardly one, what shows that."""
+    """A part of a path; quoted if it hardly looks like a key."""
     text = str(part)
     return text if re.fullmatch(r"[^\s'\"]{1,60}", text) else repr(text[:_LONGEST])
 
 
 def _written_path(loc: Where, data: Any) -> Where:
-    """``loc`` without what nobody wrote: pydantic's marks, the role of a bare list, the name that a key stands for."""
+    """``loc`` without parts that are not in the file: pydantic's marks, a bare list's role, a name given by a key."""
     path: list[str | int] = []
     for part in loc:
         if part in ("[key]", EVERY_ROLE, "name") and path and not (isinstance(data, dict) and part in data):

@@ -1,4 +1,4 @@
-"""What is wrong with a field, in a user's words."""
+"""Messages about invalid fields, in the user's words."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ _MESSAGES = {
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must start with a letter or digit and have only letters, digits, '.', '_' and '-'",
 }
-_BARE = {"missing", "too_short"}  # what was given says nothing
+_BARE = {"missing", "too_short"}  # the given value adds nothing
 _LONGEST = 60
 
 
@@ -45,7 +45,7 @@ def message(details: ErrorDetails) -> str:
 
 
 def _as_list(value: Any) -> str:
-    """How a list with that one value, or with those in a text, is written."""
+    """How to write a list with that value, or with the values in a text."""
     if not isinstance(value, str | int | float):
         return ""
     parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else [_shown(value)]

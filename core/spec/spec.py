@@ -1,4 +1,4 @@
-"""The spec: what a run is, validated and immutable."""
+"""The spec, which defines a run: validated and immutable."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from qnas.core.training.searcher import Searcher
 from qnas.core.training.settings import Training
 
 UNTRIED = {"untried": True}
-"""The context to validate a spec in that is only read: its network is not built."""
+"""The context for validating a spec without building its network."""
 
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -33,12 +33,12 @@ _LONGEST_NAME = 100
 
 
 def is_name(value: object) -> bool:
-    """Whether a run may be called that."""
+    """Whether ``value`` is a valid name for a run."""
     return isinstance(value, str) and len(value) <= _LONGEST_NAME and re.fullmatch(_NAME, value) is not None
 
 
 def _named_by_key(value: Any) -> Any:
-    """``{entropy: {weight: 1}}`` stands for ``{entropy: {name: entropy, weight: 1}}``."""
+    """``{entropy: {weight: 1}}`` written out as ``{entropy: {name: entropy, weight: 1}}``."""
     if not isinstance(value, Mapping):
         return value
     return {
@@ -48,11 +48,11 @@ def _named_by_key(value: Any) -> Any:
 
 
 class QuantizerChoice(Settings):
-    """Which quantizer is used when.
+    """The quantizers of the two stages.
 
     Attributes:
-        search: While searching.
-        train: In the found network; it must have an integer grid, or be ``none``.
+        search: Quantizer during the search.
+        train: Quantizer of the found network; it must have an integer grid, or be ``none``.
     """
 
     search: Quantizer = "noise"  # type: ignore[assignment]
@@ -69,19 +69,19 @@ class QuantizerChoice(Settings):
 
 
 class Spec(Versioned):
-    """Everything that a run is: on a CPU the same spec, seed and machine give the same result.
+    """The complete definition of a run: on a CPU, the same spec, seed and machine give the same result.
 
     Attributes:
-        name: The run's folder is runs/<name> unless the command line says otherwise.
-        seed: Decides every random number.
+        name: Name of the run; its folder is runs/<name> unless the command line says otherwise.
+        seed: Seed of all random numbers.
         scale: The factor of super-resolution.
-        device: ``auto`` takes cuda, then mps, then cpu.
-        precision: Of convolutions in training; ``bfloat16`` is faster where the processor has it.
-        space: Where to search.
+        device: ``auto`` uses the first available of cuda, mps and cpu.
+        precision: Precision of convolutions in training; ``bfloat16`` is faster if the processor supports it.
+        space: The search space.
         data: The images.
-        quantizer: Which quantizer is used when.
+        quantizer: The quantizers of search and training.
         search: How to search.
-        regularizers: Penalties on the architecture while searching, by name.
+        regularizers: Penalties on the architecture during the search, by name.
         train: How the found network is trained.
         report: The page that explains the run.
     """
@@ -104,7 +104,7 @@ class Spec(Versioned):
 
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> Self:
-        """The space can do the scale, and its candidates fit its slots."""
+        """Check that the space supports the scale, and that its candidates fit its slots."""
         if not (info.context or {}).get("untried"):
             with as_of(self.version):
                 self._try_network()
@@ -149,7 +149,7 @@ class Spec(Versioned):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The JSON Schema of a spec as it is written: the file's name and a regularizer's key stand for names."""
+        """The JSON Schema of a spec as users write it: the file's name and a regularizer's key can replace names."""
         made = super().__get_pydantic_json_schema__(schema, handler)
         properties = handler.resolve_ref_schema(made)
         properties["required"] = [key for key in properties.get("required", []) if key != "name"]

@@ -1,4 +1,4 @@
-"""From YAML's nodes to plain data, noting where each value stands."""
+"""From YAML nodes to plain data, with the place of each value."""
 
 import re
 from typing import Any
@@ -18,16 +18,16 @@ _TAGS = {_TAG + kind for kind in ("map", "seq", "str", "int", "float", "bool", "
 
 
 DEEPEST = 40
-"""How deep values may stand inside of each other."""
+"""How deep values may be nested."""
 MOST = 100_000
-"""How many values there may be once each alias is a copy: a few hundred bytes of aliases can stand for any number."""
+"""The most values once each alias is copied: a few hundred bytes of aliases can stand for any number of values."""
 LARGEST = 2**64
-"""All whole numbers are smaller, as those of any file format and of PyTorch."""
+"""All whole numbers must be smaller, like those of file formats and PyTorch."""
 _LONGEST = 60
 
 
 class Loader(yaml.SafeLoader):
-    """Safe YAML in which ``1e-3`` is a number, as in YAML 1.2 (PyYAML takes it for text), and a date is text."""
+    """Safe YAML in which ``1e-3`` is a number, as in YAML 1.2 (for PyYAML it is text), and a date is text."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -37,7 +37,7 @@ class Loader(yaml.SafeLoader):
         """The next node.
 
         Raises:
-            yaml.composer.ComposerError: It stands too deep.
+            yaml.composer.ComposerError: It is nested too deeply.
         """
         self._depth += 1
         if self._depth > DEEPEST:
@@ -57,19 +57,19 @@ Loader.add_implicit_resolver(
 
 
 class Dumper(yaml.SafeDumper):
-    """Writes what :class:`Loader` reads again: it quotes what that would take for a number."""
+    """Writes YAML for :class:`Loader`: quotes texts that the loader would read as numbers."""
 
 
 Dumper.yaml_implicit_resolvers = Loader.yaml_implicit_resolvers
 
 
 class Reader:
-    """Reads nodes, each alias as a copy of its own.
+    """Reads nodes, each alias as a separate copy.
 
     Attributes:
-        values: Path of each value to its place, such as ``"spec.yaml:12:7"``.
-        keys: The same for the key that stands before the value.
-        hints: Path of a value to what was probably meant by its key, such as ``"bits: [4, 8]"``.
+        values: Maps the path of each value to its place, such as ``"spec.yaml:12:7"``.
+        keys: The same for the key before the value.
+        hints: Maps the path of a value to what its key was probably meant to be, such as ``"bits: [4, 8]"``.
     """
 
     def __init__(self, source: str, loader: Loader) -> None:
@@ -82,11 +82,11 @@ class Reader:
         self._left = MOST
 
     def read(self, node: yaml.Node, path: Where) -> Any:
-        """The data of ``node``, which stands at ``path``.
+        """The data of ``node``, which is at ``path``.
 
         Raises:
-            InputError: A key stands twice, a node contains itself, or has a type that no spec needs; or a number is
-                absurdly large, or there is absurdly much.
+            InputError: A key occurs twice, a node contains itself or has a type that no spec needs, or a number or the
+                amount of data is absurdly large.
         """
         if node in self._open:
             raise self._unreadable("it refers to itself", node)
@@ -103,7 +103,7 @@ class Reader:
 
     def _contents(self, node: yaml.Node, path: Where) -> Any:
         if node.tag not in _TAGS:
-            raise self._unreadable(f"'{one_line(node.tag.removeprefix(_TAG))}' is no type that a spec has", node)
+            raise self._unreadable(f"'{one_line(node.tag.removeprefix(_TAG))}' is not a type that a spec has", node)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -132,7 +132,7 @@ class Reader:
         return data
 
     def _merged(self, node: yaml.MappingNode, path: Where) -> dict[str, Any]:
-        """What ``<<`` brings in; of several, the first that has a key wins."""
+        """The mapping that ``<<`` merges in; if several have a key, the first wins."""
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
@@ -155,7 +155,7 @@ class Reader:
         return value
 
     def _unreadable(self, why: str, node: yaml.Node) -> InputError:
-        return InputError(f"this is no valid YAML: {why}", self._place(node))
+        return InputError(f"this is not valid YAML: {why}", self._place(node))
 
     def _place(self, node: yaml.Node) -> str:
         return f"{self._source}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
@@ -167,7 +167,7 @@ def _shown(scalar: yaml.Node) -> str:
 
 
 def _list_without_brackets(mapping: yaml.MappingNode, key: yaml.Node) -> str:
-    """What to write in place of ``{bits: 4, 8}``, in which 8 is a key without a value; ``""`` of any other key."""
+    """The correction of ``{bits: 4, 8}``, in which 8 is a key without a value; ``""`` for any other key."""
     if not mapping.flow_style:
         return ""
     bare = [isinstance(value, yaml.ScalarNode) and not value.value and not value.style for _, value in mapping.value]

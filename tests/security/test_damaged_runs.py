@@ -221,11 +221,12 @@ def test_the_spec_of_a_run_is_no_longer_than_any(tiny: Path, tmp_path: Path) -> 
     with (run / "spec.yaml").open("a") as stream:
         stream.write("# " + "x" * 2**20)
     (left_out,) = find_runs([run]).left_out
-    assert left_out.why == "spec.yaml:1:1: this is no spec: it has more than 1 MiB"
+    assert left_out.why == "spec.yaml:1:1: this is not a spec: it has more than 1 MiB"
     with pytest.raises(InputError, match="it has more than 1 MiB"):
         RunRecord.read(RunFolder(run))
     with pytest.raises(
-        InputError, match=r"began with can.t be read any more: spec.yaml:1:1: this is no spec: it has more than 1 MiB"
+        InputError,
+        match=r"began with can.t be read any more: spec.yaml:1:1: this is not a spec: it has more than 1 MiB",
     ):
         run_spec(load_spec(tiny), RunFolder(run), resume=True)
 

@@ -91,7 +91,7 @@ def test_example_images_stay_in_their_folder_whatever_sets_and_images_are_called
     assert {file.parent for file in files} == {tmp_path / "run/examples"}
 
 
-LEADS_OUT = "is a link that leads out of the folder that is written to, or nowhere: put what it leads to in its place"
+LEADS_OUT = "is a link that leads out of the folder to write to, or nowhere: replace it by what it leads to"
 
 
 @pytest.mark.parametrize("link", ["run.log", ".lock", "train", "search/history.jsonl"])
@@ -127,7 +127,7 @@ def test_what_is_no_file_is_not_gone_on_with(tiny: Path, tmp_path: Path) -> None
     (out / "search").mkdir(parents=True)
     (out / "spec.yaml").write_text(tiny.read_text())
     os.mkfifo(out / "search/history.jsonl")
-    with pytest.raises(InputError, match=r"history\.jsonl: is neither a file nor a folder nor a link: remove it"):
+    with pytest.raises(InputError, match=r"history\.jsonl: is neither a file, a folder nor a link: remove it"):
         run_spec(load_spec(tiny), RunFolder(out), resume=True)
 
 

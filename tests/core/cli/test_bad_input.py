@@ -22,7 +22,7 @@ def replace(old: str, new: str) -> Callable[[str], str]:
 
 
 MISTAKES = {
-    "broken YAML": (replace("scale: 2", "scale: [2"), r":\d+:\d+: .*no valid YAML"),
+    "broken YAML": (replace("scale: 2", "scale: [2"), r":\d+:\d+: .*not valid YAML"),
     "duplicate key": (replace("scale: 2", "scale: 2\nscale: 3"), r":3:1: duplicate key 'scale' \(first on line 2\)"),
     "unknown name": (
         replace("cells: 1", "cells: 1\n  residual: adk"),

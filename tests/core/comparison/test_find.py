@@ -58,7 +58,7 @@ def test_a_run_of_a_sweep_that_has_not_begun_is_told(tmp_path: Path) -> None:
     ("files", "why"),
     [
         ({"result.json": None}, "the run is not finished"),
-        ({"spec.yaml": "name: ["}, "spec.yaml:1:8: this is no valid YAML"),
+        ({"spec.yaml": "name: ["}, "spec.yaml:1:8: this is not valid YAML"),
         ({"spec.yaml": "- a"}, "spec.yaml: is damaged: it is not a mapping"),
         ({"spec.yaml": None}, "spec.yaml: can't be read"),
         ({"result.json": "{"}, "result.json: is damaged"),

@@ -196,7 +196,7 @@ def test_a_spec_of_another_version_is_told_what_it_differs_by(
         ("{name: run, gone: 1, away: 2}", r"spec\.yaml:1:13: gone: unknown field .*$"),
         ("{name: run, version: 99}", r"spec\.yaml:1:22: version: was written by a newer qnas"),
         ("- name", r"spec\.yaml:1:1: a spec is a mapping of fields"),
-        ("{", r"spec\.yaml:1:2: this is no valid YAML"),
+        ("{", r"spec\.yaml:1:2: this is not valid YAML"),
     ],
 )
 def test_a_spec_that_can_not_be_read_any_more_is_told_in_one_line(text: str, told: str, folder: RunFolder) -> None:

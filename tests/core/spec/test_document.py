@@ -10,13 +10,13 @@ from qnas.core.spec import load_spec
 from qnas.core.spec.document import read_document
 
 BROKEN = {
-    "unclosed list": ("scale: [2\nspace: basic\n", "spec.yaml:2:6: this is no valid YAML: "),
-    "mapping inside a value": ("scale: 2\n  space: basic\n", "spec.yaml:2:8: this is no valid YAML: "),
-    "tab as indent": ("data:\n\tpatch: 32\n", "spec.yaml:2:1: this is no valid YAML: "),
-    "unknown alias": ("name: a\nseed: *nope\n", "spec.yaml:2:7: this is no valid YAML: "),
+    "unclosed list": ("scale: [2\nspace: basic\n", "spec.yaml:2:6: this is not valid YAML: "),
+    "mapping inside a value": ("scale: 2\n  space: basic\n", "spec.yaml:2:8: this is not valid YAML: "),
+    "tab as indent": ("data:\n\tpatch: 32\n", "spec.yaml:2:1: this is not valid YAML: "),
+    "unknown alias": ("name: a\nseed: *nope\n", "spec.yaml:2:7: this is not valid YAML: "),
     "a tag that would run code": (
         "name: !!python/object/apply:os.system [ls]\n",
-        "spec.yaml:1:7: this is no valid YAML: ",
+        "spec.yaml:1:7: this is not valid YAML: ",
     ),
     "empty file": ("", "spec.yaml:1:1: the spec is empty"),
     "comments only": ("# nothing\n\n", "spec.yaml:1:1: the spec is empty"),
@@ -35,39 +35,39 @@ BROKEN = {
     "a list as a key": ("scale: 2\n[a, b]: 3\n", "spec.yaml:2:1: a key must be a"),
     "a second document": (
         "scale: 2\n---\nscale: 3\n",
-        "spec.yaml:2:1: this is no valid YAML: expected a single document in the stream but found another document",
+        "spec.yaml:2:1: this is not valid YAML: expected a single document in the stream but found another document",
     ),
-    "a control character": ("name: a\nseed: \x07\n", "spec.yaml:2:7: this is no valid YAML: "),
-    "an anchor inside itself": ("data: &a\n  test: *a\n", "spec.yaml:1:7: this is no valid YAML: it refers to itself"),
+    "a control character": ("name: a\nseed: \x07\n", "spec.yaml:2:7: this is not valid YAML: "),
+    "an anchor inside itself": ("data: &a\n  test: *a\n", "spec.yaml:1:7: this is not valid YAML: it refers to itself"),
     "very deep nesting": (
         "name: " + "[" * 2000 + "]" * 2000,
-        "spec.yaml:1:46: this is no valid YAML: it is nested too deeply",
+        "spec.yaml:1:46: this is not valid YAML: it is nested too deeply",
     ),
     "aliases that stand for more and more": (
         "a: &a [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n"
         + "".join(f"{name}: &{name} [{', '.join([f'*{of}'] * 10)}]\n" for of, name in pairwise("abcdefghij")),
-        "spec.yaml:1:35: this is no valid YAML: with its aliases it stands for more than 100000 values",
+        "spec.yaml:1:35: this is not valid YAML: with its aliases it stands for more than 100000 values",
     ),
     "aliases that lead deeper and deeper": (
         "a: &a [[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]\n"
         "b: &b [[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]\n"
         "c: [[[[[[[[[[[[[[[*b]]]]]]]]]]]]]]]\n",
-        "spec.yaml:1:16: this is no valid YAML: it is nested too deeply",
+        "spec.yaml:1:16: this is not valid YAML: it is nested too deeply",
     ),
     "a number of many digits": (
         f"seed: {'9' * 5000}\n",
-        f"spec.yaml:1:7: this is no valid YAML: '{'9' * 57}...' can't be read as int",
+        f"spec.yaml:1:7: this is not valid YAML: '{'9' * 57}...' can't be read as int",
     ),
     "no such number": (
         "name: a\nseed: !!int x\n",
-        "spec.yaml:2:7: this is no valid YAML: 'x' can't be read as int",
+        "spec.yaml:2:7: this is not valid YAML: 'x' can't be read as int",
     ),
     "a type of no use": (
         "name: a\nseed: !!timestamp 2024-01-31\n",
-        "spec.yaml:2:7: this is no valid YAML: 'timestamp' is no type that a spec has",
+        "spec.yaml:2:7: this is not valid YAML: 'timestamp' is not a type that a spec has",
     ),
-    "not UTF-8": ("name: é".encode("latin-1"), "spec.yaml:1:7: can't read the spec: it is no UTF-8 text"),
-    "UTF-16": ("name: a".encode("utf-16"), "spec.yaml:1:1: can't read the spec: it is no UTF-8 text"),
+    "not UTF-8": ("name: é".encode("latin-1"), "spec.yaml:1:7: can't read the spec: it is not UTF-8 text"),
+    "UTF-16": ("name: a".encode("utf-16"), "spec.yaml:1:1: can't read the spec: it is not UTF-8 text"),
 }
 
 

@@ -80,8 +80,8 @@ def test_what_is_no_assignment(points: Points, value: str) -> None:
 @pytest.mark.parametrize(
     ("vary", "told"),
     [
-        (["space.bits=[4"], r"^--vary space\.bits: this is no valid YAML"),
-        (["space.bits=4]"], r"^--vary space\.bits: this is no valid YAML"),
+        (["space.bits=[4"], r"^--vary space\.bits: this is not valid YAML"),
+        (["space.bits=4]"], r"^--vary space\.bits: this is not valid YAML"),
         (["space.bits="], r"^--vary space\.bits: needs at least one value$"),
         (["scale=2", "scale=3"], r"^--vary scale: is varied already$"),
         (["scale=2,3,2"], r"^--vary scale: 'scale' has the value 2 twice$"),

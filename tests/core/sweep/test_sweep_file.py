@@ -68,7 +68,7 @@ def test_some_variants_more_values_and_other_seeds(tmp_path: Path) -> None:
         "seeds": ("seeds: 0\nvariants: {a: {}}", ":1:8: seeds: must be greater than 0 (got 0)"),
         "no spec": ("variants:\n  a: {}", ":2:3: variants.a: needs a spec, its own or one for the whole file"),
         "no field": ("spec: s.yaml\nvariants: {a: {set: {a..b: 1}}}", ":2:28: 'a..b' is not a field"),
-        "broken": ("variants: [", ":1:12: this is no valid YAML"),
+        "broken": ("variants: [", ":1:12: this is not valid YAML"),
         "twice": ("spec: s\nvariants:\n  a: {}\n  a: {}", ":4:3: duplicate key 'a' (first on line 3)"),
     }.values(),
 )
