@@ -1,4 +1,4 @@
-"""Slots and what fills them: the quantized convolution, the mixed slot, the supernet, the architecture."""
+"""Slots and their contents: the quantized convolution, the mixed slot, the supernet, the architecture."""
 
 from qnas.core.network.architecture import Architecture, Choice
 from qnas.core.network.candidate import Candidate, candidates_of, grid, originals

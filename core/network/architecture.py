@@ -10,19 +10,19 @@ from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.errors import InputError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import build_found, slot_candidates
-from qnas.core.settings import UNTOLD_VERSION, Settings, Versioned, Widths, as_of
+from qnas.core.settings import UNSTATED_VERSION, Settings, Versioned, Widths, as_of
 from qnas.core.visible import one_line
 
 
 class Choice(Settings):
-    """What one slot holds; the widths are null for an operation that has nothing to quantize."""
+    """The choice for one slot; the widths are null for an operation without anything to quantize."""
 
     operation: Operation
     weight_bits: int | None
     activation_bits: int | None
 
     def candidate(self) -> Candidate:
-        """The candidate that it names."""
+        """The candidate of this choice."""
         if self.weight_bits is None or self.activation_bits is None:
             return Candidate(self.operation, None)
         return Candidate(self.operation, Widths(self.weight_bits, self.activation_bits))
@@ -32,10 +32,10 @@ class Architecture(Versioned):
     """A found network without its weights.
 
     Attributes:
-        version: Of the spec's fields, as in a spec.
+        version: Version of its fields, as in a spec.
         scale: The factor that the network enlarges by.
         space: The space that it belongs to.
-        slots: Slot path to what it holds.
+        slots: Maps slot paths to choices.
     """
 
     scale: int
@@ -44,7 +44,7 @@ class Architecture(Versioned):
 
     @classmethod
     def from_candidates(cls, space: Space, scale: int, chosen: Mapping[str, Candidate]) -> Self:
-        """The architecture that has these candidates."""
+        """The architecture with these candidates."""
         slots = {
             path: Choice(
                 operation=candidate.operation,
@@ -63,7 +63,7 @@ class Architecture(Versioned):
             InputError: It is not valid, or does not fit its space.
         """
         try:
-            with as_of(UNTOLD_VERSION):
+            with as_of(UNSTATED_VERSION):
                 architecture = cls.model_validate_json(text)
             with as_of(architecture.version):
                 known = slot_candidates(architecture.space.restored(), architecture.scale)
@@ -78,7 +78,7 @@ class Architecture(Versioned):
             raise InputError(f"its slots are not those of its space (they differ in: {odd})", where)
         for path, choice in architecture.slots.items():
             if choice.candidate() not in known[path]:
-                raise InputError(f"slots.{path}: {choice.candidate().label} is no candidate of its space", where)
+                raise InputError(f"slots.{path}: {choice.candidate().label} is not a candidate of its space", where)
         return architecture
 
     def to_json(self) -> str:
@@ -86,7 +86,7 @@ class Architecture(Versioned):
         return self.model_dump_json(indent=2) + "\n"
 
     def candidates(self) -> dict[str, Candidate]:
-        """Slot path to candidate."""
+        """Maps slot paths to candidates."""
         return {path: choice.candidate() for path, choice in self.slots.items()}
 
     def build(self, quantizer: Quantizer) -> nn.Module:
@@ -95,6 +95,6 @@ class Architecture(Versioned):
             return build_found(self.space, self.scale, self.candidates(), quantizer)
 
     def rebuild(self, quantizer: Quantizer) -> nn.Module:
-        """The network, to be given all weights that it was trained to: a file that they started from is not read."""
+        """The network, for loading all of its trained weights: the file that they started from is not read."""
         with as_of(self.version):
             return build_found(self.space.restored(), self.scale, self.candidates(), quantizer)

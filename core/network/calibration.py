@@ -1,4 +1,4 @@
-"""Calibration: every fake quantizer sets itself up from what is sent through it."""
+"""Calibration: every fake quantizer sets itself up from the tensors that pass through it."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -23,11 +23,10 @@ def calibrate(
     """Let every fake quantizer of ``network`` set itself up from the first tensor that ``run`` sends through it.
 
     Args:
-        network: What has the quantizers.
+        network: The network with the quantizers.
         run: Sends a batch through it.
-        ancestors: What stood in the place of a quantizer during the search: what its grid leaves of the tensor is
-            what is seen.
-        as_they_are: Whether they are of the same quantizer, and pass on their state.
+        ancestors: The predecessor of a quantizer in the search: the quantizer sees the tensor clipped to its grid.
+        as_they_are: Whether ancestors are of the same quantizer and pass on their state.
     """
     pending: dict[nn.Module, RemovableHandle] = {}
 
@@ -37,7 +36,7 @@ def calibrate(
             quantizer.load_state_dict(ancestor.state_dict())
         else:
             quantizer.observe(inputs[0] if ancestor is None else _clipped(inputs[0], ancestor))
-        pending.pop(quantizer).remove()  # what runs again is set up already
+        pending.pop(quantizer).remove()  # a quantizer that runs again is already set up
 
     for module in network.modules():
         if isinstance(module, FakeQuantizer):
@@ -52,12 +51,12 @@ def calibrate(
 def calibrate_for_training(network: nn.Module, run: Callable[[], object]) -> None:
     """Calibrate a network that is to be trained, and leave it in training mode.
 
-    What is observed is what training will send: Batch Norm normalises by the batch, for its running statistics are
-    not estimated yet. Only the quantizers are in evaluation mode, so that they round where some add noise in training.
-    Beside their state nothing moves: no running statistic, no generator of random numbers.
+    Quantizers observe the tensors of training: Batch Norm normalises by the batch, since its running statistics are not
+    estimated yet. Only the quantizers are in evaluation mode, so that they round where some add noise in training.
+    Nothing but their state changes: no running statistic, no generator of random numbers.
 
     Args:
-        network: What has the quantizers.
+        network: The network with the quantizers.
         run: Sends a batch through it.
     """
     for module in network.train().modules():
@@ -71,6 +70,6 @@ def calibrate_for_training(network: nn.Module, run: Callable[[], object]) -> Non
 def _clipped(tensor: Tensor, ancestor: FakeQuantizer) -> Tensor:
     try:
         step, q_min, q_max, offset = ancestor.grid()
-    except ValueError:  # some that only search have none
+    except ValueError:  # some quantizers of the search have no grid
         return tensor
     return tensor.clamp(step * q_min + offset, step * q_max + offset)

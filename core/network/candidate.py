@@ -14,18 +14,18 @@ from qnas.core.settings import FLOAT, Widths
 
 @dataclass(frozen=True)
 class Candidate:
-    """An operation and its widths; ``widths`` is None for one that has nothing to quantize."""
+    """An operation and its widths; ``widths`` is None if there is nothing to quantize."""
 
     operation: Operation
     widths: Widths | None
 
     @property
     def label(self) -> str:
-        """Such as ``conv3x3 @ 4``."""
+        """A short text such as ``conv3x3 @ 4``."""
         return self.operation.label + (f" @ {self.widths.label}" if self.widths else "")
 
     def fill(self, shape: SlotShape, quantizer: Quantizer) -> nn.Module:
-        """What stands in the slot once this candidate is chosen."""
+        """The content of the slot once this candidate is chosen."""
         layers = QuantizedLayers(quantizer, self.widths or FLOAT, shape.padding_mode, bias=shape.bias)
         operation = self.operation.build(shape, layers)
         is_quantized = self.operation.is_quantized_in(shape)
@@ -37,7 +37,7 @@ _SLOT = SlotShape("any", 1, 1)
 
 
 def grid(operations: Sequence[Operation], widths: Sequence[Widths], shape: SlotShape = _SLOT) -> list[Candidate]:
-    """All candidates of a slot, operation by operation; one that has nothing to quantize stands there once."""
+    """All candidates of a slot, operation by operation; one without anything to quantize occurs once."""
     per_operation = (
         [Candidate(operation, w) for w in (widths if operation.is_quantized_in(shape) else [None])]
         for operation in operations
@@ -54,6 +54,6 @@ def originals(shapes: Mapping[str, SlotShape]) -> dict[str, Candidate]:
 
 
 def candidates_of(space: Space, path: str, shape: SlotShape) -> list[Candidate]:
-    """What the space offers for a slot."""
+    """The candidates that the space offers for a slot."""
     offer = space.offer(path, shape)
     return grid(offer.operations, offer.bits, shape)

@@ -36,14 +36,14 @@ class SlotConv2d(nn.Conv2d):
         self.shape = shape
 
     def reset_parameters(self) -> None:
-        """Start as PyTorch does, but with no bias: random biases are most of what an SR network first unlearns."""
+        """Start as PyTorch does, but with zero bias: an SR network first has to unlearn random biases."""
         super().reset_parameters()
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
     @property
     def keeps_size(self) -> bool:
-        """Whether height and width stay as they are at stride 1."""
+        """Whether height and width stay the same at stride 1."""
         return keeps_size(self.shape.kernel_size, self.shape.padding, self.shape.dilation)
 
     def convolve(self, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -59,9 +59,9 @@ class SlotConv2d(nn.Conv2d):
 
 
 def outlet(operation: nn.Module) -> SlotConv2d | None:
-    """The convolution that gives an operation's output, where nothing comes behind or beside it.
+    """The convolution that gives an operation's output, if nothing comes after or beside it.
 
-    That is known of a plain chain only: a subclass may do more with what its parts give.
+    That is known only for a plain chain: a subclass may do more with the output of its parts.
     """
     parts = list(operation) if type(operation) is nn.Sequential else [operation]
     last = parts[-1] if parts else None
@@ -73,7 +73,7 @@ class QuantizedConv2d(SlotConv2d):
     """A convolution whose weights are fake-quantized; its input was quantized by the layer before.
 
     Attributes:
-        widths: Bits of its weights and of the values that it reads, 32 for float.
+        widths: Bits of its weights and of its input, 32 for float.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class QuantizedConv2d(SlotConv2d):
         self._set_up()
 
     def _set_up(self) -> None:
-        if not self.weight.is_meta:  # there are no values to see
+        if not self.weight.is_meta:  # otherwise there are no values to observe
             self.weight_quantizer.observe(self.weight.detach())
 
 
@@ -112,7 +112,7 @@ class QuantizedActivation(nn.Module):
 
 
 def _quantized(tensor: Tensor, quantizer: FakeQuantizer) -> Tensor:
-    """``tensor`` as the quantizer makes it; itself on the meta device, where networks are only counted and tried."""
+    """``tensor`` quantized; unchanged on the meta device, where networks are only counted and tried."""
     result: Tensor = tensor if tensor.is_meta else quantizer(tensor)
     return result
 

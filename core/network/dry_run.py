@@ -17,9 +17,9 @@ from qnas.core.network.shapes import shapes_only
 
 @contextlib.contextmanager
 def guard(space: Space) -> Iterator[None]:
-    """The context in which an error of third-party code becomes one line; ours keeps its traceback.
+    """A context in which an error of third-party code becomes one line; errors of qnas keep their traceback.
 
-    So does what the system refuses to qnas itself, such as a write to a full disk.
+    So do errors of the system in qnas itself, such as a write to a full disk.
     """
     try:
         yield
@@ -33,10 +33,10 @@ def guard(space: Space) -> Iterator[None]:
 def refuse_broken(space: Space, scale: int, size: tuple[int, int]) -> None:
     """Refuse a space whose network does not run on an LR image, or does not enlarge it by ``scale``.
 
-    It is tried on one of ``size``, as when training, and on one a pixel larger, as a test image may be.
+    The network is tried on an image of ``size``, as in training, and on one a pixel larger, as a test image may be.
 
     Raises:
-        InputError: It says what happens instead.
+        InputError: The message says what happens instead.
     """
     candidates = slot_candidates(space, scale)
     chosen = {path: options[0] for path, options in candidates.items()}
@@ -52,7 +52,7 @@ def refuse_size(space: Space, scale: int, size: tuple[int, int]) -> None:
     """Refuse an LR image of ``size`` that the network of ``space`` can't take.
 
     Raises:
-        InputError: It says what happens instead.
+        InputError: The message says what happens instead.
     """
     chosen = {path: options[0] for path, options in slot_candidates(space, scale).items()}
     with _for_shapes(space, scale, size):
@@ -62,7 +62,7 @@ def refuse_size(space: Space, scale: int, size: tuple[int, int]) -> None:
 
 @functools.lru_cache(maxsize=16)
 def _refuse_unlike_itself(space: Space, scale: int, is_searched: bool) -> None:
-    """Once for each space: it takes some runs on the CPU."""
+    """Cached for each space, since it takes some runs on the CPU."""
     with as_input_error(f"{_named(space)} can't be compared with itself"):
         refuse_unlike_itself(lambda: build_original(space, scale), _named(space), scale, is_searched=is_searched)
 
@@ -75,7 +75,7 @@ def _try(network: nn.Module, space: Space, scale: int, size: tuple[int, int]) ->
 
 @contextlib.contextmanager
 def _for_shapes(space: Space, scale: int, size: tuple[int, int]) -> Iterator[None]:
-    """Where it runs for its shapes; what goes wrong is told in one line."""
+    """A context for running a network for its shapes alone; a failure is reported in one line."""
     what = f"{_named(space)} does not run on an LR image of {size[0]} x {size[1]}"
     with as_input_error(what), shapes_only(space, scale):
         yield

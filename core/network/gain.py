@@ -1,4 +1,4 @@
-"""A learned gain that lets a network begin as if it were not there."""
+"""A learned gain that makes a network contribute nothing at first."""
 
 import torch
 from torch import Tensor, nn
@@ -7,11 +7,11 @@ _IN_SEARCH = 0.03
 
 
 class Gain(nn.Module):
-    """What a network's output is multiplied by before it is added to something that is good already.
+    """A factor for a network's output before it is added to something that is already good.
 
-    It starts at zero (Bachlechner et al. 2021, "ReZero"), so that the first thing the network learns is not to turn
-    itself off: a ReLU that is closed by that does not open again. In a supernet it starts above zero, for through a
-    zero no candidate would get a gradient, and the cost alone would decide.
+    It starts at zero (Bachlechner et al. 2021, "ReZero"). Otherwise the network would first learn to turn itself off,
+    and a ReLU that closes on the way does not open again. In a supernet it starts above zero: with zero, no candidate
+    would get a gradient, and the cost alone would decide.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class Gain(nn.Module):
         self.value = nn.Parameter(torch.tensor(0.0))
 
     def begin_search(self) -> None:
-        """Start as in a supernet."""
+        """Set the initial value of a supernet."""
         nn.init.constant_(self.value, _IN_SEARCH)
 
     def forward(self, features: Tensor) -> Tensor:

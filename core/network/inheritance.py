@@ -1,4 +1,4 @@
-"""What a found network takes over from the supernet that it was found in."""
+"""What a found network inherits from the supernet."""
 
 from collections.abc import Iterator, Mapping
 
@@ -56,9 +56,9 @@ def _mixed_slot(mixed: nn.Module, path: str) -> MixedSlot:
 def ancestors(
     found: nn.Module, mixed: nn.Module, choices: Mapping[str, Candidate]
 ) -> dict[FakeQuantizer, FakeQuantizer]:
-    """For the quantizers of ``found``, those of the supernet that stood for the chosen bit-width in their places.
+    """Maps the quantizers of ``found`` to those of the supernet for the chosen bit-width in the same places.
 
-    There are none where the search kept nothing for a single width, as with noise.
+    There are none if the search had no quantizer for a single width, as with noise.
     """
     pairs: dict[FakeQuantizer, FakeQuantizer] = {}
     for path, candidate in choices.items():

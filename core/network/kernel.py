@@ -47,7 +47,7 @@ class KernelMerger:
         first = convolutions[0]
         spans = [_span(convolution) for convolution in convolutions]
         self.size = (max(s[0] for s in spans), max(s[1] for s in spans))
-        # What all are grouped by stays grouped: a slot of depthwise candidates costs one depthwise convolution.
+        # Groups that all share are kept: a slot of depthwise candidates costs one depthwise convolution.
         self.groups = math.gcd(*(convolution.groups for convolution in convolutions))
         self.shape = (first.out_channels, first.in_channels // self.groups, *self.size)
         self.stride = first.stride
@@ -83,7 +83,7 @@ class KernelMerger:
 
 
 def _strides(view: Tensor) -> tuple[torch.Size, tuple[int, ...], int]:
-    """What makes the same view of another tensor in one step."""
+    """Arguments that make the same view of another tensor in one step."""
     return view.size(), view.stride(), int(view.storage_offset())
 
 

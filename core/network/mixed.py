@@ -50,7 +50,7 @@ class WidthMixture(nn.Module):
         self.register_buffer("selector", None if list(bits) == self.bits else selector, persistent=False)
 
     def at(self, bits: int) -> FakeQuantizer | None:
-        """The quantizer of one of the bit-widths, if the mixture has one of its own for each and it is not float."""
+        """The quantizer of one of the bit-widths, if the mixture has one for each and it is not float."""
         if not isinstance(self.mixture, WeightedSum):
             return None
         quantizer = self.mixture.quantizers[self.bits.index(bits)]
@@ -69,7 +69,7 @@ class MixedConv2d(SlotConv2d):
     """A convolution at all widths at once: one set of float weights, mixed over their widths.
 
     Attributes:
-        share: What its output is multiplied by, None for 1.
+        share: Factor for its output, None for 1.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class MixedConv2d(SlotConv2d):
         self.share: Tensor | None = None
 
     def forward(self, features: Tensor) -> Tensor:
-        """The convolution with its weights mixed by what the slot has given."""
+        """The convolution with its weights mixed by the slot's probabilities."""
         weight, bias = self.weight_mixture(self.weight, self.given.value), self.bias
         if self.share is not None:
             weight, bias = weight * self.share, None if bias is None else bias * self.share
@@ -95,7 +95,7 @@ class MixedConv2d(SlotConv2d):
 
 
 class MixedActivation(nn.Module):
-    """An activation whose output is mixed over widths by what the slot has given."""
+    """An activation whose output is mixed over widths by the slot's probabilities."""
 
     def __init__(
         self,
@@ -149,8 +149,8 @@ class MixedSlot(nn.Module):
     Attributes:
         candidates: Operation by operation, each at all widths.
         components: The distinct operations of the candidates.
-        operations: What each of them built.
-        probabilities: (candidates,) to be set before the network runs; at the start all are equal.
+        operations: The module that each of them built.
+        probabilities: (candidates,) set before the network runs; at first all are equal.
     """
 
     probabilities: Tensor
@@ -175,7 +175,7 @@ class MixedSlot(nn.Module):
         return next((module for operation, module in pairs if operation.is_native), None)
 
     def rows(self) -> list[Tensor]:
-        """Per operation the probabilities of its widths (one number where it has none)."""
+        """The probabilities of each operation's widths (one number if it has none)."""
         return list(self.probabilities.split(self.sizes))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -188,12 +188,12 @@ class MixedSlot(nn.Module):
 
 
 def conditional(rows: Tensor) -> Tensor:
-    """``p_b|o`` of each row over widths; equal shares where an operation's probability is zero."""
+    """``p_b|o`` of each row over widths; equal shares if an operation's probability is zero."""
     return (rows + _TINY / rows.shape[-1]) / (rows.sum(-1, keepdim=True) + _TINY)
 
 
 class PlainSlot(MixedSlot):
-    """Operation by operation, each with its own widths on the activations: the reference."""
+    """Runs operation by operation, each with its own widths of the activations: the reference."""
 
     def mix(self, features: Tensor) -> Tensor:
         """See :meth:`MixedSlot.mix`."""
@@ -211,7 +211,7 @@ class PlainSlot(MixedSlot):
 
 
 class MergedSlot(MixedSlot):
-    """One convolution for all candidates that are one, behind an input that is quantized once."""
+    """Runs all candidates that are convolutions as one, on an input that is quantized once."""
 
     def __init__(self, shape: SlotShape, candidates: Sequence[Candidate], quantizer: Quantizer) -> None:
         super().__init__(shape, candidates, quantizer)
@@ -250,7 +250,7 @@ class MergedSlot(MixedSlot):
         return shares, widths, conditional(table.sum(0))
 
     def _run_beside(self, index: int, share: Tensor, widths: Tensor, raw: Tensor, quantized: Tensor) -> Tensor:
-        """``p_o op_o(x)`` of one operation on its own."""
+        """``p_o op_o(x)`` of one separate operation."""
         operation = self.operations[index]
         if not self.is_quantized[index]:
             passed: Tensor = share * operation(raw)
@@ -258,7 +258,7 @@ class MergedSlot(MixedSlot):
         self.given.value = widths
         outlet = self._outlets[index]
         if outlet is not None:
-            outlet.share = share  # on its kernel, which is far smaller than its output
+            outlet.share = share  # scales its kernel, which is far smaller than its output
         result: Tensor = operation(quantized)
         return result if outlet is not None else share * result
 

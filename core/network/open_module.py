@@ -1,4 +1,4 @@
-"""Opening the convolutions of a network that nobody wrote for us: each becomes a slot whose native operation it is."""
+"""Opening the convolutions of a third-party network: each becomes the native operation of a slot."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,19 +27,19 @@ _FLOAT: Mapping[type[nn.Module], str] = {
     nn.RNNBase: "a recurrent layer",
     nn.RNNCellBase: "a recurrent layer",
 }
-"""Layers that multiply, but are no slots."""
+"""Layers that multiply but are not slots."""
 _LAYERS: tuple[type[nn.Module], ...] = (nn.Conv2d, nn.ConvTranspose2d, *_FLOAT)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What a network's runs tell of its convolutions, and of what else it multiplies in.
+    """What a network's runs show about its convolutions and other layers that multiply.
 
     Attributes:
         signed: Path of each convolution that can be opened, and whether its input can be negative.
         left: Path of each layer that is left alone, and why.
         unmatched: The patterns that no convolution matches.
-        outputs: What the network returned by mode: in evaluation of one image, in training of two.
+        outputs: The network's result by mode: for one image in evaluation, for two in training.
     """
 
     signed: Mapping[str, bool]
@@ -51,7 +51,7 @@ class Survey:
 def survey(network: nn.Module, patterns: Collection[str], size: tuple[int, int] = (32, 32)) -> Survey:
     """Run ``network`` in both modes, and look at its convolutions that match a pattern; its weights may be changed.
 
-    With values, on the CPU, an input that is ever negative counts as one that can be, whatever it was made by.
+    With values, on the CPU, an input that is ever negative counts as one that can be, whatever computed it.
 
     Raises:
         Exception: Whatever the network raises on images of (N, 3, *size).
@@ -75,7 +75,7 @@ def survey(network: nn.Module, patterns: Collection[str], size: tuple[int, int] 
 
 
 def _float_layers(layers: Mapping[str, nn.Module], runs: "_Runs") -> Iterator[tuple[str, type[nn.Module]]]:
-    """The other layers that run, each with its kind; of one inside another, such as an attention, the outer."""
+    """The other layers that run, each with its kind; of nested ones, as in an attention, only the outer."""
     found: list[str] = []
     for path, module in layers.items():
         kind = next((kind for kind in _FLOAT if isinstance(module, kind)), None)
@@ -88,7 +88,7 @@ class _Runs:
     """A network's runs in both modes.
 
     Attributes:
-        outputs: What it returned.
+        outputs: The network's result by mode.
     """
 
     def __init__(self, network: nn.Module, layers: Collection[nn.Module], size: tuple[int, int]) -> None:
@@ -110,7 +110,7 @@ class _Runs:
         return [mode for mode in MODES if self._inputs.get((module, mode))]
 
     def why_left(self, module: nn.Module) -> str:
-        """Why a convolution that runs so can't be opened, or ``""``: it must run whenever the network does."""
+        """Why a convolution can't be opened, or ``""``: it must run whenever the network does."""
         modes = self.modes_of(module)
         if not modes:
             return "the network does not run it as a module"
@@ -119,11 +119,11 @@ class _Runs:
         return f"the network runs it in {modes[0]} mode only" if len(modes) == 1 else ""
 
     def is_signed(self, module: nn.Module) -> bool:
-        """Whether what a layer reads can be negative."""
+        """Whether a layer's input can be negative."""
         return any(any(self._inputs.get((module, mode), ())) for mode in MODES)
 
     def _run(self, network: nn.Module, layers: Collection[nn.Module], size: tuple[int, int]) -> None:
-        # Random ones, and black: there whatever is subtracted leaves something negative.
+        # Random images, and black ones, for which any subtraction gives negative values.
         for mode, images in (("evaluation", 1), ("training", 2)):
             for brightness in (0, 1):
                 self.outputs[mode] = self._look(network, mode, images, brightness, size)
@@ -170,19 +170,19 @@ def open_slots(network: nn.Module, signed: Mapping[str, bool], role: str, *, kee
 
 @torch.no_grad()
 def _stir(network: nn.Module) -> None:
-    """Give ``network`` other weights of about the same size."""
+    """Change the weights of ``network`` to others of about the same size."""
     for parameter in network.parameters():
         if parameter.is_floating_point() and not parameter.is_meta:
             parameter.add_(torch.randn_like(parameter) * parameter.abs().mean())
 
 
 def _can_be_negative(tensor: Tensor) -> bool:
-    """Whether it may have negative values, so far as the function that it comes from tells."""
+    """Whether a tensor may have negative values, judging by the function that computed it."""
     return tensor.grad_fn is None or not tensor.grad_fn.name().startswith(_NEVER_NEGATIVE)
 
 
 def _has_negative(tensor: Tensor) -> bool:
-    """Whether it has negative values; without values, none are known of."""
+    """Whether a tensor has negative values; False on the meta device."""
     return not tensor.is_meta and bool((tensor.detach() < 0).any())
 
 
@@ -191,7 +191,7 @@ def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, uses: Mapping[int, int]) -
 
     Args:
         module: The convolution.
-        uses: How many modules have the parameter of that ``id``.
+        uses: Maps the ``id`` of a parameter to the number of modules that have it.
     """
     if isinstance(module, nn.ConvTranspose2d):
         return "it is a transposed convolution"
@@ -199,7 +199,7 @@ def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, uses: Mapping[int, int]) -
     kind = type(module)
     own_kind = kind.forward is not nn.Conv2d.forward or kind._conv_forward is not nn.Conv2d._conv_forward
     reasons = {
-        f"it is a {kind.__name__} of its own kind": own_kind or parametrize.is_parametrized(module),
+        f"it is a {kind.__name__}, not a plain convolution": own_kind or parametrize.is_parametrized(module),
         "its weights are frozen": not all(parameter.requires_grad for parameter in parameters),
         "it shares its weights with another": any(uses[id(parameter)] > 1 for parameter in parameters),
         "it has hooks": bool(module._forward_pre_hooks or module._forward_hooks),
@@ -210,7 +210,7 @@ def _why_left(module: nn.Conv2d | nn.ConvTranspose2d, uses: Mapping[int, int]) -
 
 
 def _padding(module: nn.Conv2d) -> Pair | None:
-    """Its padding in numbers, None if it is not the same on both sides."""
+    """The padding as numbers, None if it is not the same on both sides."""
     if not isinstance(module.padding, str):
         return _two(module.padding)
     if module.padding == "valid":

@@ -1,4 +1,4 @@
-"""Networks that are run for their shapes alone."""
+"""Networks run only for their shapes."""
 
 import contextlib
 import functools
@@ -18,14 +18,14 @@ _SIZE = (32, 32)
 
 @contextlib.contextmanager
 def shapes_only(space: Space, scale: int) -> Iterator[None]:
-    """Where a network of ``space`` is built and run for its shapes: without values, unless it can't do without them."""
+    """A context to build and run a network of ``space`` for its shapes: without values, unless it needs them."""
     with made_on_cpu() if needs_values(space, scale) else torch.device("meta"):
         yield
 
 
 @functools.lru_cache(maxsize=16)
 def needs_values(space: Space, scale: int) -> bool:
-    """Whether a network of it can't run without values: a part reads some of them, by ``.item()`` or in an ``if``."""
+    """Whether a network of ``space`` needs values to run: a part reads them, by ``.item()`` or in an ``if``."""
     candidates = itertools.chain.from_iterable(slot_candidates(space, scale).values())
     operations = {candidate.operation for candidate in candidates}
     if not space.is_foreign() and all(operation.comes_from() == PROJECT for operation in operations):
@@ -37,6 +37,6 @@ def needs_values(space: Space, scale: int) -> bool:
                 network.eval()(image)
     except QnasError:
         raise
-    except Exception:  # others' code may raise anything
+    except Exception:  # third-party code may raise anything
         return True
     return False

@@ -1,4 +1,4 @@
-"""Slots that share one choice, as all cells of a network that has one genotype."""
+"""Slots that share one choice, like all cells of a network with one genotype."""
 
 import fnmatch
 import math
@@ -12,7 +12,7 @@ Candidates = Mapping[str, Sequence[Candidate]]
 
 
 def leaders(space: Space, candidates: Candidates) -> list[int]:
-    """For each slot the number of the first one that it shares its choice with, which may be its own.
+    """For each slot, the number of the first slot that it shares its choice with, which may be its own.
 
     Raises:
         InputError: A pattern of ``space.shared`` matches no slot, or the candidates of two slots differ.
@@ -32,13 +32,13 @@ def leaders(space: Space, candidates: Candidates) -> list[int]:
 
 
 def count_networks(space: Space, candidates: Candidates) -> int:
-    """How many networks a space has."""
+    """The number of networks in a space."""
     options = list(candidates.values())
     return math.prod(len(options[leader]) for leader in set(leaders(space, candidates)))
 
 
 def _groups(paths: Sequence[str], pattern: str) -> list[list[int]]:
-    """The slots that share a choice: those of one name in the parts that match."""
+    """The slots that share a choice: those with the same name in the parts that match."""
     wanted = pattern.split(".")
     groups: dict[tuple[str, ...], list[int]] = {}
     for slot, path in enumerate(paths):
@@ -59,6 +59,6 @@ def _refuse_other_candidates(paths: Sequence[str], candidates: Candidates) -> No
 
 
 def _example(paths: Sequence[str]) -> str:
-    """What could be meant: the parts that stand there more than once."""
+    """Examples of valid patterns: the parts with numbers."""
     numbered = dict.fromkeys(".".join([*path.split(".")[:1], "*"]) for path in paths if "." in path)
     return f" (such as: {', '.join(list(numbered)[:3])})" if numbered else ""

@@ -1,4 +1,4 @@
-"""Slots: the open places of a network, and what stands in one once it is filled."""
+"""Slots: the open places of a network, and the modules that fill them."""
 
 from collections.abc import Mapping
 
@@ -13,18 +13,17 @@ class Slot(nn.Module):
 
     Args:
         role: The part of the network, which decides the candidates: ``"head"``, ``"body"``, ...
-        in_channels: Channels that come in.
-        out_channels: Channels that must come out.
-        stride: Height and width come out divided by it.
-        activation: What stands before the operation, as published; networks that activate elsewhere say
-            ``"none"``.
-        signed: Whether the input can be negative after the activation; by default it can after all but a ReLU.
-            An image, for example, is unsigned without an activation.
+        in_channels: Input channels.
+        out_channels: Output channels.
+        stride: The output's height and width are the input's divided by it.
+        activation: The activation before the operation, as published; ``"none"`` for networks that activate
+            elsewhere.
+        signed: Whether the input can be negative after the activation; by default after all but a ReLU. An image, for
+            example, is unsigned without an activation.
         native: The operation that the original architecture has here, or its registered name.
-        keeps_size: Whether height and width come out as "same" padding gives them; if not, only the native
-            operation fits.
+        keeps_size: Whether the output has the size that "same" padding gives; if not, only the native operation fits.
         padding_mode: How the convolutions in it continue an image beyond its edge.
-        weights: What the native operation starts from, by parameter name; by default it starts anew.
+        weights: Initial weights of the native operation, by parameter name; by default fresh ones.
     """
 
     def __init__(
@@ -58,10 +57,10 @@ class Slot(nn.Module):
 
 
 class FilledSlot(nn.Module):
-    """A slot that holds one operation behind its quantized activation.
+    """A slot that holds its quantized activation and then one operation.
 
-    What it gives is a tensor of its own: whatever acts on it in place, as ``nn.ReLU(inplace=True)`` does, changes
-    neither what came in nor what the operation keeps for its gradient.
+    Its output is a separate tensor: in-place changes, as by ``nn.ReLU(inplace=True)``, affect neither the input nor
+    what the operation keeps for its gradient.
     """
 
     def __init__(self, activation: nn.Module, operation: nn.Module, *, is_native: bool = False) -> None:
@@ -69,7 +68,7 @@ class FilledSlot(nn.Module):
         self.activation = activation
         self.operation = operation
         self._is_native = is_native
-        # Any other may give its very input, as the identity does, or keep its output for the gradient, as a sigmoid.
+        # Others may return their input, like the identity, or keep their output for the gradient, like a sigmoid.
         self._gives_its_own = outlet(operation) is not None
 
     def native(self) -> nn.Module | None:

@@ -1,4 +1,4 @@
-"""Running statistics of a network, such as Batch Norm's: estimated anew, or kept as they are."""
+"""Running statistics of a network, such as Batch Norm's: estimated again, or kept unchanged."""
 
 import contextlib
 import itertools
@@ -20,7 +20,7 @@ RunningStatistic = _NormBase | ImageStatistic
 def running_statistics(network: nn.Module) -> list[RunningStatistic]:
     """The modules of ``network`` that keep a running statistic: of Batch Norm, Instance Norm or a whole image.
 
-    Those that are frozen or that keep none (``track_running_stats=False``) are left out.
+    Modules that are frozen or keep none (``track_running_stats=False``) are left out.
     """
     return [module for module in network.modules() if _is_running(module)]
 
@@ -33,7 +33,7 @@ def _is_running(module: nn.Module) -> TypeGuard[RunningStatistic]:
 
 @contextlib.contextmanager
 def statistics_kept(network: nn.Module) -> Iterator[None]:
-    """A context in which the running statistics of ``network`` may move: afterwards they are what they were."""
+    """A context that restores the running statistics of ``network`` afterwards."""
     tensors = [buffer for module in running_statistics(network) for buffer in module.buffers(recurse=False)]
     before = [tensor.clone() for tensor in tensors]
     try:
@@ -46,22 +46,22 @@ def statistics_kept(network: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def reestimate(network: nn.Module, draw: Callable[[], Tensor], begin: Callable[[], object]) -> None:
-    """Estimate every running statistic of ``network`` anew, as its average over 20 batches.
+    """Estimate every running statistic of ``network`` again, as its average over 20 batches.
 
-    All else is in evaluation mode meanwhile, as the network will run, so that nothing is drawn at random and no other
-    state moves. Modes, momenta and random numbers are afterwards what they were. A statistic that does not move when
-    the network is trained, because its author has frozen it, stays; so does one that nothing is sent through.
+    Everything else is in evaluation mode meanwhile, as when the network is used, so that nothing is random and no other
+    state changes. Modes, momenta and random numbers are restored afterwards. A statistic that training does not change,
+    because its author has frozen it, stays the same; so does one that no tensor passes through.
 
     Args:
-        network: Its weights are not those that its statistics were measured with.
-        draw: The next batch of LR images, (N, 3, H, W). Without a statistic none is drawn.
-        begin: Called first, where there are statistics: what has to be set up before the network can run.
+        network: A network whose weights have changed since its statistics were measured.
+        draw: Returns the next batch of LR images, (N, 3, H, W). Not called if there are no statistics.
+        begin: Called first, if there are statistics, for anything to set up before the network can run.
     """
     with _modes_kept(network), generators_kept():
         statistics = [statistic for statistic in running_statistics(network.train()) if statistic.training]
         network.eval()
         for statistic in statistics:
-            statistic.training = True  # train() would reach what is inside of it, too
+            statistic.training = True  # train() would also reach the modules inside it
         if statistics:
             begin()
             _average(network, draw, statistics)
@@ -77,10 +77,10 @@ def _average(network: nn.Module, draw: Callable[[], Tensor], statistics: Sequenc
 
 @contextlib.contextmanager
 def _averaging(statistic: RunningStatistic) -> Iterator[None]:
-    """A context in which a statistic becomes the plain average over all that is sent through it.
+    """A context in which a statistic becomes the plain average over all tensors that pass through it.
 
-    The momentum is set before each of them: ``momentum=None``, which means that to Batch Norm, means to Instance Norm
-    that nothing moves.
+    The momentum is set before each tensor: ``momentum=None`` means a plain average to Batch Norm, but no change at all
+    to Instance Norm.
     """
     momentum, counted = statistic.momentum, itertools.count(1)
 
@@ -99,7 +99,7 @@ def _averaging(statistic: RunningStatistic) -> Iterator[None]:
 
 
 def _forget(statistic: RunningStatistic) -> None:
-    """Start anew: a weight of 1 for the first batch does not, where what stands there is no finite number."""
+    """Reset a statistic: a weight of 1 for the first batch does not replace a value that is not finite."""
     if isinstance(statistic, ImageStatistic):
         statistic.mean.fill_(1.0)
     else:

@@ -30,13 +30,13 @@ def candidate_mask(candidates: Candidates) -> Tensor:
 
 
 def uniform(candidates: Candidates) -> Tensor:
-    """(slots, candidates) probabilities at the start of a search: every candidate of a slot alike."""
+    """(slots, candidates) probabilities at the start of a search, equal for all candidates of a slot."""
     mask = candidate_mask(candidates)
     return mask / mask.sum(dim=1, keepdim=True)
 
 
 def one_hot(candidates: Candidates, chosen: Mapping[str, Candidate]) -> Tensor:
-    """(slots, candidates) probabilities that stand for one single network."""
+    """(slots, candidates) probabilities that represent a single network."""
     rows = torch.zeros(candidate_mask(candidates).shape)
     for index, (path, options) in enumerate(candidates.items()):
         rows[index, options.index(chosen[path])] = 1.0
@@ -47,10 +47,10 @@ class Supernet(nn.Module):
     """All networks of a space at once.
 
     Attributes:
-        quantizer: What stands for quantization in it.
-        alpha: (slots, candidates) one real number a candidate; a slot with fewer is padded.
+        quantizer: The quantizer of the search.
+        alpha: (slots, candidates) one real number per candidate; a slot with fewer is padded.
         mask: (slots, candidates) True where there is a candidate.
-        leaders: (slots,) for each slot the first one that it shares its choice with; None where all have their own.
+        leaders: (slots,) for each slot the first one that it shares its choice with; None if no choice is shared.
     """
 
     mask: Tensor
@@ -85,11 +85,11 @@ class Supernet(nn.Module):
         return result
 
     def shared(self, rows: Tensor) -> Tensor:
-        """(slots, candidates) ``rows`` with that of the first slot for all that share its choice."""
+        """(slots, candidates) ``rows`` in which slots that share a choice have the row of the first of them."""
         return rows if self.leaders is None else rows.index_select(0, self.leaders)
 
     def logits(self) -> Tensor:
-        """``alpha``, that of its first slot for a shared choice, with minus infinity where a slot has no candidate."""
+        """``alpha``, shared where choices are, with minus infinity where a slot has no candidate."""
         return self.shared(self.alpha).masked_fill(~self.mask, float("-inf"))
 
     def probabilities(self, temperature: float = 1.0) -> Tensor:
@@ -97,16 +97,16 @@ class Supernet(nn.Module):
         return (self.logits() / temperature).softmax(dim=1)
 
     def one_hot(self, chosen: Mapping[str, Candidate]) -> Tensor:
-        """The probabilities that stand for one single network."""
+        """The probabilities that represent a single network."""
         return one_hot(self.candidates, chosen).to(self.alpha)
 
     def best(self) -> dict[str, Candidate]:
-        """The most probable candidate of each slot; the first of equals."""
+        """The most probable candidate of each slot; the first if several are equal."""
         indices = self.logits().argmax(dim=1).tolist()
         return {path: slot.candidates[i] for (path, slot), i in zip(self.slots.items(), indices, strict=True)}
 
     def ties(self, margin: float, temperature: float = 1.0) -> list[Tie]:
-        """The slots whose two most probable candidates differ by less than ``margin``; of a shared choice the first."""
+        """The slots whose best two candidates differ by less than ``margin``; for a shared choice, only the first."""
         found = []
         first = range(len(self.slots)) if self.leaders is None else self.leaders.tolist()
         rows = zip(self.slots.items(), self.probabilities(temperature).detach(), strict=True)
@@ -118,5 +118,5 @@ class Supernet(nn.Module):
         return found
 
     def weights(self) -> list[nn.Parameter]:
-        """All parameters but ``alpha``."""
+        """All parameters except ``alpha``."""
         return [p for p in self.parameters() if p is not self.alpha]

@@ -150,7 +150,7 @@ def test_one_that_keeps_it_passes(registered, component):
         (Backwards, r"it reports its steps out of order: \[3, 2, 1\]"),
         (Outcomeless, "it returns an object of type Architecture, not a SearchOutcome"),
         (Elsewhere, "its last architecture: it has a different space or scale"),
-        (Inventive, "its best architecture: architecture: slots.* is no candidate of its space"),
+        (Inventive, "its best architecture: architecture: slots.* is not a candidate of its space"),
         (Partial, "its best architecture: architecture: its slots are not those of its space"),
         (Moody, "searching again with the same seed gives a different best architecture"),
         (Unsaid, "it leaves a supernet, so it should set leaves_supernet = True"),

@@ -1,1 +1,1 @@
-"""Networks run to see what they do: where, in which layout, and whether twice alike."""
+"""Trial runs of networks: on which device, in which memory layout, and whether results repeat."""

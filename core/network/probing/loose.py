@@ -1,4 +1,4 @@
-"""What a network holds outside of its state dict: nobody saves it, so no other build of the network gets it."""
+"""Values that a network holds outside its state dict: they are not saved, so no other build of it gets them."""
 
 import functools
 import itertools
@@ -20,8 +20,8 @@ class Loose(NamedTuple):
     """A value that is in no state dict.
 
     Attributes:
-        value: A copy of it.
-        remedy: What to do about it, where ``{}`` stands for its name.
+        value: A copy of the value.
+        remedy: What to do about it, with ``{}`` for its name.
     """
 
     value: Any
@@ -31,16 +31,16 @@ class Loose(NamedTuple):
 _BUFFER = "the buffer '{}' is not persistent: register it with persistent=True"
 _MODULE = "the weights '{}' are of a module in a plain list or attribute: use nn.ModuleList or nn.ModuleDict"
 _TENSOR = "the tensor '{}' is in no state dict: make it a buffer, by register_buffer"
-_VALUE = "'{}' is in no state dict: make it a buffer, or do without it"
+_VALUE = "'{}' is in no state dict: make it a buffer, or remove it"
 
 
 def loose(network: nn.Module) -> dict[str, Loose]:
-    """What ``network`` holds outside of its state dict, by its path: as attributes, in lists, in closures."""
+    """Values that ``network`` holds outside its state dict, by path: in attributes, lists and closures."""
     return dict(itertools.islice(_Walk(network).all(), _MOST))
 
 
 def first_difference(one: Mapping[str, Loose], other: Mapping[str, Loose]) -> str:
-    """What to do about the first value that is not the same in both, or ``""``."""
+    """What to do about the first value that differs, or ``""``."""
     for path, held in one.items():
         if path in other and not _are_same(held.value, other[path].value):
             return held.remedy.format(path)
@@ -63,7 +63,7 @@ class _Walk:
         self.seen |= {id(value) for value in network.state_dict(keep_vars=True).values()}
 
     def all(self) -> Iterator[tuple[str, Loose]]:
-        """Each path, and what is there."""
+        """Each path and its value."""
         for path, module in self.network.named_modules():
             for name, value in self._held_by(module):
                 remedy = _BUFFER if name in module._buffers else _VALUE
@@ -95,7 +95,7 @@ def _is_module(value: Any) -> bool:
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """What something consists of, by names."""
+    """The parts of a value, by name."""
     if isinstance(value, Mapping):
         yield from ((str(key), inner) for key, inner in value.items())
     elif isinstance(value, list | tuple | set | frozenset):

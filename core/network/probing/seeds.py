@@ -17,7 +17,7 @@ def seed_everything(seed: int) -> None:
 
 
 def generator_states() -> dict[str, Any]:
-    """Where the generators stand, on the devices too, as tensors, numbers and lists."""
+    """The states of the generators, including those of devices, as tensors, numbers and lists."""
     version, numbers, gauss = random.getstate()
     name, keys, *rest = np.random.get_state(legacy=True)
     states = {
@@ -33,7 +33,7 @@ def generator_states() -> dict[str, Any]:
 
 
 def put_generators(states: Mapping[str, Any]) -> None:
-    """Let the generators go on from where they stood, those of devices that this machine has."""
+    """Restore the states of the generators, as far as this machine has their devices."""
     version, numbers, gauss = states["python"]
     random.setstate((version, tuple(numbers), gauss))
     name, keys, *rest = states["numpy"]
@@ -47,7 +47,7 @@ def put_generators(states: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def generators_kept() -> Iterator[None]:
-    """A context whose draws have no influence on those behind it."""
+    """A context whose draws have no influence on later ones."""
     before = generator_states()
     try:
         yield

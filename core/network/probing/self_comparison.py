@@ -1,7 +1,7 @@
-"""A network compared with itself: built again and given the same weights, or run again, it must be the same one.
+"""Compares a network with itself: built again with the same weights, or run again, it must give the same results.
 
-A run trains one build of its network, judges another, and whoever enlarges images with it later has a third; all that
-they share is the state dict.
+A run trains one build of its network and judges another, and enlarging images later uses a third; they share only the
+state dict.
 """
 
 import contextlib
@@ -24,20 +24,20 @@ Case = tuple[str, Tensor]
 Outputs = list[Tensor]
 MODES = ("evaluation", "training")
 _ROUNDING = 1e-5  # of the largest value
-_UNKNOWN = "what it draws, counts or keeps elsewhere is in no state dict"
+_UNKNOWN = "something that it draws, counts or keeps elsewhere is in no state dict"
 
 
 def refuse_unlike_itself(make: Callable[[], nn.Module], named: str, scale: int, *, is_searched: bool) -> None:
     """Refuse a network whose images depend on more than its weights, the image and, in training, the seed.
 
     Args:
-        make: Builds it.
-        named: It, as a message calls it.
+        make: Builds the network.
+        named: Its name in messages.
         scale: The factor that it enlarges by.
-        is_searched: Whether a search will have it enlarge batches.
+        is_searched: Whether a search will use it to enlarge batches.
 
     Raises:
-        InputError: It says what is not the same, and what to do.
+        InputError: The message says what differs, and what to do.
     """
     with made_on_cpu():
         first, second = _build(make, 1), _build(make, 2)
@@ -63,41 +63,41 @@ def settled_state(network: nn.Module, named: str) -> State:
     """A copy of the state dict of ``network``, which is left in training mode.
 
     Raises:
-        InputError: It can't be saved, or has other entries in evaluation mode.
+        InputError: The state dict can't be saved, or has other entries in evaluation mode.
     """
     state = network.state_dict()
     for name, value in state.items():
         if is_lazy(value):
             raise InputError(f"{named} makes {name} only once it sees an image: give its lazy layers their sizes")
         if not isinstance(value, Tensor):
-            raise InputError(f"{named} has {name} in its state dict, which is no tensor: a run saves only tensors")
+            raise InputError(f"{named} has {name} in its state dict, which is not a tensor: a run saves only tensors")
     with as_input_error(f"the state dict of {named} can't be saved"):
         copies = {name: value.detach().clone().contiguous() for name, value in state.items()}
         saved = safetensors.torch.load(safetensors.torch.save(copies))
     modes = f"{named} can't be set to evaluation mode and back"
     with as_input_error(modes):
         network.eval()
-    refuse_new_entries(network, saved, f"the state dict of {named} is another in evaluation mode")
+    refuse_new_entries(network, saved, f"the state dict of {named} changes in evaluation mode")
     with as_input_error(modes):
         network.train()
-    refuse_new_entries(network, saved, f"the state dict of {named} is another once it was in evaluation mode")
+    refuse_new_entries(network, saved, f"the state dict of {named} changes after evaluation mode")
     return saved
 
 
 def outputs(
     network: nn.Module, state: State, cases: Sequence[Case], failing: str, *, restlessly: bool = False
 ) -> Outputs:
-    """What ``network`` makes in each case, from the same state; in training from the same random numbers.
+    """The output of ``network`` in each case, from the same state; in training from the same random numbers.
 
     Args:
-        network: It is left in training mode, with that state.
-        state: Of its state dict.
+        network: The network; it is left in training mode, with that state.
+        state: Its state dict.
         cases: Modes and images.
-        failing: What is said first if it does not run.
-        restlessly: Whether to do it the other way round, and to change modes more often.
+        failing: Beginning of the message if it does not run.
+        restlessly: Whether to run the cases in reverse and change modes more often.
 
     Raises:
-        InputError: It does not run.
+        InputError: The network does not run.
     """
     made: dict[int, Tensor] = {}
     for index in reversed(range(len(cases))) if restlessly else range(len(cases)):
@@ -106,7 +106,7 @@ def outputs(
             network.train().load_state_dict(state)
             if restlessly:
                 network.eval().train()
-            # In evaluation nothing may be drawn, so there the numbers are others each time.
+            # Evaluation must not draw random numbers, so the seed differs each time there.
             seed_everything(index if mode == "training" else index + len(cases) * (1 + restlessly))
             made[index] = network.train(mode == "training")(images.clone())
     network.train().load_state_dict(state)
@@ -114,10 +114,10 @@ def outputs(
 
 
 def refuse_other_shape(output: object, image: Tensor, scale: int, named: str) -> None:
-    """Refuse what a network makes of an image if it is not that image enlarged.
+    """Refuse a network's output if it does not have the shape of the enlarged image.
 
     Raises:
-        InputError: It says what it is.
+        InputError: The message says what the output is.
     """
     images, channels, height, width = image.shape
     wanted = (images, channels, height * scale, width * scale)
@@ -134,7 +134,7 @@ def _refuse_untrainable(network: nn.Module, image: Tensor, named: str) -> None:
 
 
 def are_same(ours: Outputs, theirs: Outputs, tolerance: float = _ROUNDING) -> bool:
-    """Whether they are the same, up to a share of the largest value."""
+    """Whether outputs are the same, up to a share of the largest value."""
     return all(_are_close(one, other, tolerance) for one, other in zip(ours, theirs, strict=True))
 
 
@@ -145,7 +145,7 @@ def _are_close(one: Tensor, other: Tensor, tolerance: float) -> bool:
 
 
 def _cases(with_batches: bool) -> list[Case]:
-    """Two sizes; trained is on batches, which a network may mix, and enlarged are single images."""
+    """Cases of two sizes: training is on batches, which a network may mix, enlarging on single images."""
     one, other = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 33, 37)
     alone = one if with_batches else one[:1]
     return [("evaluation", alone), ("evaluation", other[:1]), ("training", one), ("training", other)]
@@ -160,16 +160,18 @@ def _give(network: nn.Module, state: State, named: str) -> None:
     own = {name: value.shape for name, value in settled_state(network, named).items()}
     odd = sorted(name for name in {**own, **state} if own.get(name) != getattr(state.get(name), "shape", None))
     if odd:
-        raise InputError(f"two builds of {named} have other weights, such as {odd[0]}: make the same ones each time")
+        raise InputError(
+            f"two builds of {named} have different weights, such as {odd[0]}: make the same ones each time"
+        )
     with as_input_error(f"{named} can't be given the weights of another build of it"):
         network.load_state_dict(state)
 
 
 def refuse_new_entries(network: nn.Module, state: Mapping[str, Any], what: str) -> None:
-    """Refuse a network whose state dict has no longer the entries of ``state``.
+    """Refuse a network whose state dict no longer has the entries of ``state``.
 
     Raises:
-        InputError: It begins with ``what``.
+        InputError: The message begins with ``what``.
     """
     odd = sorted(network.state_dict().keys() ^ state.keys())
     if odd:
@@ -181,7 +183,7 @@ def _why_unsteady(network: nn.Module, state: State, image: Tensor, named: str, c
         one, same, other = (_evaluate(network, state, image, seed) for seed in (0, 0, 1))
         if _are_close(one, same, _ROUNDING) and not _are_close(one, other, _ROUNDING):
             return f"{named} draws random numbers in evaluation mode: it may do so only while it trains"
-    return f"{named} gives another image of the same once it has seen others: {cause or _UNKNOWN}"
+    return f"{named} gives another result for an image once it has seen others: {cause or _UNKNOWN}"
 
 
 def _evaluate(network: nn.Module, state: State, image: Tensor, seed: int) -> Tensor:

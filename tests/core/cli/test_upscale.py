@@ -247,7 +247,8 @@ def test_tiles_change_nothing(tmp_path, run):
 def test_statistics_are_gathered_from_tiles_in_a_pass_of_their_own_unless_frozen(tmp_path, capsys):
     network = write_run(tmp_path / "run", ADQ)
     pixels = save(tmp_path / "a.png", size=(60, 40))
-    said = "in 2 passes over tiles, since the network looks at the whole image; --freeze takes one pass, with a different result"
+    hint = "--freeze takes one pass, with a different result"
+    said = f"in 2 passes over tiles, since the network looks at the whole image; {hint}"
     for options, told, folder in (((), said, "in"), (("--freeze",), "", "frozen")):
         capsys.readouterr()
         assert upscale(tmp_path / "run", tmp_path / "a.png", "--tile", 16, "-o", tmp_path / folder, *options) == 0

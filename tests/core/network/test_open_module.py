@@ -109,7 +109,7 @@ def test_a_survey_says_what_can_be_opened_what_is_left_and_why():
     assert found.left == {
         "third": "its stride is (1, 2)",
         "up": "it is a transposed convolution",
-        "weighted": "it is a ParametrizedConv2d of its own kind",
+        "weighted": "it is a ParametrizedConv2d, not a plain convolution",
         "unused": "the network does not run it as a module",
         "even": "its 'same' padding is not the same on both sides",
     }
@@ -144,7 +144,7 @@ def test_a_subclass_with_its_own_forward_is_left_alone():
         def forward(self, x):
             return 2 * super().forward(x)
 
-    assert surveyed(nn.Sequential(Doubled(3, 3, 1))).left == {"0": "it is a Doubled of its own kind"}
+    assert surveyed(nn.Sequential(Doubled(3, 3, 1))).left == {"0": "it is a Doubled, not a plain convolution"}
 
 
 def test_weights_are_taken_over_or_not():
@@ -201,7 +201,7 @@ def test_a_subclass_that_convolves_in_its_own_way_is_left_alone():
         def _conv_forward(self, x, weight, bias):
             return super()._conv_forward(x, weight - weight.mean(), bias)
 
-    assert surveyed(nn.Sequential(Standardised(3, 3, 1))).left == {"0": "it is a Standardised of its own kind"}
+    assert surveyed(nn.Sequential(Standardised(3, 3, 1))).left == {"0": "it is a Standardised, not a plain convolution"}
 
 
 def test_patterns_that_match_nothing_are_told():

@@ -109,7 +109,7 @@ def break_weights(folder: RunFolder) -> None:
 
 
 def test_a_broken_network_is_not_evaluated(broken_run: Path, tiny: Path):
-    with pytest.raises(QnasError, match="the network.s output .* has numbers that are not finite"):
+    with pytest.raises(QnasError, match=r"the network.s output .* has numbers that are not finite"):
         run_spec(load_spec(tiny), RunFolder(broken_run), resume=True)
     assert not (broken_run / "result.json").exists()
 
@@ -124,7 +124,9 @@ def test_the_commands_refuse_it_in_a_line(tmp_path: Path, capsys: pytest.Capture
     assert invoke(["upscale", str(tmp_path / "run"), str(image), "--device", "cpu"]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines[-2] == "not enlarged: 1 of 1 image"
-    assert lines[-1].startswith(f"{image}: the network's output for an image of 28 x 24 has numbers that are not finite")
+    assert lines[-1].startswith(
+        f"{image}: the network's output for an image of 28 x 24 has numbers that are not finite"
+    )
     assert not (tmp_path / "images/0_x2.png").exists()
     assert invoke(["evaluate", str(tmp_path / "run"), "--data", str(tmp_path / "images"), "--device", "cpu"]) == 1
     *_, last = capsys.readouterr().err.splitlines()
