@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from qnas.core.errors import InputError, first_line
 from qnas.core.files.folder import RunFolder
-from qnas.core.settings import SPEC_VERSION, UNTOLD_VERSION, version_in_force
+from qnas.core.settings import SPEC_VERSION, UNSTATED_VERSION, version_in_force
 from qnas.core.settings.versioned import Version
 from qnas.core.sweep.plan import Point
 
@@ -43,7 +43,7 @@ class Entry(BaseModel):
 
 
 class _Content(BaseModel):
-    version: Annotated[Version, Field(le=SPEC_VERSION)] = UNTOLD_VERSION
+    version: Annotated[Version, Field(le=SPEC_VERSION)] = UNSTATED_VERSION
     points: list[Entry]
 
 

@@ -333,7 +333,7 @@ def test_weights_that_do_not_fit_are_refused(change, message, tmp_path):
     assert message in str(caught.value)
 
 
-def test_what_is_not_counted_is_told():
+def test_what_is_not_counted_is_reported():
     space = module("Functional")
     # Of each pixel 9 * 3 * 4 and 9 * 4 * 12 are counted, 81 * 3 * 48 in a function are not.
     assert any(line.startswith("96% of the network's multiplications are in no") for line in space.notices(2))
@@ -370,7 +370,7 @@ def test_random_numbers_of_python_and_numpy_in_a_constructor_are_seeded(tmp_path
         ("target: 'other_nets:Exiting'", "can't be called with these arguments: SystemExit: 3"),
     ],
 )
-def test_what_would_go_wrong_later_is_told_in_one_line(fields, message, tmp_path):
+def test_what_would_go_wrong_later_is_reported_in_one_line(fields, message, tmp_path):
     spec = tmp_path / "spec.yaml"
     spec.write_text(f"space: {{name: module, {fields}}}\n")
     with pytest.raises(InputError) as caught:

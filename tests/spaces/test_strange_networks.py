@@ -114,12 +114,12 @@ def check_trained_is_used(space):
 def test_another_network_each_time_is_refused_alike_by_check_and_run(name, message, tmp_path, capsys):
     spec = tmp_path / "spec.yaml"
     spec.write_text(f"space: {{name: module, target: 'strange_nets:{name}', weights: module}}\n")
-    told = []
+    said = []
     for command in (["check", str(spec)], ["run", str(spec), "--out", str(tmp_path / "out")]):
         assert invoke(command) == 2
-        told.append(capsys.readouterr().err)
-    assert told[0] == told[1]
-    (line,) = told[0].splitlines()
+        said.append(capsys.readouterr().err)
+    assert said[0] == said[1]
+    (line,) = said[0].splitlines()
     assert line.startswith(f"{spec}:1:")
     assert "meta" not in line
     with pytest.raises(AssertionError, match=message):

@@ -204,5 +204,5 @@ def test_a_subclass_that_convolves_in_its_own_way_is_left_alone():
     assert surveyed(nn.Sequential(Standardised(3, 3, 1))).left == {"0": "it is a Standardised, not a plain convolution"}
 
 
-def test_patterns_that_match_nothing_are_told():
+def test_patterns_that_match_nothing_are_reported():
     assert surveyed(nn.Sequential(nn.Conv2d(3, 3, 1)), "0", "1", "body.*").unmatched == ["1", "body.*"]

@@ -72,7 +72,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("text", "line"), BROKEN.values(), ids=BROKEN)
-def test_what_is_no_spec_is_told_with_its_place(mistakes, text, line):
+def test_what_is_not_a_spec_is_reported_with_its_place(mistakes, text, line):
     (told,) = mistakes(text)
     assert told.startswith(line)
 
@@ -134,7 +134,7 @@ def test_an_anchor_can_be_used_again(load):
     assert test["b"].amount == 3
 
 
-def test_a_mistake_behind_an_anchor_is_told_where_it_is_written(mistakes):
+def test_a_mistake_behind_an_anchor_is_reported_where_it_is_written(mistakes):
     told = mistakes(ANCHORED.replace("amount: 3", "amount: x"))
     assert [line.split(": ")[:2] for line in told] == [
         ["spec.yaml:4:44", "data.test.a.amount"],
@@ -160,7 +160,7 @@ def test_merge_keys_take_over_the_fields_of_an_anchor(load):
     assert (test["b"].amount, test["b"].size) == (4, 32)
 
 
-def test_a_mistake_that_was_merged_in_is_told_on_a_line_that_has_it(mistakes):
+def test_a_mistake_that_was_merged_in_is_reported_on_a_line_that_has_it(mistakes):
     told = mistakes(MERGED.replace("size: 32", "size: x"))
     assert [line.split(": ")[:2] for line in told] == [
         ["spec.yaml:4:53", "data.test.a.size"],

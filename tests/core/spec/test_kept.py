@@ -51,7 +51,7 @@ def test_a_network_that_can_not_be_built_does_not_matter() -> None:
     assert read_kept(f"{{name: run, space: {{name: module, target: '{space['target']}'}}}}", "spec.yaml").version == 1
 
 
-def test_mistakes_are_told_with_their_places() -> None:
+def test_mistakes_are_reported_with_their_places() -> None:
     with pytest.raises(InputError) as caught:
         read_kept("name: run\nseed: x\ntrian: 3\n", "run/spec.yaml")
     assert str(caught.value).splitlines() == [

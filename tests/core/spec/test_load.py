@@ -172,7 +172,7 @@ def test_a_spec_can_be_copied_and_pickled(load, copied):
     assert copied(spec) == spec
 
 
-def test_an_error_of_a_field_found_later_is_told_where_the_field_stands(tmp_path, monkeypatch):
+def test_an_error_of_a_field_found_later_is_reported_where_the_field_stands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("spec.yaml").write_text("scale: 2\ndata:\n  train: dead-leaves\n")
     file = read_spec(Path("spec.yaml"), ["data.patch=30"])
@@ -229,7 +229,7 @@ def test_an_error_that_comes_from_no_field_stays_as_it_is(tmp_path):
     assert str(caught.value) == "photo.png: is broken"
 
 
-def test_the_innermost_field_is_the_one_that_is_told():
+def test_the_innermost_field_is_the_one_that_is_reported():
     with pytest.raises(InputError) as caught, from_field("data"), from_field("data", "train"):
         raise InputError("is broken")
     assert caught.value.field == ("data", "train")

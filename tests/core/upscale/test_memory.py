@@ -34,7 +34,7 @@ def test_what_is_freed_or_only_looked_at_does_not_count():
     assert footprint(chain.eval()).per_pixel == pytest.approx(4 * 3 * 3)
 
 
-def test_what_does_not_grow_with_the_image_is_told_apart():
+def test_what_does_not_grow_with_the_image_is_distinguished():
     class Constant(nn.Module):
         def forward(self, image):
             kept = torch.zeros(10**6)

@@ -236,7 +236,7 @@ def test_frozen_statistics_are_another_image():
     assert (network(image) - before).abs().max() > 1e-3
 
 
-def test_passes_are_told_once_and_every_tile_moves_the_bar(monkeypatch):
+def test_passes_are_reported_once_and_every_tile_moves_the_bar(monkeypatch):
     monkeypatch.setattr(tiles, "WORKING", 0)
     monkeypatch.setattr(tiles, "TILE", 16)
     said, shares = [], []

@@ -211,7 +211,7 @@ def test_large_images_are_enlarged_whole_where_tiles_would_not_fit(monkeypatch):
     said = r"^large images are enlarged whole: pixels depend on more than their surroundings, so tiles would not fit "
     with pytest.warns(UserWarning, match=said):
         upscaler(image_of(30, 30))
-    with warnings.catch_warnings(action="error"):  # told once
+    with warnings.catch_warnings(action="error"):  # warns once
         result = upscaler(image_of(40, 30))
     assert network.sizes[-2:] == [(30, 30), (40, 30)]
     np.testing.assert_array_equal(result, enlarge(network, image_of(40, 30), CPU))
@@ -308,6 +308,6 @@ def test_a_result_that_memory_does_not_suffice_for_is_refused(monkeypatch):
         Upscaler(Counting(), 2, CPU)(image_of(300, 300))
 
 
-def test_what_memory_can_not_be_told_of_is_tried(monkeypatch):
+def test_an_image_of_unknown_memory_is_tried(monkeypatch):
     monkeypatch.setattr(tiles, "available", lambda _: None)
     assert Upscaler(Counting(), 2, CPU)(image_of(300, 300)).shape == (600, 600, 3)

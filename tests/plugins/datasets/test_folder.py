@@ -27,27 +27,27 @@ def test_every_suffix_is_found(tmp_path, suffix):
     assert image.hr.shape == (20, 24, 3)
 
 
-def test_an_empty_folder_is_told(tmp_path):
+def test_an_empty_folder_is_reported(tmp_path):
     with pytest.raises(InputError) as caught:
         Folder(path=tmp_path).count()
     assert str(caught.value).startswith(f"{tmp_path}: no images in the folder (looked for .png, ")
 
 
 @pytest.mark.parametrize("ask", [lambda f: f.count(), lambda f: list(f.images(2)), lambda f: f.fingerprint()])
-def test_a_missing_folder_is_told(tmp_path, ask):
+def test_a_missing_folder_is_reported(tmp_path, ask):
     with pytest.raises(InputError) as caught:
         ask(Folder(path=tmp_path / "none"))
     assert str(caught.value) == f"{tmp_path / 'none'}: can't read the folder: No such file or directory"
 
 
-def test_a_file_in_place_of_a_folder_is_told(tmp_path):
+def test_a_file_in_place_of_a_folder_is_reported(tmp_path):
     PICTURE.save(tmp_path / "a.png")
     with pytest.raises(InputError, match="Not a directory"):
         Folder(path=tmp_path / "a.png").count()
 
 
 @pytest.mark.parametrize("path", ["~no-such-user-anywhere/images", "images\0"])
-def test_a_path_that_can_not_be_is_told(path):
+def test_a_path_that_can_not_exist_is_reported(path):
     with pytest.raises(InputError, match="can't read the folder"):
         Folder(path=path).count()
 
@@ -135,7 +135,7 @@ def test_many_missing_partners_are_counted(pairs):
         list(folder.images(4))
 
 
-def test_a_missing_lr_folder_is_told_before_anything_is_decoded(pairs, tmp_path):
+def test_a_missing_lr_folder_is_reported_before_anything_is_decoded(pairs, tmp_path):
     folder = pairs({"a.png": 1}, {"a.png": 1})
     shutil.rmtree(tmp_path / "lr")
     with pytest.raises(InputError, match=r"lr: can't read the folder"):
@@ -188,7 +188,7 @@ def test_names_that_two_folders_share_have_the_folder_in_front(tmp_path):
     assert names_of(Folder(path=folders)) == ["one/a.png", "one/one.png", "two/a.png", "two/two.png"]
 
 
-def test_folders_of_one_name_are_told_apart_by_their_path(tmp_path, monkeypatch):
+def test_folders_of_one_name_are_distinguished_by_their_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("one", "two"):
         write(tmp_path / name / "HR", "a.png")
@@ -196,7 +196,7 @@ def test_folders_of_one_name_are_told_apart_by_their_path(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("paths", [("images", "images"), ("images", "images/HR"), ("images/HR/deep", "images/HR")])
-def test_folders_that_share_images_are_told(tmp_path, monkeypatch, paths):
+def test_folders_that_share_images_are_reported(tmp_path, monkeypatch, paths):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "images/HR", "a.png", "deep/b.png")
     with pytest.raises(InputError) as caught:
@@ -275,7 +275,7 @@ NO_FOLDERS = {
 
 
 @pytest.mark.parametrize(("path", "line"), NO_FOLDERS.items())
-def test_what_is_no_folder_is_told_in_a_line(tiny, path, line):
+def test_what_is_not_a_folder_is_reported_in_a_line(tiny, path, line):
     with pytest.raises(InputError) as caught:
         load_spec(tiny, [f"data.train={{name: folder, path: {path}}}"])
     assert str(caught.value) == f"--set data.train: {line}"
@@ -289,7 +289,7 @@ def test_the_contract_of_data_sets_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize("ask", [lambda f: f.fingerprint(), lambda f: list(f.images(2))])
-def test_a_file_that_goes_while_they_are_read_is_told(tmp_path, monkeypatch, ask):
+def test_a_file_that_goes_while_they_are_read_is_reported(tmp_path, monkeypatch, ask):
     write(tmp_path, "a.png", "b.png")
 
     def find_and_lose(path: Path):

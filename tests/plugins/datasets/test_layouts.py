@@ -121,14 +121,14 @@ def test_a_folder_named_hr_without_lr_images_is_one_among_others(lay):
         ),
     ],
 )
-def test_a_folder_in_which_the_images_are_not_clear_is_told(lay, files, message):
+def test_a_folder_in_which_the_images_are_not_clear_is_reported(lay, files, message):
     lay(*files)
     with pytest.raises(InputError) as caught:
         find_layout(Path("DIV2K"))
     assert str(caught.value) == message
 
 
-def test_an_lr_folder_without_images_is_told(lay):
+def test_an_lr_folder_without_images_is_reported(lay):
     lay("HR/a.png", "LR_bicubic/X4/notes.txt")
     with pytest.raises(InputError, match=r"LR_bicubic/X4: no images in the folder"):
         find_layout(Path("HR")).lr_files(4)
@@ -149,7 +149,7 @@ def test_links_are_followed_once(lay):
     assert [file.as_posix() for file in list_images(Path("images"))] == ["images/b.png", "images/linked/a.png"]
 
 
-def test_a_folder_inside_that_can_not_be_read_is_told(lay, monkeypatch):
+def test_a_folder_inside_that_can_not_be_read_is_reported(lay, monkeypatch):
     lay("images/a.png", "images/locked/b.png")
     iterdir = Path.iterdir
 

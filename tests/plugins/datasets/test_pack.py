@@ -113,12 +113,12 @@ def test_a_pack_of_a_pack_can_have_other_scales(plain):
 
 
 @pytest.mark.parametrize("ask", [lambda pack: list(pack.images(3)), lambda pack: load_images(pack, 3, MATLAB)])
-def test_a_scale_that_was_not_packed_is_told(plain, ask):
+def test_a_scale_that_was_not_packed_is_reported(plain, ask):
     with pytest.raises(InputError, match=r"has LR images of scale 2, not 3 \(add them: qnas data pack .* --scale 3\)"):
         ask(pack_of(plain, "--scale", "2"))
 
 
 @pytest.mark.parametrize("ask", [lambda pack: pack.count(), lambda pack: pack.fingerprint()])
-def test_a_file_that_is_not_there_is_told(tmp_path, ask):
+def test_a_file_that_is_not_there_is_reported(tmp_path, ask):
     with pytest.raises(InputError, match=r"none\.h5: can't be read: No such file"):
         ask(PackFile(path=tmp_path / "none.h5"))

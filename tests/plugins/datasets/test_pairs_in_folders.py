@@ -101,7 +101,7 @@ def test_other_folders_and_files_beside_are_passed_over(tmp_path):
     check_paired(Folder(path=tmp_path))
 
 
-def test_several_scales_are_told_apart_by_names_or_sizes(tmp_path):
+def test_several_scales_are_distinguished_by_names_or_sizes(tmp_path):
     for lr in ("LR_x2/{}.png", "LR_mine/{}.png"):
         write(tmp_path, "HR/{}.png", lr, scale=2)
     shutil.rmtree(tmp_path / "LR_x2")

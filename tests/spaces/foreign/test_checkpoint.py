@@ -181,13 +181,13 @@ def without(*names):
         ({**WANTED, "head.bias": torch.full((4,), 1j)}, ["head.bias has values that are not finite real"]),
     ],
 )
-def test_what_does_not_fit_is_told_with_the_nearest_reason(content, reasons, tmp_path):
+def test_what_does_not_fit_is_reported_with_the_nearest_reason(content, reasons, tmp_path):
     line = refused(content, tmp_path / "weights.pth")
     for reason in reasons:
         assert reason in line
 
 
-def test_a_network_that_wraps_another_is_told_of_the_prefix(tmp_path):
+def test_a_network_that_wraps_another_gets_a_hint_about_the_prefix(tmp_path):
     wrapper = nn.ModuleDict({"net": Net()})
     assert "the network's names begin with 'net.'" in refused(WANTED, tmp_path / "weights.pth", network=wrapper)
 
@@ -240,7 +240,7 @@ def test_an_archive_of_other_files(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["zip", "old", "safetensors"])
-def test_a_file_that_is_cut_short_is_told_from_one_of_another_kind(form, tmp_path):
+def test_a_file_that_is_cut_short_is_distinguished_from_one_of_another_kind(form, tmp_path):
     path = tmp_path / ("a.safetensors" if form == "safetensors" else "a.pth")
     if form == "safetensors":
         save_file(WANTED, path)
@@ -281,7 +281,7 @@ def test_a_file_of_another_kind(content, tmp_path):
     assert "is not a file of weights (safetensors, or a state dict" in refused(content, tmp_path / "weights.pth")
 
 
-def test_a_path_is_looked_up_and_told_in_full(tmp_path, monkeypatch):
+def test_a_path_is_looked_up_and_reported_in_full(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     torch.save(WANTED, tmp_path / "weights.pth")
