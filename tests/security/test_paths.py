@@ -77,7 +77,8 @@ def test_a_sweep_lists_no_run_outside(folder: str, tmp_path: Path, capsys: pytes
     sweep.add("a", {}, 0)
     sweep.points.append({"folder": folder, "variant": "b", "values": {}, "seed": 0})
     sweep.finish()
-    with pytest.raises(InputError, match=r"sweep\.json: is damaged: points\.1\.folder: .*must be a folder in that of"):
+    said = r"sweep\.json: is damaged: points\.1\.folder: .*must be a folder inside the sweep's"
+    with pytest.raises(InputError, match=said):
         find_runs([tmp_path / "sweep"])
 
 

@@ -304,7 +304,7 @@ def test_what_takes_too_much_memory_is_refused_with_what_the_network_permits(kin
 
 def test_a_result_that_memory_does_not_suffice_for_is_refused(monkeypatch):
     monkeypatch.setattr(tiles, "available", lambda _: 10**6)
-    with pytest.raises(TooLargeError, match=r"takes about 0\.0 GB .* are free: enlarge parts of it, or where there is"):
+    with pytest.raises(TooLargeError, match=r"takes about 0\.0 GB .* are free: enlarge parts of it, or use a machine"):
         Upscaler(Counting(), 2, CPU)(image_of(300, 300))
 
 
