@@ -25,29 +25,31 @@ from qnas.plugins.regularizers.penalties import L1
 from qnas.quantizers.lsq import LSQ
 
 BEFORE = Path(__file__).parents[2] / "runs_before"
-ENDS: dict[str, list[tuple[int, float, float]]] = {
-    "search": [
-        (3, 0.40312227606773376, 10.56728155926416),
-        (6, 0.4329158365726471, 10.717929323206137),
-        (9, 0.35612568259239197, 10.801972764109411),
-        (12, 0.3528263568878174, 10.829690665275646),
-    ],
-    "train": [
-        (3, 0.4046531617641449, 10.58064795289788),
-        (6, 0.4343261420726776, 10.72521710729649),
-        (9, 0.35756537318229675, 10.808437123446296),
-        (12, 0.35449591279029846, 10.82389988651233),
-    ],
-}
-"""Step, loss and PSNR of the training in a run of then that was never stopped, on another machine than this."""
+STEPS = [3, 6, 9, 12]
+END_THEN = {"search": 10.829690665275646, "train": 10.82389988651233}
+"""The PSNR at the end of a run of then that was never stopped, on another machine than this."""
 LAST_CHECKPOINT = {"search": 4, "train": 7}
 
 
-@pytest.mark.parametrize("killed_in", ENDS)
+def trained(run: Path) -> list[tuple[int, float]]:
+    """Step and PSNR of each validation of a run's training."""
+    steps = [json.loads(line) for line in (run / "train" / "history.jsonl").read_text().splitlines()]
+    return [(step["step"], step["psnr"]) for step in steps]
+
+
+@pytest.mark.parametrize("killed_in", END_THEN)
 def test_a_run_that_version_1_began_goes_on_to_the_end_that_it_would_have_had(
     killed_in: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "run"
+    """The end lies at most a quarter as far from the end of then as the end that today's defaults lead to.
+
+    Processors round differently, so the end of then can't be had exactly. Another processor than that of then, running
+    the code of then or of today, ends 0.002 dB (search) and 0.000 dB (train) from it; today's defaults, of version 2,
+    end 0.049 and 0.040 dB from it. So the end tells them apart on any machine, where a fixed tolerance around earlier
+    steps does not: after 3 steps, rounding alone moved the PSNR by 0.011 dB. The loss can't tell either: today's
+    defaults change it by less than 0.1 % in the search.
+    """
+    run, today = tmp_path / "run", tmp_path / "today"
     shutil.copytree(BEFORE / killed_in, run)
     spec = (run / "spec.yaml").read_text()
     assert "version" not in yaml.safe_load(spec)
@@ -57,12 +59,13 @@ def test_a_run_that_version_1_began_goes_on_to_the_end_that_it_would_have_had(
     assert f"{killed_in} goes on behind step {LAST_CHECKPOINT[killed_in]}" in (run / "run.log").read_text()
     assert (run / killed_in / "history.jsonl").read_text().startswith(history)
     assert (run / "spec.yaml").read_text() == spec
-    steps = [json.loads(line) for line in (run / "train" / "history.jsonl").read_text().splitlines()]
-    assert [step["step"] for step in steps] == [step for step, _, _ in ENDS[killed_in]]
-    for step, (_, loss, psnr) in zip(steps, ENDS[killed_in], strict=True):
-        assert step["loss"] == pytest.approx(loss, rel=1e-3)
-        assert step["psnr"] == pytest.approx(psnr, abs=0.01)
     load_found(run, torch.device("cpu"))
+
+    set_today = ["--set", "version=2", "--until", "train"]
+    assert invoke(["run", str(BEFORE / f"{killed_in}.yaml"), "--out", str(today), *set_today]) == 0
+    assert [step for step, _ in trained(run)] == [step for step, _ in trained(today)] == STEPS
+    end, end_today = trained(run)[-1][1], trained(today)[-1][1]
+    assert abs(end - END_THEN[killed_in]) < abs(end_today - END_THEN[killed_in]) / 4
 
 
 class Growing(LSQ):
