@@ -23,9 +23,8 @@ def save(file: Path, pixels: np.ndarray, **options: object) -> None:
 
 
 @pytest.fixture
-def spec(tiny, monkeypatch, tmp_path):
+def spec(tiny, cache, monkeypatch, tmp_path):
     """A spec that trains on ``images`` and is judged on ``test``, both good."""
-    monkeypatch.setenv("QNAS_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     for index in range(6):
         save(tmp_path / f"images/{index}.png", crop(index))

@@ -24,10 +24,7 @@ GRIDS = [(3, 4), (2, 4), (1, 1), (2, 5)]  # of crops of 24 at every 8 pixels, on
 CROP = {"size": 24, "stride": 8}
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("QNAS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 class Noise(Dataset):

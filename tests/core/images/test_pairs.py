@@ -16,6 +16,7 @@ from qnas.core.errors import InputError
 from qnas.core.images.pairs import cache_folder, load_images, pair
 from qnas.core.images.resample import imresize
 
+pytestmark = pytest.mark.usefixtures("cache")
 
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Pillow's reduction, as the degradation of that name has it."""
@@ -25,10 +26,6 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 MATLAB = Degradation.of("matlab")
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("QNAS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 def noise(seed: int, height: int = 12, width: int = 18) -> np.ndarray:

@@ -1,7 +1,6 @@
 """What data sets yield is checked where it enters: a plugin's mistake names the data set and the image."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,7 @@ FLOATS = PIXELS / 255
 LR = PIXELS[::2, ::2]
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("QNAS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 class Odd(Dataset):

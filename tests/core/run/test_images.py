@@ -1,7 +1,6 @@
 """The images of a run: counted first, loaded, checked and split."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,15 +14,13 @@ from qnas.core.images.resample import imresize
 from qnas.core.images.settings import Data
 from qnas.core.run.images import check_sets, load_run_images, split
 
+pytestmark = pytest.mark.usefixtures("cache")
 
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Pillow's reduction, as the degradation of that name has it."""
     return Degradation.of("pillow").degrade(image, size, "")
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QNAS_CACHE", str(tmp_path / "cache"))
 
 
 class Plain(Dataset):

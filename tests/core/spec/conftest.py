@@ -6,11 +6,6 @@ from qnas.core.errors import InputError
 from qnas.core.spec import Spec, load_spec
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QNAS_CACHE", str(tmp_path / "cache"))
-
-
 @pytest.fixture
 def mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The lines that a spec of some text is refused with; the file is called spec.yaml."""

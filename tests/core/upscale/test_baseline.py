@@ -1,7 +1,6 @@
 """Bicubic's scores and their cache."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +10,6 @@ from qnas.core.images.pairs import ImagePair
 from qnas.core.images.resample import imresize
 from qnas.core.upscale import baseline
 from qnas.core.upscale.baseline import bicubic_scores
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("QNAS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 def image(seed: int = 0, name: str = "a") -> ImagePair:

@@ -1,8 +1,6 @@
-from pathlib import Path
-
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QNAS_CACHE", str(tmp_path / "cache"))
+def own_cache(cache: object) -> None:
+    """Each test begins with an empty cache: what is cached is what most of them are about."""
