@@ -1,6 +1,7 @@
 """What all tests share: a cache of their own, and a small spec that runs in seconds."""
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -26,9 +27,28 @@ hypothesis.settings.register_profile("qnas", deadline=None)  # no test asserts a
 hypothesis.settings.load_profile("qnas")
 
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell: what we start would ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+WHOLE_PROGRAMS = ("quickstart", "throwaway")
+"""Fixtures that take a minute or more: who needs one is slow."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest picks by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The quickstart comes first: it takes longest, and what is begun last is what the other workers wait for."""
-    items.sort(key=lambda item: "quickstart" not in getattr(item, "fixturenames", ()))
+    """The longest come first, since what is begun last is what the other workers wait for.
+
+    Tests that share an environment stay together, so that one worker makes it and the other needs none.
+    """
+    for item in items:
+        if set(WHOLE_PROGRAMS) & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    needed = getattr(item, "fixturenames", ())
+    return next((place for place, name in enumerate(WHOLE_PROGRAMS) if name in needed), len(WHOLE_PROGRAMS))
 
 
 @pytest.fixture(scope="session", autouse=True)

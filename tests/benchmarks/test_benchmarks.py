@@ -12,6 +12,8 @@ from click.testing import CliRunner
 
 from qnas.core.components import Quantizer, Space
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 NAMES = ("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images")
 

@@ -33,6 +33,7 @@ def test_no_command_is_left_out() -> None:
     assert len(BY_HAND) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", QNAS, ids=lambda block: block[-1])
 def test_the_commands_of_the_readme(block: list[str], checkout: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(checkout, tmp_path / "checkout", ignore=shutil.ignore_patterns("runs"))
@@ -48,6 +49,7 @@ def test_make_knows_the_target(command: str) -> None:
     assert shell(f"{command} --dry-run", ROOT).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_plugin_of_the_readme_is_found_and_runs(plugin: Path, checkout: Path) -> None:
     listed = shell("qnas list spaces", checkout, PYTHONPATH=str(plugin))
     assert "chain" in listed.stdout

@@ -28,12 +28,14 @@ def test_the_pages_are_what_the_code_says_now() -> None:
     assert done.returncode == 0, f"run make docs:\n{done.stderr}"
 
 
+@pytest.mark.slow
 def test_a_plugin_that_is_installed_changes_no_page(plugin: Path) -> None:
     assert "qnas-chain" in shell("qnas list spaces", ROOT, PYTHONPATH=str(plugin)).stdout
     done = shell(CHECK, ROOT, PYTHONPATH=str(plugin))
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_page_that_is_out_of_date_is_told(tmp_path: Path) -> None:
     from shutil import copytree
 

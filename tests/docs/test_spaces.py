@@ -42,6 +42,7 @@ def test_a_spec_of_the_page(text: str, folder: Path) -> None:
     assert network(torch.rand(1, 3, 16, 16)).shape == (1, 3, 16 * spec.scale, 16 * spec.scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", commands(PAGE))
 def test_a_command_of_the_page(command: str, checkout: Path) -> None:
     done = shell(command, checkout)

@@ -11,6 +11,8 @@ import pytest
 
 from qnas.core.registry import plugins
 
+pytestmark = pytest.mark.slow
+
 GHOST = """
     from pathlib import Path
 

@@ -137,6 +137,7 @@ def test_ruff_finds_nothing(name: str) -> None:
     finds_nothing("ruff", "format", "--check", *ours, folder=folder)
 
 
+@pytest.mark.slow
 def test_mypy_finds_nothing() -> None:
     folder = write("typed", *EVERY)
     ours = ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(ROOT / ".mypy_cache")]

@@ -80,6 +80,7 @@ def test_the_discretization_gap_is_the_supernet_against_the_found_network(out: P
     assert gap == derived["supernet_psnr_y"] - derived["found_psnr_y"] != 0
 
 
+@pytest.mark.slow
 def test_a_second_run_in_another_process_gives_the_same_bytes(out: Path, tiny: Path) -> None:
     again = tiny.parent / "again"
     command = [sys.executable, "-m", "qnas.core.cli", "run", str(tiny), "--out", str(again)]
@@ -90,6 +91,7 @@ def test_a_second_run_in_another_process_gives_the_same_bytes(out: Path, tiny: P
     assert figures(again) == figures(out)
 
 
+@pytest.mark.slow
 def test_neither_hashes_nor_the_number_of_threads_that_decode_decide_anything(tiny: Path, tmp_path: Path) -> None:
     """There are no loader processes in training: patches are drawn in the loop, from images that threads decoded."""
     images = tmp_path / "images"
@@ -152,6 +154,7 @@ def test_resume_refuses_another_spec_and_a_folder_without_a_run(
     assert "there is no run to resume" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [

@@ -111,6 +111,7 @@ def test_stopped_after_every_second_step_it_ends_the_same(way: str, tiny: Path, 
     assert_identical(tmp_path / "pieces", tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
 @pytest.mark.parametrize("way", WAYS)
 def test_killed_at_any_write_it_ends_the_same(way: str, tiny: Path, tmp_path: Path) -> None:
