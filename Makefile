@@ -3,18 +3,24 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN ?= runs/quickstart
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: demo test slow lint format docs clean
+.PHONY: demo test slow thorough lint format docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/qnas run specs/quickstart.yaml --out $(RUN) $(if $(wildcard $(RUN)/spec.yaml),--resume)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
+	$(PYTEST) -m "not slow"
 
+# Fuzzing as well, with all its examples: make test tries a tenth of them.
 slow: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m slow
+	QNAS_FUZZ=1 $(PYTEST) -m "slow or fuzz"
+
+# Hours. What it says is kept in benchmarks/results/thorough; PART=fuzz runs that part only.
+thorough: $(VENV)/installed-test
+	$(BIN)/python benchmarks/thorough.py $(PART:%=--part %)
 
 lint: $(VENV)/installed-dev $(VENV)/installed-docs
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from qnas.core.components import Quantizer, Space
 pytestmark = pytest.mark.slow
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-NAMES = ("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images")
+NAMES = ("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough")
 
 
 @pytest.fixture
@@ -161,3 +161,19 @@ def test_the_memory_of_large_images_is_measured(benchmark, tmp_path: Path) -> No
     measured = json.loads(out.read_text())["networks"][name]
     assert 1e8 < measured["bytes"] < 3e9
     assert measured["passes"] == 1
+
+
+def test_what_a_thorough_part_says_is_kept_with_how_it_was_run(benchmark, tmp_path: Path, monkeypatch) -> None:
+    thorough = benchmark("thorough")
+    code = "import os; print('tried', os.environ['QNAS_FUZZ']); raise SystemExit(int(os.environ['QNAS_FUZZ']))"
+    monkeypatch.setitem(thorough.PARTS, "fuzz", thorough.Part(["-c", code], {"QNAS_FUZZ": "50"}))
+    for given, expected in ((None, "50"), ("0", "0")):
+        if given is not None:
+            monkeypatch.setenv("QNAS_FUZZ", given)
+        done = CliRunner().invoke(thorough.main, ["--part", "fuzz", "--out", str(tmp_path)])
+        assert done.exit_code == (expected != "0")
+        (kept,) = tmp_path.glob("*-fuzz.txt")
+        head, told = kept.read_text().split("\n\n")
+        assert told == f"tried {expected}\n"
+        assert f"\ncommand: QNAS_FUZZ={expected} python -c " in head
+        assert f"\nexit code: {expected}" in head

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -27,10 +27,11 @@ from qnas.core.spec import Spec, load_spec
 from qnas.plugins.reports.record import RunRecord
 
 from ..found_run import edit_spec, write_run
+from ..fuzz import fuzzed
 from ..synthetic_runs import write_run as write_finished_run
 
 FILES = ("model.safetensors", "architecture.json", "spec.yaml")
-fuzzed = settings(max_examples=120, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+generated = fuzzed(120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def refused_or_right(path: Path, truth: Tensor) -> bool:
     return False
 
 
-@fuzzed
+@generated
 @given(file=st.sampled_from(FILES), data=st.data())
 def test_a_flipped_bit_is_found_or_changes_nothing(
     tmp_path: Path, whole: Path, truth: Tensor, file: str, data: st.DataObject
@@ -80,7 +81,7 @@ def test_a_flipped_bit_is_found_or_changes_nothing(
     assert refused_or_right(tmp_path / "run", truth) or file == "spec.yaml"
 
 
-@fuzzed
+@generated
 @given(file=st.sampled_from(FILES), share=st.floats(0, 1, exclude_max=True))
 def test_a_file_that_is_cut_short_is_found_or_lacks_nothing(
     tmp_path: Path, whole: Path, truth: Tensor, file: str, share: float

@@ -1,11 +1,7 @@
-"""Whatever is in a spec: it is valid, or each line that is told names a place in it. Never a traceback.
-
-``QNAS_FUZZ=5000`` tries as many specs, and of the rest as many times more.
-"""
+"""Whatever is in a spec: it is valid, or each line that is told names a place in it. Never a traceback."""
 
 import contextlib
 import io
-import os
 import re
 import resource
 import signal
@@ -13,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from qnas.core.cli.main import invoke
@@ -23,22 +19,12 @@ from qnas.core.spec import dump_spec, load_spec
 from qnas.core.sweep import read_sweep
 from qnas.core.visible import one_line
 
+from ..fuzz import fuzzed
 from .mutations import NUMBERS, SHIPPED_SPECS, SHIPPED_SWEEPS, SPECS, SWEEP, files
 
-SPECS_TRIED = 1200
-TRIES = int(os.environ.get("QNAS_FUZZ", "0"))
 PATIENCE_SECONDS = 20  # on a busy machine; a spec takes some ten milliseconds
 MEMORY_BYTES = 2**32
-
-
-def fuzzed(tries: int) -> settings:
-    """So many examples, or as many times more as are asked for."""
-    return settings(
-        max_examples=max(TRIES * tries // SPECS_TRIED, 1) if TRIES else tries,
-        derandomize=not TRIES,  # the same each time, so that a run of the tests tells of a change
-        database=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
-    )
+UNCHECKED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 
 
 class HangsError(BaseException):
@@ -74,7 +60,7 @@ def read_or_refuse(read: Callable[[Path], object], path: Path, content: bytes) -
 
 
 @given(content=files(list(SPECS.values())) | files(SHIPPED_SPECS))
-@fuzzed(SPECS_TRIED)
+@fuzzed(1200, suppress_health_check=UNCHECKED)
 def test_a_mutated_spec_is_read_or_told_of(tmp_path: Path, content: bytes) -> None:
     spec = read_or_refuse(load_spec, tmp_path / "spec.yaml", content)
     if spec is not None:
@@ -85,7 +71,7 @@ def test_a_mutated_spec_is_read_or_told_of(tmp_path: Path, content: bytes) -> No
 
 
 @given(content=files([SWEEP, *SHIPPED_SWEEPS]))
-@fuzzed(500)
+@fuzzed(500, suppress_health_check=UNCHECKED)
 def test_a_mutated_sweep_file_is_read_or_told_of(tmp_path: Path, content: bytes) -> None:
     read_or_refuse(read_sweep, tmp_path / "sweep.yaml", content)
 
@@ -125,7 +111,7 @@ settings_ = st.tuples(
 
 
 @given(overrides=st.lists(settings_, min_size=1, max_size=3))
-@fuzzed(250)
+@fuzzed(250, suppress_health_check=UNCHECKED)
 def test_a_mutated_setting_is_taken_or_told_of_by_its_option(tmp_path: Path, overrides: list[str]) -> None:
     path = tmp_path / "spec.yaml"
     path.write_text(SPECS["basic"])
@@ -166,7 +152,7 @@ sizes = st.builds(
     content=st.one_of([st.just(SPECS["basic"].encode())] * 6 + [files([SPECS["basic"]])]),
     overrides=st.lists(sizes, min_size=1, max_size=2),
 )
-@fuzzed(40)
+@fuzzed(40, suppress_health_check=UNCHECKED)
 def test_a_mutated_spec_is_checked_or_told_of(tmp_path: Path, content: bytes, overrides: list[str]) -> None:
     path = tmp_path / "spec.yaml"
     path.write_bytes(content)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from PIL import Image
 
 from qnas.core.errors import InputError
 from qnas.core.images.picture import read_picture
 from qnas.plugins.datasets.reading import read_image
+
+from ..fuzz import fuzzed
 
 PIXELS = np.kron(np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8), np.ones((4, 4, 1), np.uint8))
 KINDS = {
@@ -50,10 +52,10 @@ def read_or_refused(path: Path, content: bytes) -> list[np.ndarray]:
 
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what Pillow notes on its way to an error
-fuzzed = settings(max_examples=150, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+generated = fuzzed(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@fuzzed
+@generated
 @given(kind=st.sampled_from(list(KINDS)), data=st.data())
 def test_a_flipped_bit_is_told_of_or_read_and_nothing_else(tmp_path: Path, kind: str, data: st.DataObject) -> None:
     content = bytearray(WHOLE[kind])
@@ -63,7 +65,7 @@ def test_a_flipped_bit_is_told_of_or_read_and_nothing_else(tmp_path: Path, kind:
         assert kind != "png" or np.array_equal(pixels, PIXELS)  # which alone has checksums
 
 
-@fuzzed
+@generated
 @given(kind=st.sampled_from(list(KINDS)), share=st.floats(0, 1, exclude_max=True))
 def test_a_file_that_is_cut_short_is_told_of(tmp_path: Path, kind: str, share: float) -> None:
     content = WHOLE[kind][: int(share * len(WHOLE[kind]))]

@@ -1,16 +1,12 @@
-"""Networks as strangers write them: each is refused in one line, or what was trained is what is used afterwards.
+"""Networks as strangers write them: each is refused in one line, or what was trained is what is used afterwards."""
 
-``QNAS_FUZZ=500`` tries as many generated ones.
-"""
-
-import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
@@ -23,9 +19,10 @@ from qnas.core.network.calibration import calibrate
 from qnas.core.training.machine import place
 from qnas.core.upscale.tiles import Upscaler
 
+from ..fuzz import fuzzed
+
 CPU = torch.device("cpu")
 HERE = Path(__file__).parent
-TRIES = int(os.environ.get("QNAS_FUZZ", "0"))
 IMAGE = np.random.default_rng(0).integers(0, 256, (19, 14, 3), dtype=np.uint8)
 LSQ = Quantizer.of("lsq")
 
@@ -207,12 +204,7 @@ def test_an_image_by_itself_costs_what_it_costs_among_others():
 
 
 @given(parts=st.data())
-@settings(
-    max_examples=TRIES or 20,
-    derandomize=not TRIES,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+@fuzzed(20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_a_generated_network_is_refused_or_what_was_trained_is_used(parts):
     import strange_nets
 
