@@ -66,6 +66,7 @@ def qonnx_bitops(model, widths_of):
     return cost["total_bops"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("name", SPACES)
 def test_bitops_at_mixed_bits_are_those_of_qonnx(draw, name, tmp_path):

@@ -111,6 +111,7 @@ def test_bitops_at_4_bits_are_those_of_our_figures(count, name, fields, giga):
     assert bitops / 1e9 == pytest.approx(giga, abs=0.05 if giga > 1 else 0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("bits", [4, 8, 32])
 @pytest.mark.parametrize("name", KNOWN)

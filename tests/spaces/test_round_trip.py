@@ -98,6 +98,7 @@ def assert_same_network(space, chosen):
         assert torch.equal(output, second(image))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", SPACES)
 def test_a_random_architecture_of_every_space_survives(draw, name, seed):

@@ -50,6 +50,7 @@ def has_own_images(path: Path) -> bool:
     return any(f"name: {dataset}" in path.read_text() for dataset in ("folder", "pack"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SPECS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_ready_spec_passes_check_and_runs(spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if "transformers" in spec.read_text():

@@ -72,6 +72,7 @@ def left_out(text: str) -> tuple[list[str], int]:
     return parts, slots
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "scale"), buildable())
 def test_every_slot_of_every_space_is_drawn_or_said_to_be_the_same_as_one_that_is(name, scale):
     view = registered(name, scale)

@@ -124,6 +124,7 @@ def of_then(tiny: Path, registered: Callable[..., str]) -> Path:
     return tiny
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "step"), [("search", 3), ("train", 3), ("train", 6)])
 def test_fields_that_come_later_change_nothing_for_a_run_that_began_before(
     stage: str, step: int, of_then: Path, tmp_path: Path, registered: Callable[..., str]

@@ -98,6 +98,7 @@ def run_in_pieces(spec: Spec, folder: Path, every: int) -> list[tuple[str, int]]
     raise AssertionError("it comes to no end")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_stopped_after_every_second_step_it_ends_the_same(way: str, tiny: Path, tmp_path: Path) -> None:
     spec = spec_of(tiny, *WAYS[way])

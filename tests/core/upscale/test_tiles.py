@@ -81,6 +81,7 @@ SPACES = {
 }
 
 
+@pytest.mark.slow
 @only_onednn
 @pytest.mark.parametrize(("name", "scale"), [*zip(SPACES, itertools.cycle([2, 4])), ("basic", 3), ("adq", 3)])
 @pytest.mark.parametrize("bits", [4, 32])

@@ -254,6 +254,7 @@ def test_a_penalty_that_is_no_number_is_told_as_the_cause(make_task, regularizer
         search.run()
 
 
+@pytest.mark.slow
 def test_out_of_an_undecided_search_comes_a_network_nearly_as_good_as_the_mixture(make_task):
     """With the statistics of the mixture it would be 3 dB worse than that."""
     operations = {"body": ["conv3x3", "conv5x5", "conv1x1"], "skip": ["conv1x1", "conv3x3"], "tail": ["conv1x1"]}
