@@ -18,14 +18,13 @@ from qnas.core.images.resample import imresize
 
 pytestmark = pytest.mark.usefixtures("cache")
 
+
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Pillow's reduction, as the degradation of that name has it."""
     return Degradation.of("pillow").degrade(image, size, "")
 
 
 MATLAB = Degradation.of("matlab")
-
-
 
 
 def noise(seed: int, height: int = 12, width: int = 18) -> np.ndarray:

@@ -16,11 +16,10 @@ from qnas.core.run.images import check_sets, load_run_images, split
 
 pytestmark = pytest.mark.usefixtures("cache")
 
+
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Pillow's reduction, as the degradation of that name has it."""
     return Degradation.of("pillow").degrade(image, size, "")
-
-
 
 
 class Plain(Dataset):
