@@ -89,7 +89,9 @@ class ModuleSpace(Space):
         """See :meth:`qnas.Space.notices`."""
         left = _notices_of_left(self._survey(scale).left)
         share = _uncounted(self, scale, self._state())
-        notice = f"{share:.0%} of the network's multiplications are in no convolution or linear layer and don't count"
+        notice = (
+            f"{share:.0%} of the network's multiplications are in no convolution or linear layer and are not counted"
+        )
         return [*left, *([notice] if share > _UNCOUNTED else []), *self._notices_of_weights(scale)]
 
     def _notices_of_weights(self, scale: int) -> list[str]:

@@ -4,6 +4,8 @@ import fnmatch
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from qnas.core.components import Space
 from qnas.core.errors import InputError, from_field
 from qnas.core.network.candidate import Candidate
@@ -29,6 +31,20 @@ def leaders(space: Space, candidates: Candidates) -> list[int]:
                 joined = {found[slot] for slot in group}
                 found = [min(joined) if leader in joined else leader for leader in found]
     return found
+
+
+def draw_network(shared: Sequence[int], candidates: Candidates, random: np.random.Generator) -> dict[str, Candidate]:
+    """A network, each choice uniformly at random; slots that share one get the same candidate.
+
+    Args:
+        shared: The leader of each slot, as :func:`leaders` returns it.
+        candidates: The candidates of each slot.
+        random: Draws.
+    """
+    drawn: list[Candidate] = []
+    for index, (leader, options) in enumerate(zip(shared, candidates.values(), strict=True)):
+        drawn.append(drawn[leader] if leader < index else options[int(random.integers(len(options)))])
+    return dict(zip(candidates, drawn, strict=True))
 
 
 def count_networks(space: Space, candidates: Candidates) -> int:

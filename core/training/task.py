@@ -25,6 +25,7 @@ from qnas.core.network import (
     slot_candidates,
     uniform,
 )
+from qnas.core.network.sharing import draw_network
 from qnas.core.training.checkpoints import Checkpoints
 from qnas.core.training.derive import derive
 from qnas.core.training.journal import Journal
@@ -148,10 +149,7 @@ class SearchTask:
 
     def draw(self, random: np.random.Generator) -> dict[str, Candidate]:
         """A network, each choice uniformly at random; slots that share one get the same candidate."""
-        drawn: list[Candidate] = []
-        for index, (leader, options) in enumerate(zip(self.leaders, self.candidates.values(), strict=True)):
-            drawn.append(drawn[leader] if leader < index else options[int(random.integers(len(options)))])
-        return dict(zip(self.candidates, drawn, strict=True))
+        return draw_network(self.leaders, self.candidates, random)
 
     def build(self, chosen: Mapping[str, Candidate]) -> nn.Module:
         """The network with these candidates, freshly initialised by PyTorch's generator, on the machine."""

@@ -82,7 +82,7 @@ def test_cells_share_a_choice_in_the_basic_space_only(published: Spec, supernet:
 def test_crops_are_those_of_the_code(published: Spec) -> None:
     """Of DIV2K's usual size they make as many as method.md says of 800 images: about 367,000."""
     crop = published.data.crop
-    assert crop is not None and published.data.degradation == "pillow" and published.data.augment == "flips"
+    assert crop is not None and published.data.degradation.label == "pillow" and published.data.augment == "flips"
     rows, columns = ((side - crop.size) // crop.stride + 1 for side in (1356, 2040))
     assert round(800 * rows * columns, -3) == 367_000
     assert published.train.steps == pytest.approx(30 * 367_000 / 32, rel=0.01)

@@ -355,7 +355,7 @@ def test_show_refuses_scales_that_mean_nothing(capsys: pytest.CaptureFixture[str
 def test_show_says_what_a_space_lacks(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["show", "space", "module"]) == 0
     shown = capsys.readouterr().out
-    assert shown.endswith("Its network depends on target, which a spec must say: draw it with qnas check SPEC.\n")
+    assert shown.endswith("Its network depends on target, which a spec must state: draw it with qnas check SPEC.\n")
     assert "□" not in shown
 
 

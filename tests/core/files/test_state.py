@@ -114,10 +114,10 @@ def test_another_format_is_named(monkeypatch):
     monkeypatch.setattr("qnas.core.files.state._FORMAT", "2")
     newer = to_bytes(some_state())
     monkeypatch.undo()
-    with pytest.raises(DamagedStateError, match="is of format 2, and this version of qnas reads 1"):
+    with pytest.raises(DamagedStateError, match="its format is 2, and this version of qnas reads 1"):
         from_bytes(newer)
 
 
 def test_what_is_no_part_of_a_state_is_refused_by_its_kind():
-    with pytest.raises(TypeError, match="not of set"):
+    with pytest.raises(TypeError, match="mappings, not set"):
         to_bytes({"tried": [{1, 2}]})

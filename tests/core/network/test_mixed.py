@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from qnas.core.components import Degradation, Operation, Quantizer, SlotShape
+from qnas.core.components import Operation, Quantizer, SlotShape
 from qnas.core.network import MergedSlot, PlainSlot, grid
 from qnas.core.network.calibration import calibrate
 from qnas.core.network.mixed import MixedConv2d
@@ -110,7 +110,7 @@ def test_in_float_both_forms_are_the_sum_over_operations(slot, data):
     shape, operations, widths = slot
     candidates = grid(operations, widths)
     probabilities = shares(data, len(candidates), smallest=0)
-    plain, merged, features = pair(shape, candidates, Degradation.of("none"))
+    plain, merged, features = pair(shape, candidates, "none")
     expected = 0
     for share, operation, module in zip(
         of_operations(probabilities, operations, widths), operations, plain.operations, strict=True
@@ -127,7 +127,7 @@ def test_without_rounding_both_forms_and_their_gradients_agree(slot, data, quant
     shape, operations, widths = slot
     candidates = grid(operations, widths)
     probabilities = shares(data, len(candidates), smallest=0).requires_grad_()
-    plain, merged, features = pair(shape, candidates, Degradation.of(quantizer))
+    plain, merged, features = pair(shape, candidates, quantizer)
     expected, expected_gradients = outcome(plain, features, probabilities, [probabilities])
     actual, gradients = outcome(merged, features, probabilities, [probabilities])
     assert_agree(actual, expected)
@@ -145,7 +145,7 @@ def test_where_probabilities_factorise_both_forms_agree_under_lsq(slot, data):
         [p * p_widths if operation.quantized else p[None] for p, operation in zip(p_operation, operations, strict=True)]
     )
     leaves = [p_operation, p_widths] if any(operation.quantized for operation in operations) else [p_operation]
-    plain, merged, features = pair(shape, grid(operations, widths), Degradation.of("lsq"))
+    plain, merged, features = pair(shape, grid(operations, widths), "lsq")
     expected, expected_gradients = outcome(plain, features, probabilities, leaves)
     actual, gradients = outcome(merged, features, probabilities, leaves)
     assert_agree(actual, expected)
@@ -159,7 +159,7 @@ def test_float32_forms_agree_to_its_rounding(slot, data):
     shape, operations, widths = slot
     candidates = grid(operations, widths)
     probabilities = shares(data, len(candidates), smallest=0).float()
-    plain, merged, features = pair(shape, candidates, Degradation.of("none"), torch.float32)
+    plain, merged, features = pair(shape, candidates, "none", torch.float32)
     expected, _ = outcome(plain, features, probabilities)
     actual, _ = outcome(merged, features, probabilities)
     assert_agree(actual, expected, rtol=1e-4, atol=1e-5)
@@ -181,7 +181,7 @@ def test_merged_slot_is_one_convolution_of_mixed_weights_with_a_mixed_input(slot
     shape, operations, widths = slot
     candidates = grid(operations, widths)
     probabilities = shares(data, len(candidates), smallest=0)
-    _, merged, features = pair(shape, candidates, Degradation.of("lsq"))
+    _, merged, features = pair(shape, candidates, "lsq")
     joint = probabilities.view(len(operations), len(widths))
     x = features.relu() if shape.activation == "relu" else features
     mixed_input = sum(
@@ -284,7 +284,7 @@ class Tied(Operation):
 def test_an_operation_is_weighed_as_a_whole_whatever_it_does_with_its_last_convolution(operation):
     shape = SlotShape("body", 6, 6)
     candidates = grid([operation(name="conv"), Operation.of("conv3x3")], [Widths(8, 8)])
-    plain, merged, features = pair(shape, candidates, Degradation.of("none"))
+    plain, merged, features = pair(shape, candidates, "none")
     probabilities = torch.tensor([0.3, 0.7], dtype=torch.float64)
     expected, expected_gradients = outcome(plain, features, probabilities)
     actual, gradients = outcome(merged, features, probabilities)

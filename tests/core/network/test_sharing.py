@@ -22,9 +22,9 @@ from qnas.core.network import (
     slot_candidates,
     uniform,
 )
+from qnas.core.network.sharing import draw_network
 from qnas.core.training.objective import SearchProgress
 from qnas.core.training.prices import Prices
-from qnas.plugins.searchers.random import draw
 from qnas.plugins.searchers.relaxation import relax
 
 LSQ, BITOPS = Quantizer.of("lsq"), Cost.of("bitops")
@@ -154,12 +154,13 @@ def test_the_entropy_of_a_shared_choice_counts_once():
 def test_a_random_network_keeps_to_what_is_shared_and_draws_as_before_where_nothing_is():
     space = cells()
     candidates = slot_candidates(space, 2)
-    drawn = [draw(space, candidates, np.random.default_rng(seed)) for seed in range(8)]
+    drawn = [draw_network(leaders(space, candidates), candidates, np.random.default_rng(seed)) for seed in range(8)]
     assert all(chosen["body.0.body.chain.0"] == chosen["body.2.body.chain.0"] for chosen in drawn)
     assert len({chosen["body.0.body.chain.0"] for chosen in drawn}) > 1
     random = np.random.default_rng(3)
     apart = {path: options[random.integers(len(options))] for path, options in candidates.items()}
-    assert draw(cells(shared=[]), candidates, np.random.default_rng(3)) == apart
+    alone = range(len(candidates))
+    assert draw_network(alone, candidates, np.random.default_rng(3)) == apart
 
 
 def test_an_architecture_that_breaks_the_tie_is_read_as_it_is():

@@ -27,8 +27,8 @@ def test_images_from_before_the_reduction_could_be_chosen_were_made_by_pillow() 
     kept = whole(version=1)
     del kept["version"], kept["data"]["degradation"]
     assert version_of(kept) == 0
-    assert complete(kept)["data"]["degradation"] == "pillow"
-    assert complete({**kept, "version": 1})["data"]["degradation"] == "matlab"
+    assert complete(kept)["data"]["degradation"] == {"name": "pillow"}
+    assert complete({**kept, "version": 1})["data"]["degradation"] == {"name": "matlab"}
 
 
 def test_what_can_not_be_validated_stays_as_it_stands_and_all_else_is_completed() -> None:
