@@ -1,7 +1,7 @@
 """The space of a third-party network: any ``nn.Module`` by its import path."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
@@ -25,7 +25,7 @@ from qnas.spaces.foreign.hooks import Padding, take
 from qnas.spaces.foreign.local_code import State as CodeState
 from qnas.spaces.foreign.local_code import imported_packages, state_of, write_sources
 from qnas.spaces.foreign.meta import to_meta
-from qnas.spaces.foreign.start import OWN, keep_start, load_start
+from qnas.spaces.foreign.start import OWN, keep_start, load_start, start_state
 from qnas.spaces.foreign.target import Arguments, Target, call, targets_in, with_scale
 
 _ROLE = "convolution"
@@ -106,6 +106,10 @@ class ModuleSpace(Space):
         if self.weights not in OWN:
             with made_on_cpu():
                 keep_start(self.make(scale), folder)
+
+    def depends_on(self) -> Hashable:
+        """See :meth:`qnas.Space.depends_on`: the code, the file of weights, and arguments by their types too."""
+        return self._state(), repr(self.arguments), start_state(self.weights, self._home)
 
     def kept_in(self, folder: Path) -> Self:
         """See :meth:`qnas.Space.kept_in`."""

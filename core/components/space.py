@@ -1,7 +1,7 @@
 """The interface of search spaces: networks with open slots, and what may go into each."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -88,6 +88,13 @@ class Space(Component):
         """This space as it takes from a run's folder what :meth:`keep` has left there."""
         del folder
         return self
+
+    def depends_on(self) -> Hashable:
+        """What the network depends on beside the fields, such as what is in files that they name: by default nothing.
+
+        Slots and costs are kept until this changes.
+        """
+        return ()
 
     def restored(self) -> Self:
         """This space for a network that is given all its weights: it reads none to begin with."""

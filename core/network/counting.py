@@ -16,9 +16,10 @@ from qnas.core.components import ConvolutionShape, Cost, Operation, Quantizer, S
 from qnas.core.errors import QnasError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedConv2d, QuantizedLayers
-from qnas.core.network.fill import build_found, fill, open_network, slot_candidates
+from qnas.core.network.fill import fill, open_network, slot_candidates
+from qnas.core.network.memo import once_a_space
 from qnas.core.network.probing.devices import blank_image
-from qnas.core.network.shapes import shapes_only
+from qnas.core.network.shapes import found_for_shapes, shapes_only
 from qnas.core.network.sharing import leaders
 from qnas.core.settings import FLOAT, FLOAT_BITS
 
@@ -94,7 +95,7 @@ def count_found(
 ) -> list[ConvolutionShape]:
     """The convolutions of a found network, on an LR image of ``size``."""
     with shapes_only(space, scale):
-        return convolutions(build_found(space, scale, choices, quantizer), 3, size)
+        return convolutions(found_for_shapes(space, scale, choices, quantizer), 3, size)
 
 
 class _Probe(nn.Module):
@@ -187,6 +188,18 @@ def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int,
     Raises:
         QnasError: The network never runs one of its slots.
     """
+    options = slot_candidates(space, scale)
+    return _count(space, scale, quantizer, size, tuple((path, tuple(of)) for path, of in options.items()))
+
+
+@once_a_space
+def _count(
+    space: Space,
+    scale: int,
+    quantizer: Quantizer,
+    size: tuple[int, int],
+    options: tuple[tuple[str, tuple[Candidate, ...]], ...],
+) -> SpaceCount:
     probes: dict[str, _Probe] = {}
 
     def probe_for(path: str, shape: SlotShape) -> nn.Module:
@@ -196,8 +209,8 @@ def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int,
     # Many slots are alike, so each candidate is counted once for all of them.
     @functools.cache
     def count(candidate: Candidate, shape: SlotShape, run: tuple[int, int, int]) -> list[ConvolutionShape]:
-        images, *size = run
-        once = convolutions(candidate.fill(shape, quantizer), shape.in_channels, (size[0], size[1]))
+        images, height, width = run
+        once = convolutions(candidate.fill(shape, quantizer), shape.in_channels, (height, width))
         return [replace(c, images=c.images * images) for c in once]
 
     def count_runs(candidate: Candidate, path: str) -> list[ConvolutionShape]:
@@ -207,10 +220,7 @@ def count_space(space: Space, scale: int, quantizer: Quantizer, size: tuple[int,
         first, *others = [count(candidate, probe.shape, run) for run in probe.runs]
         return first + [replace(c, repeated=True) for run in others for c in run]
 
-    options = slot_candidates(space, scale)
     with shapes_only(space, scale):
         fixed = convolutions(fill(open_network(space, scale), probe_for), 3, size)
-        slots = {
-            path: [count_runs(candidate, path) for candidate in candidates] for path, candidates in options.items()
-        }
-    return SpaceCount(fixed, slots, leaders(space, options))
+        slots = {path: [count_runs(candidate, path) for candidate in candidates] for path, candidates in options}
+    return SpaceCount(fixed, slots, leaders(space, dict(options)))

@@ -9,10 +9,10 @@ from torch import nn
 
 from qnas.core.components import Quantizer, Space
 from qnas.core.errors import as_input_error, place_of
-from qnas.core.network.fill import build_found, build_original, slot_candidates
+from qnas.core.network.fill import build_original, slot_candidates
 from qnas.core.network.probing.devices import blank_image
 from qnas.core.network.probing.self_comparison import refuse_other_shape, refuse_unlike_itself
-from qnas.core.network.shapes import shapes_only
+from qnas.core.network.shapes import found_for_shapes, shapes_only
 
 
 @contextlib.contextmanager
@@ -43,7 +43,7 @@ def refuse_broken(space: Space, scale: int, size: tuple[int, int]) -> None:
     if space.is_foreign():
         _refuse_unlike_itself(space, scale, any(len(options) > 1 for options in candidates.values()))
     with _for_shapes(space, scale, size):
-        network = build_found(space, scale, chosen, Quantizer.of("none")).eval()
+        network = found_for_shapes(space, scale, chosen, Quantizer.of("none"))
     for more in (0, 1):
         _try(network, space, scale, (size[0] + more, size[1] + more))
 
@@ -56,7 +56,7 @@ def refuse_size(space: Space, scale: int, size: tuple[int, int]) -> None:
     """
     chosen = {path: options[0] for path, options in slot_candidates(space, scale).items()}
     with _for_shapes(space, scale, size):
-        network = build_found(space, scale, chosen, Quantizer.of("none")).eval()
+        network = found_for_shapes(space, scale, chosen, Quantizer.of("none"))
     _try(network, space, scale, size)
 
 

@@ -15,6 +15,7 @@ from qnas.core.components import Offer, Operation, Quantizer, SlotShape, Space
 from qnas.core.errors import InputError, QnasError, as_input_error, from_field
 from qnas.core.network.candidate import Candidate, candidates_of, originals
 from qnas.core.network.convolution import SlotConv2d
+from qnas.core.network.memo import once_a_space
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.probing.devices import is_without_values, made_on_cpu
 from qnas.core.network.probing.layout import Entrance, needs_contiguous
@@ -128,7 +129,7 @@ def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:
     """
     refuse_scale(space, scale)
     with as_input_error(f"the network of '{space.known_as}' can't be built"):
-        slots = _slots(space, scale)
+        slots = find_shapes(space, scale)
     for index, rule in enumerate(space.slots):
         if not any(map(rule.matches, slots)):
             with from_field("slots", index, "match"):
@@ -140,8 +141,9 @@ def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:
     return candidates
 
 
-def _slots(space: Space, scale: int) -> dict[str, SlotShape]:
-    """Its slots, of a network without values where it can be built so: that takes no time."""
+@once_a_space
+def find_shapes(space: Space, scale: int) -> Mapping[str, SlotShape]:
+    """The slots of a space by path: of a network without values where it can be built so, which is quick."""
     try:
         with torch.device("meta"):
             return find_slots(open_network(space, scale))

@@ -13,9 +13,8 @@ from torch.utils.flop_counter import flop_registry
 from qnas.core.components import FakeQuantizer, Quantizer, Space
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
-from qnas.core.network.fill import build_found
 from qnas.core.network.probing.devices import blank_image
-from qnas.core.network.shapes import shapes_only
+from qnas.core.network.shapes import found_for_shapes, shapes_only
 from qnas.core.settings import FLOAT_BITS
 
 _COUNTED: Final = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)  # as 32 x 32 bits, where they are in float
@@ -47,7 +46,7 @@ def float_work_of(
 ) -> FloatWork:
     """The float work of a found network, on an LR image of ``size``."""
     with shapes_only(space, scale):
-        return float_work(build_found(space, scale, choices, quantizer), size)
+        return float_work(found_for_shapes(space, scale, choices, quantizer), size)
 
 
 def float_work(network: nn.Module, size: tuple[int, int]) -> FloatWork:

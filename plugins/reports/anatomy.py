@@ -8,7 +8,7 @@ from qnas.core.components import ConvolutionShape, Cost, Quantizer
 from qnas.core.drawing.slot_graph import SlotGraph, trace
 from qnas.core.errors import QnasError
 from qnas.core.network import LR_SIZE, Architecture, convolutions, count_space
-from qnas.core.network.shapes import shapes_only
+from qnas.core.network.shapes import found_for_shapes, shapes_only
 from qnas.plugins.reports.record import RunRecord
 
 
@@ -87,7 +87,7 @@ def _measured(architecture: Architecture, quantizer: Quantizer) -> Anatomy:
     bitops = Cost.of("bitops")
     space = architecture.space.restored()
     with shapes_only(space, architecture.scale):
-        network = architecture.rebuild(quantizer)
+        network = found_for_shapes(space, architecture.scale, architecture.candidates(), quantizer)
         flow = trace(network, architecture.slots)
         run = convolutions(network, 3, LR_SIZE)
     total = _sum(bitops, run)

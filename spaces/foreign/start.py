@@ -1,6 +1,6 @@
 """The weights that a third-party network starts from: in a file, later also in the run's folder."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +37,20 @@ def load_start(network: nn.Module, weights: str, scale: int, home: Path | None) 
     if run.has(FILE) and not run.has(_TRAINED):
         _load(network, run.read_tensors(FILE), run.path / FILE)
     return []
+
+
+def start_state(weights: str, home: Path | None) -> Hashable:
+    """What changes whenever a file does that :func:`load_start` reads."""
+    copies = [home / FILE, home / _TRAINED] if home else []
+    return () if weights in OWN else tuple(map(_stamp, [Path(weights).absolute(), *copies]))
+
+
+def _stamp(path: Path) -> Hashable:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # a path may hold what no path can
+        return path
+    return path, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def keep_start(network: nn.Module, folder: Path) -> None:

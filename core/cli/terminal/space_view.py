@@ -22,14 +22,12 @@ from qnas.core.network import (
     count_found,
     count_networks,
     count_space,
-    fill,
-    find_slots,
+    find_shapes,
     float_work_of,
-    open_network,
     originals,
     slot_candidates,
 )
-from qnas.core.network.shapes import needs_values, shapes_only
+from qnas.core.network.shapes import found_for_shapes, needs_values, shapes_only
 
 _HD = (720, 1280)
 
@@ -79,11 +77,10 @@ def view_space(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
 
 def _view(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
     candidates = slot_candidates(space, scale)
+    first = {path: options[0] for path, options in candidates.items()}
+    shapes = find_shapes(space, scale)
     with shapes_only(space, scale):
-        network = open_network(space, scale)
-        shapes = find_slots(network)
-        fill(network, lambda path, shape: candidates[path][0].fill(shape, Quantizer.of("none")))
-        flow = trace(network, shapes)
+        flow = trace(found_for_shapes(space, scale, first, Quantizer.of("none")), shapes)
     return SpaceView(
         space,
         scale,
@@ -92,7 +89,7 @@ def _view(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
         flow=flow,
         bitops=count_space(space, scale, quantizer).table(Cost.of("bitops")),
         native=_native(space, scale, shapes, LR_SIZE),
-        float_work=float_work_of(space, scale, {p: c[0] for p, c in candidates.items()}, quantizer, LR_SIZE),
+        float_work=float_work_of(space, scale, first, quantizer, LR_SIZE),
         hd_macs=_hd_macs(space, scale, shapes),
     )
 
