@@ -1,10 +1,14 @@
 """MATLAB's bicubic ``imresize`` of 8-bit images, which the literature makes LR images and its baseline with."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from qnas.core.components import Pixels
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _COLUMNS = 4096  # of an image, filtered at once: as many as stay in the processor's cache
 
@@ -37,8 +41,10 @@ def _resize_rows(image: Pixels, length: int) -> Pixels:
     return resized.reshape(length, *image.shape[1:])
 
 
-def _weights(old: int, new: int) -> csr_array:
+def _weights(old: int, new: int) -> "csr_array":
     """What each of ``old`` samples gives to each of ``new``: (new, old), its rows summing to 1."""
+    from scipy.sparse import csr_array  # most commands read images without resizing any
+
     scale = new / old
     narrow = min(scale, 1.0)
     centres = (np.arange(new) + 0.5) / scale - 0.5

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
@@ -17,7 +16,7 @@ from qnas.core.network.candidate import Candidate, candidates_of, originals
 from qnas.core.network.convolution import SlotConv2d
 from qnas.core.network.memo import once_a_space
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
-from qnas.core.network.probing.devices import is_without_values, made_on_cpu
+from qnas.core.network.probing.devices import is_without_values, made_on_cpu, without_values
 from qnas.core.network.probing.layout import Entrance, needs_contiguous
 from qnas.core.network.sharing import leaders
 from qnas.core.network.slot import FilledSlot, Slot
@@ -145,7 +144,7 @@ def slot_candidates(space: Space, scale: int) -> dict[str, list[Candidate]]:
 def find_shapes(space: Space, scale: int) -> Mapping[str, SlotShape]:
     """The slots of a space by path: of a network without values where it can be built so, which is quick."""
     try:
-        with torch.device("meta"):
+        with without_values():
             return find_slots(open_network(space, scale))
     except QnasError:
         raise

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from qnas.core.components import FakeQuantizer, Quantizer, Space
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
 from qnas.core.network.probing.devices import blank_image
+from qnas.core.network.probing.quick_shapes import Uncompiled
 from qnas.core.network.shapes import found_for_shapes, shapes_only
 from qnas.core.settings import FLOAT_BITS
 
@@ -82,7 +82,7 @@ def _has_grid(quantizer: FakeQuantizer) -> bool:
     return True
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(Uncompiled):
     """Adds up what PyTorch is asked to compute."""
 
     def __init__(self) -> None:

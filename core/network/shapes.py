@@ -12,7 +12,7 @@ from qnas.core.errors import QnasError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import build_found, build_mixed, slot_candidates
 from qnas.core.network.memo import once_a_space
-from qnas.core.network.probing.devices import blank_image, made_on_cpu
+from qnas.core.network.probing.devices import blank_image, made_on_cpu, without_values
 from qnas.core.registry import PROJECT
 
 _SIZE = (32, 32)
@@ -21,7 +21,7 @@ _SIZE = (32, 32)
 @contextlib.contextmanager
 def shapes_only(space: Space, scale: int) -> Iterator[None]:
     """A context to build and run a network of ``space`` for its shapes: without values, unless it needs them."""
-    with made_on_cpu() if needs_values(space, scale) else torch.device("meta"):
+    with made_on_cpu() if needs_values(space, scale) else without_values():
         yield
 
 
@@ -50,7 +50,7 @@ def needs_values(space: Space, scale: int) -> bool:
     if not space.is_foreign() and all(operation.comes_from() == PROJECT for operation in operations):
         return False
     try:
-        with torch.device("meta"), torch.no_grad():
+        with without_values(), torch.no_grad():
             network = build_mixed(space, scale, Quantizer.of("none"), "plain")
             with blank_image(network, 3, _SIZE) as image:
                 network.eval()(image)

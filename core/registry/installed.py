@@ -44,7 +44,8 @@ def _by_name() -> dict[str, list[_Named]]:
 def _points(distribution: importlib.metadata.Distribution) -> list[importlib.metadata.EntryPoint]:
     """The plugins that it names; none where what it says of itself is damaged, whoever's it is."""
     try:
-        return list(distribution.entry_points.select(group=PROJECT)) if distribution.name else []
+        points = list(distribution.entry_points.select(group=PROJECT))
+        return points if points and distribution.name else []  # to read its name takes long
     except Exception as error:  # importlib.metadata raises what its parser happens to
         where = getattr(distribution, "_path", _home(distribution))
         warnings.warn(f"{where} is skipped: its metadata is damaged: {first_line(error)}", QnasWarning, stacklevel=2)

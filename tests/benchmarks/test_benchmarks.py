@@ -15,7 +15,10 @@ from qnas.core.components import Quantizer, Space
 pytestmark = pytest.mark.slow
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-NAMES = ("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough")
+NAMES = (
+    *("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough"),
+    "startup",
+)
 
 
 @pytest.fixture
@@ -69,6 +72,17 @@ def test_ratios_are_medians_over_rounds(benchmark) -> None:
     timed = rounds.interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 2, warmup=0)
     assert order == ["a", "b", "b", "a"]
     assert all(len(seconds) == 2 for seconds in timed.values())
+
+
+def test_commands_are_timed_beside_importing_torch(benchmark, tmp_path: Path, monkeypatch) -> None:
+    startup = benchmark("startup")
+    monkeypatch.setattr(startup, "COMMANDS", {name: [sys.executable, "-c", ""] for name in startup.COMMANDS})
+    out = tmp_path / "figures.json"
+    done = CliRunner().invoke(startup.main, ["--rounds", "2", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    written = json.loads(out.read_text())
+    assert set(written["seconds"]) == set(startup.COMMANDS)
+    assert [target["what"] for target in written["ratios"]] == [f"{n} / import torch" for n in startup.AT_MOST]
 
 
 def test_memory_is_what_a_process_grows_by() -> None:

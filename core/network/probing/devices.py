@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from qnas.core.network.probing.quick_shapes import QuickShapes
 from qnas.core.network.probing.seeds import generators_kept
 
 
@@ -17,6 +18,13 @@ def made_on_cpu() -> Iterator[None]:
     The generators of random numbers are restored: examining a network changes no run.
     """
     with generators_kept(), torch.device("cpu"):
+        yield
+
+
+@contextlib.contextmanager
+def without_values() -> Iterator[None]:
+    """Where tensors have shapes alone."""
+    with torch.device("meta"), QuickShapes():
         yield
 
 

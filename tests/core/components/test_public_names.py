@@ -62,6 +62,24 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = qnas.Nothing
 
 
+def test_check_imports_nothing_that_it_can_do_without():
+    heavy = ("torch._dynamo", "torch.fx.experimental.symbolic_shapes", "sympy", "matplotlib", "scipy", "jinja2")
+    code = (
+        "import sys; from qnas.core.cli.main import invoke; invoke(['check', 'specs/quickstart.yaml']);"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "spaces"]])
+def test_what_needs_no_network_imports_no_torch(arguments: list[str]):
+    code = (
+        f"import sys; sys.modules['torch'] = None; from qnas.core.cli.main import invoke; sys.exit(invoke({arguments}))"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+
 def test_importing_qnas_imports_nothing_heavy():
     code = "import qnas, sys; print([m for m in ('torch', 'pydantic', 'numpy', 'pluggy') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
