@@ -48,7 +48,7 @@ def by_bitops(best: Callable[[Iterable[int]], int]) -> dict[str, Candidate]:
     """The candidate of each slot with the most BitOps, or the fewest."""
     space, bitops = Space.of(SPACE), Cost.of("bitops")
     counted = count_space(space, SCALE, Quantizer.of("lsq")).slots
-    prices = {path: [sum(map(bitops.of_convolution, one)) for one in options] for path, options in counted.items()}
+    prices = {path: list(map(bitops.of_candidate, options)) for path, options in counted.items()}
     options = slot_candidates(space, SCALE)
     return {path: options[path][prices[path].index(best(prices[path]))] for path in options}
 

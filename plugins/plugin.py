@@ -61,6 +61,7 @@ def qnas_register_costs(register: Register) -> None:
     register("bitops", f"{home}:BitOps", "Bit operations: MACs x weight bits x activation bits")
     register("macs", f"{home}:Macs", "Multiply-accumulates")
     register("params", f"{home}:Params", "Weights and biases of the convolutions")
+    register("size", f"{home}:Size", "Bytes: weights at their widths, all else in float32")
 
 
 @hookimpl

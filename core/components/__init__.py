@@ -3,7 +3,7 @@
 from qnas.core.components.activation import Activation, is_signed, make_activation
 from qnas.core.components.block import Block, Count
 from qnas.core.components.component import Component
-from qnas.core.components.cost import ConvolutionShape, Cost
+from qnas.core.components.cost import ConvolutionShape, Cost, Part, by_key, costs_with
 from qnas.core.components.dataset import Dataset, ImageSizes, ImageSource, Pixels, SourceImage
 from qnas.core.components.degradation import Degradation
 from qnas.core.components.moments import Moments
@@ -58,6 +58,7 @@ __all__ = [
     "Original",
     "PaddingMode",
     "Pair",
+    "Part",
     "Pixels",
     "Quantizer",
     "Regularizer",
@@ -71,6 +72,8 @@ __all__ = [
     "Space",
     "Unquantized",
     "WeightedSum",
+    "by_key",
+    "costs_with",
     "freeze_statistics",
     "integer_range",
     "is_signed",

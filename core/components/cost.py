@@ -1,9 +1,19 @@
-"""The interface of costs: what one convolution costs. A network's cost is the sum over its convolutions."""
+"""The interface of costs: what a part of a network costs. A network's cost is the sum over its parts."""
 
+import contextlib
 from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 
 from qnas.core.components.component import Component
+from qnas.core.registry import plugins
+
+_OF_SPEC: ContextVar[Mapping[str, "Cost"]] = ContextVar("costs_of_spec", default={})  # noqa: B039 - never changed
 
 
 @dataclass(frozen=True)
@@ -11,7 +21,7 @@ class ConvolutionShape:
     """One convolution as it runs on an image of a stated size.
 
     Attributes:
-        path: Its module path in the network.
+        path: Its module path.
         in_channels: Channels in.
         out_channels: Channels out.
         kernel_size: Height and width.
@@ -22,6 +32,9 @@ class ConvolutionShape:
         activation_bits: Bits of an input value, 32 for float.
         repeated: Whether it ran before, on the same weights.
         images: On how many images it runs for each one that the network is given.
+        stride: Vertical and horizontal stride.
+        dilation: Vertical and horizontal dilation.
+        transposed: Whether it is a transposed convolution.
     """
 
     path: str
@@ -35,6 +48,9 @@ class ConvolutionShape:
     activation_bits: int
     repeated: bool = False
     images: int = 1
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    transposed: bool = False
 
     @property
     def weights(self) -> int:
@@ -47,11 +63,91 @@ class ConvolutionShape:
         return self.weights * self.output_size[0] * self.output_size[1] * self.images
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a network as it runs: one candidate in its slot, or all that lies outside the slots.
+
+    Attributes:
+        convolutions: Its convolutions in running order. A candidate that computes nothing has none.
+        steps: How many numbers its quantizers round by: steps (scales) and zero points.
+        others: How many other numbers it keeps in float, such as a norm's, or a learned factor.
+    """
+
+    convolutions: Sequence[ConvolutionShape] = ()
+    steps: int = 0
+    others: int = 0
+
+
 class Cost(Component):
-    """Counts one convolution. The penalty of the search, the found network and the report all use this count."""
+    """Prices the parts of a network. The penalty of the search, the found network and the report all use this price.
+
+    Prices are whole numbers so that sums are exact: where a price is a fraction, count in a smaller unit. A price must
+    not depend on ``ConvolutionShape.path``.
+
+    Attributes:
+        always: Whether it is counted for every spec, without being named in ``costs``.
+        order: Its place among the costs, the lowest first. The first is what runs are compared over by default.
+        title: What it is called in tables and charts; by default, its name.
+        unit: Stands behind its values, with a prefix in front: ``B`` gives ``2.4 kB``. Without one, values are numbers
+            of ``title``: ``4,020 parameters``.
+        per_image: Whether it depends on the size of the image.
+        by_width: Whether it depends on bit-widths.
+    """
 
     kind = "cost"
+    always: ClassVar[bool] = False
+    order: ClassVar[int] = 100
+    title: ClassVar[str] = ""
+    unit: ClassVar[str] = ""
+    per_image: ClassVar[bool] = True
+    by_width: ClassVar[bool] = True
 
     @abstractmethod
     def of_convolution(self, convolution: ConvolutionShape) -> int:
-        """What one convolution costs, a whole number (so that sums are exact)."""
+        """What one convolution costs."""
+
+    def of_candidate(self, part: Part) -> int:
+        """What a candidate costs in its slot: by default, the sum over its convolutions.
+
+        Another price is for what runs as one, such as fused kernels, or is read from a table.
+        """
+        return sum(map(self.of_convolution, part.convolutions))
+
+    def of_rest(self, part: Part) -> int:
+        """What lies outside the slots costs, the same for all networks of a space: by default, as a candidate's sum.
+
+        It may be a constant, such as one that was measured.
+        """
+        return sum(map(self.of_convolution, part.convolutions))
+
+    @classmethod
+    def _resolve(cls, value: Any) -> "Component":
+        named = _OF_SPEC.get().get(value) if isinstance(value, str) else None
+        return named or super()._resolve(value)
+
+    @classmethod
+    def _described(cls, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        made = super()._described(handler)
+        by_key = {"type": "string", "description": "A cost of the spec, by its key in costs."}
+        return {"anyOf": [*made["anyOf"], by_key]}
+
+
+def costs_with(more: Mapping[str, Cost] | None = None) -> dict[str, Cost]:
+    """The costs that are counted for every spec, and ``more``, by name and in their order.
+
+    One of ``more`` takes the place of that of the same name.
+    """
+    always = {
+        entry.name: Cost.of(entry.name) for entry, cost in plugins().registries["cost"].loadable() if cost.always
+    }
+    return dict(sorted({**always, **(more or {})}.items(), key=lambda item: item[1].order))
+
+
+@contextlib.contextmanager
+def by_key(costs: Mapping[str, Cost]) -> Iterator[None]:
+    """A context in which a name stands for the cost that a spec has under that key, if it has one."""
+    token = _OF_SPEC.set(costs)
+    try:
+        yield
+    finally:
+        _OF_SPEC.reset(token)

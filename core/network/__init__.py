@@ -3,7 +3,17 @@
 from qnas.core.network.architecture import Architecture, Choice
 from qnas.core.network.candidate import Candidate, candidates_of, grid, originals
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d, QuantizedLayers
-from qnas.core.network.counting import LR_SIZE, CostTable, SpaceCount, convolutions, count_found, count_space
+from qnas.core.network.counting import (
+    LR_SIZE,
+    CostTable,
+    NetworkCount,
+    SpaceCount,
+    convolutions,
+    count_choices,
+    count_found,
+    count_network,
+    count_space,
+)
 from qnas.core.network.dry_run import guard, refuse_broken, refuse_size
 from qnas.core.network.fill import (
     Form,
@@ -38,6 +48,7 @@ __all__ = [
     "Gain",
     "MergedSlot",
     "MixedSlot",
+    "NetworkCount",
     "PlainSlot",
     "QuantizedActivation",
     "QuantizedConv2d",
@@ -53,7 +64,9 @@ __all__ = [
     "build_original",
     "candidates_of",
     "convolutions",
+    "count_choices",
     "count_found",
+    "count_network",
     "count_networks",
     "count_space",
     "fill",

@@ -1,22 +1,23 @@
 """Counting: the convolutions that a network runs on an image, and the cost of every choice of a space.
 
 There is one way to count, :func:`convolutions`: the cost tables of the search are made by it, candidate by
-candidate, and the found network is counted by it as a whole.
+candidate, and the found network is counted by it as a whole and then divided into the same parts.
 """
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import ConvolutionShape, Cost, Operation, Quantizer, SlotShape, Space
+from qnas.core.components import ConvolutionShape, Cost, Operation, Part, Quantizer, SlotShape, Space
 from qnas.core.errors import QnasError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedConv2d, QuantizedLayers
 from qnas.core.network.fill import fill, open_network, slot_candidates
+from qnas.core.network.keeping import Layer, kept_numbers
 from qnas.core.network.memo import once_a_space
 from qnas.core.network.probing.devices import blank_image
 from qnas.core.network.shapes import found_for_shapes, shapes_only
@@ -24,7 +25,6 @@ from qnas.core.network.sharing import leaders
 from qnas.core.settings import FLOAT, FLOAT_BITS
 
 LR_SIZE = (32, 32)
-Layer = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 
 def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> list[ConvolutionShape]:
@@ -55,8 +55,8 @@ def convolutions(network: nn.Module, channels: int, size: tuple[int, int]) -> li
 
 
 def _convolution_shape(module: nn.Conv2d | nn.ConvTranspose2d, image: Tensor, output: Tensor) -> ConvolutionShape:
-    # A transposed convolution applies its kernel at every pixel of its input.
-    applied = image if isinstance(module, nn.ConvTranspose2d) else output
+    transposed = isinstance(module, nn.ConvTranspose2d)
+    applied = image if transposed else output  # a transposed one applies its kernel at every pixel of its input
     widths = module.widths if isinstance(module, QuantizedConv2d) else FLOAT
     return ConvolutionShape(
         path="",
@@ -69,6 +69,9 @@ def _convolution_shape(module: nn.Conv2d | nn.ConvTranspose2d, image: Tensor, ou
         weight_bits=widths.weight,
         activation_bits=widths.activation,
         images=applied.shape[0] if applied.dim() == 4 else 1,
+        stride=(module.stride[0], module.stride[1]),
+        dilation=(module.dilation[0], module.dilation[1]),
+        transposed=transposed,
     )
 
 
@@ -84,6 +87,52 @@ def _linear_shape(module: nn.Linear, output: Tensor) -> ConvolutionShape:
         weight_bits=FLOAT_BITS,
         activation_bits=FLOAT_BITS,
     )
+
+
+def part_of(network: nn.Module, channels: int, size: tuple[int, int]) -> Part:
+    """``network`` as one part, on an input of (1, channels, *size)."""
+    return Part(convolutions(network, channels, size), **kept_numbers(network))
+
+
+@dataclass(frozen=True)
+class NetworkCount:
+    """What a network runs.
+
+    Attributes:
+        rest: What lies outside the slots.
+        slots: Slot path to what it holds.
+    """
+
+    rest: Part
+    slots: Mapping[str, Part]
+
+    def total(self, cost: Cost) -> int:
+        """What the network costs."""
+        return cost.of_rest(self.rest) + sum(map(cost.of_candidate, self.slots.values()))
+
+
+def count_network(network: nn.Module, slots: Iterable[str], size: tuple[int, int] = LR_SIZE) -> NetworkCount:
+    """What ``network``, which has something in each of these slots, runs on an LR image of ``size``."""
+    filled = {path: network.get_submodule(path) for path in slots}
+    inside: dict[str, list[ConvolutionShape]] = {path: [] for path in filled}
+    rest: list[ConvolutionShape] = []
+    for convolution in convolutions(network, 3, size):
+        slot = next((path for path in filled if f"{convolution.path}.".startswith(f"{path}.")), None)
+        (rest if slot is None else inside[slot]).append(convolution)
+    parts = {path: Part(inside[path], **kept_numbers(module)) for path, module in filled.items()}
+    return NetworkCount(Part(rest, **kept_numbers(network, filled.values())), parts)
+
+
+def count_choices(
+    space: Space,
+    scale: int,
+    choices: Mapping[str, Candidate],
+    quantizer: Quantizer,
+    size: tuple[int, int] = LR_SIZE,
+) -> NetworkCount:
+    """What the network with these candidates runs, on an LR image of ``size``."""
+    with shapes_only(space, scale):
+        return count_network(found_for_shapes(space, scale, choices, quantizer), choices, size)
 
 
 def count_found(
@@ -128,19 +177,19 @@ class SpaceCount:
     """What every candidate of every slot would run, beside what is fixed.
 
     Attributes:
-        fixed: The convolutions outside the slots.
-        slots: Slot path to the convolutions of each of its candidates.
+        rest: What lies outside the slots.
+        slots: Slot path to each of its candidates.
         leaders: For each slot the number of the first one that it shares its choice with.
     """
 
-    fixed: list[ConvolutionShape]
-    slots: dict[str, list[list[ConvolutionShape]]]
+    rest: Part
+    slots: dict[str, list[Part]]
     leaders: Sequence[int]
 
     def table(self, cost: Cost) -> "CostTable":
         """The count priced by ``cost``."""
-        fixed = sum(map(cost.of_convolution, self.fixed))
-        rows = [[sum(map(cost.of_convolution, c)) for c in candidates] for candidates in self.slots.values()]
+        fixed = cost.of_rest(self.rest)
+        rows = [[cost.of_candidate(candidate) for candidate in candidates] for candidates in self.slots.values()]
         width = max(map(len, rows), default=0)
         padded = [row + [0] * (width - len(row)) for row in rows]
         shared: dict[int, list[list[int]]] = {}
@@ -208,19 +257,20 @@ def _count(
 
     # Many slots are alike, so each candidate is counted once for all of them.
     @functools.cache
-    def count(candidate: Candidate, shape: SlotShape, run: tuple[int, int, int]) -> list[ConvolutionShape]:
+    def count(candidate: Candidate, shape: SlotShape, run: tuple[int, int, int]) -> Part:
         images, height, width = run
-        once = convolutions(candidate.fill(shape, quantizer), shape.in_channels, (height, width))
-        return [replace(c, images=c.images * images) for c in once]
+        once = part_of(candidate.fill(shape, quantizer), shape.in_channels, (height, width))
+        return replace(once, convolutions=[replace(c, images=c.images * images) for c in once.convolutions])
 
-    def count_runs(candidate: Candidate, path: str) -> list[ConvolutionShape]:
+    def count_runs(candidate: Candidate, path: str) -> Part:
         probe = probes[path]
         if not probe.runs:
             raise QnasError(f"the network never runs its slot '{path}'")
         first, *others = [count(candidate, probe.shape, run) for run in probe.runs]
-        return first + [replace(c, repeated=True) for run in others for c in run]
+        again = [replace(c, repeated=True) for run in others for c in run.convolutions]
+        return replace(first, convolutions=[*first.convolutions, *again])
 
     with shapes_only(space, scale):
-        fixed = convolutions(fill(open_network(space, scale), probe_for), 3, size)
+        rest = part_of(fill(open_network(space, scale), probe_for), 3, size)
         slots = {path: [count_runs(candidate, path) for candidate in candidates] for path, candidates in options}
-    return SpaceCount(fixed, slots, leaders(space, dict(options)))
+    return SpaceCount(rest, slots, leaders(space, dict(options)))

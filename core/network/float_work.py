@@ -12,12 +12,12 @@ from torch.utils.flop_counter import flop_registry
 from qnas.core.components import FakeQuantizer, Quantizer, Space
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
+from qnas.core.network.keeping import Layer, grid_of
 from qnas.core.network.probing.devices import blank_image
 from qnas.core.network.probing.quick_shapes import Uncompiled
 from qnas.core.network.shapes import found_for_shapes, shapes_only
 from qnas.core.settings import FLOAT_BITS
 
-_COUNTED: Final = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)  # as 32 x 32 bits, where they are in float
 _TAPS: Final = {"bicubic": 16, "bilinear": 4}
 """Multiply-adds of an interpolated value."""
 _FUSED: Final = {"addcmul", "addcmul_", "addcdiv", "addcdiv_", "lerp", "lerp_"}
@@ -71,15 +71,7 @@ def _is_integer(module: nn.Module) -> bool:
         return FLOAT_BITS not in module.widths
     if isinstance(module, QuantizedActivation):
         module = module.quantizer
-    return isinstance(module, FakeQuantizer) and _has_grid(module)
-
-
-def _has_grid(quantizer: FakeQuantizer) -> bool:
-    try:
-        quantizer.grid()
-    except ValueError:
-        return False
-    return True
+    return isinstance(module, FakeQuantizer) and grid_of(module) is not None
 
 
 class _Counter(Uncompiled):
@@ -93,7 +85,7 @@ class _Counter(Uncompiled):
 
     def watch(self, module: nn.Module) -> list[Any]:
         """Hooks that note when ``module`` runs."""
-        name = "_integers" if _is_integer(module) else "_counted" if isinstance(module, _COUNTED) else ""
+        name = "_integers" if _is_integer(module) else "_counted" if isinstance(module, Layer) else ""
         if not name:
             return []
         enter, leave = self._moves(name)

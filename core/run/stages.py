@@ -115,6 +115,7 @@ def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:
         seed=spec.seed,
         journal=journal,
         checkpoints=checkpoints,
+        costs=spec.counted_costs,
     )
 
 

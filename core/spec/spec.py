@@ -1,11 +1,10 @@
 """The spec, which defines a run: validated and immutable."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any, NoReturn, Self
 
 from pydantic import (
-    BeforeValidator,
     Field,
     GetJsonSchemaHandler,
     PositiveInt,
@@ -15,11 +14,12 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from qnas.core.components import Quantizer, Regularizer, Report, Space
+from qnas.core.components import Cost, Quantizer, Report, Space, costs_with
 from qnas.core.errors import InputError, QnasError
 from qnas.core.images.settings import Data
 from qnas.core.network import refuse_broken, refuse_scale
-from qnas.core.settings import Frozen, Seed, Settings, Versioned, as_of, invalid
+from qnas.core.settings import Seed, Settings, Versioned, as_of, invalid
+from qnas.core.spec.by_name import CostsByName, RegularizersByName, described_by_key
 from qnas.core.training.machine import Device, Precision
 from qnas.core.training.searcher import Searcher
 from qnas.core.training.settings import Training
@@ -35,16 +35,6 @@ _LONGEST_NAME = 100
 def is_name(value: object) -> bool:
     """Whether ``value`` is a valid name for a run."""
     return isinstance(value, str) and len(value) <= _LONGEST_NAME and re.fullmatch(_NAME, value) is not None
-
-
-def _named_by_key(value: Any) -> Any:
-    """``{entropy: {weight: 1}}`` written out as ``{entropy: {name: entropy, weight: 1}}``."""
-    if not isinstance(value, Mapping):
-        return value
-    return {
-        key: {"name": key, **(fields or {})} if isinstance(fields, Mapping | None) else fields
-        for key, fields in value.items()
-    }
 
 
 class QuantizerChoice(Settings):
@@ -81,7 +71,8 @@ class Spec(Versioned):
         data: The images.
         quantizer: The quantizers of search and training.
         search: How to search.
-        regularizers: Penalties on the architecture during the search, by name.
+        costs: What is counted beside the costs that are always counted, by name.
+        regularizers: Penalties on the architecture during the search, by name. They refer to costs by name.
         train: How the found network is trained.
         report: The page that explains the run.
     """
@@ -95,12 +86,18 @@ class Spec(Versioned):
     data: Data = Field(default_factory=Data)
     quantizer: QuantizerChoice = Field(default_factory=QuantizerChoice)
     search: Searcher = "differentiable"  # type: ignore[assignment]
-    regularizers: Annotated[Frozen[Regularizer], BeforeValidator(_named_by_key)] = {
+    costs: CostsByName = {}
+    regularizers: RegularizersByName = {
         "entropy": {},  # type: ignore[dict-item]
         "cost": {},  # type: ignore[dict-item]
     }
     train: Training = Field(default_factory=Training)
     report: Report = "html"  # type: ignore[assignment]
+
+    @property
+    def counted_costs(self) -> dict[str, Cost]:
+        """All costs that are counted, by name: those that always are, and its own."""
+        return costs_with(self.costs)
 
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> Self:
@@ -153,10 +150,7 @@ class Spec(Versioned):
         made = super().__get_pydantic_json_schema__(schema, handler)
         properties = handler.resolve_ref_schema(made)
         properties["required"] = [key for key in properties.get("required", []) if key != "name"]
-        regularizers = properties["properties"]["regularizers"]
-        regularizers["properties"] = {
-            member["properties"]["name"]["const"]: {**member, "type": ["object", "null"], "required": []}
-            for member in handler.resolve_ref_schema(regularizers["additionalProperties"])["anyOf"]
-            if "properties" in member
-        }
+        for field in ("costs", "regularizers"):
+            mapping = properties["properties"][field]
+            mapping["properties"] = described_by_key(handler.resolve_ref_schema(mapping["additionalProperties"]))
         return made

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import Cost, Quantizer, Regularizer, Space
+from qnas.core.components import Cost, Quantizer, Regularizer, Space, costs_with
+from qnas.core.deprecation import Deprecated
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import Batch, PatchSampler
 from qnas.core.images.settings import Augment
@@ -69,6 +70,7 @@ class SearchTask:
         seed: Decides every random number.
         journal: Where to report.
         checkpoints: Where to keep the state, to go on from it when the run is resumed.
+        costs: What is counted, by name; by default, what is counted for every spec.
     """
 
     space: Space
@@ -83,6 +85,7 @@ class SearchTask:
     seed: int
     journal: Journal
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    costs: Mapping[str, Cost] = field(default_factory=costs_with)
 
     @property
     def device(self) -> torch.device:
@@ -113,9 +116,23 @@ class SearchTask:
         """What the candidates cost."""
         return Prices(count_space(self.space, self.scale, self.train_quantizer, LR_SIZE), self.device)
 
+    def expected(self, cost: str | Cost, probabilities: Tensor) -> Tensor:
+        """The expected cost at (slots, candidates) probabilities, on an LR image of 32 x 32.
+
+        Args:
+            cost: A cost, or the name of one of :attr:`costs`.
+            probabilities: Of the candidates in each slot.
+        """
+        return self.prices[self.costs[cost] if isinstance(cost, str) else cost].expected(probabilities)
+
+    def expected_costs(self, probabilities: Tensor) -> dict[str, float]:
+        """All of :attr:`costs` at these probabilities, as :meth:`expected` gives them: for the history."""
+        return {name: float(self.expected(cost, probabilities)) for name, cost in self.costs.items()}
+
     def expected_bitops(self, probabilities: Tensor) -> Tensor:
-        """The expected BitOps at (slots, candidates) probabilities, on an LR image of 32 x 32."""
-        return self.prices[Cost.of("bitops")].expected(probabilities)
+        """The old name of :meth:`expected` of ``bitops``."""
+        Deprecated("0.2", "SearchTask.expected('bitops', ...)").warn("SearchTask.expected_bitops")
+        return self.expected("bitops", probabilities)
 
     def rows(self, chosen: Mapping[str, Candidate]) -> Tensor:
         """The choice as probabilities (slots, candidates), one 1 in each row."""

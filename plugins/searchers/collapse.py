@@ -12,21 +12,35 @@ from qnas.plugins.regularizers.penalties import entropy
 EARLY = 1 / 4  # of the epochs in which alpha moves
 _DECIDED = 0.05  # of the entropy at the start
 _SEVERAL = 2
-_WEIGHT = "the weight of the cost (regularizers.cost.weight)"
 
 
 def warnings_of(found: Architecture, task: SearchTask) -> Iterator[str]:
     """What to say of an architecture that shows them, with what to change."""
-    lower = f"if you want a better one for more BitOps, lower {_WEIGHT}"
-    table = task.prices[Cost.of("bitops")]
     rows = one_hot(slot_candidates(task.space, task.scale), found.candidates()).to(task.device)
-    bitops = float(table.expected(rows))
-    if bitops == table.lowest < table.highest:  # the price may have decided alone
+    for key, cost in _penalized(task).items():
+        yield from _of_cost(found, task, rows, key, cost)
+
+
+def _penalized(task: SearchTask) -> dict[str, Cost]:
+    """The costs that regularizers lower, by the regularizer's key; by default the first, as ``cost`` lowers it."""
+    stated = {key: getattr(r, "cost", None) for key, r in task.regularizers.items() if r.weight}
+    return {key: cost for key, cost in stated.items() if isinstance(cost, Cost)} or {
+        "cost": next(iter(task.costs.values()))
+    }
+
+
+def _of_cost(found: Architecture, task: SearchTask, rows: Tensor, key: str, cost: Cost) -> Iterator[str]:
+    title = cost.title or cost.known_as
+    weight = f"the weight of the cost (regularizers.{key}.weight)"
+    lower = f"if you want a better one for more {title}, lower {weight}"
+    table = task.prices[cost]
+    spent = float(table.expected(rows))
+    if spent == table.lowest < table.highest:  # the price may have decided alone
         yield f"the search found the cheapest network of the space: {lower}"
     elif skipped := _skipped(found, task):
         yield f"the search left out every layer that it could ({skipped} slots compute nothing): {lower}"
-    elif bitops == table.highest > table.lowest:  # the price may have decided nothing
-        yield f"the search found the dearest network of the space: if you want one of fewer BitOps, raise {_WEIGHT}"
+    elif spent == table.highest > table.lowest:  # the price may have decided nothing
+        yield f"the search found the dearest network of the space: if you want one of fewer {title}, raise {weight}"
 
 
 def is_saturated(probabilities: Tensor, start: Tensor) -> bool:

@@ -292,10 +292,10 @@ class AlternatingSearch(Loop):
         return self.task.objective(error, chosen, start=self.start, epoch=epochs - 1, epochs=epochs)
 
     def _choices(self, probabilities: Tensor) -> dict[str, object]:
-        """What the probabilities say: the expected cost, how undecided they are, and themselves."""
+        """What the probabilities say: the expected costs, how undecided they are, and themselves."""
         rows = zip(self.supernet.candidates.items(), probabilities.tolist(), strict=True)
         return {
-            "bitops": float(self.task.expected_bitops(probabilities)),
+            **self.task.expected_costs(probabilities),
             "entropy": float(entropy(probabilities).mean()),
             "probabilities": {
                 path: dict(zip([c.label for c in candidates], row, strict=False)) for (path, candidates), row in rows

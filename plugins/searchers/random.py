@@ -92,8 +92,8 @@ class Sampling:
         objective = self.task.objective(trained.last_error, self.drawn[sample])
         self.objectives.append(objective)
         record = {"sample": sample, "psnr": trained.last_psnr, "objective": objective}
-        bitops = float(self.task.expected_bitops(self.task.rows(self.drawn[sample])))
-        self.task.journal.record(before + self.settings.steps, {**record, "bitops": bitops})
+        costs = self.task.expected_costs(self.task.rows(self.drawn[sample]))
+        self.task.journal.record(before + self.settings.steps, {**record, **costs})
 
     def _begin(self, sample: int) -> Trainer:
         """The training of one architecture."""

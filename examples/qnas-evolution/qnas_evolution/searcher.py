@@ -120,5 +120,5 @@ class Evolution:
             record["psnr"] = psnr
             known = self.task.objective(error, chosen)
         self.measured.append((genome, known))
-        bitops = float(self.task.expected_bitops(self.task.rows(chosen)))
-        self.task.journal.record(self.fitness.steps + number + 1, {**record, "objective": known, "bitops": bitops})
+        costs = self.task.expected_costs(self.task.rows(chosen))
+        self.task.journal.record(self.fitness.steps + number + 1, {**record, "objective": known, **costs})

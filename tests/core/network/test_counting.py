@@ -15,6 +15,7 @@ from qnas.core.network import (
     Slot,
     build_found,
     convolutions,
+    count_choices,
     count_found,
     count_space,
     one_hot,
@@ -24,7 +25,7 @@ from qnas.core.network import (
 from qnas.core.settings import Widths
 
 LSQ, NONE = Quantizer.of("lsq"), Quantizer.of("none")
-BITOPS, MACS, PARAMS = COSTS = [Cost.of(name) for name in ("bitops", "macs", "params")]
+BITOPS, MACS, PARAMS, SIZE = COSTS = [Cost.of(name) for name in ("bitops", "macs", "params", "size")]
 FLOAT_LAYER = 32 * 32
 
 
@@ -78,9 +79,9 @@ def test_expected_cost_at_one_hot_is_that_of_the_found_network_for_every_candida
     most = max(map(len, candidates.values()))
     every = [{path: options[i % len(options)] for path, options in candidates.items()} for i in range(most)]
     for chosen in [*every, *(choose(candidates, seed) for seed in range(5))]:
-        found = count_found(space, scale, chosen, LSQ)
+        found = count_choices(space, scale, chosen, LSQ)
         for cost, table in zip(COSTS, tables, strict=True):
-            assert table.expected(one_hot(candidates, chosen)).item() == total(found, cost)
+            assert table.expected(one_hot(candidates, chosen)).item() == found.total(cost)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 17), (256, 256)])
@@ -90,7 +91,7 @@ def test_expected_cost_is_exact_at_any_size_with_fixed_layers(size):
     for choice in itertools.product(*candidates.values()):
         chosen = dict(zip(candidates, choice, strict=True))
         for cost, table in zip(COSTS, tables, strict=True):
-            found = total(count_found(SMALL, 2, chosen, LSQ, size), cost)
+            found = count_choices(SMALL, 2, chosen, LSQ, size).total(cost)
             assert table.expected(one_hot(candidates, chosen)).item() == found
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from qnas.core.components import Cost, Quantizer, Regularizer, Space
-from qnas.core.network import Supernet, count_found, count_space
+from qnas.core.network import Supernet, count_choices, count_space
 from qnas.core.training.objective import SearchProgress, penalty
 from qnas.core.training.prices import Prices
 from qnas.plugins.regularizers.penalties import entropy, published_ramp
@@ -88,9 +88,9 @@ def test_cost_penalty_is_one_at_the_start_and_the_found_networks_share_at_one_ho
     state = at(supernet.probabilities())
     assert regularizer.penalty(at(state.start)).item() == pytest.approx(1)
     chosen = supernet.best()
-    found = sum(map(Cost.of(cost).of_convolution, count_found(SPACE, 2, chosen, Quantizer.of("lsq"))))
+    found = count_choices(SPACE, 2, chosen, Quantizer.of("lsq")).total(Cost.of(cost))
     mean_of_start = sum(
-        sum(map(Cost.of(cost).of_convolution, candidate)) / len(candidates)
+        Cost.of(cost).of_candidate(candidate) / len(candidates)
         for candidates in count_space(SPACE, 2, Quantizer.of("lsq")).slots.values()
         for candidate in candidates
     )
