@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt, PrivateAttr
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from qnas.core.components import Cost, Operation, Quantizer, Space
+from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.errors import InputError, as_input_error, from_field
 from qnas.core.files.home import at_home, home
 from qnas.core.network import Candidate, build_original, convolutions, fill
@@ -258,7 +258,7 @@ def _uncounted(space: ModuleSpace, scale: int, _: CodeState) -> float:
     side = -(-_SIZE // space.multiple) * space.multiple
     with shapes_only(space, scale):
         network = build_original(space, scale).eval()
-        counted = sum(map(Cost.of("macs").of_convolution, convolutions(network, 3, (side, side))))
+        counted = sum(convolution.macs for convolution in convolutions(network, 3, (side, side)))
         with FlopCounterMode(display=False) as counter, torch.no_grad(), blank_image(network, 3, (side, side)) as image:
             network(image)
     total = counter.get_total_flops() / 2

@@ -63,7 +63,7 @@ def result(psnr: float | None, bitops: float, **changes: Any) -> dict[str, Any]:
         "bitops": {"32x32": bitops, "256x256": 64 * bitops},
         "macs": {"32x32": bitops / 32, "256x256": 2 * bitops},
         "params": 60_000,
-        "size_bytes": 40_000,
+        "size": 40_000,
         "seconds": {"search": 120.0, "derive": 0.5, "train": 240.0, "evaluate": 4.0},
         "discretization_gap_db": 0.4,
         "ties": [],

@@ -1,6 +1,7 @@
 """Finished runs side by side: read from their folders, grouped over seeds, with their Pareto front."""
 
 from qnas.core.comparison.comparison import Comparison, compare_runs
+from qnas.core.comparison.cost import CostAxis
 from qnas.core.comparison.figure import Figure
 from qnas.core.comparison.find import FoundRuns, find_runs
 from qnas.core.comparison.finished_run import FinishedRun, LeftOut
@@ -12,6 +13,7 @@ from qnas.core.comparison.table import csv_text
 __all__ = [
     "Comparison",
     "ComparisonReport",
+    "CostAxis",
     "Fact",
     "Figure",
     "FinishedRun",

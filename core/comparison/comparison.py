@@ -6,7 +6,7 @@ from typing import Any
 
 from qnas.core.comparison.comparability import choose_test_set, common_test_sets, refuse_other_scales
 from qnas.core.comparison.copies import without_copies
-from qnas.core.comparison.cost import CostAxis, cost_axis
+from qnas.core.comparison.cost import CostAxis, cost_axes, cost_axis
 from qnas.core.comparison.differences import notices
 from qnas.core.comparison.figure import Figure
 from qnas.core.comparison.find import FoundRuns
@@ -30,6 +30,7 @@ class Comparison:
         images: How many images the test set has.
         scale: The factor of super-resolution.
         cost: What the comparison is made over.
+        others: What else the runs state.
         bicubic: PSNR on Y of bicubic enlargement in dB, None if it is not known.
         notices: What should be known before the figures are compared.
         left_out: Runs that are not in it.
@@ -42,6 +43,7 @@ class Comparison:
     images: int
     scale: int
     cost: CostAxis
+    others: Sequence[CostAxis]
     bicubic: float | None
     notices: Sequence[str]
     left_out: Sequence[LeftOut]
@@ -64,19 +66,19 @@ class Comparison:
         return {name: [group for group in by_cost if group.series == name] for name in names}
 
 
-def compare_runs(found: FoundRuns, test: str | None = None, cost: str = "bitops", title: str = "") -> Comparison:
+def compare_runs(found: FoundRuns, test: str | None = None, cost: str | None = None, title: str = "") -> Comparison:
     """Put runs beside each other.
 
     Args:
         found: The runs.
         test: The test set to compare on; by default, of those that all have, the one with the most images.
-        cost: What to compare them over: a registered cost, or ``size_bytes``.
+        cost: What to compare them over: a cost of their specs, or a registered one; by default, the first.
         title: What is compared, in words; by default, how many runs.
 
     Raises:
         InputError: The runs can't be compared, or none is left.
     """
-    axis = cost_axis(cost)
+    axis = cost_axis(cost, found.runs)
     if not found.runs:
         raise InputError("no finished run is left to compare")
     refuse_other_scales(found.runs)
@@ -87,7 +89,7 @@ def compare_runs(found: FoundRuns, test: str | None = None, cost: str = "bitops"
     left_out = [*found.left_out, *(LeftOut(folder, why) for folder, why in lacking.items() if why), *copies]
     if not runs:
         raise InputError(f"no run is left to compare: {left_out[-1].folder}: {left_out[-1].why}")
-    members = same_spec(runs)
+    members, axes = same_spec(runs), cost_axes(runs)
     named = zip(name_groups(members), members, strict=True)
     groups = [_group(names, group, name, [costs[run.folder] for run in group]) for names, group in named]
     return Comparison(
@@ -98,8 +100,9 @@ def compare_runs(found: FoundRuns, test: str | None = None, cost: str = "bitops"
         images=len(runs[0].images[name]),
         scale=runs[0].scale,
         cost=axis,
+        others=[other for other in axes if other.name != axis.name],
         bicubic=Figure.of(run.figure("test", name, "bicubic", "psnr_y") for run in runs).mean,
-        notices=[*notices(members), *_older(runs, name)],
+        notices=[*notices(members), *_older(runs, name, axes)],
         left_out=left_out,
     )
 
@@ -138,11 +141,12 @@ def _lacking(run: FinishedRun, test: str, axis: CostAxis, cost: float | None) ->
     return ""
 
 
-def _older(runs: Sequence[FinishedRun], test: str) -> list[str]:
+def _older(runs: Sequence[FinishedRun], test: str, axes: Sequence[CostAxis]) -> list[str]:
     """Figures that only some runs have."""
-    paths = [("test", test, "ssim_y"), ("test", test, "bicubic", "psnr_y"), ("params",), ("size_bytes",)]
+    paths: list[tuple[str, ...]] = [("test", test, "ssim_y"), ("test", test, "bicubic", "psnr_y")]
+    costs = [(axis.name, *filter(None, [axis.at])) for axis in axes if axis.always]
     lacking = []
-    for path in [*paths, ("seconds", "search"), ("seconds", "train")]:
+    for path in [*paths, *costs, ("seconds", "search"), ("seconds", "train")]:
         without = [run for run in runs if run.figure(*path) is None]
         if without:
             who = f"{without[0].folder}/result.json" + (f" and {len(without) - 1} more" if without[1:] else "")

@@ -1,62 +1,92 @@
-"""What runs are compared over: a figure of result.json, or any registered cost of the found networks."""
+"""What runs are compared over: a cost that their result.json states, or one of the found networks that is counted."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from qnas.core.comparison.finished_run import FinishedRun
+from qnas.core.components import Cost
+from qnas.core.deprecation import Deprecated
 from qnas.core.errors import as_input_error
 from qnas.core.registry import plugins
+from qnas.core.run.costs import RENAMED, StatedCost, own_costs, stated_costs
 
 SIZE = "32x32"
 """The LR size that costs are stated for."""
-
-Measure = Callable[[FinishedRun], float | None]
 
 
 class CostAxis(NamedTuple):
     """A cost.
 
     Attributes:
-        name: As ``qnas list costs`` has it, or ``size_bytes``.
-        unit: Of its values.
-        measure: Its value for a run, None if the run does not have it.
-        at: Whether it depends on the size of the image, and then on which.
+        cost: The cost.
+        always: Whether every result.json states it, so that it is not counted anew.
+        reference: What the first spec that names it says of it, by which runs are counted whose own does not.
     """
 
-    name: str
-    unit: str
-    measure: Measure
-    at: str = ""
+    cost: StatedCost
+    always: bool = False
+    reference: Any = None
+
+    @property
+    def name(self) -> str:
+        """As a spec's ``costs`` or ``qnas list costs`` has it."""
+        return self.cost.name
+
+    @property
+    def unit(self) -> str:
+        """Of its values."""
+        return self.cost.unit or self.cost.title
+
+    @property
+    def at(self) -> str:
+        """The size of the image that it is stated for, ``""`` if it does not depend on it."""
+        return SIZE if self.cost.per_image else ""
 
     @property
     def size(self) -> str:
-        """The size of the image in words, ``""`` if it does not matter."""
+        """The same in words."""
         return f"at {self.at.replace('x', ' x ')} LR" if self.at else ""
 
+    def stated(self, run: FinishedRun) -> float | None:
+        """What its result.json says, None if it does not say it."""
+        return run.figure(self.name, *filter(None, [self.at]))
 
-_STATED = {
-    "bitops": CostAxis("bitops", "BitOps", lambda run: run.figure("bitops", SIZE), SIZE),
-    "macs": CostAxis("macs", "MACs", lambda run: run.figure("macs", SIZE), SIZE),
-    "params": CostAxis("params", "parameters", lambda run: run.figure("params")),
-    "size_bytes": CostAxis("size_bytes", "B", lambda run: run.figure("size_bytes")),
-}
-"""What every result.json states."""
+    def measure(self, run: FinishedRun) -> float | None:
+        """Its value for a run, None if the run does not have it."""
+        stated = self.stated(run)
+        return counted(run, self.name, self.reference) if stated is None and not self.always else stated
 
 
-def cost_axis(name: str) -> CostAxis:
-    """The cost of that name.
+def cost_axes(runs: Sequence[FinishedRun]) -> list[CostAxis]:
+    """What these runs state, in the order of the costs."""
+    always = {cost.name for cost in stated_costs()}
+    of_specs = own_costs(run.spec for run in runs)
+    costs = stated_costs(*(run.spec for run in runs))
+    return [CostAxis(cost, cost.name in always, of_specs.get(cost.name)) for cost in costs]
+
+
+def cost_axis(name: str | None, runs: Sequence[FinishedRun]) -> CostAxis:
+    """The cost of that name, by default the first.
 
     Raises:
         InputError: There is none.
     """
-    if name in _STATED:
-        return _STATED[name]
-    plugins().registries["cost"].load(name)
-    return CostAxis(name, name, lambda run: counted(run, name), SIZE)
+    if name in RENAMED:
+        Deprecated("0.2", f"'{RENAMED[name]}'").warn(f"the cost '{name}'")
+        name = RENAMED[name]
+    axes = {axis.name: axis for axis in cost_axes(runs)}
+    if name is None:
+        return next(iter(axes.values()))
+    return axes.get(name) or CostAxis(StatedCost.of(name, plugins().registries["cost"].load(name)))
 
 
-def counted(run: FinishedRun, cost: str) -> float:
-    """A registered cost of the network that a run found, at an LR image of ``SIZE``.
+def counted(run: FinishedRun, cost: str, reference: Any = None) -> float:
+    """A cost of the network that a run found, at an LR image of ``SIZE``.
+
+    Args:
+        run: The run.
+        cost: The cost's name.
+        reference: What it is if the run's spec does not say it; by default, what is registered by that name.
 
     Raises:
         InputError: Its network can't be built again.
@@ -64,8 +94,7 @@ def counted(run: FinishedRun, cost: str) -> float:
     from qnas.core.components import Quantizer
     from qnas.core.files.folder import RunFolder
     from qnas.core.files.home import at_home
-    from qnas.core.network import LR_SIZE, Architecture, count_found
-    from qnas.core.run.sizes import total
+    from qnas.core.network import LR_SIZE, Architecture, count_choices
     from qnas.core.settings import as_of
     from qnas.core.spec.kept import known_version
 
@@ -74,7 +103,6 @@ def counted(run: FinishedRun, cost: str) -> float:
     with at_home(run.folder), of_then, as_input_error(f"{run.folder}: its {cost} can't be counted"):
         architecture = Architecture.from_json(RunFolder(run.folder).read_text(file), str(run.folder / file))
         quantizer = Quantizer.of(run.spec["quantizer"]["train"])
-        found = count_found(
-            architecture.space.restored(), architecture.scale, architecture.candidates(), quantizer, LR_SIZE
-        )
-        return total(cost, found)
+        chosen = architecture.candidates()
+        found = count_choices(architecture.space.restored(), architecture.scale, chosen, quantizer, LR_SIZE)
+        return found.total(Cost.of(own_costs([run.spec]).get(cost) or reference or cost))

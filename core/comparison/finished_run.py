@@ -11,6 +11,7 @@ from qnas.core.comparison.fields import Fields, canonical, fields_of
 from qnas.core.comparison.point import Point
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
+from qnas.core.run.costs import as_named_now
 from qnas.core.spec.document import parse
 from qnas.core.spec.kept import complete
 
@@ -64,7 +65,7 @@ class FinishedRun:
         return cls(
             path,
             complete(spec),
-            folder.read_json("result.json"),
+            as_named_now(folder.read_json("result.json")),
             judged,
             _read(folder, "environment.json"),
             _read(folder, "search/result.json"),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qnas.core.comparison.cost import CostAxis
 from qnas.core.comparison.figure import Figure
 from qnas.core.comparison.finished_run import FinishedRun
 from qnas.core.comparison.labels import Names
@@ -15,7 +16,7 @@ class Group:
     Attributes:
         names: What it is called, and which series it belongs to.
         runs: Its runs.
-        cost: What the comparison is made over, by default BitOps at an LR image of 32 x 32.
+        cost: What the comparison is made over, by default the first of the costs, for an LR image of 32 x 32.
         psnr: PSNR on Y in dB, on the test set of the comparison.
         ssim: SSIM on Y, on the same.
         gain: PSNR on Y above bicubic's, in dB.
@@ -56,6 +57,10 @@ class Group:
     def figure(self, *path: str) -> Figure:
         """A figure of its runs' result.json."""
         return Figure.of(run.figure(*path) for run in self.runs)
+
+    def of_cost(self, axis: CostAxis) -> Figure:
+        """A cost that its runs state."""
+        return Figure.of(map(axis.stated, self.runs))
 
     @property
     def position(self) -> tuple[float, float]:

@@ -83,24 +83,21 @@ class Cost(Component):
 
     Prices are whole numbers so that sums are exact: where a price is a fraction, count in a smaller unit. A price must
     not depend on ``ConvolutionShape.path``.
-
-    Attributes:
-        always: Whether it is counted for every spec, without being named in ``costs``.
-        order: Its place among the costs, the lowest first. The first is what runs are compared over by default.
-        title: What it is called in tables and charts; by default, its name.
-        unit: Stands behind its values, with a prefix in front: ``B`` gives ``2.4 kB``. Without one, values are numbers
-            of ``title``: ``4,020 parameters``.
-        per_image: Whether it depends on the size of the image.
-        by_width: Whether it depends on bit-widths.
     """
 
     kind = "cost"
     always: ClassVar[bool] = False
+    """Whether it is counted for every spec, without being named in ``costs``."""
     order: ClassVar[int] = 100
+    """Its place among the costs, the lowest first. The first is what runs are compared over by default."""
     title: ClassVar[str] = ""
+    """What it is called in tables and charts; by default, its name."""
     unit: ClassVar[str] = ""
+    """Stands behind its values, with a prefix: ``B`` gives ``2.4 kB``. Without one, they are numbers of ``title``."""
     per_image: ClassVar[bool] = True
+    """Whether it depends on the size of the image."""
     by_width: ClassVar[bool] = True
+    """Whether it depends on bit-widths."""
 
     @abstractmethod
     def of_convolution(self, convolution: ConvolutionShape) -> int:
@@ -137,9 +134,7 @@ def costs_with(more: Mapping[str, Cost] | None = None) -> dict[str, Cost]:
 
     One of ``more`` takes the place of that of the same name.
     """
-    always = {
-        entry.name: Cost.of(entry.name) for entry, cost in plugins().registries["cost"].loadable() if cost.always
-    }
+    always = {entry.name: Cost.of(entry.name) for entry, cost in plugins().registries["cost"].loadable() if cost.always}
     return dict(sorted({**always, **(more or {})}.items(), key=lambda item: item[1].order))
 
 

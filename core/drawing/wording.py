@@ -20,9 +20,13 @@ def quantity(value: float, unit: str = "") -> str:
     return f"{_three_digits(value)} {unit}".strip()
 
 
-def bitops(value: float) -> str:
-    """Bit operations with a prefix."""
-    return quantity(value, "BitOps")
+def amount(value: float, unit: str, noun: str = "") -> str:
+    """So much in a unit, or without one so many of what the noun says.
+
+    >>> amount(4.6e9, "BitOps", "BitOps"), amount(4020, "", "parameters")
+    ('4.6 GBitOps', '4,020 parameters')
+    """
+    return quantity(value, unit) if unit else f"{count(round(value))} {noun}".strip()
 
 
 def float_work(work: Mapping[str, int]) -> str:

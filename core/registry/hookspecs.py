@@ -61,9 +61,9 @@ def qnas_step(folder: "RunFolder", stage: str, step: int, metrics: Mapping[str, 
 
     In ``data`` that is ``set`` and ``of`` (how many images it has), in ``evaluate`` the ``psnr`` of an image. In
     ``search`` and ``train`` it is the ``loss``; where the network was validated, the mean ``loss`` since the last time
-    and ``psnr``, in a search also what the searcher says of it: ``objective``, ``bitops``, ``entropy``,
-    ``probabilities``. ``loss`` may be a tensor: turn it into a number only when you need it, as that waits for the
-    device.
+    and ``psnr``, in a search also what the searcher says of it: ``objective``, ``entropy``, ``probabilities``, and what
+    the network is expected to cost, each cost by its name. ``loss`` may be a tensor: turn it into a number only when
+    you need it, as that waits for the device.
     """
 
 

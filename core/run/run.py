@@ -138,13 +138,18 @@ def _do_stage(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> None
     journal.end(result)
 
 
+_NOT_SUMMARIZED = {"test", "images", "seconds"}
+"""What the evaluation leaves beside the costs of the network."""
+
+
 def summarize(folder: RunFolder) -> dict[str, Any]:
     """Put the results of the stages that ended together, into result.json once the network has been judged."""
     done = {name: folder.read_json(f"{name}/result.json") for name in STAGES if folder.has(f"{name}/result.json")}
     judged = done.get("evaluate", {})
     with as_input_error(f"{folder.path}: the result.json of a stage is damaged"):
         summary = {
-            **{key: judged.get(key) for key in ("test", "bitops", "macs", "float_work", "params", "size_bytes")},
+            "test": judged.get("test"),
+            **{key: value for key, value in judged.items() if key not in _NOT_SUMMARIZED},
             "seconds": {name: result["seconds"] for name, result in done.items()},
             "discretization_gap_db": done.get("derive", {}).get("discretization_gap_db"),
             "ties": [tie["slot"] for tie in done.get("search", {}).get("ties", [])],

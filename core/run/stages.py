@@ -204,7 +204,7 @@ def evaluate(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[
     return {
         "test": judged.means,
         "images": judged.images,
-        **found_sizes(run.architecture, run.spec.quantizer.train, network),
+        **found_sizes(run.architecture, run.spec.quantizer.train, run.spec.counted_costs),
     }
 
 

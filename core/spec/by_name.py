@@ -11,8 +11,10 @@ from qnas.core.registry import plugins
 from qnas.core.settings import Frozen, invalid
 
 NO_COSTS: Final = frozenset(
-    "discretization_gap_db entropy epoch float_work images loss objective of probabilities psnr sample seconds set step"
-    " supernet_psnr test ties".split()
+    {
+        *("discretization_gap_db", "float_work", "images", "seconds", "test", "ties"),
+        *("entropy", "epoch", "loss", "objective", "probabilities", "psnr", "sample", "step", "supernet_psnr"),
+    }
 )
 """What result.json and the history call their other fields: no cost can be called that."""
 
@@ -47,16 +49,20 @@ def _with_costs(value: Any, handler: ValidatorFunctionWrapHandler, info: Validat
 
 CostsByName = Annotated[Frozen[Cost], BeforeValidator(_named_by_key), AfterValidator(_refuse_misleading)]
 """Costs by name."""
-RegularizersByName = Annotated[
-    Frozen[Regularizer], BeforeValidator(_named_by_key), WrapValidator(_with_costs)
-]
+RegularizersByName = Annotated[Frozen[Regularizer], BeforeValidator(_named_by_key), WrapValidator(_with_costs)]
 """Regularizers by name. A cost that one refers to by a key of ``costs`` is the one that stands there."""
 
 
 def described_by_key(reference: JsonSchemaValue) -> dict[str, JsonSchemaValue]:
     """The properties of such a field in JSON Schema, made of the schema of what its keys stand for."""
     return {
-        member["properties"]["name"]["const"]: {**member, "type": ["object", "null"], "required": []}
+        member["properties"]["name"]["const"]: _without_name(member)
         for member in reference["anyOf"]
         if "properties" in member
     }
+
+
+def _without_name(member: JsonSchemaValue) -> JsonSchemaValue:
+    """A component's schema without need of its name; ``null`` stands for one that needs no other field either."""
+    required = [field for field in member["required"] if field != "name"]
+    return {**member, "type": "object" if required else ["object", "null"], "required": required}

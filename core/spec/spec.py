@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, NoReturn, Self
+from typing import Annotated, NoReturn, Self
 
 from pydantic import (
     Field,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from qnas.core.errors import InputError, as_input_error
 from qnas.core.files.folder import RunFolder
+from qnas.core.run.costs import as_named_now
 from qnas.core.run.kept_spec import refuse_other_spec
 from qnas.core.run.stages import STAGES
 from qnas.core.sweep.plan import Point
@@ -70,7 +71,7 @@ class Status:
         Raises:
             InputError: Its result can't be read.
         """
-        self.result = self.folder.read_json("result.json")
+        self.result = as_named_now(self.folder.read_json("result.json"))
         with as_input_error(f"{self.folder.path / 'result.json'} is damaged"):
             self.seconds = sum(self.result["seconds"].values())
         self.state = "done"

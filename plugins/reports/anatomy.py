@@ -1,14 +1,15 @@
 """The anatomy of the found network: what each slot holds, what it costs and how data flows through it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from qnas.core.components import ConvolutionShape, Cost, Quantizer
+from qnas.core.components import Cost, Quantizer
 from qnas.core.drawing.slot_graph import SlotGraph, trace
 from qnas.core.errors import QnasError
-from qnas.core.network import LR_SIZE, Architecture, convolutions, count_space
+from qnas.core.network import LR_SIZE, Architecture, count_network, count_space
 from qnas.core.network.shapes import found_for_shapes, shapes_only
+from qnas.core.run.costs import StatedCost, countable
 from qnas.plugins.reports.record import RunRecord
 
 
@@ -22,7 +23,7 @@ class FoundSlot:
         candidate: The label of operation and widths, as the search's history has it.
         weight_bits: Bits of a weight.
         activation_bits: Bits of an input value.
-        bitops: Bit operations on an LR image of ``LR_SIZE``.
+        price: In words, by the first of the costs on an LR image of ``LR_SIZE``; ``""`` if unknown.
         share: The same as a share of the whole network's.
     """
 
@@ -31,7 +32,7 @@ class FoundSlot:
     candidate: str
     weight_bits: int | None
     activation_bits: int | None
-    bitops: int | None = None
+    price: str = ""
     share: float | None = None
 
 
@@ -43,16 +44,16 @@ class Anatomy:
         slots: By path, in running order.
         flow: Which slot feeds which.
         fixed_share: Share of the cost outside the slots, None where costs are unknown.
-        lowest: BitOps of the cheapest network of the space.
-        highest: BitOps of the dearest.
+        ranges: By the name of a cost, that of the cheapest network of the space and that of the dearest.
+        size: The size of the LR image that they are counted on.
         unknown: Why costs and flow are unknown, or ``""``.
     """
 
     slots: Mapping[str, FoundSlot]
     flow: SlotGraph
     fixed_share: float | None = None
-    lowest: int | None = None
-    highest: int | None = None
+    ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    size: str = f"{LR_SIZE[0]}x{LR_SIZE[1]}"
     unknown: str = ""
 
 
@@ -68,7 +69,7 @@ def anatomy(record: RunRecord) -> Anatomy:
     except (QnasError, ValueError) as error:
         slots = {path: _listed(path, choice) for path, choice in record.architecture["slots"].items()}
         return Anatomy(slots, SlotGraph.chain(list(slots)), unknown=str(error))
-    return _measured(architecture, quantizer)
+    return _measured(architecture, quantizer, countable(record.spec))
 
 
 def _listed(path: str, choice: Mapping[str, Any]) -> FoundSlot:
@@ -83,26 +84,26 @@ def _bits(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _measured(architecture: Architecture, quantizer: Quantizer) -> Anatomy:
-    bitops = Cost.of("bitops")
+def _measured(architecture: Architecture, quantizer: Quantizer, costs: Mapping[str, Cost]) -> Anatomy:
     space = architecture.space.restored()
     with shapes_only(space, architecture.scale):
         network = found_for_shapes(space, architecture.scale, architecture.candidates(), quantizer)
         flow = trace(network, architecture.slots)
-        run = convolutions(network, 3, LR_SIZE)
-    total = _sum(bitops, run)
-    costs = {path: _sum(bitops, [c for c in run if _inside(c.path, path)]) for path in flow.slots}
-    range_ = count_space(space, architecture.scale, quantizer, LR_SIZE).table(bitops)
+        found = count_network(network, flow.slots, LR_SIZE)
+    name, first = next(iter(costs.items()))
+    total, priced = found.total(first), StatedCost.of(name, first)
+    prices = {path: first.of_candidate(part) for path, part in found.slots.items()}
+    space_count = count_space(space, architecture.scale, quantizer, LR_SIZE)
+    tables = {name: space_count.table(cost) for name, cost in costs.items()}
     return Anatomy(
-        slots={path: _slot(architecture, path, costs[path], total) for path in flow.slots},
+        slots={path: _slot(architecture, path, prices[path], total, priced) for path in flow.slots},
         flow=flow,
-        fixed_share=(total - sum(costs.values())) / total if total else 0.0,
-        lowest=range_.lowest,
-        highest=range_.highest,
+        fixed_share=first.of_rest(found.rest) / total if total else 0.0,
+        ranges={name: (table.lowest, table.highest) for name, table in tables.items()},
     )
 
 
-def _slot(architecture: Architecture, path: str, bitops: int, total: int) -> FoundSlot:
+def _slot(architecture: Architecture, path: str, price: int, total: int, cost: StatedCost) -> FoundSlot:
     choice = architecture.slots[path]
     return FoundSlot(
         path,
@@ -110,14 +111,6 @@ def _slot(architecture: Architecture, path: str, bitops: int, total: int) -> Fou
         choice.candidate().label,
         choice.weight_bits,
         choice.activation_bits,
-        bitops,
-        bitops / total if total else 0.0,
+        cost.words(price),
+        price / total if total else 0.0,
     )
-
-
-def _inside(path: str, slot: str) -> bool:
-    return path == slot or path.startswith(f"{slot}.")
-
-
-def _sum(cost: Cost, run: Sequence[ConvolutionShape]) -> int:
-    return sum(map(cost.of_convolution, run))

@@ -1,17 +1,18 @@
 """The curves of a run: which of its figures are drawn over the steps of its search and of its training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from qnas.core.run.costs import stated_costs
 from qnas.plugins.reports.chart import Chart, Line
 from qnas.plugins.reports.record import RunRecord
-from qnas.plugins.reports.wording import is_finite
+from qnas.plugins.reports.wording import PREFIXES, is_finite
 
 History = Sequence[Mapping[str, Any]]
 
 
 def search_charts(record: RunRecord) -> list[Chart]:
-    """PSNR, expected BitOps and entropy while searching, each where the search has it."""
+    """PSNR, expected costs and entropy while searching, each where the search has it."""
     history = record.history["search"]
     taken = taken_step(record)
     # The samples of a random search are not steps of one network.
@@ -24,15 +25,22 @@ def search_charts(record: RunRecord) -> list[Chart]:
             taken,
             not sampled,
         ),
-        Chart(
-            "BitOps, G" if sampled else "Expected BitOps, G",
-            [_line(history, "bitops", "BitOps", unit=1e9)],
-            taken,
-            not sampled,
-        ),
+        *_cost_charts(record, history, taken, sampled),
         Chart("Mean entropy of a slot, nats", [_line(history, "entropy", "entropy")], taken),
     ]
     return _drawable(charts)
+
+
+def _cost_charts(record: RunRecord, history: History, taken: float | None, sampled: bool) -> Iterator[Chart]:
+    """A chart for each cost that changes."""
+    first, *others = stated_costs(record.spec)
+    for cost in (first, *others):
+        values = [line[cost.name] for line in history if is_finite(line.get(cost.name))]
+        size, prefix = next(((size, name) for size, name in PREFIXES if values and max(values) >= size), (1.0, ""))
+        title = f"{cost.title}, {prefix}{cost.sign}".rstrip(", ")
+        if min(values, default=0) < max(values, default=0) or cost is first:
+            line = _line(history, cost.name, cost.title, unit=size)
+            yield Chart(title if sampled else f"Expected {title}", [line], taken, not sampled)
 
 
 def train_charts(record: RunRecord) -> list[Chart]:

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from qnas.core.visible import visible
 from qnas.plugins.reports.anatomy import Anatomy, anatomy
 from qnas.plugins.reports.choices import HEIGHT, WIDTH, slot_choices
+from qnas.plugins.reports.costs import cost_facts
 from qnas.plugins.reports.curves import search_charts, taken_step, train_charts
 from qnas.plugins.reports.drawing import draw
 from qnas.plugins.reports.palette import bits_colours, bits_variable
@@ -52,6 +53,7 @@ def _context(record: RunRecord) -> dict[str, Any]:
         "run": record,
         "result": record.result,
         "found": found,
+        "costs": cost_facts(record, found),
         "drawing": draw(found),
         "choices": charts,
         "chart_size": (WIDTH, HEIGHT),

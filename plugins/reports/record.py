@@ -8,6 +8,7 @@ from typing import Any
 
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
+from qnas.core.run.costs import as_named_now
 from qnas.core.run.examples import KINDS
 from qnas.core.spec.document import parse
 
@@ -60,7 +61,7 @@ class RunRecord:
             spec=_mapping(spec_text, str(folder.path / "spec.yaml")),
             architecture_text=folder.read_text("architecture.json"),
             architecture=folder.read_json("architecture.json"),
-            result=folder.read_json("result.json"),
+            result=as_named_now(folder.read_json("result.json")),
             environment=_read(folder, "environment.json"),
             stages={
                 stage: _read(folder, f"{stage}/result.json") for stage in ("search", "derive", "train", "evaluate")

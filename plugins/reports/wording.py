@@ -11,6 +11,7 @@ MINUS = "\N{MINUS SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"
 UNKNOWN = "\N{EN DASH}"
 INFINITE = "\N{INFINITY}"
+PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BETWEEN_PARTS = re.compile(r"([=_,/:]|\.(?=[A-Za-z]))")
 
 
@@ -49,7 +50,7 @@ def scaled(value: Any) -> str:
     """A count with a prefix: ``11.8 k``, ``12.3 M``."""
     if not is_finite(value):
         return decimal(value)
-    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+    for factor, prefix in PREFIXES:
         # From where three digits would round up to the next prefix.
         if abs(value) >= 0.9995 * factor:
             return f"{significant(value / factor)}{SPACE}{prefix}"

@@ -96,4 +96,7 @@ def test_nothing_is_learned_but_the_scale_is_saved():
 def test_a_space_quantized_by_hwgq_can_be_counted():
     optimal_step.cache_clear()  # as in a fresh process
     count = count_space(Space.of({"name": "basic", "channels": 6, "cells": 1}), 2, HWGQ)
-    assert {c.weight_bits for candidates in count.slots.values() for part in candidates for c in part.convolutions} == {4, 8}
+    assert {c.weight_bits for candidates in count.slots.values() for part in candidates for c in part.convolutions} == {
+        4,
+        8,
+    }

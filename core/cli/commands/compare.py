@@ -29,7 +29,7 @@ NAME = "compare"
 )
 @click.option("--test", metavar="SET", help="The test set to compare on [default: the one with the most images].")
 @click.option(
-    "--cost", default="bitops", show_default=True, help="What to compare over: a cost (qnas list costs), or size_bytes."
+    "--cost", help="What to compare over: a cost of the runs' specs, or of qnas list costs [default: the first cost]."
 )
 @click.option(
     "--title", default="", help="A title for the comparison [default: the names of the folders, or the number of runs]."
@@ -37,8 +37,8 @@ NAME = "compare"
 @click.option("--report", metavar="NAME", default="html", show_default=True, help="The report that draws it.")
 @no_code_option
 @verbose_option
-def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str, title: str, report: str) -> None:
-    """Compare finished RUNS: one table, and one plot of PSNR over BitOps with its Pareto front.
+def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str | None, title: str, report: str) -> None:
+    """Compare finished RUNS: one table, and one plot of PSNR over a cost with its Pareto front.
 
     RUNS are folders of runs, or folders that contain some at any depth, such as a sweep's. Runs whose specs differ only
     in their seeds share a row.

@@ -1,8 +1,10 @@
 """The table of a comparison in the terminal: a row for each group of seeds."""
 
+from collections.abc import Sequence
+
 from rich.table import Table
 
-from qnas.core.comparison import Comparison, Figure, Group
+from qnas.core.comparison import Comparison, CostAxis, Figure, Group
 from qnas.core.drawing.wording import duration, quantity
 
 UNKNOWN = "-"
@@ -23,21 +25,21 @@ def comparison_table(comparison: Comparison) -> Table:
     table.add_column("")
     table.add_column("run", overflow="fold", min_width=16)
     table.add_column("PSNR Y, dB (runs)", justify="right", no_wrap=True)
-    for name in ("over\nbicubic", "SSIM Y", axis.unit, "params", "size", "search", "train"):
+    others = [other.name for other in comparison.others]
+    for name in ("over\nbicubic", "SSIM Y", axis.unit, *others, "search", "train"):
         table.add_column(name, justify="right")
     for group in comparison.groups:
-        table.add_row("*" if group.on_front else "", group.label, *_figures(group))
+        table.add_row("*" if group.on_front else "", group.label, *_figures(group, comparison.others))
     return table
 
 
-def _figures(group: Group) -> list[str]:
+def _figures(group: Group, others: Sequence[CostAxis]) -> list[str]:
     return [
         _psnr(group.psnr),
         _mean(group.gain, "+.2f"),
         _mean(group.ssim, ".4f"),
         _quantity(group.cost),
-        _quantity(group.figure("params")),
-        _quantity(group.figure("size_bytes"), "B"),
+        *(_quantity(group.of_cost(other), other.cost.sign) for other in others),
         *(_duration(group.figure("seconds", stage)) for stage in ("search", "train")),
     ]
 

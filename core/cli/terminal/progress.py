@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from qnas.core.cli.terminal.say import above
-from qnas.core.drawing.wording import bitops, duration
+from qnas.core.drawing.wording import duration
 from qnas.core.registry import hookimpl
 from qnas.core.visible import visible
 
@@ -78,10 +78,18 @@ class _Metrics:
             "set": lambda v: visible(str(v)),
             "loss": lambda v: f"loss {float(v):.4f}",
             "psnr": lambda v: f"PSNR {float(v):.2f} dB",
-            "bitops": lambda v: bitops(float(v)),
+            **self._first_cost(),
             "entropy": lambda v: f"entropy {float(v):.3f}",
         }
         return "  ".join(show(self._latest[key]) for key, show in formats.items() if key in self._latest)
+
+    def _first_cost(self) -> dict[str, Callable[[Any], str]]:
+        if "psnr" not in self._latest:  # no network was judged, and PyTorch may not be loaded
+            return {}
+        from qnas.core.run.costs import stated_costs
+
+        first = stated_costs()[0]
+        return {first.name: lambda v: first.words(float(v))}
 
 
 class LiveProgress:

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from rich.console import Console
@@ -10,16 +10,17 @@ from rich.text import Text
 
 from qnas.core.cli.terminal.candidate_sets import CandidateSets
 from qnas.core.cli.terminal.drawing import SlotRow, print_drawing, print_line
-from qnas.core.components import ConvolutionShape, Cost, Quantizer, SlotShape, Space
+from qnas.core.components import ConvolutionShape, Cost, Quantizer, SlotShape, Space, costs_with
 from qnas.core.drawing.slot_graph import SlotGraph, trace
-from qnas.core.drawing.wording import bitops, float_work, plural, quantity
+from qnas.core.drawing.wording import amount, float_work, plural
 from qnas.core.errors import as_input_error
 from qnas.core.network import (
     LR_SIZE,
     Candidate,
     CostTable,
     FloatWork,
-    count_found,
+    NetworkCount,
+    count_choices,
     count_networks,
     count_space,
     find_shapes,
@@ -28,6 +29,7 @@ from qnas.core.network import (
     slot_candidates,
 )
 from qnas.core.network.shapes import found_for_shapes, needs_values, shapes_only
+from qnas.core.run.costs import StatedCost
 
 _HD = (720, 1280)
 
@@ -42,10 +44,11 @@ class SpaceView:
         shapes: Slot path to its shape.
         candidates: Slot path to what may fill it.
         flow: Which slot feeds which.
-        bitops: What every choice costs on an LR image of ``LR_SIZE``.
-        native: The convolutions of the original network on such an image; empty if it is none of the space.
+        costs: What is counted, by name.
+        tables: What every choice costs on an LR image of ``LR_SIZE``, by the cost's name.
+        native: The original network on such an image; None if it is none of the space.
         float_work: What a network of first candidates computes in float on an image of ``LR_SIZE``.
-        hd_macs: What the original network multiplies for an output of about 1280 x 720; None if it can't make one.
+        native_hd: The same for an output of about 1280 x 720; None if it can't make one.
     """
 
     space: Space
@@ -53,10 +56,11 @@ class SpaceView:
     shapes: Mapping[str, SlotShape]
     candidates: Mapping[str, Sequence[Candidate]]
     flow: SlotGraph
-    bitops: CostTable
-    native: Sequence[ConvolutionShape]
+    costs: Mapping[str, Cost]
+    tables: Mapping[str, CostTable]
+    native: NetworkCount | None
     float_work: FloatWork
-    hd_macs: int | None
+    native_hd: NetworkCount | None
 
     @property
     def architectures(self) -> int:
@@ -64,40 +68,42 @@ class SpaceView:
         return count_networks(self.space, self.candidates)
 
 
-def view_space(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
-    """The view of ``space``, whose found network ``quantizer`` quantizes.
+def view_space(space: Space, scale: int, quantizer: Quantizer, costs: Mapping[str, Cost] | None = None) -> SpaceView:
+    """The view of ``space``, whose found network ``quantizer`` quantizes, priced by ``costs`` (by default, all).
 
     Raises:
         InputError: The space can't do the scale, or its rules or candidates don't fit its slots.
             Or its network can't be built, or does not run.
     """
     with as_input_error(f"the network of '{space.known_as}' does not run at scale {scale}"):
-        return _view(space, scale, quantizer)
+        return _view(space, scale, quantizer, costs_with() if costs is None else costs)
 
 
-def _view(space: Space, scale: int, quantizer: Quantizer) -> SpaceView:
+def _view(space: Space, scale: int, quantizer: Quantizer, costs: Mapping[str, Cost]) -> SpaceView:
     candidates = slot_candidates(space, scale)
     first = {path: options[0] for path, options in candidates.items()}
     shapes = find_shapes(space, scale)
     with shapes_only(space, scale):
         flow = trace(found_for_shapes(space, scale, first, Quantizer.of("none")), shapes)
+    count = count_space(space, scale, quantizer)
     return SpaceView(
         space,
         scale,
         shapes,
         candidates,
         flow=flow,
-        bitops=count_space(space, scale, quantizer).table(Cost.of("bitops")),
+        costs=costs,
+        tables={name: count.table(cost) for name, cost in costs.items()},
         native=_native(space, scale, shapes, LR_SIZE),
         float_work=float_work_of(space, scale, first, quantizer, LR_SIZE),
-        hd_macs=_hd_macs(space, scale, shapes),
+        native_hd=_native_hd(space, scale, shapes),
     )
 
 
-def _native(space: Space, scale: int, shapes: Mapping[str, SlotShape], size: tuple[int, int]) -> list[ConvolutionShape]:
-    """The convolutions of the original network, none if a slot can't hold its original operation."""
+def _native(space: Space, scale: int, shapes: Mapping[str, SlotShape], size: tuple[int, int]) -> NetworkCount | None:
+    """What the original network runs, None if a slot can't hold its original operation."""
     chosen = originals(shapes)
-    return count_found(space, scale, chosen, Quantizer.of("none"), size) if chosen else []
+    return count_choices(space, scale, chosen, Quantizer.of("none"), size) if chosen else None
 
 
 def _hd_size(scale: int) -> tuple[int, int]:
@@ -105,17 +111,13 @@ def _hd_size(scale: int) -> tuple[int, int]:
     return round(_HD[0] / scale), round(_HD[1] / scale)
 
 
-def _hd_macs(space: Space, scale: int, shapes: Mapping[str, SlotShape]) -> int | None:
+def _native_hd(space: Space, scale: int, shapes: Mapping[str, SlotShape]) -> NetworkCount | None:
     if needs_values(space, scale):  # then an image of that size takes long
         return None
     try:
-        return _sum("macs", _native(space, scale, shapes, _hd_size(scale)))
+        return _native(space, scale, shapes, _hd_size(scale))
     except Exception:  # a stranger's network may not take every size
         return None
-
-
-def _sum(cost: str, convolutions: Sequence[ConvolutionShape]) -> int:
-    return sum(map(Cost.of(cost).of_convolution, convolutions))
 
 
 def print_space(console: Console, view: SpaceView, name: str) -> None:
@@ -133,7 +135,8 @@ def print_space(console: Console, view: SpaceView, name: str) -> None:
 
 
 def _row(view: SpaceView, sets: CandidateSets, path: str) -> SlotRow:
-    kernels = [_kernel(c) for c in view.native if c.path.startswith(f"{path}.") and not c.repeated]
+    native = view.native.slots[path].convolutions if view.native else ()
+    kernels = [_kernel(c) for c in native if not c.repeated]
     label = sets.labels[path]
     return SlotRow(view.shapes[path], ", ".join(kernels), label, sets.colours.get(label, ""))
 
@@ -166,23 +169,36 @@ def _print_legend(console: Console, sets: CandidateSets) -> None:
 def _figures(view: SpaceView, name: str) -> list[str]:
     slots, networks = plural(len(view.shapes), "slot"), plural(view.architectures, "architecture")
     roles = Counter(shape.role for shape in view.shapes.values())
-    costs = dict.fromkeys(map(bitops, (view.bitops.lowest, view.bitops.highest)))
     lines = [
         f"{name}: {slots}, {networks}, scale {view.scale}",
         f"roles: {', '.join(f'{role} {number}' for role, number in roles.items()) or 'none'}",
-        f"BitOps at {LR_SIZE[1]} x {LR_SIZE[0]} LR: {' to '.join(costs)}",
+        *_costs(view),
         f"in float beside: {float_work(asdict(view.float_work))}",
     ]
     if view.native:
-        lines.append(f"native network: {quantity(_sum('params', view.native))} parameters{_told_macs(view)}")
+        lines.append(f"native network: {_words(view, view.native, per_image=False)}{_at_hd(view)}")
     return lines
 
 
-def _told_macs(view: SpaceView) -> str:
+def _costs(view: SpaceView) -> Iterator[str]:
+    """What the cheapest network of the space costs, and the dearest."""
+    for name, cost in view.costs.items():
+        stated, table = StatedCost.of(name, cost), view.tables[name]
+        what = f"{stated.title} at {LR_SIZE[1]} x {LR_SIZE[0]} LR" if stated.per_image else stated.title
+        yield f"{what}: {' to '.join(dict.fromkeys(amount(of, stated.unit) for of in (table.lowest, table.highest)))}"
+
+
+def _words(view: SpaceView, native: NetworkCount, *, per_image: bool) -> str:
+    """What the original network, which has no bit-widths, is known by: what does not depend on them."""
+    known = {n: c for n, c in view.costs.items() if not c.by_width and c.per_image == per_image}
+    return ", ".join(StatedCost.of(name, cost).words(native.total(cost)) for name, cost in known.items())
+
+
+def _at_hd(view: SpaceView) -> str:
     lr_height, lr_width = _hd_size(view.scale)
     if needs_values(view.space, view.scale):
         return ""
-    if view.hd_macs is None:
+    if view.native_hd is None:
         return f"; it takes no LR image of {lr_width} x {lr_height}"
     height, width = lr_height * view.scale, lr_width * view.scale
-    return f", {quantity(view.hd_macs, 'MACs')} for an output of {width} x {height}"
+    return f", {_words(view, view.native_hd, per_image=True)} for an output of {width} x {height}"

@@ -1,13 +1,15 @@
 """The last lines of ``qnas run``: what was found, and where to look."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from qnas.core.cli.terminal.console import Terminal
 from qnas.core.cli.terminal.scores_table import scores_table
-from qnas.core.drawing.wording import bitops, float_work, quantity
+from qnas.core.drawing.wording import float_work
 from qnas.core.files.folder import RunFolder
+from qnas.core.run.costs import as_named_now, stated_costs
+from qnas.core.run.kept_spec import kept_data
 
 
 def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
@@ -15,19 +17,24 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
     console = Terminal()
     if summary["test"]:
         console.print(scores_table(summary["test"]))
-        smallest, count = next(iter(summary["bitops"].items()))
         gap = summary["discretization_gap_db"]
-        console.print(
-            f"{bitops(count)} at {smallest} LR, {summary['params']:,} parameters,"
-            f" {quantity(summary['size_bytes'], 'B')}"
-            + (f", discretization gap {gap:.2f} dB" if gap is not None else ""),
-            soft_wrap=True,
-        )
+        figures = [*_costs(summary, folder), *([] if gap is None else [f"discretization gap {gap:.2f} dB"])]
+        console.print(", ".join(figures), soft_wrap=True)
         for work in [*(summary["float_work"] or {}).values()][:1]:  # an older qnas did not count it
             console.print(f"in float beside: {float_work(work)}", soft_wrap=True)
     if summary["ties"]:
         console.print(f"close choices in: {', '.join(summary['ties'])}", soft_wrap=True)
     console.print(f"see {_place_to_look(folder)}", soft_wrap=True)
+
+
+def _costs(summary: Mapping[str, Any], folder: RunFolder) -> Iterator[str]:
+    """Each cost in words; those that depend on the image at the smallest size, which is told once for all."""
+    by_size: dict[str, list[str]] = {}
+    for cost in stated_costs(kept_data(folder)):
+        for size, value in [*cost.figures(as_named_now(summary)).items()][:1]:
+            by_size.setdefault(size, []).append(cost.words(value))
+    for size, texts in by_size.items():
+        yield from [f"{' and '.join(texts)} at {size} LR"] if size else texts
 
 
 def _place_to_look(folder: RunFolder) -> Path:

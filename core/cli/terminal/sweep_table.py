@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from qnas.core.cli.terminal.console import Terminal
-from qnas.core.drawing.wording import bitops, duration
+from qnas.core.drawing.wording import duration
+from qnas.core.run.costs import StatedCost, stated_costs
 from qnas.core.sweep import Status
 from qnas.core.sweep.status import seconds_left
 from qnas.core.visible import visible
@@ -43,11 +44,12 @@ def show_statuses(statuses: Sequence[Status]) -> Iterator[Callable[[], None]]:
 def table(statuses: Sequence[Status]) -> Table:
     """A row for each point."""
     result = next((status.result for status in statuses if status.result), {})
-    test, size = (next(iter(result.get(key, {})), "") for key in ("test", "bitops"))
+    cost = first_cost()
+    test, size = (next(iter(of), "") for of in (result.get("test", {}), cost.figures(result)))
     made = Table(box=None, pad_edge=False, header_style="bold")
     made.add_column("point", overflow="fold")
     made.add_column("state", min_width=15, no_wrap=True)
-    for heading in (f"PSNR {test}", f"BitOps {size}", "time"):
+    for heading in (f"PSNR {test}", f"{cost.title} {size}", "time"):
         made.add_column(heading.strip(), justify="right", no_wrap=True)
     for status in statuses:
         seconds = duration(status.seconds) if status.seconds else ""
@@ -57,11 +59,17 @@ def table(statuses: Sequence[Status]) -> Table:
 
 
 def figures(status: Status) -> tuple[str, str]:
-    """PSNR on Y of the first test set and BitOps at the smallest size; nothing until they are known."""
+    """PSNR on Y of the first test set and the first of the costs, on a small image; nothing until they are known."""
     if not status.result:
         return "", ""
     psnr = next(iter(status.result["test"].values()))["psnr_y"]
-    return f"{psnr:.2f} dB", bitops(next(iter(status.result["bitops"].values())))
+    cost = first_cost()
+    return f"{psnr:.2f} dB", cost.words(next(iter(cost.figures(status.result).values())))
+
+
+def first_cost() -> StatedCost:
+    """What is shown where there is place for one."""
+    return stated_costs()[0]
 
 
 def fitting(statuses: Sequence[Status], rows: int) -> list[Status]:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from qnas.core.comparison import Comparison, Figure, FinishedRun, FoundRuns, Group, LeftOut, facts_of
+from qnas.core.comparison import Comparison, CostAxis, Figure, FinishedRun, FoundRuns, Group, LeftOut, facts_of
 from qnas.core.comparison.fields import differing, told
 from qnas.core.drawing.wording import duration, quantity
 
@@ -155,14 +155,16 @@ def _varied(groups: Sequence[Group]) -> list[str]:
 
 def _figures(comparison: Comparison) -> str:
     """All rows of a claim, for all of its test sets."""
-    titles = ["run", "runs", *(f"{name}, dB" for name in comparison.tests), "BitOps", "parameters", "search", "train"]
+    fixed = [axis.cost.title for axis in _fixed(comparison)]
+    tests = [f"{name}, dB" for name in comparison.tests]
+    titles = ["run", "runs", *tests, comparison.cost.unit, *fixed, "search", "train"]
     rows = [
         [
             code(group.label),
             str(len(group.runs)),
             *(_figure(group.figure("test", name, "psnr_y"), 2) for name in comparison.tests),
             _quantity(group.cost),
-            _quantity(group.figure("params")),
+            *(_quantity(group.of_cost(axis)) for axis in _fixed(comparison)),
             *(_duration(group.figure("seconds", stage)) for stage in ("search", "train")),
         ]
         for group in comparison.groups
@@ -170,8 +172,15 @@ def _figures(comparison: Comparison) -> str:
     bicubic = [
         Figure.of(run.figure("test", name, "bicubic", "psnr_y") for run in comparison.runs) for name in comparison.tests
     ]
-    rows.append(["bicubic", "", *(UNKNOWN if b.mean is None else f"{b.mean:.2f}" for b in bicubic), *[""] * 4])
+    rows.append(
+        ["bicubic", "", *(UNKNOWN if b.mean is None else f"{b.mean:.2f}" for b in bicubic), *[""] * (3 + len(fixed))]
+    )
     return table(titles, rows)
+
+
+def _fixed(comparison: Comparison) -> list[CostAxis]:
+    """The costs that stand beside: those that depend neither on the image nor on bit-widths."""
+    return [axis for axis in comparison.others if not (axis.cost.per_image or axis.cost.by_width)]
 
 
 def _details(claim: Claim) -> list[str]:

@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from qnas.core.components import ConvolutionShape, Cost
+from qnas.core.components import ConvolutionShape
 from qnas.core.network import QuantizedConv2d
 from qnas.core.settings import FLOAT_BITS
 
@@ -21,9 +21,9 @@ _BIAS_FIRST = (torch.ops.aten.addmm, torch.ops.aten.baddbmm)
 
 def assert_counted(counted: Sequence[ConvolutionShape], network: nn.Module, image: Tensor) -> None:
     """The counted BitOps are those of the layers that run on ``image``, a batch of one."""
-    total = sum(map(Cost.of("bitops").of_convolution, counted))
-    bitops = _bitops_as_run(network, image)
-    assert total == bitops, f"{total} BitOps are counted for a network that has {bitops}"
+    total = sum(shape.macs * shape.weight_bits * shape.activation_bits for shape in counted)
+    run = _bit_operations_as_run(network, image)
+    assert total == run, f"{total} BitOps are counted for a network that has {run}"
 
 
 def assert_nothing_hidden(network: nn.Module, image: Tensor, *, attention: bool = False) -> None:
@@ -88,17 +88,17 @@ def _frozen(network: nn.Module) -> Iterator[None]:
             parameter.requires_grad_()
 
 
-def _bitops_as_run(network: nn.Module, image: Tensor) -> int:
-    bitops = 0
+def _bit_operations_as_run(network: nn.Module, image: Tensor) -> int:
+    operations = 0
 
     def note(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal bitops
+        nonlocal operations
         weight, activation = module.widths if isinstance(module, QuantizedConv2d) else (FLOAT_BITS, FLOAT_BITS)
-        bitops += _macs(module, given[0], output) * weight * activation
+        operations += _macs(module, given[0], output) * weight * activation
 
     with _noted(network, note), torch.no_grad():
         network.eval()(image)
-    return bitops
+    return operations
 
 
 @contextlib.contextmanager

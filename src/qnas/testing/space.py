@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from qnas.core.components import Cost, Quantizer, Space
-from qnas.core.network import Candidate, count_found, count_space, one_hot, slot_candidates
+from qnas.core.components import Quantizer, Space, costs_with
+from qnas.core.network import Candidate, count_choices, count_space, one_hot, slot_candidates
 from qnas.testing.contract import contract
 from qnas.testing.counting import COUNTING
 from qnas.testing.failure import told_as
@@ -60,9 +60,12 @@ def _drawn(candidates: Candidates, pick: random.Random) -> Choices:
 
 
 def _check_expected_cost(space: Space, scale: int, candidates: Candidates, drawn: Sequence[Choices]) -> None:
-    bitops, quantizer = Cost.of("bitops"), Quantizer.of(COUNTING)
-    table = count_space(space, scale, quantizer).table(bitops)
+    quantizer = Quantizer.of(COUNTING)
+    counts, costs = count_space(space, scale, quantizer), costs_with()
+    tables = {name: counts.table(cost) for name, cost in costs.items()}
     for chosen in drawn:
-        expected = int(table.expected(one_hot(candidates, chosen)))
-        found = sum(map(bitops.of_convolution, count_found(space, scale, chosen, quantizer)))
-        assert expected == found, f"the search expects {expected} BitOps for a network that has {found}"
+        rows, count = one_hot(candidates, chosen), count_choices(space, scale, chosen, quantizer)
+        for name, cost in costs.items():
+            expected, found = int(tables[name].expected(rows)), count.total(cost)
+            what = cost.title or name
+            assert expected == found, f"the search expects {expected} {what} for a network that has {found}"

@@ -137,12 +137,12 @@ def test_where_none_is_left_the_reason_is_told(tmp_path: Path) -> None:
 
 def test_a_figure_that_only_an_older_version_lacks_is_noted(tmp_path: Path) -> None:
     write_run(tmp_path / "new", fields={"train.batch": 1})
-    write_run(tmp_path / "old", size_bytes=None, fields={"train.batch": 1, "seed": 4})
+    write_run(tmp_path / "old", size=None, fields={"train.batch": 1, "seed": 4})
     made = comparison(tmp_path)
-    assert [notice for notice in made.notices if "size_bytes" in notice] == [
-        f"{tmp_path / 'old'}/result.json has no size_bytes: another version of qnas wrote it"
+    assert [notice for notice in made.notices if "no size" in notice] == [
+        f"{tmp_path / 'old'}/result.json has no size: another version of qnas wrote it"
     ]
-    assert made.groups[0].figure("size_bytes").count == 1
+    assert made.groups[0].figure("size").count == 1
 
 
 def test_a_copy_of_a_run_is_no_further_seed(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from torch import nn
 from qnas.core.comparison import compare_runs, find_runs
 from qnas.core.comparison.cost import counted
 from qnas.core.components import Quantizer, Space
+from qnas.core.deprecation import QnasDeprecationWarning
 from qnas.core.errors import InputError, QnasError
 from qnas.core.network import Architecture, slot_candidates
 
-from ...synthetic_runs import write_run
+from ...synthetic_runs import result, write_run
 
 
 @pytest.fixture
@@ -28,13 +29,27 @@ def found_run(tmp_path: Path) -> Path:
         ("bitops", "BitOps", 4e9),
         ("macs", "MACs", 4e9 / 32),
         ("params", "parameters", 6e4),
-        ("size_bytes", "B", 4e4),
+        ("size", "B", 4e4),
     ],
 )
 def test_figures_of_the_result(tmp_path: Path, cost: str, unit: str, value: float) -> None:
     made = compare_runs(find_runs([write_run(tmp_path / "run")]), cost=cost)
     assert made.cost.unit == unit
     assert made.groups[0].cost.mean == value
+
+
+def test_an_older_run_has_its_size_under_another_name(tmp_path: Path) -> None:
+    older = {"size_bytes" if key == "size" else key: value for key, value in result(27, 4e9).items()}
+    runs = find_runs([write_run(tmp_path / "run", files={"result.json": older})])
+    assert compare_runs(runs, cost="size").groups[0].cost.mean == 4e4
+    with pytest.warns(QnasDeprecationWarning, match="the cost 'size_bytes' is deprecated .*: use 'size'"):
+        assert compare_runs(runs, cost="size_bytes").groups[0].cost.mean == 4e4
+
+
+def test_the_first_cost_is_the_default_and_the_others_stand_beside(tmp_path: Path) -> None:
+    made = compare_runs(find_runs([write_run(tmp_path / "run")]))
+    assert [made.cost.name, *(other.name for other in made.others)] == ["bitops", "macs", "params", "size"]
+    assert [made.groups[0].of_cost(other).mean for other in made.others] == [4e9 / 32, 6e4, 4e4]
 
 
 def test_a_cost_is_counted_from_the_architecture(found_run: Path) -> None:

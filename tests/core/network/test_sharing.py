@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from qnas.core.components import Part, Cost, Quantizer, Regularizer, Space
+from qnas.core.components import Cost, Part, Quantizer, Regularizer, Space
 from qnas.core.errors import InputError
 from qnas.core.network import (
     Architecture,

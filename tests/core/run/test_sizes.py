@@ -1,28 +1,51 @@
+"""What result.json states of a found network's cost."""
+
 import torch
 from torch import nn
 
-from qnas.core.components import ConvolutionShape
-from qnas.core.run.sizes import size_bytes, total
+from qnas.core.components import Cost, Quantizer, Space, costs_with
+from qnas.core.network import Architecture, slot_candidates
+from qnas.core.network.counting import count_network
+from qnas.core.run.sizes import found_sizes
 
 
-def shape(path: str, bits: int, repeated: bool = False) -> ConvolutionShape:
-    return ConvolutionShape(path, 3, 5, (3, 3), 1, (8, 8), True, bits, bits, repeated)
+class Twice(nn.Module):
+    """A convolution that runs twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.once = nn.Conv2d(3, 3, 3, padding=1)
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.norm(self.once(self.once(image)))
+        return result
 
 
-def test_the_size_is_the_sum_over_all_layers():
-    # Two convolutions of 135 weights and 5 biases, and a norm of 5 channels: weight, bias, mean, variance, count.
-    network = nn.Sequential(nn.Conv2d(3, 5, 3), nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5))
-    layers = [shape("0", 4), shape("1", 8)]
-    weights = (135 * 4 + 135 * 8 + 7) // 8
-    assert size_bytes(layers, network) == weights + 4 * (5 + 5 + 4 * 5 + 1)
-    assert size_bytes(layers[:1], network[:1]) < size_bytes(layers, network)
+def test_a_convolution_that_runs_twice_is_stored_once_but_works_twice() -> None:
+    count = count_network(Twice(), [], (8, 8))
+    totals = {name: count.total(cost) for name, cost in costs_with().items()}
+    macs = 2 * 81 * 64
+    # A norm of 3 channels: weight, bias, mean and variance; its counter is no float.
+    assert totals == {"bitops": macs * 32 * 32, "macs": macs, "params": 84, "size": 4 * (84 + 12)}
 
 
-def test_a_convolution_that_runs_twice_is_stored_once_but_works_twice():
-    once, again = shape("0", 4), shape("0", 4, repeated=True)
-    network = nn.Sequential(nn.Conv2d(3, 5, 3))
-    assert size_bytes([once, again], network) == size_bytes([once], network) == (135 * 4 + 7) // 8 + 4 * 5
-    assert total("params", [once, again]) == sum(p.numel() for p in network.parameters()) == 140
-    assert total("macs", [once, again]) == 2 * 135 * 64
-    assert total("bitops", [once, again]) == 2 * 135 * 64 * 16
-    assert torch.is_tensor(network[0].weight)
+def test_every_cost_is_stated_and_the_size_under_its_old_name_too() -> None:
+    space = Space.of({"name": "basic", "channels": 6, "cells": 1, "bits": [4, 8]})
+    chosen = {path: options[0] for path, options in slot_candidates(space, 2).items()}
+    architecture = Architecture.from_candidates(space, 2, chosen)
+    lsq = Quantizer.of("lsq")
+    stated = found_sizes(architecture, lsq, costs_with({"mine": Cost.of("macs")}))
+    assert list(stated) == ["bitops", "macs", "mine", "params", "size", "size_bytes", "float_work"]
+    assert stated["mine"] == stated["macs"]
+    assert set(stated["macs"]) == {"32x32", "256x256"}
+    network = architecture.build(lsq)
+    kept = {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
+    floats = [value for name, value in kept.items() if not (name.endswith("weight") and value.dim() == 4)]
+    weights = sum(-(-c.weights * c.weight_bits // 8) for c in _convolutions(network, chosen))
+    assert stated["size"] == stated["size_bytes"] == weights + 4 * sum(value.numel() for value in floats)
+
+
+def _convolutions(network: nn.Module, chosen: object) -> list[object]:
+    count = count_network(network, chosen, (8, 8))
+    return [c for part in (count.rest, *count.slots.values()) for c in part.convolutions]

@@ -1,6 +1,6 @@
 import pytest
 
-from qnas.core.components import ConvolutionShape, Cost
+from qnas.core.components import ConvolutionShape, Cost, Part
 
 
 def shape(**changed):
@@ -32,6 +32,9 @@ WEIGHTS = 5 * 3 * (12 // 3) * 24
         ("params", {}, WEIGHTS + 24),
         ("params", {"bias": False}, WEIGHTS),
         ("params", {"output_size": (1, 1)}, WEIGHTS + 24),
+        ("size", {}, WEIGHTS // 2 + 4 * 24),
+        ("size", {"bias": False, "weight_bits": 3, "in_channels": 3, "out_channels": 3}, -(-5 * 3 * 3 * 3 // 8)),
+        ("size", {"repeated": True}, 0),
     ],
 )
 def test_counts_are_those_of_their_definition(cost, changed, expected):
@@ -41,3 +44,9 @@ def test_counts_are_those_of_their_definition(cost, changed, expected):
 def test_bitops_grow_with_both_widths():
     bitops = Cost.of("bitops").of_convolution
     assert bitops(shape(weight_bits=8, activation_bits=8)) == 4 * bitops(shape(weight_bits=4, activation_bits=4))
+
+
+def test_the_size_of_a_part_has_its_steps_and_other_numbers_in_float32():
+    size, one = Cost.of("size"), shape()
+    for price in (size.of_candidate, size.of_rest):
+        assert price(Part([one, shape(repeated=True)], steps=25, others=3)) == size.of_convolution(one) + 4 * 28

@@ -52,7 +52,8 @@ def test_shares_are_those_of_the_count(tiny):
     head = sum(c.macs * c.weight_bits * c.activation_bits for c in run if c.path.startswith("head.1."))
     assert found.slots["head.1"].share == pytest.approx(head / total)
     assert sum(slot.share for slot in found.slots.values()) + found.fixed_share == pytest.approx(1)
-    assert found.lowest <= total <= found.highest
+    lowest, highest = found.ranges["bitops"]
+    assert lowest <= total <= highest
     assert found.unknown == ""
 
 

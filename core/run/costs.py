@@ -1,0 +1,100 @@
+"""The costs that a run's result.json states, of this version and of those before."""
+
+import contextlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeGuard
+
+from qnas.core.components import Cost, costs_with
+from qnas.core.drawing.wording import amount
+from qnas.core.errors import QnasError
+from qnas.core.registry import plugins
+
+RENAMED: Final = {"size_bytes": "size"}
+"""What costs were called before, to what they are called now. Until 0.4, result.json states them by both names."""
+
+
+def as_named_now(result: Mapping[str, Any]) -> dict[str, Any]:
+    """result.json with the names that costs have now."""
+    before = {RENAMED[name]: value for name, value in result.items() if name in RENAMED}
+    return {**before, **{name: value for name, value in result.items() if name not in RENAMED}}
+
+
+@dataclass(frozen=True)
+class StatedCost:
+    """A cost as records have it: what it is called is known, its fields may not be.
+
+    Attributes:
+        name: Its key in the spec's costs, or its registered name.
+        title: See :class:`qnas.Cost`, as for the others.
+        unit: See there.
+        per_image: See there.
+        by_width: See there.
+        order: See there.
+    """
+
+    name: str
+    title: str
+    unit: str = ""
+    per_image: bool = True
+    by_width: bool = True
+    order: int = Cost.order
+
+    @classmethod
+    def of(cls, name: str, cost: Cost | type[Cost]) -> Self:
+        """The cost of that name."""
+        return cls(name, cost.title or name, cost.unit, cost.per_image, cost.by_width, cost.order)
+
+    def words(self, value: float) -> str:
+        """A value of it: ``4.6 GBitOps``, ``4,020 parameters``."""
+        return amount(value, self.unit, self.title)
+
+    @property
+    def sign(self) -> str:
+        """What stands behind its values under a heading that is its title or its name."""
+        return "" if self.unit == self.title else self.unit
+
+    def figures(self, record: Mapping[str, Any]) -> dict[str, float]:
+        """Its values in a result.json by LR size, such as ``32x32``; by ``""`` if it does not depend on the image."""
+        stated = record.get(self.name)
+        values = stated if isinstance(stated, Mapping) else {"": stated}
+        return {str(size): value for size, value in values.items() if _is_number(value)}
+
+
+def stated_costs(*specs: Mapping[str, Any]) -> list[StatedCost]:
+    """The costs that runs of these specs (plain data) state, in their order: those that always are, and their own."""
+    always = [(entry.name, cost) for entry, cost in plugins().registries["cost"].loadable() if cost.always]
+    found = {name: StatedCost.of(name, cost) for name, cost in always}
+    for name, reference in own_costs(specs).items():
+        found.setdefault(name, _stated(name, reference))
+    return sorted(found.values(), key=lambda cost: cost.order)
+
+
+def own_costs(specs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What these specs say of the costs that they name themselves; of several that name one, the first."""
+    own: dict[str, Any] = {}
+    for costs in (spec.get("costs") for spec in specs):
+        own = {**(costs if isinstance(costs, Mapping) else {}), **own}
+    return own
+
+
+def countable(spec: Mapping[str, Any]) -> dict[str, Cost]:
+    """The costs of a spec, as plain data, by name and in their order, without those that can't be made any more."""
+    own: dict[str, Cost] = {}
+    for name, reference in own_costs([spec]).items():
+        with contextlib.suppress(QnasError, ValueError):
+            own[name] = Cost.of(reference)
+    return costs_with(own)
+
+
+def _stated(name: str, reference: Any) -> StatedCost:
+    registered = reference.get("name", name) if isinstance(reference, Mapping) else reference
+    try:
+        return StatedCost.of(name, plugins().registries["cost"].load(str(registered)))
+    except QnasError:  # its plugin is not installed: the figures are there all the same
+        return StatedCost(name, name)
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

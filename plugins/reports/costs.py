@@ -1,0 +1,49 @@
+"""The costs of a run: what its network costs beside the range of its space, as facts of the headline."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from qnas.core.run.costs import StatedCost, stated_costs
+from qnas.plugins.reports.anatomy import Anatomy
+from qnas.plugins.reports.record import RunRecord
+from qnas.plugins.reports.wording import scaled
+
+_TIMES = " \N{MULTIPLICATION SIGN} "
+
+
+class Fact(NamedTuple):
+    """A figure with its name and a remark."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+def cost_facts(record: RunRecord, found: Anatomy) -> list[Fact]:
+    """A fact for each cost that result.json states; of the first, which slots are drawn by, for each size of images."""
+    first, *others = stated_costs(record.spec)
+    facts = [_fact(first, size, value, found, record) for size, value in first.figures(record.result).items()]
+    smallest = ((cost, [*cost.figures(record.result).items()][:1]) for cost in others)
+    return facts + [_fact(cost, *one, found) for cost, figures in smallest for one in figures]
+
+
+def _fact(cost: StatedCost, size: str, value: float, found: Anatomy, record: RunRecord | None = None) -> Fact:
+    notes = [*_range(cost, size, found), *(_beside(record, size) if record else ())]
+    at = f", LR {size.replace('x', _TIMES)}" if size else ""
+    return Fact(f"{cost.title[:1].upper()}{cost.title[1:]}{at}", _value(cost, value), "; ".join(notes))
+
+
+def _range(cost: StatedCost, size: str, found: Anatomy) -> Iterator[str]:
+    """What the networks of the space cost, which is counted for the smallest images."""
+    if cost.name in found.ranges and size in ("", found.size):
+        yield "the space: " + " to ".join(_value(cost, value) for value in found.ranges[cost.name])
+
+
+def _beside(record: RunRecord, size: str) -> Iterator[str]:
+    work = (record.result.get("float_work") or {}).get(size)
+    if work:
+        yield f"in float beside: {scaled(work['macs'])}MACs, {scaled(work['elementwise']).strip()} other operations"
+
+
+def _value(cost: StatedCost, value: float) -> str:
+    return f"{scaled(value)}{cost.sign}".strip()
