@@ -12,7 +12,7 @@ from qnas.core.cli.terminal.candidate_sets import CandidateSets
 from qnas.core.cli.terminal.drawing import SlotRow, print_drawing, print_line
 from qnas.core.components import ConvolutionShape, Cost, Quantizer, SlotShape, Space, costs_with
 from qnas.core.drawing.slot_graph import SlotGraph, trace
-from qnas.core.drawing.wording import amount, float_work, plural
+from qnas.core.drawing.wording import amount, float_work, plural, quantity
 from qnas.core.errors import as_input_error
 from qnas.core.network import (
     LR_SIZE,
@@ -190,8 +190,12 @@ def _costs(view: SpaceView) -> Iterator[str]:
 
 def _words(view: SpaceView, native: NetworkCount, *, per_image: bool) -> str:
     """What the original network, which has no bit-widths, is known by: what does not depend on them."""
-    known = {n: c for n, c in view.costs.items() if not c.by_width and c.per_image == per_image}
-    return ", ".join(StatedCost.of(name, cost).words(native.total(cost)) for name, cost in known.items())
+    known = [(StatedCost.of(n, c), native.total(c)) for n, c in view.costs.items() if not c.by_width]
+    return ", ".join(
+        quantity(value, cost.unit) + f" {cost.title}" * (not cost.unit)
+        for cost, value in known
+        if cost.per_image == per_image
+    )
 
 
 def _at_hd(view: SpaceView) -> str:

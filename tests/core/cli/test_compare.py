@@ -54,7 +54,7 @@ def test_the_table_has_a_row_for_each_group_of_seeds(sweep: Path, capsys: pytest
         "* searched weight=0.001 27.55 ± 0.07 (2)",
         "uniform bits=[4] 27.35 ± 0.07 (2) +1.26",
     ]
-    assert " ".join(rows[1][7:]) == "+1.46 0.8400 2 G 60 k 40 kB 2 min 0 s 4 min 0 s".replace("  ", " ")
+    assert " ".join(rows[1][7:]) == "+1.46 0.8400 2 G 62.5 M 60 k 40 kB 2 min 0 s 4 min 0 s".replace("  ", " ")
     assert "see comparison/compare.html, with compare.svg, compare.png, compare.csv beside it" in told.out
 
 

@@ -112,12 +112,12 @@ def test_the_figures_are_those_of_the_space(name, scale):
     }
     cheapest = {path: min(options, key=lambda c: _bitops(view, path, c)) for path, options in candidates.items()}
     run = count_found(space, scale, cheapest, Quantizer.of("lsq"))
-    assert view.bitops.lowest == sum(c.macs * c.weight_bits * c.activation_bits for c in run)
+    assert view.tables["bitops"].lowest == sum(c.macs * c.weight_bits * c.activation_bits for c in run)
 
 
 def _bitops(view: SpaceView, path: str, candidate: Candidate) -> float:
     row = list(view.candidates).index(path)
-    return view.bitops.slots[row, list(view.candidates[path]).index(candidate)].item()
+    return view.tables["bitops"].slots[row, list(view.candidates[path]).index(candidate)].item()
 
 
 @pytest.mark.parametrize(("name", "scale"), buildable())
