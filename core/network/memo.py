@@ -30,6 +30,6 @@ def once_a_space(
     @functools.wraps(found_out)
     def asked(space: Space, scale: int, /, *more: _P.args, **named: _P.kwargs) -> _T:
         circumstances = version_in_force(), plugins(), space.depends_on()
-        return kept(circumstances, space, scale, *more, **named)
+        return kept(circumstances, space, scale, *more, **named)  # type: ignore[arg-type]  # fields are hashable
 
     return asked
