@@ -12,10 +12,10 @@ from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.network import Candidate, build_found, count_found, slot_candidates
 from qnas.core.registry import plugins
 from qnas.core.registry.plugins import PluginInfo
-from qnas.core.run.sizes import total
 from qnas.core.settings import FLOAT
 from qnas.core.spec import load_spec
 
+from ..totals import total
 from .conftest import ROOT, blocks, commands, shell
 
 PAGE = "docs/spaces.md"

@@ -8,7 +8,8 @@ from torch import nn
 
 from qnas.core.components import Quantizer, Space
 from qnas.core.network import Architecture, count_found
-from qnas.core.run.sizes import total
+
+from ..totals import total
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

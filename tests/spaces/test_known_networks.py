@@ -7,7 +7,8 @@ from torch import nn
 from qnas.core.components import Quantizer, Space
 from qnas.core.network import build_found, count_found, find_slots
 from qnas.core.network.calibration import calibrate
-from qnas.core.run.sizes import total
+
+from ..totals import total
 
 KNOWN = ["espcn", "fsrcnn", "srresnet", "edsr-baseline", "imdn", "rfdn", "rlfn", "ecbsr", "abpn"]
 LSQ = Quantizer.of("lsq")

@@ -7,7 +7,8 @@ from qnas.core.components import Quantizer, Space
 from qnas.core.network import Architecture, count_found, find_slots
 from qnas.core.network.calibration import calibrate
 from qnas.core.registry import plugins
-from qnas.core.run.sizes import total
+
+from ..totals import total
 
 LSQ = Quantizer.of("lsq")
 NOISE = Quantizer.of("noise")
