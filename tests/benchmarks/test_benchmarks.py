@@ -179,6 +179,7 @@ def test_the_memory_of_large_images_is_measured(benchmark, tmp_path: Path) -> No
 
 def test_what_a_thorough_part_says_is_kept_with_how_it_was_run(benchmark, tmp_path: Path, monkeypatch) -> None:
     thorough = benchmark("thorough")
+    monkeypatch.delenv("QNAS_FUZZ", raising=False)  # as make slow sets it
     code = "import os; print('tried', os.environ['QNAS_FUZZ']); raise SystemExit(int(os.environ['QNAS_FUZZ']))"
     monkeypatch.setitem(thorough.PARTS, "fuzz", thorough.Part(["-c", code], {"QNAS_FUZZ": "50"}))
     for given, expected in ((None, "50"), ("0", "0")):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ..conftest import Throwaway
 from .conftest import ROOT, commands
 
 FENCE = re.compile(r"^```(\w+)(?: title=\"(.+?)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -107,8 +108,9 @@ class Reader:
 
 
 @pytest.fixture(scope="session")
-def workshop(throwaway):
+def workshop(tmp_path_factory):
     """An environment that has what plugins are built with; test_new installs one without."""
+    throwaway = Throwaway(tmp_path_factory.mktemp("workshop"))  # what others install would be listed too
     done = throwaway.shell("pip install hatchling editables", ROOT, PIP_QUIET="2")
     assert done.returncode == 0, done.stderr
     return throwaway
