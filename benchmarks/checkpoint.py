@@ -21,7 +21,7 @@ from qnas.core.run.stop import Stop
 from qnas.core.spec import Spec, dump_spec
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine
-from qnas.core.training.task import SearchImages
+from qnas.core.training.search_images import SearchImages
 
 STEPS, EPOCHS = 12, 4
 

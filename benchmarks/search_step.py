@@ -30,7 +30,8 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.images.pairs import ImagePair
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine
-from qnas.core.training.task import SearchImages, SearchTask
+from qnas.core.training.search_images import SearchImages
+from qnas.core.training.task import SearchTask
 from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
 
 SCALE, PATCH, BATCH = 4, 45, 8

@@ -81,7 +81,7 @@ def _step(machine: Machine, run: Callable[[Tensor], Tensor], batch: int, side: i
     began = time.perf_counter()
     with torch.autograd.graph.saved_tensors_hooks(hold, lambda t: t), machine.autocast():
         loss = run(images).float().mean()
-    loss.backward()
+    machine.backward(loss)
     if machine.device.type == "cuda":
         torch.cuda.synchronize(machine.device)
     return time.perf_counter() - began, sum(held.values())

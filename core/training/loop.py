@@ -115,7 +115,7 @@ class Loop(ABC):
             Diverged: One was no finite number, or the network is broken.
         """
         self.refuse_diverged()
-        return float(torch.stack(self.losses).mean())
+        return float(self.machine.mean(torch.stack(self.losses).mean()))
 
     def mark_judged(self) -> None:
         """What is reached has been judged, and is worth going back to."""
@@ -160,8 +160,7 @@ class Loop(ABC):
 
     def _load(self, state: State) -> None:
         self.step, self.halvings = state["step"], state["halvings"]
-        device = next((p.device for p in self.network.parameters()), torch.device("cpu"))
-        self.losses = list(state["losses"].to(device).unbind())
+        self.losses = list(state["losses"].to(self.machine.device).unbind())
         self.penalties.clear()
         self.network.load_state_dict(state["network"])
         for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):

@@ -1,7 +1,7 @@
-"""The machine that computes: device and precision, and which of several processes this one is."""
+"""The machine that computes: its device and precision, and which of several processes this one is."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self, TypeVar
 
@@ -20,13 +20,13 @@ N = TypeVar("N", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how a loop computes. Loops ask it for all that depends on that.
+    """Where and how a loop computes. Loops leave to it everything that depends on that.
 
     Attributes:
         device: Where tensors are.
-        precision: Of convolutions in training.
-        rank: The number of this process, from 0.
-        world_size: How many processes train together.
+        precision: Of convolutions in training; weights and losses are float32 in any case.
+        rank: The number of this process, from 0 to ``world_size - 1``.
+        world_size: How many processes train together; so far, always 1.
     """
 
     device: torch.device
@@ -36,7 +36,11 @@ class Machine:
 
     @classmethod
     def choose(cls, device: Device, precision: Precision = "float32") -> Self:
-        """The machine with the device of that name; ``auto`` takes the fastest that is there.
+        """The machine with the device of that name; ``auto`` takes the fastest one available.
+
+        Args:
+            device: Its name.
+            precision: Of convolutions in training.
 
         Raises:
             InputError: There is no such device.
@@ -49,24 +53,36 @@ class Machine:
         return self.rank == 0
 
     def place(self, network: N) -> N:
-        """Move ``network`` to the device, see :func:`place`."""
+        """Move ``network`` to the device, with its kernels channels last in memory if it permits that."""
         return place(network, self.device)
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
-        """A context in which convolutions run in the precision."""
+        """A context for forward passes, in which convolutions run in the machine's precision."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def backward(self, loss: Tensor) -> None:
-        """Add the gradients of ``loss`` to those of the parameters."""
+        """Add the gradients of ``loss``, a scalar, to the ``grad`` of every parameter that it depends on."""
         loss.backward()
 
+    def gradients(self, loss: Tensor, parameters: Sequence[nn.Parameter]) -> tuple[Tensor, ...]:
+        """The gradients of ``loss``, a scalar, with respect to ``parameters`` alone; no ``grad`` is changed.
+
+        Raises:
+            RuntimeError: The loss does not depend on one of them.
+        """
+        return torch.autograd.grad(loss, parameters)
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean of ``value`` over all processes; with a single one, the value itself."""
+        return value
+
     def clip(self, parameters: Iterable[nn.Parameter], largest: float) -> None:
-        """Scale all gradients down so that their joint norm is at most ``largest``."""
+        """Scale the gradients of ``parameters`` down so that their joint L2 norm is at most ``largest``."""
         clip_gradients(parameters, largest)
 
 
 def choose_device(name: Device) -> torch.device:
-    """The device of that name; ``auto`` takes the fastest that is there.
+    """The device of that name; ``auto`` takes the fastest one available.
 
     Raises:
         InputError: The machine has no such device.

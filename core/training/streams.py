@@ -8,17 +8,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-SEARCH_WEIGHTS = "search weights"
-SEARCH_ARCHITECTURE = "search architecture"
-SEARCH_CALIBRATION = "search calibration"
 STATISTICS = "statistics"
 DERIVE = "derive"
 TRAIN = "train"
 
 _NUMBERS: Mapping[str, int] = {
-    SEARCH_WEIGHTS: 1,
-    SEARCH_ARCHITECTURE: 2,
-    SEARCH_CALIBRATION: 3,
+    # Of the differentiable search: batches for the weights, for alpha, and to calibrate the supernet on.
+    "search weights": 1,
+    "search architecture": 2,
+    "search calibration": 3,
     STATISTICS: 4,
     DERIVE: 10,
     TRAIN: 20,
@@ -26,6 +24,7 @@ _NUMBERS: Mapping[str, int] = {
     **{f"sample {number}": number for number in range(1000) if number not in (10, 20)},
 }
 _HASHED_FROM = 2**32  # the numbers of all other names are above
+_NO_BATCH = 2**64 - 1  # stands where the seed of a batch of patches has the batch's number, which is smaller
 
 
 def stream_number(name: str) -> int:
@@ -44,12 +43,13 @@ def stream_number(name: str) -> int:
 def stream(seed: int, name: str, *place: int) -> np.random.Generator:
     """A generator that depends on the seed, the name and the place alone.
 
-    A loop that takes a new one at each step, with the step as the place, has nothing to keep in its checkpoints.
+    It is independent of the batches of a sampler that has the same name. A loop that takes a new one at each step, with
+    the step as the place, has nothing to keep in its checkpoints.
 
     Args:
         seed: The run's.
         name: The stream's.
         place: Numbers from 0 that tell its uses apart, such as a step.
     """
-    # From 1: NumPy takes zeros at the end for nothing.
-    return np.random.default_rng((seed, stream_number(name), *(number + 1 for number in place)))
+    # From 1, because NumPy ignores zeros at the end.
+    return np.random.default_rng((seed, stream_number(name), _NO_BATCH, *(number + 1 for number in place)))

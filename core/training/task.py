@@ -34,28 +34,17 @@ from qnas.core.training.machine import Machine, Precision
 from qnas.core.training.objective import SearchProgress, penalty
 from qnas.core.training.prices import Prices
 from qnas.core.training.schedule import Schedule
+from qnas.core.training.search_images import SearchImages
 from qnas.core.training.streams import STATISTICS, stream, stream_number
 from qnas.core.training.trainer import OnStep, Trainer, report_nothing
 from qnas.core.upscale.scoring import validate
 
 
 @dataclass(frozen=True)
-class SearchImages:
-    """The training images of a search: two halves to draw from, and some held out to validate on."""
-
-    weights: Sequence[ImagePair]
-    architecture: Sequence[ImagePair]
-    validation: Sequence[ImagePair]
-
-    @property
-    def training(self) -> list[ImagePair]:
-        """Both halves."""
-        return [*self.weights, *self.architecture]
-
-
-@dataclass(frozen=True)
 class SearchTask:
     """Everything that a searcher needs.
+
+    Networks are rated by PSNR on Y in dB and by the mean absolute error of values in 0..1, on the held-out images.
 
     Attributes:
         space: Where to search.
@@ -89,21 +78,21 @@ class SearchTask:
 
     @property
     def device(self) -> torch.device:
-        """Where tensors are."""
+        """Where tensors are; that of :attr:`machine`."""
         return self.machine.device
 
     @property
     def precision(self) -> Precision:
-        """Of convolutions in training."""
+        """Of convolutions in training; that of :attr:`machine`."""
         return self.machine.precision
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
-        """The context that networks are trained in."""
+        """The context for forward passes in training; that of :attr:`machine`."""
         return self.machine.autocast()
 
     @cached_property
     def candidates(self) -> Mapping[str, Sequence[Candidate]]:
-        """The path of each slot to its candidates."""
+        """The candidates of each slot by the slot's path."""
         return slot_candidates(self.space, self.scale)
 
     @cached_property
@@ -113,7 +102,7 @@ class SearchTask:
 
     @cached_property
     def prices(self) -> Prices:
-        """What the candidates cost."""
+        """What the candidates cost: ``task.prices[cost]`` is the table of a cost, with the slots as rows."""
         return Prices(count_space(self.space, self.scale, self.train_quantizer, LR_SIZE), self.device)
 
     def expected(self, cost: str | Cost, probabilities: Tensor) -> Tensor:
@@ -142,16 +131,21 @@ class SearchTask:
         """A generator of random numbers that depends on the seed, ``name`` and ``place`` alone.
 
         A new one for each step, with the step as its place, needs no state in checkpoints.
+
+        Args:
+            name: The stream's; generators of different names are independent of each other, and of every sampler.
+            place: Numbers from 0 that tell its uses apart.
         """
         return stream(self.seed, name, *place)
 
     def sampler(self, pairs: Sequence[ImagePair], batch: int, purpose: str | int) -> PatchSampler:
-        """Batches of patches of these images.
+        """Batches of random patches of these images.
 
         Args:
             pairs: The images, such as ``task.images.training``.
             batch: Patches in a batch.
-            purpose: The name of its random stream; samplers of different names draw differently. A number is one too.
+            purpose: The name of the random stream that decides the patches; samplers of different names are
+                independent. A number from 0 also works, but some are those of qnas itself: a name is safer.
         """
         number = purpose if isinstance(purpose, int) else stream_number(purpose)
         return PatchSampler(
@@ -165,11 +159,18 @@ class SearchTask:
         )
 
     def draw(self, random: np.random.Generator) -> dict[str, Candidate]:
-        """A network, each choice uniformly at random; slots that share one get the same candidate."""
+        """A random network: each choice is uniform, and slots that share one get the same candidate.
+
+        Args:
+            random: Such as ``task.stream("samples", step)``.
+        """
         return draw_network(self.leaders, self.candidates, random)
 
     def build(self, chosen: Mapping[str, Candidate]) -> nn.Module:
-        """The network with these candidates, freshly initialised by PyTorch's generator, on the machine."""
+        """The network with these candidates and the train quantizer, on the machine.
+
+        Its weights are drawn from PyTorch's global generator, so set ``torch.manual_seed`` before.
+        """
         return self.machine.place(build_found(self.space, self.scale, chosen, self.train_quantizer))
 
     def trainer(
@@ -181,7 +182,7 @@ class SearchTask:
         on_step: OnStep = report_nothing,
         on_validation: OnStep = report_nothing,
     ) -> Trainer:
-        """The training of a network on all training images, calibrated, not begun.
+        """The training of a network on all training images: the network is calibrated, no step is taken.
 
         Args:
             network: From :meth:`build`, or any other that is on the machine.
@@ -206,7 +207,20 @@ class SearchTask:
     def train(
         self, network: nn.Module, steps: int, purpose: str, *, batch: int = 16, learning_rate: float = 1e-3
     ) -> tuple[float, float]:
-        """Train a network of :meth:`build` for a while, and validate it: PSNR on Y in dB, and absolute error in 0..1.
+        """Calibrate a network, train it for a while on all training images, and validate it.
+
+        It is trained in place, by Adam at a rate that falls to 0 along a cosine. Nothing is reported to the journal;
+        :meth:`trainer` offers more.
+
+        Args:
+            network: From :meth:`build`.
+            steps: Optimizer steps.
+            purpose: The name of the random stream of its batches.
+            batch: Patches in a batch.
+            learning_rate: Of Adam at the start.
+
+        Returns:
+            Its PSNR and its error, as :meth:`validate` does.
 
         Raises:
             Diverged: The loss is not a finite number.
@@ -216,17 +230,41 @@ class SearchTask:
         return trained.last_psnr, trained.last_error
 
     def derive(self, supernet: Supernet, chosen: Mapping[str, Candidate], batch: Batch) -> nn.Module:
-        """The found network with the supernet's weights, ready to be validated.
+        """The network with these candidates and the supernet's weights, ready to be validated.
 
         Its running statistics are estimated again, over the same batches of the training images every time, then its
         quantizers are set up by ``batch``.
+
+        Args:
+            supernet: On the machine; it is not changed.
+            chosen: The candidate of each slot.
+            batch: From a :meth:`sampler`.
         """
         draw = self.sampler(self.images.training, len(batch.lr), STATISTICS).draw
         return derive(self.space, self.scale, chosen, supernet, self.train_quantizer, batch, draw)
 
     def validate(self, network: nn.Module) -> tuple[float, float]:
-        """PSNR on Y in dB and absolute error in 0..1 of a network on the held-out images."""
+        """PSNR on Y in dB and mean absolute error in 0..1 of a network on the held-out images.
+
+        Args:
+            network: Takes (1, 3, H, W) to (1, 3, H * scale, W * scale), both in 0..1; it is left in evaluation mode.
+        """
         return validate(network.eval(), self.images.validation, self.scale, self.device)
+
+    def penalty(
+        self, alpha: Tensor, probabilities: Tensor, *, start: Tensor | None = None, epoch: int = 0, epochs: int = 1
+    ) -> Tensor:
+        """The sum of the regularizers' weighted penalties, a scalar with a gradient.
+
+        Args:
+            alpha: (slots, candidates) parameters of the architecture.
+            probabilities: (slots, candidates), what ``alpha`` makes of the candidates; each row sums to 1.
+            start: The probabilities that costs are relative to; by default, uniform ones.
+            epoch: How far the search is, from 0, for penalties that depend on it.
+            epochs: How many epochs it has.
+        """
+        start = uniform(self.candidates).to(self.device) if start is None else start
+        return penalty(self.regularizers, SearchProgress(alpha, probabilities, start, epoch, epochs, self.prices))
 
     def objective(
         self,
@@ -240,17 +278,19 @@ class SearchTask:
         """What a searcher keeps its best network by, the lower the better: its error plus its penalties.
 
         Args:
-            error: Of its images, as :meth:`validate` and :meth:`train` return it.
-            chosen: The network.
-            start: The probabilities (slots, candidates) that costs are relative to; by default, uniform ones.
-            epoch: How far the search is, for penalties that depend on it.
-            epochs: How many epochs it has.
+            error: Of the network, as :meth:`validate` and :meth:`train` return it.
+            chosen: The candidate of each slot.
+            start: See :meth:`penalty`.
+            epoch: See :meth:`penalty`.
+            epochs: See :meth:`penalty`.
         """
         rows = self.rows(chosen)
-        start = uniform(self.candidates).to(self.device) if start is None else start
-        state = SearchProgress(torch.zeros_like(rows), rows, start, epoch, epochs, self.prices)
-        return error + float(penalty(self.regularizers, state))
+        return error + float(self.penalty(torch.zeros_like(rows), rows, start=start, epoch=epoch, epochs=epochs))
 
     def architecture(self, chosen: Mapping[str, Candidate]) -> Architecture:
-        """The architecture that has these candidates."""
+        """The architecture with these candidates, for a :class:`qnas.SearchOutcome`.
+
+        Args:
+            chosen: The candidate of each slot by the slot's path.
+        """
         return Architecture.from_candidates(self.space, self.scale, chosen)

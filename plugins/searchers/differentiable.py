@@ -15,13 +15,11 @@ from qnas.core.network import Architecture, Candidate, Form, Supernet, Tie
 from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.settings import Amount, invalid
 from qnas.core.training.loop import Loop
-from qnas.core.training.objective import SearchProgress, penalty
 from qnas.core.training.optimizer import OwnRates, adam
 from qnas.core.training.outcome import SearchOutcome
 from qnas.core.training.searcher import Searcher
 from qnas.core.training.settings import OnDivergence
 from qnas.core.training.step import WeightStep, batch_loss
-from qnas.core.training.streams import SEARCH_ARCHITECTURE, SEARCH_CALIBRATION, SEARCH_WEIGHTS
 from qnas.core.training.task import SearchTask
 from qnas.plugins.regularizers.penalties import entropy
 from qnas.plugins.searchers.collapse import EARLY, is_saturated, warnings_of
@@ -133,9 +131,9 @@ class AlternatingSearch(Loop):
         supernet = Supernet(task.space, task.scale, task.search_quantizer, settings.form)
         self.supernet = task.machine.place(supernet)
         self.start = self.supernet.probabilities().detach()
-        self.weight_batches = task.sampler(task.images.weights, settings.batch, SEARCH_WEIGHTS)
-        self.alpha_batches = task.sampler(task.images.architecture, settings.batch, SEARCH_ARCHITECTURE)
-        self.sample = task.sampler(task.images.weights, settings.batch, SEARCH_CALIBRATION).draw()
+        self.weight_batches = task.sampler(task.images.weights, settings.batch, "search weights")
+        self.alpha_batches = task.sampler(task.images.architecture, settings.batch, "search architecture")
+        self.sample = task.sampler(task.images.weights, settings.batch, "search calibration").draw()
         calibrate_for_training(self.supernet, lambda: self.supernet(self.sample.lr, self.start))
         optimizer = adam(
             self.supernet,
@@ -229,24 +227,20 @@ class AlternatingSearch(Loop):
 
     def _alpha_step(self, batch: Batch, epoch: int, temperature: float) -> None:
         # The penalties are on the distribution: those of a random draw would only push away what was drawn.
-        state = self._progress(self.supernet.alpha, self.supernet.probabilities(temperature), epoch)
+        probabilities = self.supernet.probabilities(temperature)
         sample = self._sample(temperature)
         loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch)
-        penalties = penalty(self.task.regularizers, state)
+        since, epochs = max(epoch - self.settings.warmup, 0), self.settings.epochs - self.settings.warmup
+        penalties = self.task.penalty(self.supernet.alpha, probabilities, start=self.start, epoch=since, epochs=epochs)
         self.penalties.append(penalties.detach())
         # Only the architecture's gradient is asked for, so none is computed for the weights.
-        (self.supernet.alpha.grad,) = torch.autograd.grad(loss + penalties, [self.supernet.alpha])
+        (self.supernet.alpha.grad,) = self.machine.gradients(loss + penalties, [self.supernet.alpha])
         self.alpha_optimizer.step()
 
     def _weight_step(self, batch: Batch, temperature: float) -> Tensor:
         with torch.no_grad():
             probabilities = self._sample(temperature)
         return self._take_step(lambda lr_image: self.supernet(lr_image, probabilities), batch)
-
-    def _progress(self, alpha: Tensor, probabilities: Tensor, epoch: int) -> SearchProgress:
-        warmup, epochs = self.settings.warmup, self.settings.epochs
-        since = max(epoch - warmup, 0)
-        return SearchProgress(alpha, probabilities, self.start, since, epochs - warmup, self.task.prices)
 
     def _temperature(self, step: int) -> float:
         start, end = self.settings.temperature, self.settings.final_temperature

@@ -12,9 +12,9 @@ from qnas.core.training.streams import stream, stream_number
 @pytest.mark.parametrize(
     ("name", "number"),
     [
-        (streams.SEARCH_WEIGHTS, 1),
-        (streams.SEARCH_ARCHITECTURE, 2),
-        (streams.SEARCH_CALIBRATION, 3),
+        ("search weights", 1),
+        ("search architecture", 2),
+        ("search calibration", 3),
         (streams.STATISTICS, 4),
         (streams.DERIVE, 10),
         (streams.TRAIN, 20),
@@ -39,6 +39,15 @@ def test_the_number_of_a_name_is_the_same_in_every_process() -> None:
 @given(st.text(), st.text())
 def test_no_two_names_share_a_number(one: str, other: str) -> None:
     assert (stream_number(one) == stream_number(other)) == (one == other)
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_a_stream_is_independent_of_the_batches_of_its_name(position: int) -> None:
+    def drawn(random: np.random.Generator) -> list[int]:
+        return random.integers(2**32, size=4).tolist()
+
+    batch = drawn(np.random.default_rng((7, stream_number("a"), position)))  # as a sampler draws it
+    assert batch not in [drawn(stream(7, "a")), *(drawn(stream(7, "a", place)) for place in range(8))]
 
 
 def test_seed_name_and_place_each_decide_what_is_drawn() -> None:
