@@ -8,7 +8,7 @@ from qnas.core.network import CostTable, SpaceCount
 
 
 class Prices:
-    """The cost tables of a space, made when they are first asked for."""
+    """The cost tables of a space by cost: ``prices[cost]`` is a :class:`qnas.CostTable`, made when first asked for."""
 
     def __init__(self, count: SpaceCount, device: torch.device) -> None:
         self._count = count

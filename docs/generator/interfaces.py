@@ -21,9 +21,11 @@ implementation, which can be overridden."""
 _ELSEWHERE = {"Spec": "A whole spec; its fields are [on their own page](spec.md)."}
 """Names that have a page of their own."""
 _PLAIN = {
+    "Amount": "A field's type: a positive integer of at most 10,000,000, such as a number of steps.",
     "FLOAT": "The widths that mean no quantization: `Widths(32, 32)`.",
     "FLOAT_BITS": "The bit-width that means float: 32.",
     "Pixels": "An array (H, W, 3) of uint8: RGB.",
+    "State": "Mappings and lists of tensors, numbers, texts, booleans and None, nested to any depth.",
 }
 """Names of objects that can't have a docstring."""
 _MADE = {"Candidate", "QuantizedLayers", "Supernet", "Widths"}

@@ -42,13 +42,19 @@ if TYPE_CHECKING:
     from qnas.core.deprecation import QnasDeprecationWarning
     from qnas.core.errors import InputError, QnasWarning
     from qnas.core.files.folder import RunFolder
+    from qnas.core.files.state import State
+    from qnas.core.images.pairs import ImagePair
+    from qnas.core.images.patches import Batch, PatchSampler
     from qnas.core.network import (
         Architecture,
         Candidate,
+        CostTable,
+        Form,
         NetworkCount,
         QuantizedLayers,
         Slot,
         Supernet,
+        Tie,
         build_found,
         convolutions,
         count_choices,
@@ -57,17 +63,24 @@ if TYPE_CHECKING:
         one_hot,
         slot_candidates,
     )
+    from qnas.core.network.calibration import calibrate_for_training
     from qnas.core.registry import Register, hookimpl
-    from qnas.core.settings import FLOAT, FLOAT_BITS, Widths, invalid
+    from qnas.core.settings import FLOAT, FLOAT_BITS, Amount, Widths, invalid
     from qnas.core.spec import Spec
     from qnas.core.training.checkpoints import Checkpoints
+    from qnas.core.training.divergence import Diverged
     from qnas.core.training.journal import Journal
+    from qnas.core.training.loop import Loop
     from qnas.core.training.machine import Machine
-    from qnas.core.training.optimizer import OwnRates
+    from qnas.core.training.optimizer import OwnRates, adam
     from qnas.core.training.outcome import SearchOutcome
+    from qnas.core.training.prices import Prices
     from qnas.core.training.schedule import Schedule
+    from qnas.core.training.search_images import SearchImages
     from qnas.core.training.searcher import Searcher
-    from qnas.core.training.task import SearchImages, SearchTask
+    from qnas.core.training.settings import OnDivergence
+    from qnas.core.training.step import WeightStep, batch_loss
+    from qnas.core.training.task import SearchTask
     from qnas.core.training.trainer import Trained, Trainer
 
 __version__ = "0.1.0"
@@ -104,16 +117,28 @@ _NAMES = {
         "integer_range",
         "make_activation",
     ),
-    "qnas.core.files.folder": ("RunFolder",),
     "qnas.core.deprecation": ("QnasDeprecationWarning",),
-    "qnas.core.errors": ("InputError", "QnasWarning"),
+    "qnas.core.errors": (
+        "InputError",
+        "QnasWarning",
+    ),
+    "qnas.core.files.folder": ("RunFolder",),
+    "qnas.core.files.state": ("State",),
+    "qnas.core.images.pairs": ("ImagePair",),
+    "qnas.core.images.patches": (
+        "Batch",
+        "PatchSampler",
+    ),
     "qnas.core.network": (
         "Architecture",
         "Candidate",
+        "CostTable",
+        "Form",
         "NetworkCount",
         "QuantizedLayers",
         "Slot",
         "Supernet",
+        "Tie",
         "build_found",
         "convolutions",
         "count_choices",
@@ -122,18 +147,43 @@ _NAMES = {
         "one_hot",
         "slot_candidates",
     ),
-    "qnas.core.registry": ("Register", "hookimpl"),
-    "qnas.core.settings": ("FLOAT", "FLOAT_BITS", "Widths", "invalid"),
+    "qnas.core.network.calibration": ("calibrate_for_training",),
+    "qnas.core.registry": (
+        "Register",
+        "hookimpl",
+    ),
+    "qnas.core.settings": (
+        "Amount",
+        "FLOAT",
+        "FLOAT_BITS",
+        "Widths",
+        "invalid",
+    ),
     "qnas.core.spec": ("Spec",),
     "qnas.core.training.checkpoints": ("Checkpoints",),
+    "qnas.core.training.divergence": ("Diverged",),
     "qnas.core.training.journal": ("Journal",),
+    "qnas.core.training.loop": ("Loop",),
     "qnas.core.training.machine": ("Machine",),
-    "qnas.core.training.optimizer": ("OwnRates",),
+    "qnas.core.training.optimizer": (
+        "OwnRates",
+        "adam",
+    ),
     "qnas.core.training.outcome": ("SearchOutcome",),
+    "qnas.core.training.prices": ("Prices",),
     "qnas.core.training.schedule": ("Schedule",),
+    "qnas.core.training.search_images": ("SearchImages",),
     "qnas.core.training.searcher": ("Searcher",),
-    "qnas.core.training.task": ("SearchImages", "SearchTask"),
-    "qnas.core.training.trainer": ("Trained", "Trainer"),
+    "qnas.core.training.settings": ("OnDivergence",),
+    "qnas.core.training.step": (
+        "WeightStep",
+        "batch_loss",
+    ),
+    "qnas.core.training.task": ("SearchTask",),
+    "qnas.core.training.trainer": (
+        "Trained",
+        "Trainer",
+    ),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
@@ -141,7 +191,9 @@ __all__ = [
     "FLOAT",
     "FLOAT_BITS",
     "Activation",
+    "Amount",
     "Architecture",
+    "Batch",
     "Block",
     "Candidate",
     "Checkpoints",
@@ -149,24 +201,32 @@ __all__ = [
     "Component",
     "ConvolutionShape",
     "Cost",
+    "CostTable",
     "Dataset",
     "Degradation",
+    "Diverged",
     "FakeQuantizer",
+    "Form",
     "Grid",
+    "ImagePair",
     "ImageSizes",
     "ImageSource",
     "ImageStatistic",
     "InputError",
     "Journal",
     "Layers",
+    "Loop",
     "Machine",
     "Mixture",
     "Moments",
     "NetworkCount",
+    "OnDivergence",
     "Operation",
     "OwnRates",
     "Part",
+    "PatchSampler",
     "Pixels",
+    "Prices",
     "QnasDeprecationWarning",
     "QnasWarning",
     "QuantizedLayers",
@@ -187,11 +247,17 @@ __all__ = [
     "SourceImage",
     "Space",
     "Spec",
+    "State",
     "Supernet",
+    "Tie",
     "Trained",
     "Trainer",
+    "WeightStep",
     "Widths",
+    "adam",
+    "batch_loss",
     "build_found",
+    "calibrate_for_training",
     "convolutions",
     "count_choices",
     "count_found",
