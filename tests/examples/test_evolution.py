@@ -1,5 +1,6 @@
 """The example of a searcher: it goes on where it was stopped, installs, and runs as its README says."""
 
+import ast
 import functools
 import importlib
 import re
@@ -12,12 +13,14 @@ from subprocess import CompletedProcess
 
 import pytest
 
+import qnas
 from qnas.core.cli.main import invoke
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import PluginInfo, hookimpl, listening, plugins
 from qnas.core.run.run import run_spec
 from qnas.core.run.stop import Interrupted, Stop
 from qnas.core.spec import read_spec
+from qnas.testing import check_searcher
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "qnas-evolution"
 Shell = Callable[[str], CompletedProcess[str]]
@@ -36,6 +39,34 @@ def evolution(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     loaded.registries["searcher"].remove(loaded.registries["searcher"].entry("evolution"))
     for name in [name for name in sys.modules if name.partition(".")[0] == "qnas_evolution"]:
         del sys.modules[name]
+
+
+def test_it_imports_only_public_names() -> None:
+    imported, named = set(), set()
+    for path in (EXAMPLE / "qnas_evolution").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module)
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "qnas":
+                named.add(node.attr)
+    assert {name for name in imported if name.partition(".")[0] == "qnas"} == {"qnas"}
+    assert {"SearchTask", "Loop"} <= named <= set(qnas.__all__)
+
+
+@pytest.mark.parametrize("fitness", ["trained", "inherited"])
+def test_it_keeps_the_contract(fitness: str, evolution: None) -> None:
+    small = {"population": 2, "generations": 1, "steps": 2, "batch": 2}
+    check_searcher({"name": "evolution", "fitness": fitness, **small})
+
+
+@pytest.mark.parametrize("fitness", ["trained", "inherited"])
+def test_it_runs_from_the_command_line(fitness: str, evolution: None, tiny: Path) -> None:
+    out = tiny.parent / "out"
+    sets = [argument for change in (*SMALL, f"search.fitness={fitness}") for argument in ("--set", change)]
+    assert invoke(["run", str(tiny), "--out", str(out), "--until", "train", *sets]) == 0
+    assert (out / "model.safetensors").is_file()
 
 
 @pytest.mark.parametrize("fitness", ["trained", "inherited"])

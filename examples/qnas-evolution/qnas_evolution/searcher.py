@@ -80,12 +80,12 @@ class Evolution:
             details={"networks": len(dict(self.measured))},
         )
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> qnas.State:
         """What was measured, and what it is measured by."""
         measured = [[list(genome), objective] for genome, objective in self.measured]
         return {"measured": measured, "fitness": self.fitness.state_dict()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: qnas.State) -> None:
         """Go on from there."""
         self.measured = [(tuple(genome), objective) for genome, objective in state["measured"]]
         self.fitness.load_state_dict(state["fitness"])
