@@ -1,12 +1,12 @@
-"""Where a loop keeps its state, as loops and searchers see it."""
+"""Checkpoints as loops and searchers see them."""
 
 from qnas.core.files.state import Stateful
 
 
 class Checkpoints:
-    """Where a loop keeps its state, to go on from it when the run is resumed. This one keeps nothing.
+    """Saves the state of a loop, so that it can continue when the run is resumed. This one saves nothing.
 
-    A searcher that uses it goes on exactly where it was, one that does not begins anew:
+    A searcher that uses them continues exactly where it was; one that does not starts again:
 
         for step in range(task.checkpoints.restore(self) + 1, steps + 1):
             ...
@@ -14,25 +14,24 @@ class Checkpoints:
     """
 
     def restore(self, loop: Stateful) -> int:
-        """Put ``loop`` into the state that was kept last, and the generators of Python, NumPy and PyTorch too.
+        """Load the last saved state into ``loop``, and that of the generators of Python, NumPy and PyTorch.
 
         Args:
-            loop: Has ``load_state_dict``; it is made and set up as at its beginning.
+            loop: Has ``load_state_dict``; it is set up as at its beginning.
 
         Returns:
-            The step after which that was, 0 where nothing was kept.
+            The step after which the state was saved, 0 if none was.
         """
         del loop
         return 0
 
     def keep(self, step: int, loop: Stateful) -> None:
-        """Keep the state of ``loop`` if it is time to; call it after every step, when all is reported.
+        """Save the state of ``loop`` if it is time to. Call it after every step, once the step is reported.
 
         Args:
-            step: How many are done.
-            loop: Has ``state_dict``: mappings and lists of tensors, numbers, texts, booleans and None. It is asked
-                for it only if it is kept.
+            step: Steps done so far.
+            loop: Has ``state_dict``, which returns a :data:`qnas.State`; it is called only if the state is saved.
 
         Raises:
-            KeyboardInterrupt: The run was asked to stop; the state is kept.
+            KeyboardInterrupt: The run was asked to stop; the state is saved.
         """

@@ -1,4 +1,4 @@
-"""Divergence: when what is learned is no longer a finite number, and why that may be."""
+"""Divergence: when a loss or a weight is not finite, and what the cause may be."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,10 +11,10 @@ from qnas.core.training.machine import Precision
 
 
 class Diverged(QnasError):  # noqa: N818 - as one says it
-    """The loss or what is trained is no finite number: nothing that is learned from then on means anything.
+    """A loss, a weight or a statistic of a network in training is not a finite number.
 
     Attributes:
-        step: When it was.
+        step: The step where it was noticed.
     """
 
     def __init__(self, message: str, step: int) -> None:
@@ -25,17 +25,17 @@ class Diverged(QnasError):  # noqa: N818 - as one says it
 def refuse_diverged(
     losses: Sequence[Tensor], step: int, network: nn.Module, precision: Precision, penalties: Sequence[Tensor] = ()
 ) -> None:
-    """Refuse to go on from what is no finite number. It waits for the device, once.
+    """Check that losses, weights and statistics are finite. It waits for the device, once.
 
     Args:
-        losses: Of the last steps.
-        step: The last of them.
-        network: What is trained.
+        losses: The losses of the last steps.
+        step: The last of these steps.
+        network: The network that is trained.
         precision: Of convolutions.
-        penalties: Of the last steps in which there were any.
+        penalties: The penalties of the last steps that had any.
 
     Raises:
-        Diverged: It says since when, and what may be the cause.
+        Diverged: They are not; the message says since which step, and what the cause may be.
     """
     learned = [*_parameters(network).values(), *_kept(network).values()]
     ends = [*(tensor.abs().amax() for tensor in learned), *losses]

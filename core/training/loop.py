@@ -1,4 +1,4 @@
-"""A long loop of optimizer steps: it can be kept after any of them, and go back when it diverges."""
+"""A long loop of optimizer steps, which can be saved after any of them and can go back when it diverges."""
 
 import copy
 import warnings
@@ -24,20 +24,23 @@ _LOOK_STEPS = 100  # between two looks at the losses, which wait for the device
 
 
 class Loop(ABC):
-    """A loop whose whole state can be kept after any step (see :class:`qnas.core.files.state.Stateful`).
+    """A loop of optimizer steps whose whole state can be saved after any step, by ``state_dict``.
+
+    An author writes :meth:`advance` and the two methods for extra state; :meth:`go_on` runs the loop.
 
     Args:
         machine: Where to compute.
-        network: What is trained.
-        optimizers: What trains it.
-        schedules: How their learning rates fall.
-        samplers: Where the batches come from.
-        on_divergence: Whether to stop when the loss is no finite number, or to go back and halve the rates.
+        network: The network that is trained, on the machine's device.
+        optimizers: The optimizers of its parameters.
+        schedules: The schedules of their learning rates.
+        samplers: The samplers that the batches come from.
+        on_divergence: Whether to ``stop`` when the loss is not a finite number, or to go back to where
+            :meth:`mark_judged` was called last and halve the learning rates (``lower-rate``).
 
     Attributes:
-        step: How many are done.
-        losses: Of the steps since what is reached was judged last.
-        penalties: On the architecture, of the steps since then.
+        step: Steps done so far.
+        losses: The loss of each step since the last validation.
+        penalties: The penalties on the architecture since then.
         halvings: How many times the learning rates were halved.
     """
 
@@ -64,29 +67,29 @@ class Loop(ABC):
 
     @abstractmethod
     def advance(self) -> None:
-        """Take one step, and report it.
+        """Take one step, :meth:`count` its loss, and report it.
 
         Raises:
-            Diverged: What is trained is broken.
+            Diverged: A loss or the network is not finite.
         """
 
     @abstractmethod
     def get_extra_state(self) -> State:
-        """What there is beside network, optimizers, schedules and positions, such as the best so far."""
+        """The state beside network, optimizers, schedules and samplers, such as the best so far."""
 
     @abstractmethod
     def set_extra_state(self, state: State) -> None:
-        """Go on from it."""
+        """Continue from such a state."""
 
     def go_on(self, steps: int, keep: Callable[[int], object]) -> None:
         """Advance until ``steps`` are done.
 
         Args:
-            steps: Where to stop.
-            keep: Called after each step; it may take the state.
+            steps: Steps in all, with those that are done already.
+            keep: Called with the number of each step after it; it may call ``state_dict``.
 
         Raises:
-            Diverged: The loss is no finite number, and going back is not wanted or does not help.
+            Diverged: The loss is not a finite number, and the loop may not go back, or did so 5 times already.
         """
         if self._good is None:
             self._mark()
@@ -98,7 +101,7 @@ class Loop(ABC):
                 self._go_back(error)
 
     def count(self, loss: Tensor) -> None:
-        """A step was taken that had this loss; now and then, look whether all is well.
+        """Count a step with this loss, a detached scalar; every 100 steps, check that everything is finite.
 
         Raises:
             Diverged: It is not.
@@ -109,25 +112,25 @@ class Loop(ABC):
             self.refuse_diverged()
 
     def mean_loss(self) -> float:
-        """The mean of the losses since what was reached was judged last.
+        """The mean loss since the last validation.
 
         Raises:
-            Diverged: One was no finite number, or the network is broken.
+            Diverged: A loss or the network is not finite.
         """
         self.refuse_diverged()
         return float(self.machine.mean(torch.stack(self.losses).mean()))
 
     def mark_judged(self) -> None:
-        """What is reached has been judged, and is worth going back to."""
+        """Say that the network was validated now: this is where to go back to if the loop diverges."""
         self.losses.clear()
         self.penalties.clear()
         self._mark()
 
     def refuse_diverged(self) -> None:
-        """Refuse to go on from what is broken.
+        """Check that the last losses and the network are finite.
 
         Raises:
-            Diverged: It is.
+            Diverged: They are not.
         """
         refuse_diverged(self.losses, self.step, self.network, self.machine.precision, self.penalties)
 
@@ -135,13 +138,13 @@ class Loop(ABC):
         """The whole state of the loop.
 
         Raises:
-            Diverged: It is broken.
+            Diverged: A loss or the network is not finite.
         """
         self.refuse_diverged()
         return {**self._state(), "good": self._good}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from such a state."""
+        """Continue from such a state."""
         self._load(state)
         # Of a run that went back so far and is to stop from now on, it would be gone back to, and never renewed.
         self._good = state["good"] if self.on_divergence == "lower-rate" else None

@@ -1,4 +1,4 @@
-"""What a search lowers: the error and the penalties of its regularizers."""
+"""The penalties that a search lowers beside the error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""For how long, and at which rates, a network is trained."""
+"""How long, and at which rates, a network is trained."""
 
 from dataclasses import dataclass
 

@@ -29,10 +29,10 @@ class Searcher(Component):
         """Search, reporting each step through ``task.journal``.
 
         Note:
-            A run that is stopped begins its search anew when it is resumed, unless the searcher keeps its state in
-            ``task.checkpoints``: then it goes on after the step that was kept last. It restores once, when it is set
-            up as at its beginning, and offers its state after every step. The state is of whatever has
-            ``state_dict`` and ``load_state_dict``, such as a network, or the search itself:
+            When a run that was stopped is resumed, its search starts again, unless the searcher saves its state in
+            ``task.checkpoints``: then it continues after the last saved step. It calls ``restore`` once, when it is
+            set up as at its beginning, and ``keep`` after every step, with an object that has ``state_dict`` and
+            ``load_state_dict``, such as a network, or the search itself:
 
                 for step in range(task.checkpoints.restore(self) + 1, self.steps + 1):
                     ...

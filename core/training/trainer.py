@@ -27,16 +27,16 @@ def report_nothing(step: int, metrics: dict[str, object]) -> None:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training left.
+    """The outcome of a training.
 
     Attributes:
-        best: Weights of the best validation.
+        best: The state dict of the network at its best validation.
         best_psnr: Its PSNR on Y in dB.
-        best_step: When it was.
-        last: Weights at the end.
-        last_psnr: PSNR at the end.
-        last_error: Mean absolute error (0..1) at the end.
-        halvings: How many times the learning rate was halved, as the training diverged.
+        best_step: The step of this validation.
+        last: The state dict at the end.
+        last_psnr: PSNR on Y in dB at the end.
+        last_error: Mean absolute error in 0..1 at the end.
+        halvings: How many times the learning rate was halved because the training diverged.
     """
 
     best: dict[str, Tensor]
@@ -49,24 +49,25 @@ class Trained:
 
 
 class Trainer(Loop):
-    """The training of one network, which is trained in place and left with its last weights, in evaluation mode.
+    """Trains one network in place, and leaves it with its last weights, in evaluation mode.
 
         trainer = qnas.Trainer(machine, network, batches, validation, qnas.Schedule(1000, 1e-3))
         trainer.calibrate()
         trained = trainer.run()
 
-    It can be kept after any step and gone on with: ``run`` takes a function that is called after each, which may take
-    ``trainer.state_dict()``; a new trainer of the same network, data and schedule takes it by ``load_state_dict``.
+    It can be saved after any step and continued: ``run`` calls ``keep`` after each step, which may save
+    ``trainer.state_dict()``. A new trainer of the same network, batches and schedule continues after
+    ``load_state_dict`` and ``run``.
 
     Args:
         machine: Where to compute.
-        network: Calibrated, or to be by :meth:`calibrate`; on the machine's device.
-        batches: Where the patches come from.
+        network: On the machine's device; calibrated before, or by :meth:`calibrate`.
+        batches: The sampler of the training patches.
         validation: Images to validate on, whole.
-        schedule: For how long and at which rates.
-        on_step: Called after every step with its number from 1 and its ``loss``.
-        on_validation: Called instead where the network was validated, with the step, the mean ``loss`` since the last
-            validation, and ``psnr`` on Y in dB.
+        schedule: How many steps, and at which rates.
+        on_step: Called after every step with its number, from 1, and its ``loss``.
+        on_validation: Called instead after steps that end with a validation, with the step's number, the mean ``loss``
+            since the last validation, and ``psnr`` on Y in dB.
     """
 
     def __init__(
