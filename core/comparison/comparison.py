@@ -16,6 +16,7 @@ from qnas.core.comparison.labels import Names, name_groups
 from qnas.core.comparison.natural import natural
 from qnas.core.comparison.pareto import on_front
 from qnas.core.errors import InputError
+from qnas.core.run.names import RESULT
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,9 @@ def _with_front(groups: Sequence[Group]) -> list[Group]:
 def _lacking(run: FinishedRun, test: str, axis: CostAxis, cost: float | None) -> str:
     """What a run must have and has not, ``""`` if it has all."""
     if run.figure("test", test, "psnr_y") is None:
-        return f"result.json has no PSNR on '{test}': the training diverged, or another version of qnas wrote it"
+        return f"{RESULT} has no PSNR on '{test}': the training diverged, or another version of qnas wrote it"
     if cost is None:
-        return f"result.json has no {axis.unit} {axis.size}".strip() + ": another version of qnas wrote it"
+        return f"{RESULT} has no {axis.unit} {axis.size}".strip() + ": another version of qnas wrote it"
     return ""
 
 
@@ -149,6 +150,6 @@ def _older(runs: Sequence[FinishedRun], test: str, axes: Sequence[CostAxis]) -> 
     for path in [*paths, *costs, ("seconds", "search"), ("seconds", "train")]:
         without = [run for run in runs if run.figure(*path) is None]
         if without:
-            who = f"{without[0].folder}/result.json" + (f" and {len(without) - 1} more" if without[1:] else "")
+            who = f"{without[0].folder}/{RESULT}" + (f" and {len(without) - 1} more" if without[1:] else "")
             lacking.append(f"{who} has no {'.'.join(path)}: another version of qnas wrote it")
     return lacking

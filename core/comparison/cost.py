@@ -8,7 +8,8 @@ from qnas.core.components import Cost
 from qnas.core.deprecation import Deprecated
 from qnas.core.errors import as_input_error
 from qnas.core.registry import plugins
-from qnas.core.run.costs import RENAMED, StatedCost, own_costs, stated_costs
+from qnas.core.run.costs import StatedCost, own_costs, stated_costs
+from qnas.core.run.names import RENAMED
 
 SIZE = "32x32"
 """The LR size that costs are stated for."""
@@ -91,18 +92,10 @@ def counted(run: FinishedRun, cost: str, reference: Any = None) -> float:
     Raises:
         InputError: Its network can't be built again.
     """
-    from qnas.core.components import Quantizer
-    from qnas.core.files.folder import RunFolder
-    from qnas.core.files.home import at_home
-    from qnas.core.network import LR_SIZE, Architecture, count_choices
-    from qnas.core.settings import as_of
-    from qnas.core.spec.kept import known_version
+    from qnas.core.network import LR_SIZE, count_choices
 
-    file = "architecture.json"
-    of_then = as_of(known_version(run.spec))
-    with at_home(run.folder), of_then, as_input_error(f"{run.folder}: its {cost} can't be counted"):
-        architecture = Architecture.from_json(RunFolder(run.folder).read_text(file), str(run.folder / file))
-        quantizer = Quantizer.of(run.spec["quantizer"]["train"])
-        chosen = architecture.candidates()
-        found = count_choices(architecture.space.restored(), architecture.scale, chosen, quantizer, LR_SIZE)
+    with run.run.then(), as_input_error(f"{run.folder}: its {cost} can't be counted"):
+        architecture = run.run.architecture
+        space, chosen = architecture.space.restored(), architecture.candidates()
+        found = count_choices(space, architecture.scale, chosen, run.run.quantizer, LR_SIZE)
         return found.total(Cost.of(own_costs([run.spec]).get(cost) or reference or cost))

@@ -8,9 +8,10 @@ from pathlib import Path
 from qnas.core.comparison.finished_run import FinishedRun, LeftOut
 from qnas.core.comparison.point import Point, Sweeps, sweep_points
 from qnas.core.errors import InputError
-from qnas.core.sweep import INDEX
+from qnas.core.run.names import ENVIRONMENT, SPEC
+from qnas.core.sweep.index import INDEX
 
-_MARKS = ("spec.yaml", "environment.json")
+_MARKS = (SPEC, ENVIRONMENT)
 """Files that a run's folder has from the start."""
 
 
@@ -63,7 +64,7 @@ def _run_folders(path: Path) -> list[Path]:
         raise InputError("there is no such folder: name folders of runs, or folders that hold runs", str(path))
     found = sorted(_walk(path))
     if not found:
-        raise InputError("there is no run in it (a run's folder has a spec.yaml)", str(path))
+        raise InputError(f"there is no run in it (a run's folder has a {SPEC})", str(path))
     return found
 
 

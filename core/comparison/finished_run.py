@@ -9,11 +9,8 @@ from typing import Any
 
 from qnas.core.comparison.fields import Fields, canonical, fields_of
 from qnas.core.comparison.point import Point
-from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
-from qnas.core.run.costs import as_named_now
-from qnas.core.spec.document import parse
-from qnas.core.spec.kept import complete
+from qnas.core.run.record import RunRecord
 
 _DECIDES_NOTHING = {"name", "seed", "version"}
 
@@ -26,27 +23,30 @@ class LeftOut:
     why: str
 
 
-@dataclass(frozen=True)
 class FinishedRun:
-    """A run that has been judged.
+    """A run that has been judged: a view of its record.
+
+    Args:
+        run: Its record.
+        point: Which point of a sweep it is, None if it is not part of one.
 
     Attributes:
         folder: Its folder.
-        spec: spec.yaml, with the fields that it lacks as they were at its version.
         result: result.json.
         images: Test set to its images, each with its scores.
         environment: environment.json, empty if it is missing.
-        search: What the search left beside the architecture (search/result.json).
+        search: What the search left beside the architecture.
         point: Which point of a sweep it is, None if it is not part of one.
     """
 
-    folder: Path
-    spec: Mapping[str, Any]
-    result: Mapping[str, Any]
-    images: Mapping[str, Mapping[str, Any]]
-    environment: Mapping[str, Any]
-    search: Mapping[str, Any]
-    point: Point | None = None
+    def __init__(self, run: RunRecord, point: Point | None = None) -> None:
+        self.run = run
+        self.folder = run.path
+        self.result = run.result
+        self.images = run.scores
+        self.environment = run.environment
+        self.search = run.stages["search"]
+        self.point = point
 
     @classmethod
     def read(cls, path: Path, point: Point | None = None) -> "FinishedRun":
@@ -55,22 +55,15 @@ class FinishedRun:
         Raises:
             InputError: The run is not finished, or a file is damaged.
         """
-        folder = RunFolder(path)
-        spec = _mapping(folder.read_text("spec.yaml"), str(path / "spec.yaml"))
-        if not folder.has("result.json"):
-            raise InputError("the run is not finished (qnas run --resume goes on with it)", str(path))
-        judged = folder.read_json("evaluate/result.json").get("images")
-        if not isinstance(judged, Mapping) or not all(isinstance(images, Mapping) for images in judged.values()):
-            raise InputError("has no images by test set: it is damaged", str(path / "evaluate/result.json"))
-        return cls(
-            path,
-            complete(spec),
-            as_named_now(folder.read_json("result.json")),
-            judged,
-            _read(folder, "environment.json"),
-            _read(folder, "search/result.json"),
-            point,
-        )
+        run = RunRecord(RunFolder(path))
+        run.spec_data  # noqa: B018 - a damaged one is refused now
+        run.refuse_unfinished()
+        return cls(run, point)
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """spec.yaml, with the fields that it lacks as they were at its version."""
+        return self.run.whole_spec
 
     @property
     def name(self) -> str:
@@ -105,13 +98,7 @@ class FinishedRun:
     @property
     def report(self) -> Path | None:
         """The page that explains it, if there is one."""
-        folder = RunFolder(self.folder)
-        try:
-            name = str(_read(folder, "report/result.json").get("file"))
-        except InputError:
-            return None
-        # Only what is in the folder: a file of it must not make the comparison point elsewhere.
-        return self.folder / name if Path(name).name == name and folder.has(name) else None
+        return self.run.page
 
 
 def number(data: Any, *path: str) -> float | None:
@@ -120,14 +107,3 @@ def number(data: Any, *path: str) -> float | None:
         data = data.get(key) if isinstance(data, Mapping) else None
     is_number = isinstance(data, int | float) and not isinstance(data, bool) and math.isfinite(data)
     return data if is_number else None
-
-
-def _read(folder: RunFolder, name: str) -> Mapping[str, Any]:
-    return folder.read_json(name) if folder.has(name) else {}
-
-
-def _mapping(text: str, where: str) -> Mapping[str, Any]:
-    data = parse(text, where).data
-    if not isinstance(data, dict):
-        raise InputError("is damaged: it is not a mapping", where)
-    return data

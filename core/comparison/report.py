@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from qnas.core.comparison.comparison import Comparison
-from qnas.core.components import Report
 from qnas.core.errors import InputError
+
+if TYPE_CHECKING:
+    from qnas.core.components import Report
 
 
 @runtime_checkable
@@ -22,7 +24,7 @@ class ComparisonReport(Protocol):
         """
 
 
-def comparing(report: Report) -> ComparisonReport:
+def comparing(report: "Report") -> ComparisonReport:
     """The report, which can compare runs.
 
     Raises:

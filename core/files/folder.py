@@ -1,124 +1,22 @@
 """The run folder: the one place that a run writes to, never half a file at a time."""
 
-import contextlib
 import errno
-import hashlib
-import itertools
 import json
 import math
 import os
-import re
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import safetensors
-import safetensors.torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from qnas.core.errors import InputError
-from qnas.core.files.checksum import has_checksum, metadata_of, refuse_broken, with_checksum
-from qnas.core.files.exclusive import is_alive
+from qnas.core.files.atomic import clear_asides, naming, write_atomically
 from qnas.core.files.links import refuse_links_out
 
-_ASIDE = re.compile(r"\..+\.([0-9]+)")  # as written_aside names them
-_LEFT_SECONDS = 3600.0
-_LONGEST_NAME = 255  # bytes, on nearly every file system
+if TYPE_CHECKING:
+    from torch import Tensor
 
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing: aside first, then renamed into place.
-
-    Raises:
-        OSError: It can't be written; it names ``path``.
-    """
-    with written_aside(path) as aside:
-        aside.write_bytes(content)
-
-
-@contextlib.contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """Where to write what will be at ``path``, once it is whole: it is renamed into place when all went well.
-
-    Raises:
-        OSError: It can't be written; it names ``path``.
-    """
-    aside = _aside_of(path)
-    try:
-        make_folder(path.parent)
-        yield aside
-        with aside.open("r+b") as stream:
-            os.fsync(stream.fileno())
-        aside.replace(path)
-        sync_folder(path.parent)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            error.filename = str(path)
-        raise
-
-
-def _aside_of(path: Path) -> Path:
-    """Hidden, beside ``path``, with the number of this process; a hash stands for a name that leaves no room for it."""
-    aside = f".{path.name}.{os.getpid()}"
-    if len(os.fsencode(aside)) > _LONGEST_NAME >= len(os.fsencode(path.name)):
-        aside = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.{os.getpid()}"
-    return path.with_name(aside)
-
-
-def clear_asides(paths: Iterable[Path], *, only_left: bool = False) -> None:
-    """Remove those of the files that :func:`written_aside` left half written when its process was killed.
-
-    Args:
-        paths: Of any files.
-        only_left: Others may be at work there: leave what was written to in the last hour (by a process of another
-            machine, it may be), or is of a process that lives.
-
-    Raises:
-        OSError: One can't be removed.
-    """
-    for path in paths:
-        found = _ASIDE.fullmatch(path.name)
-        if found and not path.is_dir() and not (only_left and _is_perhaps_written(path, int(found[1]))):
-            path.unlink(missing_ok=True)
-
-
-def _is_perhaps_written(aside: Path, process: int) -> bool:
-    return is_alive(process) or time.time() - aside.lstat().st_mtime < _LEFT_SECONDS
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder, and those that it is in, so that all of them stay after a power cut too.
-
-    Raises:
-        OSError: It can't be made.
-    """
-    made = list(itertools.takewhile(lambda folder: not folder.exists(), (path, *path.parents)))
-    path.mkdir(parents=True, exist_ok=True)
-    for folder in made:
-        sync_folder(folder.parent)  # which has its name
-
-
-@contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Name the file in what the operating system says of it."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = str(path)
-        raise
-
-
-def sync_folder(path: Path) -> None:
-    """Let what was renamed in a folder be so after a power cut too, where the system can do that."""
-    with contextlib.suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+HISTORY = "history.jsonl"
+"""The file in a stage's folder that has its history, a line a record."""
 
 
 def _finite(data: Any) -> Any:
@@ -130,8 +28,14 @@ def _finite(data: Any) -> Any:
     return [_finite(value) for value in data] if isinstance(data, list | tuple) else data
 
 
+def _history(stage: str) -> str:
+    return f"{stage}/{HISTORY}"
+
+
 class RunFolder:
     """A run's folder, as architecture, weights and results are written to and read from it.
+
+    Only what reads or writes tensors loads torch.
 
     Args:
         path: It need not exist yet.
@@ -154,15 +58,6 @@ class RunFolder:
         if not parent.is_dir() or not os.access(parent, os.W_OK):
             why = f"the output folder can't be made: {parent} is no folder that can be written to"
             raise InputError(why, str(self.path))
-
-    def refuse_missing(self) -> None:
-        """Refuse to go on with a run that never began.
-
-        Raises:
-            InputError: There is no run in the folder.
-        """
-        if not self.has("spec.yaml"):
-            raise InputError("there is no run to resume (no spec.yaml in it)", str(self.path))
 
     def refuse_links(self) -> None:
         """Refuse a folder in which a link leads out or nowhere, or something is neither file nor folder.
@@ -192,8 +87,10 @@ class RunFolder:
         """Write a JSON file."""
         self.write_text(name, json.dumps(_finite(data), indent=2, allow_nan=False) + "\n")
 
-    def write_tensors(self, name: str, tensors: Mapping[str, Tensor], **metadata: str) -> None:
+    def write_tensors(self, name: str, tensors: "Mapping[str, Tensor]", **metadata: str) -> None:
         """Write tensors as safetensors, with a checksum."""
+        from qnas.core.files.checksum import with_checksum
+
         flat = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         self.write_bytes(name, with_checksum(flat, metadata))
 
@@ -216,7 +113,7 @@ class RunFolder:
         """
         return self._parse(self.read_text(name), name)
 
-    def read_tensors(self, name: str) -> dict[str, Tensor]:
+    def read_tensors(self, name: str) -> "dict[str, Tensor]":
         """Read a safetensors file.
 
         Raises:
@@ -224,7 +121,7 @@ class RunFolder:
         """
         return self.read_checked(name)[0]
 
-    def read_checked(self, name: str, or_unchecked: bool = False) -> tuple[dict[str, Tensor], dict[str, str]]:
+    def read_checked(self, name: str, or_unchecked: bool = False) -> "tuple[dict[str, Tensor], dict[str, str]]":
         """Read a safetensors file and its metadata, in which the checksum is ``sha256``.
 
         Args:
@@ -234,6 +131,10 @@ class RunFolder:
         Raises:
             InputError: It is not there or broken.
         """
+        import safetensors.torch
+
+        from qnas.core.files.checksum import has_checksum, metadata_of, refuse_broken
+
         try:
             content = self._file(name).read_bytes()
             if has_checksum(content) or not or_unchecked:
@@ -245,27 +146,27 @@ class RunFolder:
 
     def begin_history(self, stage: str) -> None:
         """Start the history of a stage anew."""
-        self.write_text(f"{stage}/history.jsonl", "")
+        self.write_text(_history(stage), "")
 
     def cut_history(self, stage: str, size: int) -> None:
         """Take from the history of a stage what comes behind its first ``size`` bytes."""
-        os.truncate(self.path / stage / "history.jsonl", size)
+        os.truncate(self.path / _history(stage), size)
 
     def history_size(self, stage: str) -> int:
         """How many bytes the history of a stage has."""
-        return (self.path / stage / "history.jsonl").stat().st_size if self.has(f"{stage}/history.jsonl") else 0
+        return (self.path / _history(stage)).stat().st_size if self.has(_history(stage)) else 0
 
     def sync_history(self, stage: str) -> None:
         """Let what a stage has recorded stay after a power cut too."""
-        path = self.path / stage / "history.jsonl"
+        path = self.path / _history(stage)
         if path.is_file():
-            with _naming(path), path.open("ab") as stream:
+            with naming(path), path.open("ab") as stream:
                 os.fsync(stream.fileno())
 
     def append_history(self, stage: str, record: Mapping[str, Any]) -> None:
         """Add a line to the history of a stage."""
-        path = self.path / stage / "history.jsonl"
-        with _naming(path), path.open("a", encoding="utf-8") as stream:
+        path = self.path / _history(stage)
+        with naming(path), path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(_finite(record), allow_nan=False) + "\n")
 
     def history(self, stage: str) -> Iterator[dict[str, Any]]:
@@ -274,9 +175,9 @@ class RunFolder:
         Raises:
             InputError: A line is broken.
         """
-        if self.has(f"{stage}/history.jsonl"):
-            for line in self.read_text(f"{stage}/history.jsonl").splitlines():
-                yield self._parse(line, f"{stage}/history.jsonl")
+        if self.has(_history(stage)):
+            for line in self.read_text(_history(stage)).splitlines():
+                yield self._parse(line, _history(stage))
 
     def _file(self, name: str) -> Path:
         """Where a file is that has an end: one could wait for ever for that of a pipe."""

@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from qnas.core.components import ImageSizes, Pixels
 from qnas.core.errors import InputError
-from qnas.core.files.folder import written_aside
+from qnas.core.files.atomic import written_aside
 from qnas.core.files.hdf5 import plain_attribute, plain_dataset
 
 VERSION: Final = 1

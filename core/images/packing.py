@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qnas.core.components import Degradation, ImageSource, SourceImage
 from qnas.core.errors import InputError, first_line, is_out_of_memory
-from qnas.core.files.folder import clear_asides, sync_folder
+from qnas.core.files.atomic import clear_asides, sync_folder
 from qnas.core.images.pack import HR, VERSION, Pack, new_pack
 from qnas.core.images.pairs import pair
 from qnas.core.images.threads import in_threads

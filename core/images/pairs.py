@@ -15,7 +15,7 @@ import platformdirs
 
 from qnas.core.components import Dataset, Degradation, ImageSizes, Pixels, SourceImage
 from qnas.core.errors import InputError, QnasWarning, as_input_error, from_field
-from qnas.core.files.folder import clear_asides
+from qnas.core.files.atomic import clear_asides
 from qnas.core.images.pack import HR, VERSION, Pack, new_pack
 from qnas.core.images.size_rules import fitted
 from qnas.core.images.source_images import count_of, fingerprint_of, guarded, images_of, named

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from qnas.core.components import Pixels
-from qnas.core.files.folder import written_aside
+from qnas.core.files.atomic import written_aside
 from qnas.core.images.image_file import GRAY_MODES, decoded, opened
 
 _OTHER_COLOURS: Final = {"CMYK", "LAB"}  # their profiles don't describe the RGB that is made of them

@@ -15,8 +15,8 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.files.state import DamagedStateError, Stateful, from_bytes, to_bytes
 from qnas.core.network.probing.seeds import generator_states, put_generators
 from qnas.core.run.kept_spec import identity
+from qnas.core.run.names import SPEC, checkpoint
 from qnas.core.run.stop import Interrupted, Stop
-from qnas.core.run.weights import SPEC
 from qnas.core.training.checkpoints import Checkpoints
 from qnas.core.training.journal import Journal
 
@@ -154,7 +154,7 @@ class StageCheckpoints(Checkpoints):
             "history": self._folder.history_size(self.stage),
         }
         self._folder.sync_history(self.stage)  # which the checkpoint must not be ahead of after a power cut
-        self._folder.write_bytes(self._name(self._number), to_bytes(state))
+        self._folder.write_bytes(checkpoint(self.stage, self._number), to_bytes(state))
         self._number += 1
         self.step = step
         self._kept = time.monotonic()
@@ -185,9 +185,5 @@ class StageCheckpoints(Checkpoints):
             raise DamagedStateError("the stage's history is shorter than it was then")
         return kept
 
-    def _name(self, number: int) -> str:
-        """Two files take turns: while one is written, the other is as it was."""
-        return f"{self.stage}/checkpoint-{number % 2}.safetensors"
-
     def _path(self, number: int) -> Path:
-        return self._folder.path / self._name(number)
+        return self._folder.path / checkpoint(self.stage, number)

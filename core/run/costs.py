@@ -4,21 +4,12 @@ import contextlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self, TypeGuard
+from typing import Any, Self, TypeGuard
 
 from qnas.core.components import Cost, costs_with
 from qnas.core.drawing.wording import amount
 from qnas.core.errors import QnasError
 from qnas.core.registry import plugins
-
-RENAMED: Final = {"size_bytes": "size"}
-"""What costs were called before, to what they are called now. Until 0.4, result.json states them by both names."""
-
-
-def as_named_now(result: Mapping[str, Any]) -> dict[str, Any]:
-    """result.json with the names that costs have now."""
-    before = {RENAMED[name]: value for name, value in result.items() if name in RENAMED}
-    return {**before, **{name: value for name, value in result.items() if name not in RENAMED}}
 
 
 @dataclass(frozen=True)

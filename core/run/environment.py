@@ -10,17 +10,19 @@ from typing import Any
 import torch
 
 from qnas.core.components import Dataset, Degradation, Space
-from qnas.core.errors import InputError, QnasWarning
+from qnas.core.errors import InputError, QnasWarning, from_field
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.pack import Pack
 from qnas.core.images.pairs import cache_file, stored_in
 from qnas.core.images.settings import Data
 from qnas.core.registry import plugins
+from qnas.core.run.images import RunImages, named_sets
+from qnas.core.run.names import ENVIRONMENT, IMAGES
+from qnas.core.run.record import RunRecord
 
-ENVIRONMENT = "environment.json"
-IMAGES = "images.json"
 _PACKAGES = ("qnas", "torch", "numpy", "pillow", "scikit-image", "h5py", "pydantic", "safetensors")
 _DECISIVE_PACKAGES = ("torch", "numpy")
+_SHOWN = 3
 _DECISIVE = ("device_name", "instructions", "threads")
 
 
@@ -59,7 +61,7 @@ def image_digests(data: Data, scale: int) -> dict[str, str]:
 
     It stands in the pack that they are in, or in the cache's; sets that are in neither are left out.
     """
-    sets = {"data.train": data.train, **{f"data.test.{name}": dataset for name, dataset in data.test.items()}}
+    sets = {".".join(("data", *field)): dataset for field, dataset in named_sets(data)}
     digests = {name: _digest(dataset, scale, data.degradation) for name, dataset in sets.items()}
     return {name: digest for name, digest in digests.items() if digest}
 
@@ -82,7 +84,8 @@ def warn_of_changes(folder: RunFolder, facts: Mapping[str, Any], digests: Mappin
     Raises:
         InputError: What it began with can't be read.
     """
-    before, images = (folder.read_json(name) if folder.has(name) else {} for name in (ENVIRONMENT, IMAGES))
+    began = RunRecord(folder)
+    before, images = began.environment, began.image_digests
     now = dict(_decisive(facts))
     changed = [f"{name} was {was} and is {now[name]}" for name, was in _decisive(before) if was != now[name]]
     if changed:
@@ -104,3 +107,55 @@ def _decisive(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _warn(folder: RunFolder, what: str) -> None:
     warnings.warn(f"{folder.path}: {what}", QnasWarning, stacklevel=3)
+
+
+def image_names(images: RunImages) -> dict[str, list[str]]:
+    """The names of a run's images by ``data.train`` and ``data.test.NAME``."""
+    train = sorted(image.name for image in (*images.train, *images.learn.validation))
+    tests = {f"data.test.{name}": sorted(image.name for image in pairs) for name, pairs in images.test.items()}
+    return {"data.train": train, **tests}
+
+
+def refuse_gone(folder: RunFolder, data: Data) -> None:
+    """Refuse to go on with a run when images that it began with are gone.
+
+    Args:
+        folder: The run's.
+        data: What its spec says of images.
+
+    Raises:
+        InputError: It says which; its ``field`` says which field of the spec is meant.
+    """
+    began = RunRecord(folder).image_names
+    for field, dataset in named_sets(data):
+        names = began.get(".".join(("data", *field)))
+        if isinstance(names, list):
+            with from_field("data", *field):
+                _refuse_gone(dataset, list(map(str, names)))
+
+
+def _refuse_gone(dataset: Dataset, names: Sequence[str]) -> None:
+    try:
+        count = dataset.count()
+    except InputError as error:
+        raise InputError(f"{error}; to go on, the run needs the images that it began with: {_some(names)}") from error
+    gone = _gone(dataset, names)
+    if gone:
+        what = f"{len(gone)} of the {len(names)} images that the run began with are gone: {_some(gone)}"
+        raise InputError(f"{what}; it needs them to go on")
+    if count < len(names):
+        raise InputError(f"has {count} images; the run began with {len(names)}, and needs them to go on")
+
+
+def _gone(dataset: Dataset, names: Sequence[str]) -> list[str]:
+    """Those of the images that are not there any more, as far as that is known without decoding any."""
+    try:
+        there = {source.name for source in dataset.sources([])}
+    except InputError:  # it can only be read one after another
+        return []
+    return sorted(set(names) - there)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -13,9 +13,9 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.images.metrics import luma
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.resample import imresize
+from qnas.core.run.names import EXAMPLE_KINDS, EXAMPLES, example
 
 CROP = 96
-KINDS = ("lr", "bicubic", "ours", "hr")
 _LONGEST_NAME = 120  # of a file, to which kind and suffix are added
 
 
@@ -32,10 +32,10 @@ def write_examples(folder: RunFolder, examples: Iterable[tuple[str, ImagePair, P
             "hr": _crop(image.hr, top, left, size),
         }
         stem = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{number:02d}-{set_name}-{Path(image.name).stem}")[:_LONGEST_NAME]
-        for kind in KINDS:
-            folder.write_bytes(f"examples/{stem}-{kind}.png", _png(views[kind]))
+        for kind in EXAMPLE_KINDS:
+            folder.write_bytes(example(stem, kind), _png(views[kind]))
         index.append({"set": set_name, "image": image.name, "stem": stem, "crop": [top, left, size]})
-    folder.write_json("examples/index.json", {"examples": index})
+    folder.write_json(EXAMPLES, {"examples": index})
 
 
 def detailed_place(image: Pixels, size: int, step: int) -> tuple[int, int, int]:

@@ -7,11 +7,10 @@ from typing import Any
 
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
-from qnas.core.run.weights import SPEC
-from qnas.core.settings import SPEC_VERSION
+from qnas.core.run.names import SPEC
+from qnas.core.run.record import RunRecord
 from qnas.core.spec import Spec, dump_spec
-from qnas.core.spec.document import parse
-from qnas.core.spec.kept import known_version, read_kept
+from qnas.core.spec.kept import read_kept
 from qnas.core.spec.load import dump
 
 MAY_CHANGE = "on_divergence"
@@ -24,23 +23,6 @@ def keep_spec(folder: RunFolder, spec: Spec) -> None:
     folder.write_text(SPEC, dump_spec(spec))
 
 
-def kept_data(folder: RunFolder) -> Any:
-    """The spec as it was written down. It has no field that is newer, so what is made of it stays the same.
-
-    Raises:
-        InputError: It can't be read.
-    """
-    return parse(folder.read_text(SPEC), str(folder.path / SPEC)).data
-
-
-def kept_version(folder: RunFolder) -> int:
-    """The version that a run's spec is of; the newest where there is no spec that says one which is known."""
-    try:
-        return known_version(kept_data(folder)) if folder.has(SPEC) else SPEC_VERSION
-    except InputError:
-        return SPEC_VERSION
-
-
 def refuse_other_spec(spec: Spec, folder: RunFolder) -> None:
     """Refuse to go on with a run by another spec than it began with.
 
@@ -50,7 +32,7 @@ def refuse_other_spec(spec: Spec, folder: RunFolder) -> None:
         InputError: They differ, and it names the first field that does; or that of the run can't be read any more.
     """
     try:
-        kept = read_kept(folder.read_text(SPEC), SPEC)
+        kept = read_kept(RunRecord(folder).spec_text, SPEC)
     except InputError as error:
         first = str(error).splitlines()[0]
         raise InputError(
@@ -67,7 +49,7 @@ def refuse_other_spec(spec: Spec, folder: RunFolder) -> None:
 
 def note_changes(spec: Spec, folder: RunFolder) -> None:
     """Write down what may be another than the run began with; all else stays as it was written."""
-    before = kept_data(folder)
+    before = RunRecord(folder).spec_data
     after = _with_changes(before, spec.model_dump(mode="json"))
     if after != before:
         folder.write_text(SPEC, dump(after))
@@ -96,7 +78,7 @@ def identity(folder: RunFolder) -> str:
     Raises:
         InputError: There is no spec, or it is damaged.
     """
-    deciding = {key: value for key, value in _without(kept_data(folder), MAY_CHANGE).items() if key != "name"}
+    deciding = {key: value for key, value in _without(RunRecord(folder).spec_data, MAY_CHANGE).items() if key != "name"}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 

@@ -16,9 +16,9 @@ from typing import Any, TextIO
 from qnas.core.errors import QnasError, QnasWarning, UnexpectedError, first_line, is_out_of_memory, place_of
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import hookimpl, listening
+from qnas.core.run.names import LOG
 from qnas.core.visible import visible
 
-FILE = "run.log"
 _LOGGER = logging.getLogger("qnas")
 _RUN = logging.getLogger("qnas.run")
 _STAGES = logging.getLogger("qnas.stages")
@@ -37,7 +37,7 @@ class RunLog(logging.Handler):
     def __init__(self, folder: RunFolder) -> None:
         super().__init__()
         self.setFormatter(_Indented("%(asctime)s %(levelname)-7s %(message)s"))
-        self.path: Path = folder.path / FILE
+        self.path: Path = folder.path / LOG
         self._waiting: list[str] | None = []
         self._is_broken = False
 

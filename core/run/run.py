@@ -7,20 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from qnas.core.errors import QnasWarning, as_input_error
+from qnas.core.errors import InputError, QnasWarning, as_input_error
+from qnas.core.files.atomic import sync_folder
 from qnas.core.files.exclusive import exclusive
-from qnas.core.files.folder import RunFolder, sync_folder
+from qnas.core.files.folder import RunFolder
 from qnas.core.files.home import at_home
 from qnas.core.network import guard
 from qnas.core.network.probing.seeds import seed_everything
 from qnas.core.run.checkpoint import EVERY_SECONDS, CheckpointPolicy, StageCheckpoints
-from qnas.core.run.environment import ENVIRONMENT, IMAGES, environment, image_digests, warn_of_changes
+from qnas.core.run.environment import environment, image_digests, image_names, refuse_gone, warn_of_changes
 from qnas.core.run.failure import explain_failures
-from qnas.core.run.image_names import NAMES, image_names, refuse_gone
 from qnas.core.run.images import load_run_images
 from qnas.core.run.kept_spec import keep_spec, note_changes, refuse_other_spec
 from qnas.core.run.log import RunLog, logged, tell_environment
-from qnas.core.run.stages import STAGES, Run, planned_steps
+from qnas.core.run.names import ENVIRONMENT, IMAGE_NAMES, IMAGES, RESULT, SPEC, STAGES, result_of
+from qnas.core.run.record import RunRecord
+from qnas.core.run.stages import WORK, Run, planned_steps
 from qnas.core.run.stop import Stop
 from qnas.core.settings import as_of
 from qnas.core.spec import Spec
@@ -64,7 +66,7 @@ def run_spec(
         run = _load(spec, folder, keeping)
         facts = environment(spec.seed, run.machine.device, command, spec.space)
         digests = image_digests(spec.data, spec.scale)
-        _make(folder, spec, {ENVIRONMENT: facts, IMAGES: digests, NAMES: image_names(run.images)})
+        _make(folder, spec, {ENVIRONMENT: facts, IMAGES: digests, IMAGE_NAMES: image_names(run.images)})
         with exclusive(folder.path), at_home(folder.path):
             log.begin()
             tell_environment(facts)
@@ -74,7 +76,8 @@ def run_spec(
 def _go_on(
     spec: Spec, folder: RunFolder, keeping: CheckpointPolicy, until: str, command: Sequence[str], log: RunLog
 ) -> dict[str, Any]:
-    folder.refuse_missing()
+    if not RunRecord(folder).has_begun:
+        raise InputError(f"there is no run to resume (no {SPEC} in it)", str(folder.path))
     folder.refuse_links()
     spec = _kept(spec, folder)
     with exclusive(folder.path), at_home(folder.path):
@@ -114,10 +117,10 @@ def _load(spec: Spec, folder: RunFolder, keeping: CheckpointPolicy) -> Run:
 
 
 def _do_stages(run: Run, until: str) -> dict[str, Any]:
-    for name in list(STAGES)[: list(STAGES).index(until) + 1]:
+    for name in STAGES[: STAGES.index(until) + 1]:
         journal = Journal(run.folder, name)
         checkpoints = StageCheckpoints(journal, run.keeping)
-        if not run.folder.has(f"{name}/result.json"):
+        if not run.folder.has(result_of(name)):
             run.keeping.stop.leave(f"stopped before the {name} stage; what came before is kept")
             _do_stage(run, journal, checkpoints)
         checkpoints.remove()
@@ -131,10 +134,10 @@ def _do_stage(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> None
         summarize(run.folder)  # which the report reads
     seed_everything(run.spec.seed)  # a space's network may be made with any of them
     with guard(run.spec.space), explain_failures(run.spec, checkpoints):
-        result = STAGES[name](run, journal, checkpoints)
+        result = WORK[name](run, journal, checkpoints)
     result["seconds"] = round(checkpoints.seconds, 3)
     run.folder.sync_history(name)
-    run.folder.write_json(f"{name}/result.json", result)
+    run.folder.write_json(result_of(name), result)
     journal.end(result)
 
 
@@ -144,18 +147,19 @@ _NOT_SUMMARIZED = {"test", "images", "seconds"}
 
 def summarize(folder: RunFolder) -> dict[str, Any]:
     """Put the results of the stages that ended together, into result.json once the network has been judged."""
-    done = {name: folder.read_json(f"{name}/result.json") for name in STAGES if folder.has(f"{name}/result.json")}
-    judged = done.get("evaluate", {})
-    with as_input_error(f"{folder.path}: the result.json of a stage is damaged"):
+    run = RunRecord(folder)
+    done = run.stages
+    judged = done["evaluate"]
+    with as_input_error(f"{folder.path}: the {RESULT} of a stage is damaged"):
         summary = {
             "test": judged.get("test"),
             **{key: value for key, value in judged.items() if key not in _NOT_SUMMARIZED},
-            "seconds": {name: result["seconds"] for name, result in done.items()},
-            "discretization_gap_db": done.get("derive", {}).get("discretization_gap_db"),
-            "ties": [tie["slot"] for tie in done.get("search", {}).get("ties", [])],
+            "seconds": {name: done[name]["seconds"] for name in run.ended},
+            "discretization_gap_db": done["derive"].get("discretization_gap_db"),
+            "ties": [tie["slot"] for tie in done["search"].get("ties", [])],
         }
     if judged:
-        folder.write_json("result.json", summary)
+        folder.write_json(RESULT, summary)
     return summary
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from qnas.core.components import Cost, Quantizer
 from qnas.core.network import Architecture, count_choices, float_work_of
-from qnas.core.run.costs import RENAMED
+from qnas.core.run.names import RENAMED
 
 SIZES = ((32, 32), (256, 256))
 

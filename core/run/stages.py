@@ -1,5 +1,6 @@
 """The stages of a run, each a function from the run to the result that it leaves in the folder."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +16,17 @@ from qnas.core.network import Architecture, Supernet, slot_candidates
 from qnas.core.run.checkpoint import CheckpointPolicy, StageCheckpoints
 from qnas.core.run.examples import write_examples
 from qnas.core.run.images import RunImages
-from qnas.core.run.kept_spec import kept_data
+from qnas.core.run.names import (
+    ARCHITECTURE,
+    BEST_BEFORE,
+    LAST_ARCHITECTURE,
+    LAST_WEIGHTS,
+    STAGES,
+    SUPERNET,
+)
+from qnas.core.run.record import RunRecord
 from qnas.core.run.sizes import found_sizes
-from qnas.core.run.weights import ARCHITECTURE, load_weights, write_weights
+from qnas.core.run.weights import load_weights, write_weights
 from qnas.core.spec import Spec
 from qnas.core.training.checkpoints import Checkpoints
 from qnas.core.training.derive import derive
@@ -32,7 +41,7 @@ from qnas.core.training.trainer import Trainer
 from qnas.core.upscale.scoring import judge_sets, validate
 from qnas.core.upscale.tiles import Upscaler
 
-SUPERNET = "search/supernet.safetensors"
+_DIGEST = "architecture_sha256"
 
 
 @dataclass(frozen=True)
@@ -55,16 +64,23 @@ class Run:
 
     @cached_property
     def architecture(self) -> Architecture:
-        """The found architecture."""
+        """The found architecture.
+
+        Raises:
+            InputError: It is not as the search wrote it.
+        """
         text, where = self.folder.read_text(ARCHITECTURE), str(self.folder.path / ARCHITECTURE)
-        if text != self.folder.read_text("search/best.json"):
-            raise InputError("is not what the search found (search/best.json): one of the two is damaged", where)
+        kept = RunRecord(self.folder).stages["search"].get(_DIGEST)
+        if kept is not None and kept != _digest(text):
+            raise InputError("is not what the search found: it is damaged", where)
+        if kept is None and text != self.folder.read_text(BEST_BEFORE):
+            raise InputError(f"is not what the search found ({BEST_BEFORE}): one of the two is damaged", where)
         return Architecture.from_json(text, where)
 
     @property
     def train_quantizer(self) -> dict[str, Any]:
         """The quantizer of the found network, as the run's spec.yaml has it."""
-        return kept_data(self.folder)["quantizer"]["train"]  # type: ignore[no-any-return]
+        return RunRecord(self.folder).quantizer_data  # type: ignore[no-any-return]
 
     def found_network(self) -> nn.Module:
         """The found network, freshly initialised."""
@@ -89,15 +105,21 @@ def search(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[st
     spec = run.spec
     checkpoints.begin()
     outcome = only_architecture(spec) or spec.search.search(_task(run, journal, checkpoints))
-    run.folder.write_text("search/best.json", outcome.best.to_json())
-    run.folder.write_text("search/last.json", outcome.last.to_json())
+    found = outcome.best.to_json()
+    run.folder.write_text(ARCHITECTURE, found)
+    run.folder.write_text(LAST_ARCHITECTURE, outcome.last.to_json())
     if outcome.supernet is not None:
         run.folder.write_tensors(SUPERNET, outcome.supernet)
     return {
         "supernet_psnr_y": outcome.supernet_psnr,
         "ties": [tie._asdict() for tie in outcome.ties],
+        _DIGEST: _digest(found),
         **outcome.details,
     }
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:
@@ -131,10 +153,11 @@ def only_architecture(spec: Spec) -> SearchOutcome | None:
 
 
 def derive_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
-    """Take the best architecture, and measure what is lost by taking one network out of the supernet."""
+    """Measure what is lost by taking one network out of the supernet."""
     del journal, checkpoints
-    run.folder.write_text(ARCHITECTURE, run.folder.read_text("search/best.json"))
-    supernet_psnr = run.folder.read_json("search/result.json")["supernet_psnr_y"]
+    if run.folder.has(BEST_BEFORE):  # the search was one of qnas 0.1, which left the rest to this stage
+        run.folder.write_text(ARCHITECTURE, run.folder.read_text(BEST_BEFORE))
+    supernet_psnr = RunRecord(run.folder).stages["search"]["supernet_psnr_y"]
     if supernet_psnr is None:
         return {"discretization_gap_db": None}
     network = _inherited(run)
@@ -180,7 +203,7 @@ def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> di
     checkpoints.restore(trainer)
     trained = trainer.run(lambda step: checkpoints.keep(step, trainer))
     write_weights(run.folder, trained.best, run.train_quantizer)
-    run.folder.write_tensors("train/last.safetensors", trained.last)
+    run.folder.write_tensors(LAST_WEIGHTS, trained.last)
     return {
         "best_step": trained.best_step,
         "best_psnr_y": trained.best_psnr,
@@ -215,13 +238,8 @@ def report(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[st
 
 
 Stage = Callable[[Run, Journal, StageCheckpoints], dict[str, Any]]
-STAGES: Mapping[str, Stage] = {
-    "search": search,
-    "derive": derive_found,
-    "train": train_found,
-    "evaluate": evaluate,
-    "report": report,
-}
+WORK: Mapping[str, Stage] = dict(zip(STAGES, (search, derive_found, train_found, evaluate, report), strict=True))
+"""Stage to what it does."""
 
 
 def planned_steps(spec: Spec, stage: str) -> int:

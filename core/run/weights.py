@@ -13,10 +13,8 @@ from torch import Tensor, nn
 
 from qnas.core.errors import InputError, QnasWarning
 from qnas.core.files.folder import RunFolder
+from qnas.core.run.names import ARCHITECTURE, MODEL, SPEC
 
-ARCHITECTURE = "architecture.json"
-MODEL = "model.safetensors"
-SPEC = "spec.yaml"
 _NETWORK = "network"
 _CHECKSUM = "sha256"
 

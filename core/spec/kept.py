@@ -1,7 +1,7 @@
 """The spec that a run keeps, read with the defaults of its version."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -9,8 +9,9 @@ from qnas.core.errors import InputError, QnasError
 from qnas.core.settings import SPEC_VERSION, UNSTATED_VERSION
 from qnas.core.settings.versioned import is_known
 from qnas.core.spec.document import parse
-from qnas.core.spec.load import validate
-from qnas.core.spec.spec import UNTRIED, Spec
+
+if TYPE_CHECKING:
+    from qnas.core.spec.spec import Spec
 
 _BEFORE_DEGRADATION = 0
 _ANY_NAME = "run"
@@ -35,12 +36,15 @@ def known_version(kept: Any) -> int:
     return version if is_known(version) else SPEC_VERSION
 
 
-def read_kept(text: str, where: str) -> Spec:
+def read_kept(text: str, where: str) -> "Spec":
     """The spec that a run keeps, with missing fields as in its version. The network is not tried.
 
     Raises:
         InputError: The message has one line for each mistake.
     """
+    from qnas.core.spec.load import validate
+    from qnas.core.spec.spec import UNTRIED, Spec
+
     document = parse(text, where)
     if not isinstance(document.data, dict):
         raise InputError("a spec is a mapping of fields", document.place(()))
@@ -66,6 +70,8 @@ def complete(kept: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _completed(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    from qnas.core.spec.spec import UNTRIED, Spec
+
     try:
         return Spec.model_validate(data, context=UNTRIED).model_dump(mode="json")
     except (ValidationError, QnasError):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -10,7 +10,9 @@ from qnas.core.errors import InputError, first_line
 from qnas.core.files.folder import RunFolder
 from qnas.core.settings import SPEC_VERSION, UNSTATED_VERSION, version_in_force
 from qnas.core.settings.versioned import Version
-from qnas.core.sweep.plan import Point
+
+if TYPE_CHECKING:
+    from qnas.core.sweep.plan import Point
 
 INDEX = "sweep.json"
 _FORMAT = 1
@@ -80,7 +82,7 @@ def _read(folder: Path) -> _Content | None:
         raise InputError(f"is damaged: {first_line(error)}", where) from None
 
 
-def write_index(folder: Path, points: Sequence[Point]) -> None:
+def write_index(folder: Path, points: "Sequence[Point]") -> None:
     """List ``points`` and the version in the folder's sweep.json, after the points of an earlier plan that were begun.
 
     Raises:
@@ -92,5 +94,5 @@ def write_index(folder: Path, points: Sequence[Point]) -> None:
     RunFolder(folder).write_json(INDEX, {"format": _FORMAT, "version": version_in_force(), "points": listed})
 
 
-def _entry(point: Point) -> Entry:
+def _entry(point: "Point") -> Entry:
     return Entry(folder=point.folder, variant=point.variant, values=dict(point.values), seed=point.spec.seed)

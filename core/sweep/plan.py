@@ -11,7 +11,8 @@ from qnas.core.files.home import at_home
 from qnas.core.images.settings import Data
 from qnas.core.network import guard
 from qnas.core.run.images import check_sets
-from qnas.core.run.stages import STAGES, planned_steps
+from qnas.core.run.names import SPEC, STAGES
+from qnas.core.run.stages import planned_steps
 from qnas.core.settings import as_of
 from qnas.core.spec import Assignment, Spec, read_spec
 from qnas.core.sweep.names import point_names
@@ -144,7 +145,7 @@ def _read(one: _Combination, overrides: Sequence[Assignment], checked: set[Data]
 
 def _begun(one: _Combination, folder: Path) -> Path | None:
     """The folder of a run that has begun at a point, whatever its seed."""
-    return next((run.parent for run in sorted((folder / one.label).glob("seed-*/spec.yaml"))), None)
+    return next((run.parent for run in sorted((folder / one.label).glob(f"seed-*/{SPEC}"))), None)
 
 
 def _planned(spec: Spec) -> dict[str, int]:

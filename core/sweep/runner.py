@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qnas.core.errors import InputError
-from qnas.core.files.folder import write_atomically
+from qnas.core.files.atomic import write_atomically
 from qnas.core.registry.trust import OPTION, is_foreign_code_refused
 from qnas.core.run.stop import stop_on_signals
 from qnas.core.spec import dump_spec

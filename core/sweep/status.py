@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from qnas.core.errors import InputError, as_input_error
 from qnas.core.files.folder import RunFolder
-from qnas.core.run.costs import as_named_now
 from qnas.core.run.kept_spec import refuse_other_spec
-from qnas.core.run.stages import STAGES
+from qnas.core.run.names import RESULT, SPEC, STAGES
+from qnas.core.run.record import RunRecord
 from qnas.core.sweep.plan import Point
 from qnas.core.sweep.progress import Progress
 
@@ -46,7 +46,7 @@ class Status:
     @property
     def has_begun(self) -> bool:
         """Whether there is a run to resume."""
-        return self.folder.has("spec.yaml")
+        return RunRecord(self.folder).has_begun
 
     @property
     def steps(self) -> int:
@@ -61,8 +61,7 @@ class Status:
             return self.steps
         if stage not in STAGES:
             return self.ended_before
-        stages = list(STAGES)
-        before = sum(self.point.steps[name] for name in stages[: stages.index(stage)])
+        before = sum(self.point.steps[name] for name in STAGES[: STAGES.index(stage)])
         return before + (self.progress.step if self.point.steps[stage] else 0)
 
     def finish(self) -> None:
@@ -71,8 +70,8 @@ class Status:
         Raises:
             InputError: Its result can't be read.
         """
-        self.result = as_named_now(self.folder.read_json("result.json"))
-        with as_input_error(f"{self.folder.path / 'result.json'} is damaged"):
+        self.result = RunRecord(self.folder).result
+        with as_input_error(f"{self.folder.path / RESULT} is damaged"):
             self.seconds = sum(self.result["seconds"].values())
         self.state = "done"
 
@@ -93,10 +92,10 @@ def begin_statuses(points: Sequence[Point], folder: Path) -> list[Status]:
 def _status(point: Point, folder: Path) -> Status:
     status = Status(point, RunFolder(folder / point.folder), folder / "logs" / f"{point.folder}.txt")
     if not status.has_begun and status.folder.path.exists():
-        raise InputError("is in the way: it is not a run (no spec.yaml in it); remove it", str(status.folder.path))
+        raise InputError(f"is in the way: it is not a run (no {SPEC} in it); remove it", str(status.folder.path))
     if status.has_begun:
         _refuse_other_spec(status)
-        ended = [stage for stage in STAGES if status.folder.has(f"{stage}/result.json")]
+        ended = RunRecord(status.folder).ended
         status.ended_before = sum(point.steps[stage] for stage in ended)
         if len(ended) == len(STAGES):
             status.finish()

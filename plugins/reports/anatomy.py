@@ -1,4 +1,7 @@
-"""The anatomy of the found network: what each slot holds, what it costs and how data flows through it."""
+"""The anatomy of the found network: what each slot holds, what it costs and how data flows through it.
+
+This is the only part of a page that loads torch: costs and flow come from the network, built again without values.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +13,7 @@ from qnas.core.errors import QnasError
 from qnas.core.network import LR_SIZE, Architecture, count_network, count_space
 from qnas.core.network.shapes import found_for_shapes, shapes_only
 from qnas.core.run.costs import StatedCost, countable
-from qnas.plugins.reports.record import RunRecord
+from qnas.core.run.record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,11 @@ def anatomy(record: RunRecord) -> Anatomy:
     """
     try:
         architecture = Architecture.from_json(record.architecture_text)
-        quantizer = Quantizer.of(record.spec.get("quantizer", {}).get("train", "lsq"))
+        quantizer = Quantizer.of(record.spec_data.get("quantizer", {}).get("train", "lsq"))
     except (QnasError, ValueError) as error:
-        slots = {path: _listed(path, choice) for path, choice in record.architecture["slots"].items()}
+        slots = {path: _listed(path, choice) for path, choice in record.architecture_data["slots"].items()}
         return Anatomy(slots, SlotGraph.chain(list(slots)), unknown=str(error))
-    return _measured(architecture, quantizer, countable(record.spec))
+    return _measured(architecture, quantizer, countable(record.spec_data))
 
 
 def _listed(path: str, choice: Mapping[str, Any]) -> FoundSlot:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from qnas.core.run.costs import StatedCost, stated_costs
+from qnas.core.run.record import RunRecord
 from qnas.plugins.reports.anatomy import Anatomy
-from qnas.plugins.reports.record import RunRecord
 from qnas.plugins.reports.wording import scaled
 
 _TIMES = " \N{MULTIPLICATION SIGN} "
@@ -21,7 +21,7 @@ class Fact(NamedTuple):
 
 def cost_facts(record: RunRecord, found: Anatomy) -> list[Fact]:
     """A fact for each cost that result.json states; of the first, which slots are drawn by, for each size of images."""
-    first, *others = stated_costs(record.spec)
+    first, *others = stated_costs(record.spec_data)
     facts = [_fact(first, size, value, found, record) for size, value in first.figures(record.result).items()]
     smallest = ((cost, [*cost.figures(record.result).items()][:1]) for cost in others)
     return facts + [_fact(cost, *one, found) for cost, figures in smallest for one in figures]

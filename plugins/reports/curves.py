@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from qnas.core.run.costs import stated_costs
+from qnas.core.run.record import RunRecord
 from qnas.plugins.reports.chart import Chart, Line
-from qnas.plugins.reports.record import RunRecord
 from qnas.plugins.reports.wording import PREFIXES, is_finite
 
 History = Sequence[Mapping[str, Any]]
@@ -33,7 +33,7 @@ def search_charts(record: RunRecord) -> list[Chart]:
 
 def _cost_charts(record: RunRecord, history: History, taken: float | None, sampled: bool) -> Iterator[Chart]:
     """A chart for each cost that changes."""
-    first, *others = stated_costs(record.spec)
+    first, *others = stated_costs(record.spec_data)
     for cost in (first, *others):
         values = [line[cost.name] for line in history if is_finite(line.get(cost.name))]
         size, prefix = next(((size, name) for size, name in PREFIXES if values and max(values) >= size), (1.0, ""))

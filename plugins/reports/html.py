@@ -21,11 +21,13 @@ class HtmlReport(Report):
     def write(self, folder: RunFolder) -> str:
         """See :meth:`qnas.Report.write`."""
         # Every spec names its report, but only a run that ends needs Jinja2 and matplotlib.
+        from qnas.core.run.record import RunRecord
         from qnas.plugins.reports.page import page
-        from qnas.plugins.reports.record import RunRecord
 
         with as_input_error(f"{folder.path}: there is no page to be made of its files (one may be damaged)"):
-            text = page(RunRecord.read(folder))
+            run = RunRecord(folder)
+            with run.then():
+                text = page(run)
         folder.write_text(FILE, text)
         return FILE
 

@@ -1,10 +1,13 @@
 """The page: what the template is given, and the template filled in."""
 
+import base64
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from qnas.core.run.record import RunRecord
 from qnas.core.visible import visible
 from qnas.plugins.reports.anatomy import Anatomy, anatomy
 from qnas.plugins.reports.choices import HEIGHT, WIDTH, slot_choices
@@ -12,7 +15,6 @@ from qnas.plugins.reports.costs import cost_facts
 from qnas.plugins.reports.curves import search_charts, taken_step, train_charts
 from qnas.plugins.reports.drawing import draw
 from qnas.plugins.reports.palette import bits_colours, bits_variable
-from qnas.plugins.reports.record import RunRecord
 from qnas.plugins.reports.scores import METRICS, rows
 from qnas.plugins.reports.wording import FILTERS
 
@@ -35,8 +37,12 @@ def template(name: str) -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(FILTERS, bits_variable=bits_variable)
+    environment.filters.update(FILTERS, bits_variable=bits_variable, data_uri=_data_uri)
     return environment.get_template(name)
+
+
+def _data_uri(png: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png.read_bytes()).decode('ascii')}"
 
 
 def _shown(value: Any) -> Any:

@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
+from qnas.core.run.names import result_of
 from qnas.spaces.foreign.checkpoint import load_checkpoint, values_of
 
 OWN: Final = frozenset({"fresh", "module"})
 """Values of ``weights`` in a spec that name no file."""
 FILE: Final = "start.safetensors"
-_TRAINED: Final = "train/result.json"
+_TRAINED: Final = result_of("train")
 
 
 def load_start(network: nn.Module, weights: str, scale: int, home: Path | None) -> list[str]:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from qnas.core.comparison import Figure, Group, compare_runs, find_runs
 from qnas.core.comparison.labels import Names
-from qnas.core.sweep import read_sweep
+from qnas.core.sweep.sweep_file import read_sweep
 
 from ..synthetic_runs import ENVIRONMENT, SweepFolder
 from .conftest import ROOT

@@ -80,7 +80,7 @@ def test_a_search_that_is_stopped_ends_as_if_it_never_had_been(fitness: str, evo
             run_spec(spec, stopped, until="search", stop=stop, resume=at > 2)
     run_spec(spec, stopped, until="search", resume=True)
     assert stopped.read_text("search/history.jsonl") == whole.read_text("search/history.jsonl")
-    assert stopped.read_text("search/best.json") == whole.read_text("search/best.json")
+    assert stopped.read_text("architecture.json") == whole.read_text("architecture.json")
 
 
 def test_every_network_is_a_step_of_its_generation(evolution: None, tiny: Path) -> None:

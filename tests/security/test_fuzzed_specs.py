@@ -16,7 +16,7 @@ from qnas.core.cli.main import invoke
 from qnas.core.errors import InputError
 from qnas.core.registry import no_foreign_code
 from qnas.core.spec import dump_spec, load_spec
-from qnas.core.sweep import read_sweep
+from qnas.core.sweep.sweep_file import read_sweep
 from qnas.core.visible import one_line
 
 from ..fuzz import fuzzed

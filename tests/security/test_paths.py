@@ -18,8 +18,9 @@ from qnas.core.images.pairs import ImagePair
 from qnas.core.run.examples import write_examples
 from qnas.core.run.run import run_spec
 from qnas.core.spec import load_spec
-from qnas.core.sweep import plan_points, read_sweep
 from qnas.core.sweep.names import point_names
+from qnas.core.sweep.plan import plan_points
+from qnas.core.sweep.sweep_file import read_sweep
 
 from ..synthetic_runs import SweepFolder
 
@@ -153,7 +154,7 @@ def test_links_inside_and_a_folder_that_is_one_itself_do_no_harm(tiny: Path, tmp
     spec = load_spec(tiny)
     run_spec(spec, RunFolder(tmp_path / "real"), until="search")
     (tmp_path / "out").symlink_to(tmp_path / "real")
-    (tmp_path / "real/best.json").symlink_to("search/best.json")
+    (tmp_path / "real/last.json").symlink_to("search/last.json")
     run_spec(spec, RunFolder(tmp_path / "out"), resume=True, until="derive")
 
 

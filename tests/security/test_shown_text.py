@@ -18,10 +18,10 @@ from qnas.core.cli.terminal.say import say
 from qnas.core.comparison import compare_runs, csv_text, find_runs
 from qnas.core.components import Report
 from qnas.core.errors import InputError
+from qnas.core.run.record import RunRecord
 from qnas.core.spec import load_spec
 from qnas.core.visible import one_line, visible
 from qnas.plugins.reports.page import page
-from qnas.plugins.reports.record import RunRecord
 
 from ..plugins.reports.conftest import Tiny
 from ..plugins.reports.page import Page
@@ -68,7 +68,7 @@ def report(path: Path, name: str) -> Page:
         "examples/index.json": {"examples": [{"set": name, "image": name, "stem": "photos-rocket"}]},
         "environment.json": {"command": [name], name: name, "packages": {name: name}},
     }
-    text = page(RunRecord.read(tiny.make(changes)))
+    text = page(RunRecord(tiny.make(changes)))
     text.encode()
     assert is_plain(text)
     return Page(text)

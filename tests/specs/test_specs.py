@@ -8,7 +8,8 @@ import yaml
 
 from qnas.core.cli.main import invoke
 from qnas.core.registry import plugins
-from qnas.core.sweep import plan_points, read_sweep
+from qnas.core.sweep.plan import plan_points
+from qnas.core.sweep.sweep_file import read_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEPS = sorted((ROOT / "specs/experiments").glob("claims-*.yaml"))

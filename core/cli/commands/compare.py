@@ -48,7 +48,7 @@ def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str | Non
     from qnas.core.comparison import compare_runs, comparing, csv_text, find_runs
     from qnas.core.components import Report
     from qnas.core.errors import InputError
-    from qnas.core.files.folder import write_atomically
+    from qnas.core.files.atomic import write_atomically
     from qnas.core.registry import plugins
 
     if out.exists() and not out.is_dir():

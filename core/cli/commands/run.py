@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
+from qnas.core.run.names import SPEC, STAGES
 
 if TYPE_CHECKING:
     from qnas.core.errors import QnasError
     from qnas.core.files.folder import RunFolder
     from qnas.core.spec import SpecFile
 
-STAGES = ("search", "derive", "train", "evaluate", "report")
 _INTERRUPTED = 130
 _CHECKPOINT_SECONDS = 60.0
 
@@ -79,7 +79,7 @@ def run(
                 stop=stop,
             )
     except KeyboardInterrupt as error:
-        begun = folder.has("spec.yaml")
+        begun = folder.has(SPEC)
         command = _command(spec, out, begun, overrides, until, checkpoint_every)
         raise _stopped(error, shlex.join(command)) from error
     print_summary(summary, folder)
@@ -89,7 +89,7 @@ def _read(spec: Path, overrides: tuple[str, ...], out: Path | None, resume: bool
     """The spec and the run's folder; with --resume, a spec that states no version has that of the run."""
     from qnas.core.files.folder import RunFolder
     from qnas.core.files.home import at_home
-    from qnas.core.run.kept_spec import kept_version
+    from qnas.core.run.record import RunRecord
     from qnas.core.settings import as_of
     from qnas.core.spec import read_spec
 
@@ -98,7 +98,7 @@ def _read(spec: Path, overrides: tuple[str, ...], out: Path | None, resume: bool
         file = read_spec(spec, overrides)
         return file, RunFolder(_folder(out, file.spec.name))
     folder = RunFolder(begun)
-    with at_home(begun), as_of(kept_version(folder)):
+    with at_home(begun), as_of(RunRecord(folder).spec_version):
         return read_spec(spec, overrides), folder
 
 

@@ -12,7 +12,8 @@ from qnas.core.cli.terminal.say import say
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qnas.core.sweep import Status, Sweep
+    from qnas.core.sweep.status import Status
+    from qnas.core.sweep.sweep_file import Sweep
 
 _FAILED = 1
 _INTERRUPTED = 130
@@ -57,12 +58,14 @@ def sweep(
     All specs are checked before anything runs. A point that fails does not stop the others. Repeat the
     command to go on: it skips what is done and retries what failed.
     """  # noqa: D301 - click wants it
+    from qnas.core.files.atomic import make_folder
     from qnas.core.files.exclusive import exclusive
-    from qnas.core.files.folder import make_folder
     from qnas.core.settings import SPEC_VERSION, as_of
     from qnas.core.spec import Assignment
-    from qnas.core.sweep import begin_statuses, plan_points, read_sweep
     from qnas.core.sweep.index import sweep_version, write_index
+    from qnas.core.sweep.plan import plan_points
+    from qnas.core.sweep.status import begin_statuses
+    from qnas.core.sweep.sweep_file import read_sweep
 
     varied = [Assignment.read(text, "--vary", "search.steps=50,100", "[{}]") for text in vary]
     plan = read_sweep(spec).only(only).varied(varied).seeded(seeds)
@@ -88,8 +91,9 @@ def _default_folder(spec: Path, plan: "Sweep") -> Path:
 def _refuse_other_folder(folder: Path) -> None:
     from qnas.core.errors import InputError
     from qnas.core.files.links import refuse_links_out
+    from qnas.core.run.names import SPEC
 
-    if (folder / "spec.yaml").exists():
+    if (folder / SPEC).exists():
         raise InputError("it holds a run: choose another folder for the sweep with --out", str(folder))
     if folder.exists() and not folder.is_dir():
         raise InputError("it is not a folder: choose another with --out", str(folder))
@@ -101,7 +105,7 @@ def _run(statuses: "Sequence[Status]", jobs: int, folder: Path) -> int:
     """Run what is left, and return the exit code."""
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.cli.terminal.sweep_table import show_statuses, table
-    from qnas.core.sweep import run_points
+    from qnas.core.sweep.runner import run_points
 
     console = Terminal()
     try:

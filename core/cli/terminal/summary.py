@@ -1,15 +1,15 @@
 """The last lines of ``qnas run``: what was found, and where to look."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from qnas.core.cli.terminal.console import Terminal
 from qnas.core.cli.terminal.scores_table import scores_table
 from qnas.core.drawing.wording import float_work
 from qnas.core.files.folder import RunFolder
-from qnas.core.run.costs import as_named_now, stated_costs
-from qnas.core.run.kept_spec import kept_data
+from qnas.core.run.costs import stated_costs
+from qnas.core.run.names import as_named_now
+from qnas.core.run.record import RunRecord
 
 
 def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
@@ -24,20 +24,14 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
             console.print(f"in float beside: {float_work(work)}", soft_wrap=True)
     if summary["ties"]:
         console.print(f"close choices in: {', '.join(summary['ties'])}", soft_wrap=True)
-    console.print(f"see {_place_to_look(folder)}", soft_wrap=True)
+    console.print(f"see {RunRecord(folder).page or folder.path}", soft_wrap=True)
 
 
 def _costs(summary: Mapping[str, Any], folder: RunFolder) -> Iterator[str]:
     """Each cost in words; those that depend on the image at the smallest size, which is told once for all."""
     by_size: dict[str, list[str]] = {}
-    for cost in stated_costs(kept_data(folder)):
+    for cost in stated_costs(RunRecord(folder).spec_data):
         for size, value in [*cost.figures(as_named_now(summary)).items()][:1]:
             by_size.setdefault(size, []).append(cost.words(value))
     for size, texts in by_size.items():
         yield from [f"{' and '.join(texts)} at {size} LR"] if size else texts
-
-
-def _place_to_look(folder: RunFolder) -> Path:
-    """The report, if there is one, or else the folder."""
-    done = "report/result.json"
-    return folder.path / folder.read_json(done)["file"] if folder.has(done) else folder.path

@@ -13,8 +13,7 @@ from rich.text import Text
 from qnas.core.cli.terminal.console import Terminal
 from qnas.core.drawing.wording import duration
 from qnas.core.run.costs import StatedCost, stated_costs
-from qnas.core.sweep import Status
-from qnas.core.sweep.status import seconds_left
+from qnas.core.sweep.status import Status, seconds_left
 from qnas.core.visible import visible
 
 _LINE_SECONDS = 60.0

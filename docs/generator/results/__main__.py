@@ -7,7 +7,7 @@ import click
 
 from qnas.core.comparison import find_runs
 from qnas.core.errors import InputError, QnasError
-from qnas.core.files.folder import write_atomically
+from qnas.core.files.atomic import write_atomically
 from qnas.plugins.reports.comparison.plot import ComparisonPlot
 
 from .claims import claims

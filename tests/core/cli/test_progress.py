@@ -12,13 +12,12 @@ import torch
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from qnas.core.cli.commands.run import STAGES as CHOICES
 from qnas.core.cli.main import invoke
 from qnas.core.cli.terminal.progress import LiveProgress, PlainProgress, show_count
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import hookimpl, listening
+from qnas.core.run.names import STAGES
 from qnas.core.run.run import run_spec
-from qnas.core.run.stages import STAGES
 from qnas.core.run.stop import Stop
 from qnas.core.spec import load_spec
 
@@ -138,7 +137,3 @@ def test_names_are_never_taken_for_markup(tiny: Path, capsys: pytest.CaptureFixt
     assert invoke(["check", str(tiny)]) == 0
     assert invoke(["run", str(tiny), "--out", str(tiny.parent / "out")]) == 0
     assert "[/x] [red]" in capsys.readouterr().out
-
-
-def test_the_stages_to_choose_from_are_those_of_the_engine() -> None:
-    assert tuple(STAGES) == CHOICES

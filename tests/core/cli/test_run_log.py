@@ -129,7 +129,7 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> None:
 def run_stages() -> dict[str, Any]:
     from qnas.core.run import stages
 
-    return stages.STAGES  # type: ignore[return-value]
+    return stages.WORK  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("is_verbose", [False, True])

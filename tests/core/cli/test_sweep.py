@@ -12,8 +12,9 @@ from rich.console import Console
 from qnas.core.cli.main import invoke
 from qnas.core.cli.terminal.sweep_table import PlainStatuses, fitting, show_statuses, table
 from qnas.core.spec import load_spec
-from qnas.core.sweep import Point, Status, begin_statuses
+from qnas.core.sweep.plan import Point
 from qnas.core.sweep.progress import Progress
+from qnas.core.sweep.status import Status, begin_statuses
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +105,7 @@ def test_an_interrupted_sweep_says_how_to_go_on(
         statuses[0].state = "done"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("qnas.core.sweep.run_points", interrupted)
+    monkeypatch.setattr("qnas.core.sweep.runner.run_points", interrupted)
     assert invoke(["sweep", "spec.yaml", "--seeds", "3"]) == 130
     assert _err(capsys) == "interrupted: 1 of 3 points are done; repeat the command to go on"
     assert Path("runs/spec-sweep/sweep.json").exists()

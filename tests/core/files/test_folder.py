@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qnas.core.errors import InputError
-from qnas.core.files.folder import RunFolder, write_atomically
+from qnas.core.files.atomic import write_atomically
+from qnas.core.files.folder import RunFolder
 
 
 def failing(error: BaseException):
@@ -219,12 +220,3 @@ def test_an_existing_folder_is_refused_for_a_new_run(folder):
     folder.path.mkdir()
     with pytest.raises(InputError, match=r"run: .*--out.*--resume"):
         folder.refuse_existing()
-
-
-def test_only_a_run_can_be_resumed(folder):
-    for prepare in (lambda: None, folder.path.mkdir):
-        prepare()
-        with pytest.raises(InputError, match=r"run: there is no run to resume"):
-            folder.refuse_missing()
-    folder.write_text("spec.yaml", "name: a\n")
-    folder.refuse_missing()

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from qnas.core.errors import InputError
-from qnas.core.files.folder import RunFolder, write_atomically
+from qnas.core.files.atomic import write_atomically
+from qnas.core.files.folder import RunFolder
 from qnas.core.files.state import from_bytes, to_bytes
 from qnas.core.run.checkpoint import CheckpointPolicy, StageCheckpoints
 from qnas.core.run.stop import Interrupted, Stop

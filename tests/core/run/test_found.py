@@ -69,7 +69,7 @@ def test_a_run_that_has_not_come_so_far(run):
     [
         ("spec.yaml", "quantizer: [", "spec.yaml:1:"),
         ("spec.yaml", "quantizer: {search: noise}", "spec.yaml: is damaged: it does not say quantizer.train"),
-        ("spec.yaml", "- 1", "spec.yaml: is damaged: it does not say quantizer.train"),
+        ("spec.yaml", "- 1", "spec.yaml: is damaged: it is not a mapping"),
         ("architecture.json", "{", "architecture.json: "),
         ("architecture.json", None, "architecture.json: can't be read: the run is incomplete or damaged"),
         ("model.safetensors", "cut", "model.safetensors: can't be read: "),

@@ -17,7 +17,8 @@ from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import hookimpl, listening
 from qnas.core.run.found import load_found
-from qnas.core.run.kept_spec import identity, kept_version, note_changes, refuse_other_spec
+from qnas.core.run.kept_spec import identity, note_changes, refuse_other_spec
+from qnas.core.run.record import RunRecord
 from qnas.core.run.run import run_spec
 from qnas.core.run.stop import Interrupted, Stop
 from qnas.core.spec import Spec, dump_spec, load_spec
@@ -240,5 +241,5 @@ def test_only_what_to_do_at_a_divergence_is_written_again(folder: RunFolder) -> 
     ],
 )
 def test_the_version_of_a_run(text: str, version: int, folder: RunFolder) -> None:
-    assert kept_version(folder) == 2
-    assert kept_version(keep(folder, text)) == version
+    assert RunRecord(folder).spec_version == 2
+    assert RunRecord(keep(folder, text)).spec_version == version

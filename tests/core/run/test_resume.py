@@ -204,11 +204,11 @@ def test_out_of_memory_says_what_to_lower(stage: str, lowered: str, tiny: Path, 
     def exhausted(*_: object) -> None:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried ...")
 
-    done = {name: (lambda *_: {}) for name in stages.STAGES}
-    monkeypatch.setattr("qnas.core.run.run.STAGES", {**done, stage: exhausted})
+    done = {name: (lambda *_: {}) for name in stages.WORK}
+    monkeypatch.setattr("qnas.core.run.run.WORK", {**done, stage: exhausted})
     with pytest.raises(
         QnasError, match=rf"^out of memory in the {stage} stage: {lowered} and run again, or go on with"
     ):
         run_spec(spec_of(tiny), RunFolder(tmp_path / "run"))
-    monkeypatch.setattr("qnas.core.run.run.STAGES", done)
+    monkeypatch.setattr("qnas.core.run.run.WORK", done)
     run_spec(spec_of(tiny), RunFolder(tmp_path / "run"), resume=True, until="train")

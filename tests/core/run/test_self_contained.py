@@ -20,7 +20,8 @@ from qnas.core.files.home import at_home
 from qnas.core.network import Architecture
 from qnas.core.run.found import load_found
 from qnas.core.spec import Spec, load_spec
-from qnas.core.sweep import plan_points, read_sweep
+from qnas.core.sweep.plan import plan_points
+from qnas.core.sweep.sweep_file import read_sweep
 
 CPU = torch.device("cpu")
 NETS = """

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from qnas.core.spec import Assignment
-from qnas.core.sweep import Point, plan_points, read_sweep
+from qnas.core.sweep.plan import Point, plan_points
 from qnas.core.sweep.runner import Command
+from qnas.core.sweep.sweep_file import read_sweep
 
 Points = Callable[..., list[Point]]
 

@@ -11,8 +11,7 @@ import pytest
 from qnas.core.errors import InputError
 from qnas.core.files.exclusive import exclusive
 from qnas.core.settings import SPEC_VERSION, as_of
-from qnas.core.sweep import INDEX
-from qnas.core.sweep.index import sweep_version, write_index
+from qnas.core.sweep.index import INDEX, sweep_version, write_index
 
 from .conftest import Points
 

@@ -12,9 +12,9 @@ import pytest
 
 from qnas.core.run.stop import Interrupted
 from qnas.core.spec import load_spec
-from qnas.core.sweep import Status, begin_statuses, run_points
 from qnas.core.sweep.progress import Progress
-from qnas.core.sweep.runner import Command, qnas_run
+from qnas.core.sweep.runner import Command, qnas_run, run_points
+from qnas.core.sweep.status import Status, begin_statuses
 
 from .conftest import Points
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from qnas.core.errors import InputError
-from qnas.core.sweep import begin_statuses, run_points
 from qnas.core.sweep.progress import Progress
-from qnas.core.sweep.runner import Command
-from qnas.core.sweep.status import seconds_left
+from qnas.core.sweep.runner import Command, run_points
+from qnas.core.sweep.status import begin_statuses, seconds_left
 
 from .conftest import Points
 

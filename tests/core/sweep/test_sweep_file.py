@@ -6,7 +6,7 @@ import pytest
 
 from qnas.core.errors import InputError
 from qnas.core.spec import Assignment
-from qnas.core.sweep import Sweep, read_sweep
+from qnas.core.sweep.sweep_file import Sweep, read_sweep
 
 TEXT = """\
 spec: base.yaml

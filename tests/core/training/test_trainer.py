@@ -69,7 +69,7 @@ def test_a_validation_is_always_at_the_end(pairs):
 
 
 def test_files_are_written_with_the_users_umask(tmp_path):
-    from qnas.core.files.folder import write_atomically
+    from qnas.core.files.atomic import write_atomically
 
     before = os.umask(0o077)
     try:

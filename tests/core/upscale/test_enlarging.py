@@ -18,8 +18,8 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.images.metrics import psnr_y
 from qnas.core.images.pairs import ImagePair
 from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.run.names import MODEL
 from qnas.core.run.run import run_spec
-from qnas.core.run.weights import MODEL
 from qnas.core.spec import load_spec, read_spec
 from qnas.core.upscale.enlarging import NotFiniteError, enlarge
 from qnas.core.upscale.scoring import validate

@@ -5,11 +5,11 @@ import pytest
 from qnas.core.components import Quantizer
 from qnas.core.drawing.slot_graph import SlotGraph
 from qnas.core.network import count_found
+from qnas.core.run.record import RunRecord
 from qnas.plugins.reports.anatomy import anatomy
 from qnas.plugins.reports.drawing import draw
 from qnas.plugins.reports.groups import group_names
 from qnas.plugins.reports.parts import Parts
-from qnas.plugins.reports.record import RunRecord
 
 
 def test_parts_have_bypasses_and_connections_beside():
@@ -45,7 +45,7 @@ def test_groups(paths, groups):
 
 
 def test_shares_are_those_of_the_count(tiny):
-    found = anatomy(RunRecord.read(tiny.make()))
+    found = anatomy(RunRecord(tiny.make()))
     chosen = tiny.architecture
     run = count_found(chosen.space, 2, chosen.candidates(), Quantizer.of("lsq"))
     total = sum(c.macs * c.weight_bits * c.activation_bits for c in run)
@@ -58,7 +58,7 @@ def test_shares_are_those_of_the_count(tiny):
 
 
 def test_every_slot_stands_on_a_line_of_its_panel(tiny):
-    drawing = draw(anatomy(RunRecord.read(tiny.make())))
+    drawing = draw(anatomy(RunRecord(tiny.make())))
     assert {n.slot.path for panel in drawing.panels for n in panel.nodes} == set(tiny.architecture.slots)
     for panel in drawing.panels:
         ends = {line.path.replace("V", " ").split()[-1] for line in panel.lines}

@@ -1,0 +1,110 @@
+"""Atomic writes: a whole file or nothing, which stays after a power cut too."""
+
+import contextlib
+import hashlib
+import itertools
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from qnas.core.files.exclusive import is_alive
+
+_ASIDE = re.compile(r"\..+\.([0-9]+)")  # as written_aside names them
+_LEFT_SECONDS = 3600.0
+_LONGEST_NAME = 255  # bytes, on nearly every file system
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing: aside first, then renamed into place.
+
+    Raises:
+        OSError: It can't be written; it names ``path``.
+    """
+    with written_aside(path) as aside:
+        aside.write_bytes(content)
+
+
+@contextlib.contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Where to write what will be at ``path``, once it is whole: it is renamed into place when all went well.
+
+    Raises:
+        OSError: It can't be written; it names ``path``.
+    """
+    aside = _aside_of(path)
+    try:
+        make_folder(path.parent)
+        yield aside
+        with aside.open("r+b") as stream:
+            os.fsync(stream.fileno())
+        aside.replace(path)
+        sync_folder(path.parent)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)
+        raise
+
+
+def _aside_of(path: Path) -> Path:
+    """Hidden, beside ``path``, with the number of this process; a hash stands for a name that leaves no room for it."""
+    aside = f".{path.name}.{os.getpid()}"
+    if len(os.fsencode(aside)) > _LONGEST_NAME >= len(os.fsencode(path.name)):
+        aside = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.{os.getpid()}"
+    return path.with_name(aside)
+
+
+def clear_asides(paths: Iterable[Path], *, only_left: bool = False) -> None:
+    """Remove those of the files that :func:`written_aside` left half written when its process was killed.
+
+    Args:
+        paths: Of any files.
+        only_left: Others may be at work there: leave what was written to in the last hour (by a process of another
+            machine, it may be), or is of a process that lives.
+
+    Raises:
+        OSError: One can't be removed.
+    """
+    for path in paths:
+        found = _ASIDE.fullmatch(path.name)
+        if found and not path.is_dir() and not (only_left and _is_perhaps_written(path, int(found[1]))):
+            path.unlink(missing_ok=True)
+
+
+def _is_perhaps_written(aside: Path, process: int) -> bool:
+    return is_alive(process) or time.time() - aside.lstat().st_mtime < _LEFT_SECONDS
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those that it is in, so that all of them stay after a power cut too.
+
+    Raises:
+        OSError: It can't be made.
+    """
+    made = list(itertools.takewhile(lambda folder: not folder.exists(), (path, *path.parents)))
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in made:
+        sync_folder(folder.parent)  # which has its name
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in what the operating system says of it."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def sync_folder(path: Path) -> None:
+    """Let what was renamed in a folder be so after a power cut too, where the system can do that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

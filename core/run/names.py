@@ -1,0 +1,81 @@
+"""The names in a run's folder: its stages in their order, and every file that the engine keeps there.
+
+A space that keeps files of its own (:meth:`qnas.Space.keep`) and a report name theirs; all others stand here, and
+nowhere else. Nothing that is slow to import is needed to know them.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from qnas.core.files.exclusive import FILE as LOCK
+from qnas.core.files.folder import HISTORY
+
+STAGES = ("search", "derive", "train", "evaluate", "report")
+"""The stages of a run, in their order."""
+
+SPEC = "spec.yaml"
+ENVIRONMENT = "environment.json"
+IMAGES = "images.json"
+IMAGE_NAMES = "image_names.json"
+LOG = "run.log"
+ARCHITECTURE = "architecture.json"
+MODEL = "model.safetensors"
+RESULT = "result.json"
+
+LAST_ARCHITECTURE = "search/last.json"
+SUPERNET = "search/supernet.safetensors"
+LAST_WEIGHTS = "train/last.safetensors"
+BEST_BEFORE = "search/best.json"
+"""What the search found, in runs of qnas 0.1; the architecture is a copy of it."""
+
+EXAMPLES = "examples/index.json"
+EXAMPLE_KINDS = ("lr", "bicubic", "ours", "hr")
+
+RENAMED: Final = {"size_bytes": "size"}
+"""What costs were called before, to what they are called now. Until 0.4, result.json states them by both names."""
+
+__all__ = [
+    "ARCHITECTURE",
+    "BEST_BEFORE",
+    "ENVIRONMENT",
+    "EXAMPLES",
+    "EXAMPLE_KINDS",
+    "HISTORY",
+    "IMAGES",
+    "IMAGE_NAMES",
+    "LAST_ARCHITECTURE",
+    "LAST_WEIGHTS",
+    "LOCK",
+    "LOG",
+    "MODEL",
+    "RENAMED",
+    "RESULT",
+    "SPEC",
+    "STAGES",
+    "SUPERNET",
+    "as_named_now",
+    "checkpoint",
+    "example",
+    "result_of",
+]
+
+
+def result_of(stage: str) -> str:
+    """The file with the result of a stage; a stage that has one has ended."""
+    return f"{stage}/{RESULT}"
+
+
+def checkpoint(stage: str, number: int) -> str:
+    """The file of a stage's checkpoint. Two take turns: while one is written, the other is as it was."""
+    return f"{stage}/checkpoint-{number % 2}.safetensors"
+
+
+def example(stem: str, kind: str) -> str:
+    """The picture of an example crop, of one of the ``EXAMPLE_KINDS``."""
+    return f"examples/{stem}-{kind}.png"
+
+
+def as_named_now(result: Mapping[str, Any]) -> dict[str, Any]:
+    """result.json with the names that costs have now."""
+    before = {RENAMED[name]: value for name, value in result.items() if name in RENAMED}
+    return {**before, **{name: value for name, value in result.items() if name not in RENAMED}}
