@@ -14,6 +14,7 @@ from qnas.core.cli.commands.doctor import doctor
 from qnas.core.cli.commands.evaluate import evaluate
 from qnas.core.cli.commands.list import list_components
 from qnas.core.cli.commands.new import new
+from qnas.core.cli.commands.report import report
 from qnas.core.cli.commands.run import run
 from qnas.core.cli.commands.schema import schema
 from qnas.core.cli.commands.show import show
@@ -34,7 +35,9 @@ def cli() -> None:
     """Search for quantized super-resolution networks: operations and bit-widths together."""
 
 
-for command in (run, sweep, compare, evaluate, upscale, check, data, list_components, show, doctor, schema, new):
+_COMMANDS = (run, sweep, compare, report, evaluate, upscale, check, data, list_components, show, doctor, schema, new)
+
+for command in _COMMANDS:
     cli.add_command(command)
 
 
