@@ -12,7 +12,7 @@ from qnas.core.settings import Frozen, invalid
 
 NO_COSTS: Final = frozenset(
     {
-        *("discretization_gap_db", "float_work", "images", "seconds", "test", "ties"),
+        *("discretization_gap_db", "float_work", "images", "seconds", "size_bytes", "test", "ties"),
         *("entropy", "epoch", "loss", "objective", "probabilities", "psnr", "sample", "step", "supernet_psnr"),
     }
 )

@@ -53,6 +53,29 @@ class Crashing(Cost):
         return convolution.weight_bits // (convolution.weight_bits != 8)
 
 
+class Placed(Cost):
+    def of_convolution(self, convolution):
+        return convolution.weights * len(convolution.path)
+
+
+class Owing(Cost):
+    def of_convolution(self, convolution):
+        return convolution.weights
+
+    def of_rest(self, part):
+        return -len(part.convolutions)
+
+
+class Halved(Weighted):
+    def of_candidate(self, part):
+        return super().of_candidate(part) / 2
+
+
+class Needing(Weighted):
+    always = True
+    table: str
+
+
 def test_one_that_keeps_it_passes(registered):
     check_cost(registered(Weighted))
 
@@ -66,9 +89,17 @@ def test_one_that_keeps_it_passes(registered):
         (Falling, r"activation_bits=4, .*: it costs \d+, less than \d+ with fewer bits"),
         (Free, "^the cost 'free': no convolution costs anything$"),
         (Forgetful, "it costs 0, but 1 at the next call"),
+        (Placed, "^the cost 'placed': it costs another price at another path, for Conv"),
+        (Owing, r"^the cost 'owing': outside the slots, for Part\(.*: it costs -1, which is negative$"),
+        (Halved, r"^the cost 'halved': as a candidate, for Part\(.*it costs \d+\.\d, which is not an int$"),
         (Crashing, "weight_bits=8, .*: ZeroDivisionError"),
     ],
 )
 def test_what_breaks_it_is_told(registered, component, message):
     with pytest.raises(AssertionError, match=message):
         check_cost(registered(component))
+
+
+def test_one_that_is_always_counted_needs_no_fields(registered):
+    with pytest.raises(AssertionError, match="it is always counted, but can't be made without fields"):
+        check_cost({"name": registered(Needing), "table": "a"})

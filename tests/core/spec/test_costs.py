@@ -13,6 +13,7 @@ from qnas.core.cli.main import invoke
 from qnas.core.components import ConvolutionShape, Cost, Part
 from qnas.core.errors import InputError
 from qnas.core.spec import Spec, dump_spec, load_spec
+from qnas.core.spec.by_name import NO_COSTS
 from qnas.core.spec.kept import complete
 
 from ...conftest import TINY
@@ -74,7 +75,10 @@ def test_a_named_cost_is_counted_from_check_to_compare(spec_file, tmp_path, caps
     assert re.search(each, capsys.readouterr().out)
     history = [json.loads(line) for line in (run / "search/history.jsonl").read_text().splitlines()]
     assert all(line["energy"] > CLOSED for line in history if "psnr" in line)
-    stated = json.loads((run / "result.json").read_text())["energy"]
+    result = json.loads((run / "result.json").read_text())
+    figures = {key for record in (*history, result) for key in record}
+    assert figures - set(load_spec(spec_file).counted_costs) <= NO_COSTS  # so that no cost can take their place
+    stated = result["energy"]
     assert stated["256x256"] - CLOSED == 64 * (stated["32x32"] - CLOSED)
     page = (run / "report.html").read_text()
     assert "Energy, LR 32 \N{MULTIPLICATION SIGN} 32" in page
