@@ -1,9 +1,19 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, with their units: how many digits, which prefix, which sign.
 
+In the terminal a number is as short as it can be: ``2.3 G``. On a page figures stand in line, so each has as many
+digits as the others, and is not separated from its unit: :func:`scaled`, :func:`decimal` and those below them.
+"""
+
+import math
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
-_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+MINUS = "\N{MINUS SIGN}"
+SPACE = "\N{NO-BREAK SPACE}"
+UNKNOWN = "\N{EN DASH}"
+INFINITE = "\N{INFINITY}"
+PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def quantity(value: float, unit: str = "") -> str:
@@ -13,11 +23,16 @@ def quantity(value: float, unit: str = "") -> str:
     '311 MBitOps'
     >>> quantity(0.5, "BitOps")
     '0.5 BitOps'
+    >>> quantity(999_999)  # from where three digits would round up to the next prefix
+    '1 M'
     """
-    for size, prefix in _PREFIXES:
-        if value >= size:
-            return f"{_three_digits(value / size)} {prefix}{unit}".strip()
-    return f"{_three_digits(value)} {unit}".strip()
+    scale, prefix = _prefix(value)
+    return f"{_three_digits(value / scale)} {prefix}{unit}".strip()
+
+
+def _prefix(value: float) -> tuple[float, str]:
+    """The prefix of a number's unit, and what it stands for."""
+    return next((pair for pair in PREFIXES if abs(value) >= 0.9995 * pair[0]), (1.0, ""))
 
 
 def amount(value: float, unit: str, noun: str = "") -> str:
@@ -48,11 +63,24 @@ def duration(seconds: float) -> str:
     """
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return _minutes(seconds, " ")
+
+
+def precise_duration(seconds: Any) -> str:
+    """A time as a page has it: ``0.65 s``, ``35 s``, ``12 min 5 s``, ``3 h 12 min``."""
+    if not is_finite(seconds):
+        return UNKNOWN
+    if _rounded(seconds, 2) < 60:
+        return f"{significant(seconds, 2)}{SPACE}s"
+    return _minutes(seconds, SPACE)
+
+
+def _minutes(seconds: float, gap: str) -> str:
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return f"{minutes}{gap}min {rest}{gap}s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"
+    return f"{hours:,}{gap}h {minutes}{gap}min".replace(",", SPACE)
 
 
 def count(number: int) -> str:
@@ -79,3 +107,51 @@ def plural(number: int, noun: str) -> str:
 
 def _three_digits(value: float) -> str:
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def is_finite(value: Any) -> bool:
+    """Whether it is a number that can be drawn or written."""
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def decimal(value: Any, digits: int = 2) -> str:
+    """A number with so many digits after the point: ``32.76``."""
+    if not isinstance(value, int | float) or math.isnan(value):
+        return UNKNOWN
+    text = INFINITE if math.isinf(value) else f"{abs(value):.{digits}f}"
+    return (MINUS if value < 0 and text.strip("0.") else "") + text
+
+
+def signed(value: Any, digits: int = 2) -> str:
+    """A difference, its sign always written: ``+0.78``."""
+    text = decimal(value, digits)
+    return text if text[0] in (MINUS, UNKNOWN) or not text.strip("0.") else f"+{text}"
+
+
+def significant(value: Any, digits: int = 3) -> str:
+    """A number with so many significant digits: ``0.311``, ``20.1``, ``1 280``."""
+    if not is_finite(value):
+        return decimal(value)
+    after_point = max(0, digits - 1 - math.floor(math.log10(abs(_rounded(value, digits))))) if value else 0
+    return f"{value:,.{after_point}f}".replace(",", SPACE)
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits - 1}e}")
+
+
+def scaled(value: Any) -> str:
+    """A count with a prefix: ``11.8 k``, ``12.3 M``."""
+    if not is_finite(value):
+        return decimal(value)
+    scale, prefix = _prefix(value)
+    return f"{significant(value / scale)}{SPACE}{prefix}"
+
+
+def percent(share: Any, digits: int = 1) -> str:
+    """A share of one: ``12.3 %``."""
+    if not is_finite(share):
+        return UNKNOWN
+    if 0 < share < 0.5 / 10 ** (digits + 2):
+        return f"<{SPACE}{1 / 10**digits:g}{SPACE}%"
+    return f"{100 * share:.{digits}f}{SPACE}%"

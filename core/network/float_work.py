@@ -78,7 +78,7 @@ class _Counter(Uncompiled):
     """Adds up what PyTorch is asked to compute."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.work = FloatWork()
         self._integers = 0  # how many modules that compute with integers we are in
         self._counted = 0  # how many that BitOps count

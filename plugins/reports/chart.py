@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from qnas.core.drawing.wording import decimal, is_finite, significant
 from qnas.plugins.reports.figure import Colours, inline_svg, quiet
-from qnas.plugins.reports.wording import decimal, is_finite, significant
 
 _SIZE_INCHES = (4.4, 2.7)
 

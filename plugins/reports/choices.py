@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qnas.core.drawing.wording import is_finite
 from qnas.plugins.reports.anatomy import FoundSlot
-from qnas.plugins.reports.wording import is_finite
 
 WIDTH, HEIGHT = 240, 120
 POINTS = 60

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from qnas.core.drawing.wording import scaled
 from qnas.core.run.costs import StatedCost, stated_costs
 from qnas.core.run.record import RunRecord
 from qnas.plugins.reports.anatomy import Anatomy
-from qnas.plugins.reports.wording import scaled
 
 _TIMES = " \N{MULTIPLICATION SIGN} "
 

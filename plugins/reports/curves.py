@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from qnas.core.drawing.wording import PREFIXES, is_finite
 from qnas.core.run.costs import stated_costs
 from qnas.core.run.record import RunRecord
 from qnas.plugins.reports.chart import Chart, Line
-from qnas.plugins.reports.wording import PREFIXES, is_finite
 
 History = Sequence[Mapping[str, Any]]
 

@@ -24,7 +24,7 @@ def made_on_cpu() -> Iterator[None]:
 @contextlib.contextmanager
 def without_values() -> Iterator[None]:
     """Where tensors have shapes alone."""
-    with torch.device("meta"), QuickShapes():  # type: ignore[no-untyped-call]
+    with torch.device("meta"), QuickShapes():
         yield
 
 

@@ -19,6 +19,9 @@ aten = torch.ops.aten
 class Uncompiled(TorchDispatchMode):
     """A mode that is nothing to PyTorch's compiler: for others PyTorch imports it, to keep it away from them."""
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False

@@ -10,11 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from qnas.core.comparison import Comparison, Group
+from qnas.core.drawing.wording import decimal, significant
 from qnas.core.visible import visible
 from qnas.plugins.reports.comparison.look import Look, looks
 from qnas.plugins.reports.comparison.names import name_points
 from qnas.plugins.reports.figure import INLINE, Colours, Size, figure_file, figure_of, inline_svg, quiet
-from qnas.plugins.reports.wording import decimal, significant
 
 WIDE: Size = (8.6, 5.0)
 NARROW: Size = (4.3, 4.6)

@@ -4,12 +4,14 @@ import math
 
 import pytest
 
+from qnas.core.drawing.wording import UNKNOWN, decimal, percent, scaled, signed, significant
+from qnas.core.drawing.wording import precise_duration as duration
 from qnas.plugins.reports.anatomy import FoundSlot
 from qnas.plugins.reports.chart import Chart, Line
 from qnas.plugins.reports.choices import HEIGHT, slot_choices
 from qnas.plugins.reports.palette import bits_colours
 from qnas.plugins.reports.scores import rows
-from qnas.plugins.reports.wording import UNKNOWN, breakable, decimal, duration, percent, scaled, signed, significant
+from qnas.plugins.reports.wording import breakable
 
 
 @pytest.mark.parametrize(
