@@ -1,7 +1,6 @@
 """What all tests share: a cache of their own, and a small spec that runs in seconds."""
 
 import os
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -26,9 +25,6 @@ from qnas.core.registry import Entry, plugins
 hypothesis.settings.register_profile("qnas", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("qnas")
 
-
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell: what we start would ignore it
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WHOLE_PROGRAMS = ("quickstart", "throwaway")
 """Fixtures that take a minute or more: who needs one is slow."""
