@@ -22,8 +22,7 @@ from qnas.core.network.shapes import shapes_only
 from qnas.core.settings import FLOAT
 from qnas.spaces.foreign.code import Code, code_of
 from qnas.spaces.foreign.hooks import Padding, take
-from qnas.spaces.foreign.local_code import State as CodeState
-from qnas.spaces.foreign.local_code import imported_packages, state_of, write_sources
+from qnas.spaces.foreign.local_code import State as CodeState, imported_packages, state_of, write_sources
 from qnas.spaces.foreign.meta import to_meta
 from qnas.spaces.foreign.start import OWN, keep_start, load_start, start_state
 from qnas.spaces.foreign.target import Arguments, Target, call, targets_in, with_scale

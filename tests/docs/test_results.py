@@ -13,8 +13,7 @@ from docs.generator.results.roles import ROLES, TITLES
 from docs.generator.results.stability import pooled, search_ratio
 from docs.generator.results.trade_off import advantages, verdict_on
 from docs.generator.results.verdict import both
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from qnas.core.comparison import Figure, Group, compare_runs, find_runs
 from qnas.core.comparison.labels import Names

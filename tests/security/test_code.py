@@ -27,10 +27,10 @@ def callers(*names: str) -> set[str]:
 @pytest.mark.parametrize(
     ("names", "files"),
     [
-        # By a name: of a component that is registered, and of what a spec says. Contracts import themselves.
+        # By a name: of a component that is registered, and of what a spec says.
         (
             ("importlib.import_module", "__import__", "import_module"),
-            {"core/registry/registry.py", "spaces/foreign/target.py", "src/qnas/testing/__init__.py"},
+            {"core/registry/registry.py", "spaces/foreign/target.py"},
         ),
         (("torch.load",), {"spaces/foreign/weights_file.py"}),
         (("h5py.File",), {"core/images/pack.py"}),

@@ -7,8 +7,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from qnas.core.cli.main import invoke
 from qnas.core.comparison import find_runs

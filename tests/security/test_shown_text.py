@@ -9,8 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from qnas.core.cli.main import invoke
 from qnas.core.cli.terminal.console import Terminal

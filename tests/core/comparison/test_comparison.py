@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from qnas.core.comparison import Comparison, Figure, compare_runs, find_runs
 from qnas.core.comparison.pareto import on_front

@@ -1,8 +1,7 @@
 """A component is its own configuration: made from YAML, written back as the shortest YAML, never changed."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
 import qnas

@@ -1,8 +1,7 @@
 """Rules for single slots: patterns, and which of several decides."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
 from qnas.core.components import SlotRule, SlotShape, Space, path_matches

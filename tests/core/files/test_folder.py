@@ -8,8 +8,7 @@ import sys
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from qnas.core.errors import InputError
 from qnas.core.files.atomic import write_atomically

@@ -5,8 +5,7 @@ import math
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from qnas.core.files.state import DamagedStateError, from_bytes, to_bytes
 

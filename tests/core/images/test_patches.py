@@ -3,8 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler, to_tensor

@@ -2,8 +2,7 @@ import json
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.errors import InputError

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from qnas.core.errors import InputError
-from qnas.core.network import dry_run as trial
-from qnas.core.network import guard
+from qnas.core.network import dry_run as trial, guard
 
 OURS = """
 def run(guard, space, raises):

@@ -7,8 +7,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from qnas.core.components import Regularizer
-from qnas.core.settings import SPEC_VERSION, Settings, Versioned, as_of, version_in_force
-from qnas.core.settings import versions as versions_of_spec
+from qnas.core.settings import SPEC_VERSION, Settings, Versioned, as_of, version_in_force, versions as versions_of_spec
 
 NEWEST = 4
 

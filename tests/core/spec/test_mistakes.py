@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 UNPLACED = "must be the name of a {}, or a mapping with 'name' and its fields"
 BITS = "must be a whole number of bits from 2 to 16, or 32 for float"

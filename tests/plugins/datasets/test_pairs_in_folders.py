@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 
 from qnas.core.errors import InputError

@@ -4,8 +4,15 @@ import math
 
 import pytest
 
-from qnas.core.drawing.wording import UNKNOWN, decimal, percent, scaled, signed, significant
-from qnas.core.drawing.wording import precise_duration as duration
+from qnas.core.drawing.wording import (
+    UNKNOWN,
+    decimal,
+    percent,
+    precise_duration as duration,
+    scaled,
+    signed,
+    significant,
+)
 from qnas.plugins.reports.anatomy import FoundSlot
 from qnas.plugins.reports.chart import Chart, Line
 from qnas.plugins.reports.choices import HEIGHT, slot_choices

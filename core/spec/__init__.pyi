@@ -1,0 +1,11 @@
+from .document import Assignment as Assignment
+from .load import (
+    SpecFile as SpecFile,
+    dump_spec as dump_spec,
+    load_spec as load_spec,
+    open_spec as open_spec,
+    read_spec as read_spec,
+)
+from .spec import QuantizerChoice as QuantizerChoice, Spec as Spec
+
+__all__: list[str]

@@ -1,0 +1,83 @@
+from .core.comparison import ComparisonReport as ComparisonReport
+from .core.components import (
+    Activation as Activation,
+    Block as Block,
+    Component as Component,
+    ConvolutionShape as ConvolutionShape,
+    Cost as Cost,
+    Dataset as Dataset,
+    Degradation as Degradation,
+    FakeQuantizer as FakeQuantizer,
+    Grid as Grid,
+    ImageSizes as ImageSizes,
+    ImageSource as ImageSource,
+    ImageStatistic as ImageStatistic,
+    Layers as Layers,
+    Mixture as Mixture,
+    Moments as Moments,
+    Operation as Operation,
+    Part as Part,
+    Pixels as Pixels,
+    Quantizer as Quantizer,
+    Regularizer as Regularizer,
+    Report as Report,
+    Residual as Residual,
+    SearchState as SearchState,
+    SlotShape as SlotShape,
+    SourceImage as SourceImage,
+    Space as Space,
+    integer_range as integer_range,
+    make_activation as make_activation,
+)
+from .core.deprecation import QnasDeprecationWarning as QnasDeprecationWarning
+from .core.errors import InputError as InputError, QnasWarning as QnasWarning
+from .core.files.folder import RunFolder as RunFolder
+from .core.files.state import State as State
+from .core.images.pairs import ImagePair as ImagePair
+from .core.images.patches import Batch as Batch, PatchSampler as PatchSampler
+from .core.network import (
+    Architecture as Architecture,
+    Candidate as Candidate,
+    CostTable as CostTable,
+    Form as Form,
+    NetworkCount as NetworkCount,
+    QuantizedLayers as QuantizedLayers,
+    Slot as Slot,
+    Supernet as Supernet,
+    Tie as Tie,
+    build_found as build_found,
+    convolutions as convolutions,
+    count_choices as count_choices,
+    count_found as count_found,
+    find_slots as find_slots,
+    one_hot as one_hot,
+    slot_candidates as slot_candidates,
+)
+from .core.network.calibration import calibrate_for_training as calibrate_for_training
+from .core.registry import Register as Register, hookimpl as hookimpl
+from .core.settings import (
+    FLOAT as FLOAT,
+    FLOAT_BITS as FLOAT_BITS,
+    Amount as Amount,
+    Widths as Widths,
+    invalid as invalid,
+)
+from .core.spec import Spec as Spec
+from .core.training.checkpoints import Checkpoints as Checkpoints
+from .core.training.divergence import Diverged as Diverged
+from .core.training.journal import Journal as Journal
+from .core.training.loop import Loop as Loop
+from .core.training.machine import Machine as Machine
+from .core.training.optimizer import OwnRates as OwnRates, adam as adam
+from .core.training.outcome import SearchOutcome as SearchOutcome
+from .core.training.prices import Prices as Prices
+from .core.training.schedule import Schedule as Schedule
+from .core.training.search_images import SearchImages as SearchImages
+from .core.training.searcher import Searcher as Searcher
+from .core.training.settings import OnDivergence as OnDivergence
+from .core.training.step import WeightStep as WeightStep, batch_loss as batch_loss
+from .core.training.task import SearchTask as SearchTask
+from .core.training.trainer import Trained as Trained, Trainer as Trainer
+
+__all__: list[str]
+__version__: str
