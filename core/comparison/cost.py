@@ -20,7 +20,7 @@ class CostAxis(NamedTuple):
 
     Attributes:
         cost: The cost.
-        always: Whether every result.json states it, so that it is not counted anew.
+        always: Whether every result.json states it, so that it need not be counted.
         reference: What the first spec that names it says of it, by which runs are counted whose own does not.
     """
 

@@ -29,7 +29,7 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 def differing(several: Sequence[Fields]) -> list[str]:
     """The paths at which not all have the same value.
 
-    Of a component with another name only the name is told: its fields are others.
+    If a component's name differs, only the name is listed, because its fields are different ones.
 
     >>> differing([{"search.name": "random", "search.samples": 2}, {"search.name": "none"}])
     ['search.name']

@@ -23,7 +23,7 @@ def facts_of(runs: Sequence[FinishedRun], *, whole_paths: bool = True) -> list[F
 
     Args:
         runs: The runs.
-        whole_paths: Whether paths of images are told as they are, or only where they end.
+        whole_paths: Whether paths of images are shown in full, or only their ends.
     """
     seeds = sorted({run.seed for run in runs if run.seed is not None})
     facts = {

@@ -11,7 +11,7 @@ from qnas.core.components.component import Component
 from qnas.core.components.residual import Residual
 
 Count = Annotated[int, Field(ge=1, le=1000)]
-"""How many of something stand one after the other; a typing error shall not build a network without end."""
+"""How many of something follow each other; the limit keeps a typo from building an endless network."""
 
 
 class Block(Component):

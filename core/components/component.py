@@ -73,7 +73,7 @@ class Component(Settings):
         return next((entry.distribution for entry in entries if entry.name == self.name), "")
 
     def is_foreign(self) -> bool:
-        """Whether code that others wrote takes part in what it does, so that an error there is told in one line."""
+        """Whether third-party code takes part in what it does, so that an error there is reported in one line."""
         return self.comes_from() != PROJECT
 
     def reference(self) -> str | dict[str, Any]:

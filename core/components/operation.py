@@ -17,7 +17,7 @@ PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 @dataclass(frozen=True)
 class SlotShape:
-    """What an operation is told of the slot that it is built for.
+    """The slot that an operation is built for.
 
     Attributes:
         role: The part of the network: ``"head"``, ``"body"``, ``"skip"``, ``"upsample"``, ``"tail"``, ...

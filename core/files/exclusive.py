@@ -1,11 +1,10 @@
-"""A folder is worked in by one process at a time.
+"""One process at a time works in a folder.
 
-What is guaranteed: where the file system has locks (``flock``), no two processes that see the same locks are in one
-folder, and a lock ends with its process, however that ends. Most network file systems share their locks between
-machines; where one keeps them to each machine, a process on another is not seen. What a process of another machine
-left is told in a warning, then. Where there are no locks at all, the file says who is there: a process of this machine
-that is gone is recognised, one of another machine has to be believed, and two that come at the same instant are not
-told apart. On Windows nothing is locked.
+On a file system with locks (``flock``), no two processes that see the same locks are in one folder, and a lock ends with
+its process, however that ends. Most network file systems share their locks between machines. On one that does not, a
+process on another machine is not seen, and there is a warning about what it left. On a file system without locks, the
+file says who is there: a process of this machine that is gone is recognised, one of another machine is believed, and two
+that come at the same instant both enter. On Windows nothing is locked.
 """
 
 import contextlib

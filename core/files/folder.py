@@ -145,7 +145,7 @@ class RunFolder:
             raise InputError(f"can't be read: {reason}", str(self.path / name)) from None
 
     def begin_history(self, stage: str) -> None:
-        """Start the history of a stage anew."""
+        """Start the history of a stage from scratch."""
         self.write_text(_history(stage), "")
 
     def cut_history(self, stage: str, size: int) -> None:

@@ -116,7 +116,7 @@ def _lr_crops(
     try:
         return _read(Pack(path))
     except InputError:
-        pass  # not there, or damaged: made anew
+        pass  # missing or damaged: made again
     if write_cache(path, (), degradation.label, ((name, {HR: pixels}) for name, pixels in made())):
         return _read(Pack(path))
     return [pixels for _, pixels in made()]

@@ -19,7 +19,7 @@ _COLOUR_MODES: Final = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr
 
 @contextlib.contextmanager
 def opened(file: Path, *, verify: bool = True) -> Iterator[ImageFile]:
-    """An image whose pixels are not decoded yet; what goes wrong with it inside is told as well.
+    """An image whose pixels are not decoded yet; errors in the context name it.
 
     Args:
         file: The image.

@@ -234,7 +234,7 @@ def _text(file: h5py.File, attribute: str) -> str:
 def _refuse_impossible(
     arrays: npt.NDArray[np.int64], names: Sequence[str], scales: Sequence[int], blocks: Sequence[int]
 ) -> None:
-    """Refuse an index that no pack has, though its checksum may be right: a stranger can take one too.
+    """Refuse an index that no pack has, even if its checksum is right: anybody can compute one.
 
     Args:
         arrays: See the head of this file.

@@ -70,7 +70,7 @@ def load_images(
     try:
         return _read_cache(path, scale)
     except InputError:
-        pass  # not there, or damaged: made anew
+        pass  # missing or damaged: made again
     made = ((image.name, {HR: image.hr, scale: image.lr}) for image in _made(dataset, scale, degradation, report))
     if write_cache(path, (scale,), degradation.label, made):
         return _packed(_cached(path), scale)
@@ -144,7 +144,7 @@ def _cached(path: Path) -> Pack:
 def _read_cache(path: Path, scale: int) -> list[ImagePair]:
     images = _packed(_cached(path), scale)
     for image in images:
-        _ = image.hr, image.lr  # now, while a damaged one can still be made anew
+        _ = image.hr, image.lr  # now, while a damaged one can still be made again
     return images
 
 

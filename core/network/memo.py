@@ -18,9 +18,9 @@ def once_a_space(
 ) -> Callable[Concatenate[Space, int, _P], _T]:
     """``found_out(space, scale, ...)``, called once in a process for each space, scale and so on.
 
-    What it returns is shared by all who ask, and must not be changed. It is found out anew where the network could be
-    another: in another version of the spec, with other plugins, or once what the space's fields name has changed
-    (:meth:`qnas.Space.depends_on`). An error is raised anew each time.
+    All callers share what it returns, and must not change it. It is called again if the network could be different: in
+    another version of the spec, with other plugins, or once files that the space's fields name have changed
+    (:meth:`qnas.Space.depends_on`). Errors are not kept.
     """
 
     @functools.lru_cache(maxsize=_KEPT)

@@ -24,7 +24,7 @@ def listening(listener: object) -> Iterator[None]:
 
 
 class Events:
-    """The event hooks. A plugin that fails in one is told of once, and hears no more: the run goes on."""
+    """The event hooks. A plugin that fails in one is reported once and not called again: the run continues."""
 
     def __init__(self) -> None:
         self._plugins = plugins()
@@ -39,9 +39,9 @@ class Events:
     def _call(self, hook: str, plugin: object, facts: dict[str, Any]) -> None:
         try:
             self._plugins.hook_of(plugin, hook)(**facts)
-        except (Exception, SystemExit) as error:  # a stranger's hook may raise anything
+        except (Exception, SystemExit) as error:  # a third-party hook may raise anything
             self._failed.add(id(plugin))
             name = self._plugins.manager.get_name(plugin)
-            what = f"{name} failed in {hook} and is told no more: {first_line(error)}"
+            what = f"{name} failed in {hook} and is not called again: {first_line(error)}"
             warnings.warn(what, QnasWarning, stacklevel=2)
             _LOGGER.info("the traceback of %s in %s", name, hook, exc_info=error)

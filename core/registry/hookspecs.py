@@ -12,8 +12,8 @@ It implements any of these with ``@qnas.hookimpl``. Each ``qnas_register_*`` hoo
 with the component's name, where its class is (imported only when it is used), a summary in one line, and,
 as keyword arguments, field values that differ from the class's defaults (so one class can have several names).
 
-The other hooks are told what a run does. A hook takes those of its arguments that it needs. One that raises is told of
-in a warning and not called again in that stage: a plugin can't break a run that does not need it.
+The other hooks follow a run. An implementation takes only the arguments that it needs. If it raises, there is a warning,
+and the plugin is not called again in that stage: it can't break a run that does not need it.
 """
 
 from collections.abc import Callable, Mapping
@@ -52,7 +52,7 @@ def qnas_stage_began(folder: "RunFolder", stage: str, steps: int) -> None:
 
 @hookspec
 def qnas_stage_resumed(folder: "RunFolder", stage: str, step: int) -> None:
-    """A stage that was stopped goes on after ``step``: the next step that is told is the one behind it."""
+    """A stage that was stopped continues after ``step``: ``qnas_step`` is called for the next step first."""
 
 
 @hookspec

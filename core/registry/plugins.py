@@ -58,7 +58,7 @@ class Plugins:
         try:
             with quiet():
                 return self.add(point.load(), info)
-        except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+        except (Exception, SystemExit) as error:  # a third-party module may raise anything
             reason = str(error) if isinstance(error, QnasError) else first_line(error)
             warnings.warn(f"{info} is skipped: {reason} (see: qnas doctor)", QnasWarning, stacklevel=4)
             return replace(info, error=reason, cause=error)
@@ -80,7 +80,7 @@ class Plugins:
         try:
             for kind in KINDS:
                 self.hook_of(plugin, BY_NAME[kind].hook)(register=self._register(kind, info, added))
-        except (Exception, SystemExit) as error:  # a stranger's hook may raise anything
+        except (Exception, SystemExit) as error:  # a third-party hook may raise anything
             for kind, entry in added:
                 self.registries[kind].remove(entry)
             self.manager.unregister(plugin)

@@ -117,7 +117,7 @@ class Registry(Generic[T]):
         try:
             with quiet():
                 loaded: type[T] = getattr(importlib.import_module(module_name), attribute)
-        except (Exception, SystemExit) as error:  # a stranger's module may raise anything at import
+        except (Exception, SystemExit) as error:  # a third-party module may raise anything at import
             raise QnasError(f"{who} can't be loaded from {entry.target}: {first_line(error)}") from error
         is_kind = isinstance(loaded, type) and getattr(loaded, "kind", None) == self.kind
         if not is_kind or "kind" in vars(loaded):  # the interface itself is none

@@ -53,7 +53,7 @@ def _measure(
 ) -> tuple[float, int]:
     """Seconds of a step, and the bytes that it holds.
 
-    Where a step takes long, fewer and smaller patches stand for it: saying what it takes shall not take that.
+    If a step takes long, it is estimated from fewer and smaller patches, so that the estimate itself is quick.
     """
     machine.place(network).train()
     few, side = min(batch, _FEW), min(spec.data.patch, _SIDE)

@@ -26,9 +26,9 @@ _WARNINGS = logging.getLogger("qnas.warnings")
 
 
 class RunLog(logging.Handler):
-    """Writes run.log. What is said before the folder is the run's own is kept until then.
+    """Writes run.log. Lines from before the run has its folder are kept until then.
 
-    It makes no run fail: if it can't be written, that is told once, and from then on nothing is.
+    It never fails a run: if the log can't be written, there is one warning, and nothing more is written.
 
     Args:
         folder: The run's.

@@ -31,8 +31,8 @@ def load_weights(network: nn.Module, folder: RunFolder, quantizer: Any, *, of_an
         network: As the folder's architecture.json says.
         folder: The run's.
         quantizer: That of the network, as JSON.
-        of_any_program: Whether weights will do that don't say of which network they are, or have no checksum, which
-            is told in a warning. Those that :func:`write_weights` wrote have both.
+        of_any_program: Whether to accept, with a warning, weights that don't say which network they are of, or have no
+            checksum. Those that :func:`write_weights` wrote have both.
 
     Raises:
         InputError: They can't be read, or are of another network.

@@ -41,9 +41,9 @@ def derive(
         calibrate(network, lambda: network(batch.lr), before, as_they_are=supernet.quantizer == quantizer)
 
     # Statistics are of what quantizers leave of the features, so these are set up on a batch that is normalised by
-    # itself, and anew once there are statistics. Measured with quantizers left out until then: 0.1 to 0.3 dB less at 3
+    # itself, and again once there are statistics. Measured with quantizers left out until then: 0.1 to 0.3 dB less at 3
     # and 4 bits where they come from the search (3 networks); no difference in the mean, -1.1 to 2.1 dB, where they
-    # begin anew at 4 and 8 bits after a search with noise (39 networks).
+    # begin again at 4 and 8 bits after a search with noise (39 networks).
     reestimate(network.eval(), lambda: draw().lr, set_up)
     set_up()
     return network

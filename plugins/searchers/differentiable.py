@@ -46,7 +46,7 @@ class DifferentiableSearch(Searcher):
         weight_decay: Of the weights.
         clip: Largest norm of the weights' gradient.
         alpha_learning_rate: Of Adam (betas 0.5, 0.999) for alpha.
-        on_divergence: Whether to ``stop`` when the loss is no finite number, or to go back to the last epoch's end and
+        on_divergence: Whether to ``stop`` when the loss is not finite, or to go back to the last epoch's end and
             halve the learning rates (``lower-rate``), 5 times at most.
         tie: Two candidates whose probabilities differ by less are reported as a tie.
         form: ``merged`` computes all convolutions of a slot as one, ``plain`` one by one, for comparison.
@@ -176,7 +176,7 @@ class AlternatingSearch(Loop):
         if is_last:
             self._judge(step, epoch, self.mean_loss())
             self.mark_judged()
-        else:  # the last is told with what it is judged to be
+        else:  # the last is reported with its validation
             self.task.journal.step(step, {"loss": self.losses[-1]})
 
     def get_extra_state(self) -> State:

@@ -30,7 +30,7 @@ class RandomSearch(Searcher):
             in each, whatever its size.
         step_learning_rate: Of what quantizers learn, such as steps; by default that of the weights.
         clip: Largest norm of the gradient.
-        on_divergence: Whether to ``stop`` when the loss is no finite number, or to train the architecture anew at half
+        on_divergence: Whether to ``stop`` when the loss is not finite, or to train the architecture again at half
             the learning rate (``lower-rate``), 5 times at most.
     """
 

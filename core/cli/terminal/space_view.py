@@ -116,7 +116,7 @@ def _native_hd(space: Space, scale: int, shapes: Mapping[str, SlotShape]) -> Net
         return None
     try:
         return _native(space, scale, shapes, _hd_size(scale))
-    except Exception:  # a stranger's network may not take every size
+    except Exception:  # a third-party network may not take every size
         return None
 
 

@@ -28,7 +28,7 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
 
 
 def _costs(summary: Mapping[str, Any], folder: RunFolder) -> Iterator[str]:
-    """Each cost in words; those that depend on the image at the smallest size, which is told once for all."""
+    """Each cost in words; those that depend on the image at the smallest size, which is stated once."""
     by_size: dict[str, list[str]] = {}
     for cost in stated_costs(RunRecord(folder).spec_data):
         for size, value in [*cost.figures(as_named_now(summary)).items()][:1]:

@@ -38,7 +38,7 @@ def test_a_plugin_that_fails_is_told_of_once_and_the_others_go_on(error, listeni
     listening(fail, "bad")
     listening(heard["fine"].append, "fine")
     events = Events()
-    with pytest.warns(UserWarning, match="bad failed in qnas_step and is told no more: .*: disk full") as told:
+    with pytest.warns(UserWarning, match="bad failed in qnas_step and is not called again: .*: disk full") as told:
         for step in (1, 2, 3):
             events.tell("qnas_step", folder=None, stage="train", step=step, metrics={})
     assert heard == {"good": [1, 2, 3], "bad": [1], "fine": [1, 2, 3]}
