@@ -12,8 +12,8 @@ It implements any of these with ``@qnas.hookimpl``. Each ``qnas_register_*`` hoo
 with the component's name, where its class is (imported only when it is used), a summary in one line, and,
 as keyword arguments, field values that differ from the class's defaults (so one class can have several names).
 
-The other hooks follow a run. An implementation takes only the arguments that it needs. If it raises, there is a warning,
-and the plugin is not called again in that stage: it can't break a run that does not need it.
+The other hooks follow a run. An implementation takes only the arguments that it needs. If it raises, there is a
+warning, and the plugin is not called again in that stage: it can't break a run that does not need it.
 """
 
 from collections.abc import Callable, Mapping
