@@ -1,8 +1,8 @@
 """One process at a time works in a folder.
 
 On a file system with locks (``flock``), no two processes that see the same locks are in one folder, and a lock ends
-with its process, however that ends. Most network file systems share their locks between machines. On one that does not, a
-process on another machine is not seen, and there is a warning about what it left. On a file system without locks, the
+with its process, however that ends. Most network file systems share their locks between machines. On one that does not,
+a process on another machine is not seen, and there is a warning about what it left. On a file system without locks, the
 file says who is there: a process of this machine that is gone is recognised, one of another machine is believed, and
 two that come at the same instant both enter. On Windows nothing is locked.
 """
