@@ -18,10 +18,10 @@ from qnas.core.run.checkpoint import EVERY_SECONDS, CheckpointPolicy, StageCheck
 from qnas.core.run.images import RunImages
 from qnas.core.run.stages import Run, search
 from qnas.core.run.stop import Stop
+from qnas.core.search.images import SearchImages
 from qnas.core.spec import Spec, dump_spec
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine
-from qnas.core.training.search_images import SearchImages
 
 STEPS, EPOCHS = 12, 4
 

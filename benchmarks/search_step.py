@@ -28,10 +28,10 @@ from torch.overrides import TorchFunctionMode
 from qnas.core.components import Quantizer, Regularizer, Space
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.pairs import ImagePair
+from qnas.core.search.images import SearchImages
+from qnas.core.search.task import SearchTask
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine
-from qnas.core.training.search_images import SearchImages
-from qnas.core.training.task import SearchTask
 from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
 
 SCALE, PATCH, BATCH = 4, 45, 8

@@ -3,7 +3,7 @@
 from qnas.core.network.architecture import Architecture, Choice
 from qnas.core.network.candidate import Candidate, candidates_of, grid, originals
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d, QuantizedLayers
-from qnas.core.network.counting import (
+from qnas.core.network.counting.convolutions import (
     LR_SIZE,
     CostTable,
     NetworkCount,
@@ -14,6 +14,7 @@ from qnas.core.network.counting import (
     count_network,
     count_space,
 )
+from qnas.core.network.counting.float_work import FloatWork, float_work_of
 from qnas.core.network.dry_run import guard, refuse_broken, refuse_size
 from qnas.core.network.fill import (
     Form,
@@ -27,7 +28,6 @@ from qnas.core.network.fill import (
     refuse_scale,
     slot_candidates,
 )
-from qnas.core.network.float_work import FloatWork, float_work_of
 from qnas.core.network.gain import Gain
 from qnas.core.network.inheritance import ancestors, inherit_weights
 from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot

@@ -23,7 +23,7 @@ from qnas.core.images.size_rules import (
     refuse_unjudgeable,
 )
 from qnas.core.images.source_images import count_of, first_images
-from qnas.core.training.search_images import SearchImages
+from qnas.core.search.images import SearchImages
 
 Report = Callable[[str, int, int], None]
 _LOOKED_AT: Final = 50_000_000  # pixels of HR images

@@ -27,16 +27,16 @@ from qnas.core.run.names import (
 from qnas.core.run.record import RunRecord
 from qnas.core.run.sizes import found_sizes
 from qnas.core.run.weights import load_weights, write_weights
+from qnas.core.search.derive import derive
+from qnas.core.search.outcome import SearchOutcome
+from qnas.core.search.task import SearchTask
 from qnas.core.spec import Spec
 from qnas.core.training.checkpoints import Checkpoints
-from qnas.core.training.derive import derive
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine
 from qnas.core.training.optimizer import OwnRates
-from qnas.core.training.outcome import SearchOutcome
 from qnas.core.training.schedule import Schedule
 from qnas.core.training.streams import DERIVE, TRAIN, stream_number
-from qnas.core.training.task import SearchTask
 from qnas.core.training.trainer import Trainer
 from qnas.core.upscale.scoring import judge_sets, validate
 from qnas.core.upscale.tiles import Upscaler

@@ -18,10 +18,10 @@ from qnas.core.components import Cost, Quantizer, Report, Space, costs_with
 from qnas.core.errors import InputError, QnasError
 from qnas.core.images.settings import Data
 from qnas.core.network import refuse_broken, refuse_scale
+from qnas.core.search.searcher import Searcher
 from qnas.core.settings import Seed, Settings, Versioned, as_of, invalid
 from qnas.core.spec.by_name import CostsByName, RegularizersByName, described_by_key
 from qnas.core.training.machine import Device, Precision
-from qnas.core.training.searcher import Searcher
 from qnas.core.training.settings import Training
 
 UNTRIED = {"untried": True}

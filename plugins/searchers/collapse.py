@@ -6,7 +6,7 @@ from torch import Tensor
 
 from qnas.core.components import Cost
 from qnas.core.network import Architecture, one_hot, slot_candidates
-from qnas.core.training.task import SearchTask
+from qnas.core.search.task import SearchTask
 from qnas.plugins.regularizers.penalties import entropy
 
 EARLY = 1 / 4  # of the epochs in which alpha moves

@@ -13,14 +13,14 @@ from qnas.core.files.state import State
 from qnas.core.images.patches import Batch
 from qnas.core.network import Architecture, Candidate, Form, Supernet, Tie
 from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.search.outcome import SearchOutcome
+from qnas.core.search.searcher import Searcher
+from qnas.core.search.task import SearchTask
 from qnas.core.settings import Amount, invalid
 from qnas.core.training.loop import Loop
 from qnas.core.training.optimizer import OwnRates, adam
-from qnas.core.training.outcome import SearchOutcome
-from qnas.core.training.searcher import Searcher
 from qnas.core.training.settings import OnDivergence
 from qnas.core.training.step import WeightStep, batch_loss
-from qnas.core.training.task import SearchTask
 from qnas.plugins.regularizers.penalties import entropy
 from qnas.plugins.searchers.collapse import EARLY, is_saturated, warnings_of
 from qnas.plugins.searchers.relaxation import Relaxation, relax

@@ -5,13 +5,13 @@ import torch
 from pydantic import PositiveFloat
 
 from qnas.core.files.state import State
+from qnas.core.search.outcome import SearchOutcome
+from qnas.core.search.searcher import Searcher
+from qnas.core.search.task import SearchTask
 from qnas.core.settings import Amount
 from qnas.core.training.optimizer import OwnRates
-from qnas.core.training.outcome import SearchOutcome
 from qnas.core.training.schedule import Schedule
-from qnas.core.training.searcher import Searcher
 from qnas.core.training.settings import OnDivergence
-from qnas.core.training.task import SearchTask
 from qnas.core.training.trainer import Trainer
 
 

@@ -55,6 +55,11 @@ from .core.network import (
 )
 from .core.network.calibration import calibrate_for_training as calibrate_for_training
 from .core.registry import Register as Register, hookimpl as hookimpl
+from .core.search.images import SearchImages as SearchImages
+from .core.search.outcome import SearchOutcome as SearchOutcome
+from .core.search.prices import Prices as Prices
+from .core.search.searcher import Searcher as Searcher
+from .core.search.task import SearchTask as SearchTask
 from .core.settings import (
     FLOAT as FLOAT,
     FLOAT_BITS as FLOAT_BITS,
@@ -69,14 +74,9 @@ from .core.training.journal import Journal as Journal
 from .core.training.loop import Loop as Loop
 from .core.training.machine import Machine as Machine
 from .core.training.optimizer import OwnRates as OwnRates, adam as adam
-from .core.training.outcome import SearchOutcome as SearchOutcome
-from .core.training.prices import Prices as Prices
 from .core.training.schedule import Schedule as Schedule
-from .core.training.search_images import SearchImages as SearchImages
-from .core.training.searcher import Searcher as Searcher
 from .core.training.settings import OnDivergence as OnDivergence
 from .core.training.step import WeightStep as WeightStep, batch_loss as batch_loss
-from .core.training.task import SearchTask as SearchTask
 from .core.training.trainer import Trained as Trained, Trainer as Trainer
 
 __all__: list[str]

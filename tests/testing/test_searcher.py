@@ -9,9 +9,9 @@ import torch
 
 from qnas.core.components import Space
 from qnas.core.network import Architecture, Candidate, Supernet, slot_candidates
+from qnas.core.search.outcome import SearchOutcome
+from qnas.core.search.searcher import Searcher
 from qnas.core.settings import Widths
-from qnas.core.training.outcome import SearchOutcome
-from qnas.core.training.searcher import Searcher
 from qnas.testing import check_searcher
 
 

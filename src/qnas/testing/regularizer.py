@@ -9,8 +9,8 @@ from torch import Tensor
 
 from qnas.core.components import Quantizer, Regularizer
 from qnas.core.network import Supernet, count_space
-from qnas.core.training.objective import SearchProgress, penalty
-from qnas.core.training.prices import Prices
+from qnas.core.search.objective import SearchProgress, penalty
+from qnas.core.search.prices import Prices
 from qnas.testing.contract import contract
 from qnas.testing.counting import COUNTING
 from qnas.testing.failure import told_as

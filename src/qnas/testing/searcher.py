@@ -13,11 +13,11 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.network import Architecture, Supernet
 from qnas.core.network.probing.seeds import seed_everything
 from qnas.core.run.images import split
+from qnas.core.search.outcome import SearchOutcome
+from qnas.core.search.searcher import Searcher
+from qnas.core.search.task import SearchTask
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine
-from qnas.core.training.outcome import SearchOutcome
-from qnas.core.training.searcher import Searcher
-from qnas.core.training.task import SearchTask
 from qnas.testing.contract import contract
 from qnas.testing.failure import told_as
 from qnas.testing.small import SCALE, small_images, small_space

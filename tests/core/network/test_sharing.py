@@ -23,8 +23,8 @@ from qnas.core.network import (
     uniform,
 )
 from qnas.core.network.sharing import draw_network
-from qnas.core.training.objective import SearchProgress
-from qnas.core.training.prices import Prices
+from qnas.core.search.objective import SearchProgress
+from qnas.core.search.prices import Prices
 from qnas.plugins.searchers.relaxation import relax
 
 LSQ, BITOPS = Quantizer.of("lsq"), Cost.of("bitops")

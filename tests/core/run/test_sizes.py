@@ -5,7 +5,7 @@ from torch import nn
 
 from qnas.core.components import Cost, Quantizer, Space, costs_with
 from qnas.core.network import Architecture, slot_candidates
-from qnas.core.network.counting import count_network
+from qnas.core.network.counting.convolutions import count_network
 from qnas.core.run.sizes import found_sizes
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from qnas.core.components import Dataset
 from qnas.core.images.settings import Data
-from qnas.core.training.searcher import Searcher
+from qnas.core.search.searcher import Searcher
 from qnas.core.training.settings import Training
 
 SPEC = "train: {steps: 3}\n"

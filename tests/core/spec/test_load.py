@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from qnas.core.components import Quantizer
 from qnas.core.errors import InputError, as_input_error, from_field
+from qnas.core.search.searcher import Searcher
 from qnas.core.settings import Widths
 from qnas.core.spec import Spec, dump_spec, load_spec, read_spec
-from qnas.core.training.searcher import Searcher
 
 SPECS = Path(__file__).parents[3] / "specs"
 FULL = """

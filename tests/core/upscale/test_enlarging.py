@@ -70,7 +70,7 @@ def test_in_a_validation_it_is_the_worst_there_can_be():
 
 @pytest.mark.parametrize("broken", [{0}, {1, 2}])
 def test_a_search_goes_on_where_a_network_taken_out_of_it_is_broken(broken, tiny: Path, monkeypatch):
-    from qnas.core.training import task
+    from qnas.core.search import task
 
     derive, taken = task.derive, []
 

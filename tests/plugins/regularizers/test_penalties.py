@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from qnas.core.components import Cost, Quantizer, Regularizer, Space
 from qnas.core.network import Supernet, count_choices, count_space
-from qnas.core.training.objective import SearchProgress, penalty
-from qnas.core.training.prices import Prices
+from qnas.core.search.objective import SearchProgress, penalty
+from qnas.core.search.prices import Prices
 from qnas.plugins.regularizers.penalties import entropy, published_ramp
 
 NAMES = ["entropy", "l1", "cost"]

@@ -11,9 +11,9 @@ from qnas.core.components import Dataset, Degradation, Quantizer, Regularizer, S
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.pairs import load_images
 from qnas.core.run.images import split
+from qnas.core.search.task import SearchTask
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine
-from qnas.core.training.task import SearchTask
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-from qnas.core.training.searcher import Searcher
+from qnas.core.search.searcher import Searcher
 from qnas.plugins.searchers.random import Sampling
 
 

@@ -16,8 +16,8 @@ from qnas.core.components import ConvolutionShape, Cost, Operation, Part, Quanti
 from qnas.core.errors import QnasError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedConv2d, QuantizedLayers
+from qnas.core.network.counting.kept_numbers import Layer, kept_numbers
 from qnas.core.network.fill import fill, open_network, slot_candidates
-from qnas.core.network.keeping import Layer, kept_numbers
 from qnas.core.network.memo import once_a_space
 from qnas.core.network.probing.devices import blank_image
 from qnas.core.network.shapes import found_for_shapes, shapes_only

@@ -12,7 +12,7 @@ from qnas.core.components import FakeQuantizer, ImageStatistic, Quantizer, Space
 from qnas.core.images.patches import Batch
 from qnas.core.network import Supernet
 from qnas.core.network.statistics import BATCHES
-from qnas.core.training.derive import derive
+from qnas.core.search.derive import derive
 
 every_residual = pytest.mark.parametrize("residual", ["batch-norm", "adq", "adadm"])
 

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import flop_registry
 from qnas.core.components import FakeQuantizer, Quantizer, Space
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
-from qnas.core.network.keeping import Layer, grid_of
+from qnas.core.network.counting.kept_numbers import Layer, grid_of
 from qnas.core.network.probing.devices import blank_image
 from qnas.core.network.probing.quick_shapes import Uncompiled
 from qnas.core.network.shapes import found_for_shapes, shapes_only

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from qnas.core.components import Cost, Regularizer
-from qnas.core.training.prices import Prices
+from qnas.core.search.prices import Prices
 
 
 @dataclass(frozen=True)

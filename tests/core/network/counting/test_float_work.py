@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from qnas.core.components import Quantizer, Space
 from qnas.core.network import Architecture, QuantizedActivation, QuantizedConv2d, float_work_of, slot_candidates
-from qnas.core.network.float_work import FloatWork, float_work
+from qnas.core.network.counting.float_work import FloatWork, float_work
 
 
 class Function(nn.Module):

@@ -27,14 +27,14 @@ from qnas.core.network import (
     uniform,
 )
 from qnas.core.network.sharing import draw_network
+from qnas.core.search.derive import derive
+from qnas.core.search.images import SearchImages
+from qnas.core.search.objective import SearchProgress, penalty
+from qnas.core.search.prices import Prices
 from qnas.core.training.checkpoints import Checkpoints
-from qnas.core.training.derive import derive
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine, Precision
-from qnas.core.training.objective import SearchProgress, penalty
-from qnas.core.training.prices import Prices
 from qnas.core.training.schedule import Schedule
-from qnas.core.training.search_images import SearchImages
 from qnas.core.training.streams import STATISTICS, stream, stream_number
 from qnas.core.training.trainer import OnStep, Trainer, report_nothing
 from qnas.core.upscale.scoring import validate

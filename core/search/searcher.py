@@ -7,8 +7,8 @@ from qnas.core.components.component import Component
 from qnas.core.settings.bounds import Amount
 
 if TYPE_CHECKING:
-    from qnas.core.training.outcome import SearchOutcome
-    from qnas.core.training.task import SearchTask
+    from qnas.core.search.outcome import SearchOutcome
+    from qnas.core.search.task import SearchTask
 
 
 class Searcher(Component):
