@@ -31,7 +31,8 @@ from rounds import threads_option, write_json
 from torch import Tensor, nn
 
 from qnas.core.components import Dataset, Degradation, FakeQuantizer, Operation, Quantizer, Space
-from qnas.core.images.pairs import ImagePair, load_images
+from qnas.core.images.loading import load_images
+from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network import Candidate, build_found, slot_candidates
 from qnas.core.network.calibration import calibrate

@@ -1,15 +1,15 @@
 """Crops of training images: each is a training image of its own, whose pixels stay in the whole image."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qnas.core.components import Dataset, Degradation, Pixels
-from qnas.core.errors import InputError
-from qnas.core.images.pack import HR, VERSION, Pack
-from qnas.core.images.pairs import ImagePair, OnImage, cache_file, cache_folder, degraded, write_cache
+from qnas.core.components import Degradation, Pixels
+from qnas.core.images.cache import Resolutions, cache_crops
+from qnas.core.images.loading import OnImage
+from qnas.core.images.pack import HR, VERSION
+from qnas.core.images.pairs import ImagePair, degraded
 from qnas.core.images.settings import Crop
 from qnas.core.images.size_rules import refuse_under_crop
 
@@ -73,56 +73,44 @@ class _CutPair(ImagePair):
 
 
 def cutter(
-    dataset: Dataset, images: Sequence[ImagePair], crop: Crop, scale: int, degradation: Degradation, report: OnImage
+    images: Sequence[ImagePair], digest: str, crop: Crop, scale: int, degradation: Degradation, report: OnImage
 ) -> Cut:
     """What cuts images of a data set; LR images of crops are made now, or read from the cache.
 
     Args:
-        dataset: The data set.
-        images: All its images.
+        images: All images of the data set.
+        digest: Changes with the images; if it is ``""``, nothing is cached.
         crop: How to cut them.
         scale: The factor between the resolutions.
         degradation: How LR images are made.
-        report: Called with how many images are done, of how many.
+        report: Called after each image whose crops are made.
 
     Raises:
         InputError: An image is smaller than a crop.
     """
     for image in images:
         refuse_under_crop(image.sizes, crop.size)
-    lr: Sequence[Pixels | None] = [None] * len(images)
+    wholes = [_Whole(image, crop, scale) for image in images]
     if crop.lr == "made":
-        lr = _lr_crops(dataset, images, crop, scale, degradation, report)
-    wholes = {image: _Whole(image, crop, scale, made) for image, made in zip(images, lr, strict=True)}
-    return lambda chosen: [part for image in chosen for part in wholes[image].crops()]
+        lr = _lr_crops(wholes, digest, degradation, report)
+        wholes = [replace(whole, lr=made) for whole, made in zip(wholes, lr, strict=True)]
+    by_image = dict(zip(images, wholes, strict=True))
+    return lambda chosen: [part for image in chosen for part in by_image[image].crops()]
 
 
-def _lr_crops(
-    dataset: Dataset, images: Sequence[ImagePair], crop: Crop, scale: int, degradation: Degradation, report: OnImage
-) -> list[Pixels]:
+def _lr_crops(wholes: Sequence[_Whole], digest: str, degradation: Degradation, report: OnImage) -> list[Pixels]:
     """For each image the LR images of its crops, one below the other."""
 
-    def made() -> Iterator[tuple[str, Pixels]]:
-        for done, image in enumerate(images, 1):
-            yield image.name, _reduced(_Whole(image, crop, scale), degradation)
-            report(done, len(images))
+    def made() -> Iterator[Resolutions]:
+        for done, whole in enumerate(wholes, 1):
+            yield whole.pair.name, {HR: _reduced(whole, degradation)}
+            report(done, len(wholes))
 
-    try:
-        digest = Pack(dataset.stored_in() or cache_file(dataset, scale, degradation)).digest
-    except InputError:  # the images themselves are in no cache
-        return [pixels for _, pixels in made()]
+    crop, scale = wholes[0].crop, wholes[0].scale
     key = repr((VERSION, digest, scale, degradation.label, crop.size, crop.stride))
-    path = cache_folder() / f"crops-{hashlib.sha256(key.encode()).hexdigest()[:32]}.h5"
-    try:
-        return _read(Pack(path))
-    except InputError:
-        pass  # missing or damaged: made again
-    if write_cache(path, (), degradation.label, ((name, {HR: pixels}) for name, pixels in made())):
-        return _read(Pack(path))
-    return [pixels for _, pixels in made()]
-
-
-def _read(pack: Pack) -> list[Pixels]:
+    pack = cache_crops(key, degradation, made()) if digest else None
+    if pack is None:
+        return [resolutions[HR] for _, resolutions in made()]
     return [pack.pixels(index, HR) for index in range(len(pack))]
 
 

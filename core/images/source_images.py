@@ -3,11 +3,11 @@
 import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from qnas.core.components import Dataset, Pixels, SourceImage
+from qnas.core.components import Dataset, ImageSizes, Pixels, SourceImage
 from qnas.core.errors import InputError, as_input_error
 
 
@@ -50,6 +50,23 @@ def count_of(dataset: Dataset) -> int:
     if not count:
         raise InputError(f"{named(dataset)} has no images")
     return int(count)
+
+
+def stated_sizes(dataset: Dataset, scale: int) -> list[ImageSizes] | None:
+    """The sizes that a data set states for all its images; None if it has to make them to know.
+
+    Raises:
+        InputError: It states those of more or fewer images than it counts, or fails.
+    """
+    with guarded(dataset):
+        sizes: object = dataset.sizes(scale)
+        known = None if sizes is None else list(cast("Iterable[object]", sizes))
+    if known is None:
+        return None
+    total = count_of(dataset)
+    if len(known) != total or not all(isinstance(size, ImageSizes) for size in known):
+        raise InputError(f"{named(dataset)} counts {total} images and does not give the ImageSizes of all")
+    return cast("list[ImageSizes]", known)
 
 
 def fingerprint_of(dataset: Dataset) -> str:

@@ -9,11 +9,10 @@ from typing import Any
 
 import torch
 
-from qnas.core.components import Dataset, Degradation, Space
+from qnas.core.components import Dataset, Space
 from qnas.core.errors import InputError, QnasWarning, from_field
 from qnas.core.files.folder import RunFolder
-from qnas.core.images.pack import Pack
-from qnas.core.images.pairs import cache_file, stored_in
+from qnas.core.images.cache import digest_of
 from qnas.core.images.settings import Data
 from qnas.core.registry import plugins
 from qnas.core.run.images import RunImages, named_sets
@@ -62,15 +61,8 @@ def image_digests(data: Data, scale: int) -> dict[str, str]:
     It stands in the pack that they are in, or in the cache's; sets that are in neither are left out.
     """
     sets = {".".join(("data", *field)): dataset for field, dataset in named_sets(data)}
-    digests = {name: _digest(dataset, scale, data.degradation) for name, dataset in sets.items()}
+    digests = {name: digest_of(dataset, scale, data.degradation) for name, dataset in sets.items()}
     return {name: digest for name, digest in digests.items() if digest}
-
-
-def _digest(dataset: Dataset, scale: int, degradation: Degradation) -> str:
-    try:
-        return Pack(stored_in(dataset) or cache_file(dataset, scale, degradation)).digest
-    except InputError:
-        return ""
 
 
 def warn_of_changes(folder: RunFolder, facts: Mapping[str, Any], digests: Mapping[str, str]) -> None:

@@ -11,9 +11,11 @@ import numpy as np
 
 from qnas.core.components import Dataset, ImageSizes, Space
 from qnas.core.errors import InputError, QnasWarning, from_field
+from qnas.core.images.cache import digest_of
 from qnas.core.images.checking.likeness import unlike
 from qnas.core.images.crops import cutter
-from qnas.core.images.pairs import ImagePair, load_images, pair, refuse_unfit, sizes_of
+from qnas.core.images.loading import load_images, sizes_of
+from qnas.core.images.pairs import ImagePair, pair, refuse_unfit
 from qnas.core.images.settings import Data
 from qnas.core.images.size_rules import (
     fitted,
@@ -70,7 +72,8 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report, space: Sp
         _warn_of_unlike("data.train", train, scale)
         if data.crop is not None:
             report_crops = partial(report, "crops of train")
-            cut = cutter(data.train, train, data.crop, scale, data.degradation, report_crops)
+            digest = digest_of(data.train, scale, data.degradation)
+            cut = cutter(train, digest, data.crop, scale, data.degradation, report_crops)
             learn = replace(learn, weights=cut(learn.weights), architecture=cut(learn.architecture))
     test = {}
     for name, dataset in data.test.items():

@@ -8,8 +8,9 @@ import os
 from pathlib import Path
 from typing import Final
 
+from qnas.core.images.cache import cache_folder
 from qnas.core.images.metrics import score
-from qnas.core.images.pairs import ImagePair, cache_folder
+from qnas.core.images.pairs import ImagePair
 from qnas.core.images.resample import imresize
 
 _VERSION: Final = 1  # of the figures and how they are measured

@@ -18,8 +18,8 @@ from PIL import Image
 
 from qnas.core.cli.main import invoke
 from qnas.core.components import Dataset, Degradation
+from qnas.core.images.loading import load_images
 from qnas.core.images.pack import HR, Pack, PackWriter
-from qnas.core.images.pairs import load_images
 
 MATLAB = Degradation.of("matlab")
 

@@ -44,7 +44,7 @@ def test_neither_the_images_nor_their_data_set_are_needed(run: Path, monkeypatch
     spec = yaml.safe_load((run / "spec.yaml").read_text())
     spec["data"]["train"] = spec["data"]["test"]["leaves"] = {"name": "gone", "path": "nowhere"}
     (run / "spec.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
-    for place in ("qnas.core.images.pairs.load_images", "qnas.core.run.images.load_run_images"):
+    for place in ("qnas.core.images.loading.load_images", "qnas.core.run.images.load_run_images"):
         monkeypatch.setattr(place, None)
     assert invoke(["report", str(run)]) == 0
     again = (run / "report.html").read_text()

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from qnas.core.components import Dataset, Degradation, SourceImage
 from qnas.core.errors import InputError
-from qnas.core.images.crops import cutter
-from qnas.core.images.pairs import ImagePair, load_images
+from qnas.core.images.cache import digest_of
+from qnas.core.images.crops import Cut, cutter
+from qnas.core.images.loading import load_images
+from qnas.core.images.pairs import ImagePair
 from qnas.core.images.resample import imresize
 from qnas.core.images.settings import Crop, Data
 from qnas.core.run.images import load_run_images
@@ -46,8 +48,12 @@ class Noise(Dataset):
 def cut(dataset: Dataset, degradation: str = "pillow", **fields: object) -> tuple[list[ImagePair], list[ImagePair]]:
     """The images of a data set and their crops at scale 4."""
     images = load_images(dataset, 4, Degradation.of(degradation))
-    made = cutter(dataset, images, Crop(**CROP, **fields), 4, Degradation.of(degradation), lambda done, total: None)
-    return images, made(images)
+    return images, cutter_of(dataset, images, Crop(**CROP, **fields), degradation)(images)
+
+
+def cutter_of(dataset: Dataset, images: list[ImagePair], crop: Crop, degradation: str = "pillow") -> Cut:
+    way = Degradation.of(degradation)
+    return cutter(images, digest_of(dataset, 4, way), crop, 4, way, lambda done, total: None)
 
 
 def places(images: list[ImagePair]) -> Iterator[tuple[ImagePair, int, int]]:
@@ -99,7 +105,7 @@ def test_what_was_made_is_read_again_unless_it_is_damaged_or_of_another_crop(
     assert kept.read_bytes() == whole
     images = load_images(dataset, 4, Degradation.of("pillow"))
     for fields in ({"size": 24, "stride": 12}, {"size": 20, "stride": 8}):
-        cutter(dataset, images, Crop(**fields, lr="made"), 4, Degradation.of("pillow"), lambda done, total: None)
+        cutter_of(dataset, images, Crop(**fields, lr="made"))
     assert len(list(cache.glob("crops-*.h5"))) == 3
 
 
@@ -115,7 +121,7 @@ def test_without_a_cache_crops_are_made_all_the_same(tmp_path: Path, monkeypatch
 def test_an_image_that_no_crop_fits_into_is_refused_by_name() -> None:
     images = load_images(Noise(name="photos"), 4, MATLAB)
     with pytest.raises(InputError, match=r"noise-1: is 48 x 32, smaller than a crop of 36: .* at most 32"):
-        cutter(Noise(name="photos"), images, Crop(size=36, stride=8), 4, "matlab", lambda done, total: None)
+        cutter_of(Noise(name="photos"), images, Crop(size=36, stride=8))
 
 
 def test_a_run_learns_from_crops_and_is_validated_on_whole_images_of_which_it_saw_no_crop() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from qnas.core.components import Dataset, Degradation, SourceImage
 from qnas.core.errors import InputError
-from qnas.core.images.pairs import load_images
+from qnas.core.images.loading import load_images
 from qnas.core.images.settings import Data
 from qnas.core.run.images import check_images, load_run_images
 

@@ -10,7 +10,8 @@ from PIL import Image
 from qnas.core.cli.main import invoke
 from qnas.core.components import Dataset, Degradation
 from qnas.core.errors import InputError
-from qnas.core.images.pairs import cache_folder, load_images
+from qnas.core.images.cache import cache_folder
+from qnas.core.images.loading import load_images
 from qnas.core.images.patches import PatchSampler
 from qnas.plugins.datasets.pack import PackFile
 from qnas.testing import check_dataset

@@ -9,7 +9,7 @@ import torch
 
 from qnas.core.components import Dataset, Degradation, Quantizer, Regularizer, Space
 from qnas.core.files.folder import RunFolder
-from qnas.core.images.pairs import load_images
+from qnas.core.images.loading import load_images
 from qnas.core.run.images import split
 from qnas.core.search.task import SearchTask
 from qnas.core.training.journal import Journal

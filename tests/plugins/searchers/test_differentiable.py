@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from qnas.core.components import Dataset, Degradation, Quantizer, Regularizer, Space
-from qnas.core.images.pairs import load_images
+from qnas.core.images.loading import load_images
 from qnas.core.run.images import split
 from qnas.core.search.searcher import Searcher
 from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
