@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from qnas.core.comparison.finished_run import FinishedRun
+from qnas.core.drawing.wording import the_baseline
 from qnas.core.errors import InputError
 
 _TOLERANCE_DB = 0.005
@@ -67,5 +68,6 @@ def _other_images(one: FinishedRun, other: FinishedRun, name: str) -> str:
         return f"'{differing[0]}' is only in {of.folder}"
     ours, theirs = (run.figure("test", name, "bicubic", "psnr_y") for run in (one, other))
     if ours is not None and theirs is not None and abs(ours - theirs) > _TOLERANCE_DB:
-        return f"bicubic reaches {ours:.2f} dB and {theirs:.2f} dB, so the images or their LR versions differ"
+        reached = f"{the_baseline(one.scale)} reaches {ours:.2f} dB and {theirs:.2f} dB"
+        return f"{reached}, so the images or their LR versions differ"
     return ""

@@ -1,4 +1,4 @@
-"""Numbers as people read them, with their units: how many digits, which prefix, which sign.
+"""Numbers as people read them, with their units: how many digits, which prefix, which sign; and what they are of.
 
 In the terminal a number is as short as it can be: ``2.3 G``. On a page figures stand in line, so each has as many
 digits as the others, and is not separated from its unit: :func:`scaled`, :func:`decimal` and those below them.
@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 SPACE = "\N{NO-BREAK SPACE}"
 UNKNOWN = "\N{EN DASH}"
 INFINITE = "\N{INFINITY}"
@@ -103,6 +104,33 @@ def plural(number: int, noun: str) -> str:
     ('1 slot', '2 slots')
     """
     return f"{count(number)} {noun}" + "s" * (number != 1)
+
+
+def baseline(scale: object) -> str:
+    """What scores are compared with: bicubic enlargement, which at scale 1 leaves the degraded input as it is.
+
+    >>> baseline(4), baseline(1)
+    ('bicubic', 'input')
+    """
+    return "input" if scale == 1 else "bicubic"
+
+
+def the_baseline(scale: object) -> str:
+    """The same within a sentence.
+
+    >>> the_baseline(4), the_baseline(1)
+    ('bicubic', 'the input')
+    """
+    return "the input" if scale == 1 else "bicubic"
+
+
+def task(scale: object) -> str:
+    """What networks of a scale are for.
+
+    >>> task(1)
+    'restoration at the same size'
+    """
+    return "restoration at the same size" if scale == 1 else f"{TIMES}{scale} super-resolution"
 
 
 def _three_digits(value: float) -> str:

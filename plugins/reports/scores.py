@@ -1,4 +1,4 @@
-"""The scores: what the found network reaches on the test sets, beside bicubic enlargement."""
+"""The scores of the found network on the test sets, beside those of bicubic, or of the input at scale 1."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,18 +25,18 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of ours and of bicubic's; None where a figure is missing, not a number where two are infinite."""
+    """One metric of ours and of the baseline; None where a figure is missing, not a number where two are infinite."""
 
     metric: Metric
     ours: float | None
-    bicubic: float | None
+    baseline: float | None
 
     @property
     def gain(self) -> float | None:
         """By how much ours is better."""
-        if self.ours is None or self.bicubic is None:
+        if self.ours is None or self.baseline is None:
             return None
-        return self.ours - self.bicubic
+        return self.ours - self.baseline
 
     @property
     def verdict(self) -> str:
@@ -61,10 +61,10 @@ class Row:
 
 
 def rows(scores: Any) -> list[Row]:
-    """A row for each name of ``scores``, which maps it to its figures, bicubic's among them under that name."""
+    """A row for each name of ``scores``, which maps it to its figures, those of the baseline under ``bicubic``."""
     return [Row(str(name), _comparisons(figures)) for name, figures in (scores or {}).items()]
 
 
 def _comparisons(figures: Mapping[str, Any]) -> list[Comparison]:
-    bicubic = figures.get("bicubic") or {}
-    return [Comparison(metric, figures.get(metric.key), bicubic.get(metric.key)) for metric in METRICS]
+    baseline = figures.get("bicubic") or {}
+    return [Comparison(metric, figures.get(metric.key), baseline.get(metric.key)) for metric in METRICS]

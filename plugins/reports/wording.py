@@ -6,7 +6,18 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from qnas.core.drawing.wording import UNKNOWN, decimal, percent, precise_duration, scaled, signed, significant
+from qnas.core.drawing.wording import (
+    UNKNOWN,
+    baseline,
+    decimal,
+    percent,
+    precise_duration,
+    scaled,
+    signed,
+    significant,
+    task,
+    the_baseline,
+)
 
 _BETWEEN_PARTS = re.compile(r"([=_,/:]|\.(?=[A-Za-z]))")
 
@@ -21,7 +32,16 @@ def breakable(text: Any) -> Markup:
     return Markup(_BETWEEN_PARTS.sub(r"\1<wbr>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
-FILTERS = {
-    "duration": precise_duration,
-    **{function.__name__: function for function in (decimal, signed, significant, scaled, percent, name_of, breakable)},
-}
+_WORDINGS = (
+    baseline,
+    breakable,
+    decimal,
+    name_of,
+    percent,
+    scaled,
+    signed,
+    significant,
+    task,
+    the_baseline,
+)
+FILTERS = {"duration": precise_duration, **{wording.__name__: wording for wording in _WORDINGS}}

@@ -50,8 +50,9 @@ def evaluate(
 ) -> None:
     """Score the network that RUN found on other test sets: PSNR and SSIM, with bicubic enlargement for comparison.
 
-    Scores are for Y (BT.601) and RGB, without a border of as many pixels as the scale. RUN is not changed. An image
-    that can't be scored does not stop the others: it is named at the end and left out of the means.
+    At scale 1, the degraded input takes the place of bicubic enlargement. Scores are for Y (BT.601) and RGB, without a
+    border of as many pixels as the scale. RUN is not changed. An image that can't be scored does not stop the others:
+    it is named at the end and left out of the means.
     """
     from qnas.core.cli.batch import Failures
     from qnas.core.cli.commands.data.options import dataset_in
@@ -70,9 +71,9 @@ def evaluate(
         _write(out, {"run": str(run), "frozen": freeze, **scores})
     console = Terminal()
     for name in judged.images if each else ():
-        console.print(scores_table(judged.images[name], title=name), "")
+        console.print(scores_table(judged.images[name], found.scale, title=name), "")
     if judged.means:
-        console.print(scores_table(judged.means))
+        console.print(scores_table(judged.means, found.scale))
     failures.refuse("not scored, and left out of the means", sum(map(len, sources.values())))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from qnas.core.comparison import Comparison, CostAxis, Figure, Group
-from qnas.core.drawing.wording import duration, quantity
+from qnas.core.drawing.wording import baseline, duration, quantity
 
 UNKNOWN = "-"
 
@@ -26,7 +26,7 @@ def comparison_table(comparison: Comparison) -> Table:
     table.add_column("run", overflow="fold", min_width=16)
     table.add_column("PSNR Y, dB (runs)", justify="right", no_wrap=True)
     others = [other.name for other in comparison.others]
-    for name in ("over\nbicubic", "SSIM Y", axis.unit, *others, "search", "train"):
+    for name in (f"over\n{baseline(comparison.scale)}", "SSIM Y", axis.unit, *others, "search", "train"):
         table.add_column(name, justify="right")
     for group in comparison.groups:
         table.add_row("*" if group.on_front else "", group.label, *_figures(group, comparison.others))

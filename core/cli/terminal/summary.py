@@ -16,7 +16,7 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
     """Print the figures of result.json that are there so far."""
     console = Terminal()
     if summary["test"]:
-        console.print(scores_table(summary["test"]))
+        console.print(scores_table(summary["test"], RunRecord(folder).spec_data.get("scale")))
         gap = summary["discretization_gap_db"]
         figures = [*_costs(summary, folder), *([] if gap is None else [f"discretization gap {gap:.2f} dB"])]
         console.print(", ".join(figures), soft_wrap=True)

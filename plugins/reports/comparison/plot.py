@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from qnas.core.comparison import Comparison, Group
-from qnas.core.drawing.wording import decimal, significant
+from qnas.core.drawing.wording import baseline, decimal, significant
 from qnas.core.visible import visible
 from qnas.plugins.reports.comparison.look import Look, looks
 from qnas.plugins.reports.comparison.names import name_points
@@ -84,7 +84,7 @@ class ComparisonPlot:
         bicubic = self.comparison.bicubic
         if bicubic is None:
             return
-        text, (low, high) = f"bicubic {decimal(bicubic)} dB", axes.get_ylim()
+        text, (low, high) = f"{baseline(self.comparison.scale)} {decimal(bicubic)} dB", axes.get_ylim()
         corner: dict[str, Any] = {"color": colours["muted"], "fontsize": 8.5, "ha": "right"}
         if low <= bicubic <= high:
             axes.axhline(bicubic, color=colours["muted"], linewidth=1.2, linestyle=(0, (5, 4)), zorder=1.5)

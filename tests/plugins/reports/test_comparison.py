@@ -71,6 +71,17 @@ def test_the_page_needs_nothing_but_itself(made: Comparison, tmp_path: Path) -> 
     assert set(re.findall(r"aria-labelledby=\"(.*?)\"", text)) <= set(ids)
 
 
+def test_at_scale_1_runs_are_compared_with_the_input(made: Comparison, tmp_path: Path) -> None:
+    denoised = replace(made, scale=1)
+    page = Page(page_of(denoised, tmp_path)).text
+    assert "1.59 dB above the input" in page
+    assert "Input 26.09 dB" in page
+    assert "to input, dB" in page
+    assert "bicubic" not in page.lower()
+    (axes,) = drawn(ComparisonPlot(denoised)).axes
+    assert any("input 26.09 dB" in text.get_text() for text in axes.texts)
+
+
 def test_the_page_has_the_figures_of_every_row(made: Comparison, tmp_path: Path) -> None:
     text = Page(page_of(made, tmp_path)).text
     assert "Best on Set14 is searched weight=0 : 27.68 dB, 1.59 dB above bicubic, at 4.00 GBitOps." in text

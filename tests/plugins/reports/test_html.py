@@ -96,6 +96,16 @@ def test_the_quantizers_are_told(page_text, tiny):
     assert "searched with" not in text
 
 
+def test_at_scale_1_the_network_is_compared_with_the_input(tiny):
+    text = Page(write(tiny.make({"spec.yaml": {**tiny.spec, "scale": 1}}))).text
+    assert "restoration at the same size" in text
+    assert "beats the input by 0.78 dB on photos" in text
+    assert "32.76, input 31.99" in text
+    assert "beside the degraded input. A border of 1 pixel is left out." in text
+    assert "bicubic" not in text.lower()
+    assert "super-resolution" not in text
+
+
 @pytest.mark.parametrize(
     ("psnr", "words"),
     [
