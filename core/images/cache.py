@@ -60,7 +60,7 @@ def cache_images(dataset: Dataset, scale: int, degradation: Degradation, images:
         dataset: The data set.
         scale: The factor between the resolutions.
         degradation: How LR images are made where there are none.
-        images: Makes the images; it is not touched if the cache has them.
+        images: The images, which are only made if the cache lacks them.
 
     Returns:
         The pack, or None if it can't be written.
@@ -93,7 +93,7 @@ def _file(content: str, key: str) -> Path:
 
 
 def _opened(file: Path) -> Pack:
-    return Pack(file, "qnas keeps decoded images in it: delete it, and they are decoded again")
+    return Pack(file, "qnas keeps decoded images in it: delete it to have them decoded again")
 
 
 def _cache(file: Path, scales: Sequence[int], degradation: Degradation, images: Iterable[Resolutions]) -> Pack | None:
@@ -116,7 +116,7 @@ def _verified(file: Path, scales: Sequence[int]) -> Pack:
 
 def _write(file: Path, scales: Sequence[int], degradation: Degradation, images: Iterable[Resolutions]) -> bool:
     """Write images into a pack; whether that was possible."""
-    with contextlib.suppress(OSError):  # what can't be removed is in nobody's way
+    with contextlib.suppress(OSError):  # leftovers do no harm
         clear_asides(file.parent.glob(".*.h5.*"), only_left=True)
     try:
         with new_pack(file, scales, degradation.label) as pack:

@@ -1,4 +1,4 @@
-"""Crops of training images: each is a training image of its own, whose pixels stay in the whole image."""
+"""Crops of training images: each is a training image itself, whose pixels stay in the whole image."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +18,14 @@ Cut = Callable[[Sequence[ImagePair]], list[ImagePair]]
 
 @dataclass(frozen=True)
 class _Whole:
-    """An image that is cut.
+    """An image to be cut into crops.
 
     Attributes:
         pair: The image.
         crop: How it is cut.
         scale: The factor between its resolutions.
-        lr: LR images of its crops, one below the other: (crops * size / scale, size / scale, 3); None where they are
-            cut out of that of the image.
+        lr: The LR images of its crops, one below the other: (crops * size / scale, size / scale, 3); None if they are
+            cut out of the LR image.
     """
 
     pair: ImagePair
@@ -34,7 +34,7 @@ class _Whole:
     lr: Pixels | None = None
 
     def grid(self) -> tuple[int, int]:
-        """How many crops lie below and beside each other."""
+        """The number of crops in each direction."""
         height, width = ((side - self.crop.size) // self.crop.stride + 1 for side in self.pair.hr.shape[:2])
         return height, width
 
@@ -46,7 +46,7 @@ class _Whole:
 
 
 class _CutPair(ImagePair):
-    """A crop. There may be hundreds of thousands, so it has nothing but its place."""
+    """A crop. There may be hundreds of thousands, so it only stores its place."""
 
     __slots__ = ("_index", "_left", "_top", "_whole")
 
@@ -75,11 +75,11 @@ class _CutPair(ImagePair):
 def cutter(
     images: Sequence[ImagePair], digest: str, crop: Crop, scale: int, degradation: Degradation, report: OnImage
 ) -> Cut:
-    """What cuts images of a data set; LR images of crops are made now, or read from the cache.
+    """A function that cuts images of a data set; LR images of crops are made now, or read from the cache.
 
     Args:
         images: All images of the data set.
-        digest: Changes with the images; if it is ``""``, nothing is cached.
+        digest: Changes with the images; with ``""``, nothing is cached.
         crop: How to cut them.
         scale: The factor between the resolutions.
         degradation: How LR images are made.
@@ -99,7 +99,7 @@ def cutter(
 
 
 def _lr_crops(wholes: Sequence[_Whole], digest: str, degradation: Degradation, report: OnImage) -> list[Pixels]:
-    """For each image the LR images of its crops, one below the other."""
+    """The LR images of each image's crops, one below the other."""
 
     def made() -> Iterator[Resolutions]:
         for done, whole in enumerate(wholes, 1):

@@ -1,4 +1,4 @@
-"""The headers of image files: their sizes, and as far as it shows without decoding, what is wrong with them."""
+"""The headers of image files: sizes, and the faults that show without decoding."""
 
 import os
 import struct
@@ -10,39 +10,39 @@ from PIL.ImageFile import ImageFile
 
 from qnas.core.images.image_file import decoded, opened
 
-_VERIFIED_BYTES: Final = 2**28  # of a set: reading and summing them takes about half a second
+_VERIFIED_BYTES: Final = 2**28  # of a set: reading and checking them takes about half a second
 _WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274  # tags of TIFF and EXIF
-_LYING: Final = {5, 6, 7, 8}  # orientations in which rows stand for columns
+_LYING: Final = {5, 6, 7, 8}  # orientations in which rows and columns are swapped
 _PNG_END: Final = b"IEND\xaeB`\x82"
 _PNG_TEXT: Final = {b"tEXt", b"zTXt", b"iTXt"}
-_PNG_KEYS: Final = (b"Raw profile type exif", b"XML:com.adobe.xmp")  # of texts that Pillow takes an orientation from
+_PNG_KEYS: Final = (b"Raw profile type exif", b"XML:com.adobe.xmp")  # of texts in which Pillow looks for an orientation
 _LONGEST_KEY: Final = max(map(len, _PNG_KEYS))
 _JPEG_END: Final = b"\xff\xd9"
-_STRIP_TAGS: Final = ((273, 279), (324, 325))  # where the strips or tiles of a TIFF begin, and how many bytes each has
+_STRIP_TAGS: Final = ((273, 279), (324, 325))  # offsets and byte counts of the strips or tiles of a TIFF
 
 
 def image_sizes(files: Sequence[Path]) -> list[tuple[int, int]]:
-    """Height and width of each image, turned upright as its EXIF says.
+    """Height and width of each image, once it is turned upright according to its EXIF orientation.
 
-    What a set of some size costs is bounded: only of one up to 256 MiB all checksums are checked. A file of any set
-    that seems to be cut short is decoded.
+    To bound the time, checksums are only checked if the files have at most 256 MiB in all. A file that seems to be
+    truncated is decoded.
 
     Raises:
-        InputError: A file can't be used; it is what decoding the file would raise.
+        InputError: A file can't be used; decoding it would raise the same error.
     """
     verify = sum(file.stat().st_size for file in files if file.exists()) <= _VERIFIED_BYTES
     return [image_size(file, verify=verify) for file in files]
 
 
 def image_size(file: Path, *, verify: bool = False) -> tuple[int, int]:
-    """Height and width of an image, turned upright as its EXIF says.
+    """Height and width of an image, once it is turned upright according to its EXIF orientation.
 
     Args:
         file: The image.
-        verify: Whether to check its checksums, for which all of it is read.
+        verify: Whether to check its checksums, which reads the whole file.
 
     Raises:
-        InputError: It can't be used; it is what decoding it would raise.
+        InputError: It can't be used; decoding it would raise the same error.
     """
     with opened(file, verify=verify) as image:
         if not _seems_cut(image, file):
@@ -54,22 +54,22 @@ def image_size(file: Path, *, verify: bool = False) -> tuple[int, int]:
 
 
 def _stored_size(image: ImageFile) -> tuple[int, int]:
-    """Width and height as they are stored; Pillow turns those of some formats before it decodes them, or not."""
+    """Width and height as stored; for some formats, Pillow may have swapped them before decoding."""
     tags = getattr(image, "tag_v2", {})
     return tags.get(_WIDTH, image.width), tags.get(_HEIGHT, image.height)
 
 
 def _is_lying(image: ImageFile, file: Path) -> bool:
     if image.format == "PNG" and not _has_orientation(file):
-        return False  # what follows would decode the image, to see what stands behind its pixels
+        return False  # the call below would decode the image to read the chunks after its pixels
     try:
         return image.getexif().get(_ORIENTATION) in _LYING
-    except Exception:  # broken EXIF raises whatever its parser stumbles over
+    except Exception:  # broken EXIF may raise anything
         return False
 
 
 def _has_orientation(file: Path) -> bool:
-    """Whether a PNG has a chunk that may say how the image is turned, before its pixels or behind them."""
+    """Whether a PNG has a chunk that may hold an orientation, before or after its pixels."""
     with file.open("rb") as stream:
         stream.seek(8)
         while len(head := stream.read(8)) == 8:
@@ -82,7 +82,7 @@ def _has_orientation(file: Path) -> bool:
 
 
 def _seems_cut(image: ImageFile, file: Path) -> bool:
-    """Whether a file ends as no whole one of its format does; one that does may still be broken inside."""
+    """Whether a file lacks the proper end of its format; a file that has it may still be broken inside."""
     with file.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         match image.format:
@@ -107,14 +107,14 @@ def _ends_with(stream: BinaryIO, size: int, end: bytes) -> bool:
 
 
 def _bmp_row(stream: BinaryIO, width: int) -> int:
-    """Bytes of a row of a BMP; of a compressed one, which may have fewer, as many as without."""
+    """Bytes in a row of a BMP, as if it were not compressed."""
     stream.seek(28)
     bits = int.from_bytes(stream.read(2), "little")
     return (width * bits + 31) // 32 * 4
 
 
 def _last_strip(image: ImageFile) -> int:
-    """Where the last of a TIFF's strips or tiles ends."""
+    """The offset at which the last strip or tile of a TIFF ends."""
     tags = getattr(image, "tag_v2", {})
     ends = [
         offset + count

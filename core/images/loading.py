@@ -37,7 +37,7 @@ def load_images(
         pack = cache_images(dataset, scale, degradation, images)
     if pack is not None:
         return _packed(pack, scale)
-    # Copies: a data set may yield the same array again and again, with other pixels in it.
+    # Copies: a data set may yield the same array again with other pixels in it.
     return [ImagePair(made.name, made.hr.copy(), made.lr.copy()) for made in _made(dataset, scale, degradation, report)]
 
 
@@ -45,7 +45,7 @@ def sizes_of(dataset: Dataset, scale: int, degradation: Degradation) -> list[Ima
     """The sizes of all images of a data set, from its pack, the cache or headers; None if all would have to be made.
 
     Raises:
-        InputError: An image can't be used, as its header says.
+        InputError: An image can't be used, according to its header.
     """
     pack = own_pack(dataset)
     if pack is not None:
@@ -69,7 +69,7 @@ def _packed(pack: Pack, scale: int) -> list[ImagePair]:
 
 
 class _PackedPair(ImagePair):
-    """A pair that stays in its pack: a side is mapped, and held against its checksum, when it is asked for."""
+    """A pair that stays in its pack: each image is mapped and checked when it is first used."""
 
     def __init__(self, pack: Pack, index: int, scale: int) -> None:
         self.name = pack.names[index]
@@ -86,5 +86,5 @@ class _PackedPair(ImagePair):
         return self._place[0].pixels(*self._place[1:])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """By its place: another process maps the pixels itself."""
+        """Pickle the place: another process maps the pixels itself."""
         return type(self), self._place

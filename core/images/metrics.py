@@ -11,13 +11,13 @@ from qnas.core.components import Pixels
 from qnas.core.images.ssim import WINDOW, similarity
 
 _Y_OF_RGB = np.array([65.481, 128.553, 24.966]) / 255
-_ROWS: Final = 16  # of a band that is measured at once: what is made of it stays in the processor's cache
-LARGEST_PSNR: Final = 100.0  # dB; an infinite one could be neither averaged nor kept as JSON
+_ROWS: Final = 16  # in a band that is measured at once, so that intermediate results stay in the processor's cache
+LARGEST_PSNR: Final = 100.0  # dB; infinity could be neither averaged nor written as JSON
 SMALLEST: Final = WINDOW  # height and width of SSIM's window
 
 
 def luma(image: Pixels) -> npt.NDArray[np.float64]:
-    """Y of BT.601 in 16..235, as floats: (H, W, 3) RGB to (H, W)."""
+    """Y of BT.601 as floats in 16..235: (H, W, 3) RGB to (H, W)."""
     return image @ _Y_OF_RGB + 16.0
 
 
@@ -28,8 +28,8 @@ def score(result: Pixels, truth: Pixels, border: int) -> dict[str, float]:
 
     Args:
         result: The enlarged image.
-        truth: The original.
-        border: Pixels left out at each side; by custom the scale. It shrinks for images too small for it.
+        truth: The original image.
+        border: Pixels ignored on each side, by convention the scale; fewer if the image is too small.
 
     Raises:
         ValueError: An image has fewer than ``SMALLEST`` pixels a side.
@@ -54,20 +54,20 @@ def score(result: Pixels, truth: Pixels, border: int) -> dict[str, float]:
 
 
 def psnr_y(result: Pixels, truth: Pixels, border: int) -> float:
-    """PSNR on Y in dB alone, see :func:`score`."""
+    """PSNR on Y alone, in dB; see :func:`score`."""
     ours, theirs = luma(_inner(result, border)), luma(_inner(truth, border))
     return _decibels(float(np.square(ours - theirs).mean()))
 
 
 def _bands(height: int) -> Iterator[tuple[slice, int]]:
-    """Rows that overlap by what a window reaches, and how many of them no later band has."""
+    """Bands of rows that overlap by the reach of a window, each with the number of rows that no later band contains."""
     for start in range(0, height - WINDOW + 1, _ROWS):
         stop = min(start + _ROWS + WINDOW - 1, height)
         yield slice(start, stop), height - start if stop == height else _ROWS
 
 
 def _planes(image: Pixels) -> npt.NDArray[np.float64]:
-    """(H, W, 3) RGB to (4, H, W): Y and the colours."""
+    """(H, W, 3) RGB to (4, H, W): Y and the colour channels."""
     planes = np.empty((4, *image.shape[:2]))
     planes[1:] = np.moveaxis(image, 2, 0)
     planes[0] = np.tensordot(_Y_OF_RGB, planes[1:], axes=1) + 16.0
@@ -80,5 +80,5 @@ def _inner(image: Pixels, border: int) -> Pixels:
 
 
 def _decibels(error: float) -> float:
-    """PSNR of a mean squared error on 0..255, at most ``LARGEST_PSNR``, which identical images have."""
+    """PSNR for a mean squared error on 0..255, at most ``LARGEST_PSNR``, which is that of identical images."""
     return min(LARGEST_PSNR, 10 * math.log10(255**2 / error)) if error else LARGEST_PSNR

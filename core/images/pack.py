@@ -1,18 +1,18 @@
-"""A pack: the images of a data set in one file, decoded, so that a patch is read without the rest.
+"""A pack: the decoded images of a data set in one file, from which a patch can be read without the rest.
 
-It is an HDF5 file, so that other programs can read it, too:
+It is an HDF5 file, so other programs can read it too:
 
 ========== ===================== ==============================================================================
 name       shape                 what it is
 ========== ===================== ==============================================================================
-pixels/0.. (bytes,)              the pixels of images one behind another, RGB, row by row, uint8, not compressed
-names      (images,)             what the images are called, UTF-8, filled up with zeros to the longest
-arrays     (images, 1 + S, 5)    where the HR image and the LR images of the S scales are: number of the ``pixels``,
-                                 first byte in it, height, width, CRC-32 of the pixels
+pixels/0.. (bytes,)              the pixels of images one after another: RGB, row by row, uint8, not compressed
+names      (images,)             names of the images, UTF-8, padded with zeros to the longest
+arrays     (images, 1 + S, 5)    the places of the HR image and of the LR images of S scales: number of the
+                                 ``pixels``, first byte in it, height, width, CRC-32 of the pixels
 ========== ===================== ==============================================================================
 
-and the attributes ``format``, ``version``, ``scales``, ``degradation`` (how LR images were made where none came with
-the HR ones), and ``checksum`` (SHA-256 of all that is no pixel), which is written last.
+and the attributes ``format``, ``version``, ``scales``, ``degradation`` (how LR images were made for HR images without
+them), and ``checksum`` (SHA-256 of everything but pixels), which is written last.
 """
 
 import contextlib
@@ -35,18 +35,18 @@ from qnas.core.files.hdf5 import plain_attribute, plain_dataset
 
 VERSION: Final = 1
 HR: Final = 0
-"""The scale of the HR images among those of the LR images."""
+"""Stands for the HR images among the scales of the LR images."""
 _FORMAT: Final = "qnas-pack"
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
-_ERRORS: Final = "surrogateescape"  # names of files need not be UTF-8
+_ERRORS: Final = "surrogateescape"  # file names need not be UTF-8
 _BLOCK_BYTES: Final = 64 * 2**20
 _SMALLEST: Final = 1  # scale
-_LONGEST_SIDE: Final = 2**24  # of an image: then its bytes can be counted in 64 bits
+_LONGEST_SIDE: Final = 2**24  # of an image, so that 64 bits can count its bytes
 AGAIN: Final = "make it again with qnas data pack"
 
 
 class PackWriter:
-    """Writes images into a pack one after another; :func:`new_pack` makes it."""
+    """Writes images into a pack one by one; made by :func:`new_pack`."""
 
     def __init__(self, file: h5py.File, scales: Sequence[int], degradation: str) -> None:
         self._file = file
@@ -63,13 +63,13 @@ class PackWriter:
 
         Args:
             name: Unique in the pack.
-            images: The HR image as that of scale 0, and the LR image of each scale of the pack, (H, W, 3) uint8.
+            images: Scale to image, (H, W, 3) uint8: the HR image at ``HR``, and an LR image for each scale of the pack.
         """
         places = []
         for scale in self._scales:
             pixels = np.ascontiguousarray(images[scale])
             places.append((self._blocks, self._bytes, *pixels.shape[:2], zlib.crc32(pixels.data)))
-            self._waiting.append(pixels.flatten())  # a copy: what is given may be mapped, and keep its file open
+            self._waiting.append(pixels.flatten())  # a copy: a mapped image would keep its file open
             self._bytes += pixels.size
         self._names.append(name)
         self._arrays.append(places)
@@ -81,7 +81,7 @@ class PackWriter:
         self._blocks, self._waiting, self._bytes = self._blocks + 1, [], 0
 
     def finish(self) -> None:
-        """Write all that is no pixel."""
+        """Write everything but pixels."""
         if self._waiting:
             self._flush()
         arrays = np.array(self._arrays, dtype=np.int64).reshape(-1, len(self._scales), 5)
@@ -98,12 +98,12 @@ class PackWriter:
 
 @contextlib.contextmanager
 def new_pack(path: Path, scales: Sequence[int], degradation: str) -> Iterator[PackWriter]:
-    """What writes a pack, which is at ``path`` once all went well; until then there is what was there before.
+    """A writer for a pack, which replaces ``path`` only when the context ends without an error.
 
     Raises:
         OSError: It can't be written.
     """
-    # As of HDF5 1.10, which has checksums of its own in all that is no pixel.
+    # HDF5 1.10 adds its own checksums to everything but pixels.
     with written_aside(path) as aside, h5py.File(aside, "w", libver=("v110", "v110")) as file:
         writer = PackWriter(file, scales, degradation)
         yield writer
@@ -111,26 +111,26 @@ def new_pack(path: Path, scales: Sequence[int], degradation: str) -> Iterator[Pa
 
 
 class Pack:
-    """The images of a pack, mapped into memory: what is never looked at is never read.
+    """The images of a pack, mapped into memory: pixels are read when they are used.
 
     Note:
-        A map of a file that others cut short ends the process (SIGBUS), which can't be caught. What qnas writes is
-        written aside and renamed into place, so that a map keeps the file that it was made of, also when another takes
-        its place or it is deleted. Copy no file over a pack that is in use: programs such as ``cp`` write in place.
+        If another program truncates a mapped file, the process ends with SIGBUS, which can't be caught. qnas writes
+        packs aside and renames them into place, so a map keeps its file even if that is replaced or deleted. Don't copy
+        a file over a pack that is in use: programs such as ``cp`` write in place.
 
     Args:
         path: The file.
-        remedy: What its user can do where it is damaged.
+        remedy: What the user can do if it is damaged.
 
     Attributes:
         path: The file.
-        names: What the images are called, in order.
-        scales: Of which it has LR images.
-        degradation: How LR images were made where none came with the HR ones.
-        digest: Changes with the images; two packs of the same images have the same.
+        names: The names of the images, in order.
+        scales: The scales of its LR images.
+        degradation: How LR images were made for HR images without them.
+        digest: Changes with the images; packs of the same images have the same digest.
 
     Raises:
-        InputError: It can't be read, is no pack, of another version, cut short or damaged.
+        InputError: It can't be read, is not a pack, has another version, or is truncated or damaged.
     """
 
     def __init__(self, path: Path, remedy: str = AGAIN) -> None:
@@ -138,9 +138,9 @@ class Pack:
         self._remedy = remedy
         with _opened(path) as stream:
             if stream.read(len(_SIGNATURE)) != _SIGNATURE:
-                raise InputError("is no pack (qnas data pack makes one)", str(path))
+                raise InputError("is not a pack (qnas data pack makes one)", str(path))
             try:
-                # One map for all: a process can't have more than some ten thousand.
+                # One map for all images: a process can only have tens of thousands.
                 self._bytes = np.memmap(stream, dtype=np.uint8, mode="r").view(np.ndarray)
                 with h5py.File(stream, "r") as file:
                     self._read_index(file)
@@ -152,7 +152,7 @@ class Pack:
 
     def _read_index(self, file: h5py.File) -> None:
         if "format" not in file.attrs or _text(file, "format") != _FORMAT:
-            raise InputError("is no pack, but another HDF5 file (qnas data pack makes one)", str(self.path))
+            raise InputError("is an HDF5 file, but not a pack (qnas data pack makes one)", str(self.path))
         if (version := plain_attribute(file, "version")) != VERSION:
             why = f"is a pack of version {version}, and this qnas reads version {VERSION}: {self._remedy}"
             raise InputError(why, str(self.path))
@@ -165,20 +165,20 @@ class Pack:
         _refuse_impossible(self._arrays, self.names, self.scales, [len(block) for block in blocks])
         self.digest = _checksum(self.names, self._arrays, self.scales, self.degradation)
         if _text(file, "checksum") != self.digest:
-            raise ValueError("what says where the pixels are has changed")
+            raise ValueError("its index does not match its checksum")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """By its path: another process maps the file itself."""
+        """Pickle the path: another process maps the file itself."""
         return type(self), (self.path, self._remedy)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def refuse_missing(self, scale: int) -> None:
-        """Refuse a scale of which it has no LR images.
+        """Refuse a scale without LR images.
 
         Raises:
-            InputError: It says which there are, and how to add one.
+            InputError: The message lists the scales, and says how to add one.
         """
         if scale not in self.scales:
             options = " ".join(f"--scale {s}" for s in (*self.scales, scale))
@@ -188,24 +188,24 @@ class Pack:
             )
 
     def sizes(self, scale: int) -> list[ImageSizes]:
-        """The sizes of all images, with those of their LR images of that scale; no pixel is read.
+        """The sizes of all images and of their LR images of that scale; no pixels are read.
 
         Raises:
-            InputError: It has none of that scale.
+            InputError: It has no LR images of that scale.
         """
         self.refuse_missing(scale)
         sides = self._arrays[:, [0, 1 + self.scales.index(scale)], 2:4].tolist()
         return [ImageSizes(name, tuple(hr), tuple(lr)) for name, (hr, lr) in zip(self.names, sides, strict=True)]
 
     def pixels(self, index: int, scale: int) -> Pixels:
-        """An image, mapped, that can't be written to: (H, W, 3) RGB, uint8.
+        """An image, mapped and read-only: (H, W, 3) RGB, uint8.
 
         Args:
             index: Its place in the pack.
-            scale: Which of its LR images, or ``HR``.
+            scale: The scale of the LR image, or ``HR``.
 
         Raises:
-            InputError: The pixels are not those that were packed; that is looked at once for each image.
+            InputError: The pixels don't match their checksum, which is checked once per image.
         """
         column = 0 if scale == HR else 1 + self.scales.index(scale)
         block, start, height, width, checksum = map(int, self._arrays[index, column])
@@ -218,7 +218,7 @@ class Pack:
         return pixels
 
     def images(self, index: int) -> dict[int, Pixels]:
-        """All resolutions of an image, by scale, as :meth:`PackWriter.add` takes them.
+        """All resolutions of an image by scale, as :meth:`PackWriter.add` takes them.
 
         Raises:
             InputError: One is damaged.
@@ -234,21 +234,21 @@ def _text(file: h5py.File, attribute: str) -> str:
 def _refuse_impossible(
     arrays: npt.NDArray[np.int64], names: Sequence[str], scales: Sequence[int], blocks: Sequence[int]
 ) -> None:
-    """Refuse an index that no pack has, even if its checksum is right: anybody can compute one.
+    """Refuse an impossible index even if its checksum is right, since anyone can compute that.
 
     Args:
-        arrays: See the head of this file.
-        names: Of the images.
-        scales: Of the LR images.
-        blocks: How many bytes each of the ``pixels`` has.
+        arrays: See the top of this file.
+        names: The names of the images.
+        scales: The scales of the LR images.
+        blocks: The size of each of the ``pixels`` in bytes.
 
     Raises:
-        ValueError: It leads out of the blocks, or LR images don't fit their HR images.
+        ValueError: It refers to bytes outside the blocks, or LR images don't fit their HR images.
     """
     if arrays.dtype != np.int64 or arrays.shape != (len(names), 1 + len(scales), 5) or len(set(names)) != len(names):
-        raise ValueError("its parts don't fit each other")
+        raise ValueError("its parts don't match")
     if len(set(scales)) != len(scales) or min(scales, default=_SMALLEST) < _SMALLEST:
-        raise ValueError("it has scales that there are not")
+        raise ValueError("its scales are invalid")
     block, start, height, width = np.moveaxis(arrays[..., :4], -1, 0)
     if (
         arrays.min() < 0
@@ -256,9 +256,9 @@ def _refuse_impossible(
         or block.max() >= len(blocks)
         or max(height.max(), width.max()) > _LONGEST_SIDE
     ):
-        raise ValueError("it says of images that they are where nothing is")
+        raise ValueError("it refers to pixels that are not there")
     if (start > np.array(blocks)[block] - height * width * 3).any():
-        raise ValueError("an image leads out of its block")
+        raise ValueError("an image extends beyond its block")
     sides = arrays[..., 2:4]
     if any((sides[:, place] != sides[:, 0] // scale).any() for place, scale in enumerate(scales, 1)):
         raise ValueError("an LR image does not fit its HR image")

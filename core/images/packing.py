@@ -1,4 +1,4 @@
-"""Packing images: decoded once, many at a time, kept one by one until all are there, then joined."""
+"""Packing images: several are decoded at a time, each into a part of its own, and the parts are joined at the end."""
 
 import hashlib
 import shutil
@@ -16,13 +16,13 @@ from qnas.core.images.threads import in_threads
 
 @dataclass(frozen=True)
 class Packing:
-    """What is to be packed, and where to.
+    """Which images to pack, and where.
 
     Attributes:
-        sources: The images, under names that are unique.
+        sources: The images, with unique names.
         out: The pack.
-        scales: Of which it gets LR images: those that came with the HR images, or made from them.
-        degradation: How they are made.
+        scales: The scales of its LR images, which come with the HR images or are made from them.
+        degradation: How LR images are made.
     """
 
     sources: Sequence[ImageSource]
@@ -32,34 +32,34 @@ class Packing:
 
     @property
     def parts(self) -> Path:
-        """The folder with a pack of each image that is done, which another try goes on from."""
+        """The folder with a pack for each finished image, from which another attempt continues."""
         return self.out.with_name(f"{self.out.name}.partial")
 
     def part(self, source: ImageSource) -> Path:
-        """Where one image is kept."""
+        """The pack of one image."""
         key = repr((VERSION, source.name, source.fingerprint, self.scales, self.degradation.label))
         return self.parts / f"{hashlib.sha256(key.encode(errors='surrogateescape')).hexdigest()[:32]}.h5"
 
     def done(self) -> int:
-        """How many images are done already."""
+        """The number of images that are done already."""
         return sum(self.part(source).exists() for source in self.sources)
 
     def decode(self, jobs: int, report: Callable[[int], object]) -> dict[str, str]:
-        """Do what is not done, and return what is wrong with the images that can't be packed, by name.
+        """Decode the remaining images, and return why some can't be packed, by name.
 
         Args:
-            jobs: How many images at a time.
-            report: Called with how many are done.
+            jobs: Number of images at a time.
+            report: Called with the number of images done.
 
         Raises:
-            OSError: They can't be written.
+            OSError: A part can't be written.
         """
-        clear_asides(self.parts.glob(".*"))  # of another try that was ended while it wrote
+        clear_asides(self.parts.glob(".*"))  # of another attempt that was killed while writing
         problems = in_threads(self._decode, self.sources, jobs, report)
         return {source.name: said for source, said in zip(self.sources, problems, strict=True) if said}
 
     def _decode(self, source: ImageSource) -> str:
-        """What is wrong with an image, or ``""`` if it is done."""
+        """Why an image can't be packed, or ``""`` once it is done."""
         part = self.part(source)
         if part.exists() and _is_whole(part):
             return ""
@@ -70,24 +70,24 @@ class Packing:
             lr = {scale: pair(image, scale, self.degradation).lr for scale, image in whole.items()}
         except InputError as error:
             return str(error)
-        except Exception as error:  # of one image, whatever a damaged file raises
-            said = "it takes more memory than there is" if is_out_of_memory(error) else first_line(error)
+        except Exception as error:  # a damaged file may raise anything, and only costs its own image
+            said = "it needs more memory than there is" if is_out_of_memory(error) else first_line(error)
             return f"{source.name}: {said}"
         with new_pack(part, self.scales, self.degradation.label) as pack:
             pack.add(source.name, {HR: hr, **lr})
         return ""
 
     def join(self, without: Container[str], report: Callable[[int], object]) -> None:
-        """Put the parts into one pack, in the order of the images, and remove them.
+        """Join the parts into one pack, in the order of the images, and remove them.
 
         Args:
-            without: Names of images that are left out.
-            report: Called with how many are done.
+            without: Names of images to leave out.
+            report: Called with the number of images done.
 
         Raises:
-            OSError: It can't be written; the parts are kept.
+            OSError: The pack can't be written; the parts are kept.
         """
-        joined = self.parts / "joined"  # what is left of it when this is ended goes with the parts
+        joined = self.parts / "joined"  # if this is killed, it is removed with the parts
         with new_pack(joined, self.scales, self.degradation.label) as pack:
             for done, source in enumerate(self.sources, 1):
                 if source.name not in without:
@@ -101,5 +101,5 @@ class Packing:
 def _is_whole(part: Path) -> bool:
     try:
         return bool(Pack(part).images(0))
-    except InputError:  # the machine went down before it was on the disk
+    except InputError:  # the machine went down before it reached the disk
         return False

@@ -26,7 +26,7 @@ class ImagePair:
 
     @property
     def sizes(self) -> ImageSizes:
-        """How large it is."""
+        """The sizes of both images."""
         return ImageSizes(self.name, self.hr.shape[:2], self.lr.shape[:2])
 
 
@@ -34,7 +34,7 @@ def pair(image: SourceImage, scale: int, degradation: Degradation) -> ImagePair:
     """Both resolutions of ``image``: HR cropped to a multiple of the scale, LR made from it if it has none.
 
     Raises:
-        InputError: The image is too small, HR and LR don't fit the scale, or the degradation can't do it.
+        InputError: The image is too small, HR and LR don't fit the scale, or the degradation doesn't support it.
     """
     hr = _fitted(image, scale)
     return ImagePair(image.name, hr, degraded(hr, scale, degradation, image.name) if image.lr is None else image.lr)
@@ -57,10 +57,10 @@ def _fitted(image: SourceImage, scale: int) -> Pixels:
 
 
 def degraded(hr: Pixels, scale: int, degradation: Degradation, name: str) -> Pixels:
-    """The LR image of an HR image, held against what degradations promise.
+    """The LR image that a degradation makes of an HR image, checked.
 
     Raises:
-        InputError: The degradation can't do the scale, fails, or makes something else.
+        InputError: The degradation doesn't support the scale, fails, or returns something else.
     """
     height, width = (side // scale for side in hr.shape[:2])
     refuse_unfit(degradation, scale)
@@ -77,7 +77,7 @@ def refuse_unfit(degradation: Degradation, scale: int) -> None:
     """Refuse a degradation that can't make LR images at a scale.
 
     Raises:
-        InputError: It comes from the field ``data.degradation``.
+        InputError: It points at the field ``data.degradation``.
     """
     why = degradation.unfit(scale)
     if why:

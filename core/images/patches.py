@@ -23,18 +23,18 @@ class Batch(NamedTuple):
 
 
 class PatchSampler:
-    """Draws batches of random patches, flipped and turned at random.
+    """Draws batches of random patches, flipped and rotated at random.
 
-    A batch depends on the seed and on its number alone, not on what was drawn before.
+    A batch depends only on the seed and on its number, not on the batches drawn before it.
 
     Args:
         pairs: The images.
         scale: The factor between the resolutions.
         patch: Height and width of an LR patch.
         batch: Patches in a batch.
-        augment: Whether to flip and turn; ``flips`` leaves out the turns.
-        seed: Decides every draw; numbers that are independent of each other, such as the run's seed and a purpose.
-        device: Where the batches go.
+        augment: Whether to flip and rotate; ``flips`` leaves out the rotations.
+        seed: Decides every draw: a number, or several, such as the run's seed and the number of a stream.
+        device: The device of the batches.
 
     Attributes:
         position: The number of the next batch, from 0; it may be set.
@@ -59,7 +59,7 @@ class PatchSampler:
         self.device = device
         self.position = 0
         self._seed = (seed,) if isinstance(seed, int) else seed
-        self._places = np.array([pair.lr.shape[:2] for pair in self.pairs]) - patch + 1  # (images, 2) to begin at
+        self._places = np.array([pair.lr.shape[:2] for pair in self.pairs]) - patch + 1  # (images, 2) possible corners
 
     def draw(self) -> Batch:
         """The next batch."""
@@ -78,12 +78,12 @@ class PatchSampler:
 
 
 def _fill(patch: Pixels, image: Pixels, top: int, left: int, turn: int) -> None:
-    """Make ``patch`` the one at that place of ``image``, in one of the 8 ways that a square is flipped and turned."""
+    """Fill ``patch`` from a place in ``image``, flipped and rotated in one of the 8 ways of a square."""
     size = len(patch)
     crop = image[top : top + size, left : left + size]
     if turn & 1:
         crop = crop[::-1]
-    if turn & 6:  # moving pixels takes a third of the time that moving each of their colours does
+    if turn & 6:  # moving whole pixels takes a third of the time of moving their colours one by one
         crop, patch = np.ascontiguousarray(crop).view(_PIXEL)[..., 0], patch.view(_PIXEL)[..., 0]
     if turn & 2:
         crop = crop[:, ::-1]

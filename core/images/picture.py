@@ -1,4 +1,4 @@
-"""Image files as people have them: gray or coloured, with transparency, a colour profile, turned by EXIF."""
+"""Image files as people have them: gray or coloured, with transparency, a colour profile or EXIF orientation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from qnas.core.components import Pixels
 from qnas.core.files.atomic import written_aside
 from qnas.core.images.image_file import GRAY_MODES, decoded, opened
 
-_OTHER_COLOURS: Final = {"CMYK", "LAB"}  # their profiles don't describe the RGB that is made of them
+_OTHER_COLOURS: Final = {"CMYK", "LAB"}  # their profiles don't describe the RGB that they are converted to
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Picture:
     """A picture.
 
     Attributes:
-        pixels: (H, W, 3) RGB, uint8; a gray one has three equal channels.
-        alpha: (H, W) uint8, its opacity, or None where it has none.
+        pixels: (H, W, 3) RGB, uint8; a gray picture has three equal channels.
+        alpha: (H, W) uint8, its opacity, or None if it is opaque.
         is_gray: Whether it is stored with one channel.
         profile: Its ICC colour profile, or None.
     """
@@ -33,7 +33,7 @@ class Picture:
     profile: bytes | None = None
 
     def enlarged(self, upscale: Callable[[Pixels], Pixels]) -> "Picture":
-        """The picture with ``upscale`` applied to its pixels, and its opacity enlarged to match by bicubic."""
+        """The picture with its pixels enlarged by ``upscale``, and its opacity by bicubic interpolation to match."""
         pixels = upscale(self.pixels)
         alpha = self.alpha
         if alpha is not None:
@@ -46,21 +46,21 @@ def read_picture(file: Path) -> Picture:
     """Read an image file.
 
     Raises:
-        InputError: It is no image, broken, absurdly large, moving, or has more than 8 bits a channel.
+        InputError: It is not an image, is broken, absurdly large or animated, or has more than 8 bits per channel.
     """
     with opened(file) as stored:
         image = decoded(stored)
         alpha = np.asarray(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
         profile = None if image.mode in _OTHER_COLOURS else image.info.get("icc_profile")
-        image.info.pop("transparency", None)  # which Pillow would warn of where it is left out
+        image.info.pop("transparency", None)  # or Pillow would warn when it is dropped
         return Picture(np.asarray(image.convert("RGB")), alpha, image.mode in GRAY_MODES, profile)
 
 
 def write_png(picture: Picture, file: Path) -> None:
-    """Write a picture, whole or not at all.
+    """Write a picture as PNG, completely or not at all.
 
     Raises:
-        OSError: It can't be written; it names the file.
+        OSError: The file can't be written; the error names it.
     """
     image = Image.fromarray(picture.pixels)
     if picture.is_gray:

@@ -1,4 +1,4 @@
-"""MATLAB's bicubic ``imresize`` of 8-bit images, which the literature makes LR images and its baseline with."""
+"""MATLAB's bicubic ``imresize`` of 8-bit images, with which the literature makes LR images and its baseline."""
 
 from typing import TYPE_CHECKING
 
@@ -10,21 +10,21 @@ from qnas.core.components import Pixels
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_COLUMNS = 4096  # of an image, filtered at once: as many as stay in the processor's cache
+_COLUMNS = 4096  # filtered at once: few enough to stay in the processor's cache
 
 
 def imresize(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """An image in another size, to the bit as MATLAB's ``imresize(image, size, "bicubic")`` has it.
+    """An image resized to ``size``, identical to the bit to MATLAB's ``imresize(image, size, "bicubic")``.
 
-    One direction after the other is filtered with the cubic of Keys (1981, "Cubic convolution interpolation for
-    digital image processing", eq. 15), which is stretched by the factor where the image shrinks. Beyond its edges the
-    image is mirrored. Between the directions it is rounded to 8 bits.
+    The directions are filtered one after the other with the cubic of Keys (1981, "Cubic convolution interpolation for
+    digital image processing", eq. 15), which is stretched by the factor where the image shrinks. The image is mirrored
+    at its edges, and rounded to 8 bits between the two directions.
 
     Args:
         image: (H, W, 3) RGB, uint8.
         size: The new height and width.
     """
-    # First where it shrinks most; of equals, along the height.
+    # The direction that shrinks most comes first; if both do equally, the height.
     for axis in sorted((0, 1), key=lambda axis: size[axis] / image.shape[axis]):
         image = np.moveaxis(_resize_rows(np.moveaxis(image, axis, 0), size[axis]), 0, axis)
     return np.ascontiguousarray(image)
@@ -42,7 +42,7 @@ def _resize_rows(image: Pixels, length: int) -> Pixels:
 
 
 def _weights(old: int, new: int) -> "csr_array":
-    """What each of ``old`` samples gives to each of ``new``: (new, old), its rows summing to 1."""
+    """The weight of each of ``old`` samples in each of ``new``: (new, old), whose rows sum to 1."""
     from scipy.sparse import csr_array  # most commands read images without resizing any
 
     scale = new / old

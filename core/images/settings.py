@@ -1,4 +1,4 @@
-"""What a spec says of images."""
+"""The fields of a spec that are about images."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -9,7 +9,7 @@ from qnas.core.settings import Amount, EarlierDefaults, Extent, FrozenDict, Sett
 
 
 def _augment(value: Any) -> Any:
-    """Tell in one line what is valid, where a union would tell of each of its types."""
+    """Report in one line what is valid; a union would report each of its types."""
     try:
         return value if value == "flips" else TypeAdapter(bool).validate_python(value)
     except ValidationError:
@@ -20,16 +20,16 @@ Augment = Annotated[bool | Literal["flips"], BeforeValidator(_augment)]
 
 
 class Crop(Settings):
-    """How training images are cut into crops, which are training images of their own.
+    """How training images are cut into crops, each of which is a training image.
 
-    They lie in rows and columns from the top left; what is left over on the right and at the bottom is left out.
+    Crops are laid out in rows and columns from the top left; pixels left over at the right and bottom are not used.
 
     Attributes:
         size: Height and width of a crop of the HR image in pixels, a multiple of the scale.
-        stride: From one crop to the next; the smaller, the more they overlap.
+        stride: Pixels of the HR image from one crop to the next; if it is below ``size``, crops overlap.
         lr: The LR image of a crop: ``cut`` out of that of the whole image, or ``made`` from the crop alone by
-            ``degradation``, whatever LR images the data set has. They differ at the edges of crops. What is made is
-            kept in the cache: 3 bytes for each LR pixel of each crop.
+            ``degradation``, even if the data set has LR images. The two differ at the edges of crops. LR images that
+            are made are kept in the cache, at 3 bytes per LR pixel of each crop.
     """
 
     size: Extent
@@ -41,13 +41,13 @@ class Data(Settings):
     """The images.
 
     Attributes:
-        train: What the search and the training learn from.
-        test: Sets to judge the found network on, by the name they have in the results.
-        validation: How many training images are held out to validate on.
-        patch: Height and width of the LR patches that training is fed with, in pixels.
-        crop: How the training images are cut into crops, if at all; those that are held out stay whole.
-        augment: Whether patches are flipped and turned at random; ``flips`` are in both directions, without turns.
-        degradation: How LR images are made where a data set has none; published figures are about ``matlab``.
+        train: The training images, for the search and for the found network.
+        test: The test sets, by the names that they have in the results.
+        validation: Number of training images held out for validation.
+        patch: Height and width of the LR patches to train on, in pixels.
+        crop: How training images are cut into crops, if at all; held-out images stay whole.
+        augment: Whether patches are flipped and rotated at random; ``flips`` means both flips without rotations.
+        degradation: How LR images are made for a data set that has none; published results use ``matlab``.
     """
 
     train: Dataset = "dead-leaves"  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Which sizes of images a run refuses; `qnas check` asks the same of what headers say."""
+"""The image sizes that a run refuses; `qnas check` applies the same rules to the sizes in file headers."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from qnas.core.network import refuse_size
 
 
 def fitted(image: ImageSizes, scale: int) -> ImageSizes:
-    """The sizes in which an image is used: HR cropped to a multiple of the scale, and LR.
+    """The sizes at which an image is used: HR cropped to a multiple of the scale, and LR.
 
     Raises:
         InputError: The image is too small, or HR and LR don't fit the scale.
@@ -31,10 +31,10 @@ def _said(size: tuple[int, int]) -> str:
 
 
 def refuse_under_patch(image: ImageSizes, patch: int) -> None:
-    """Refuse an image that no patch fits into.
+    """Refuse an image that is smaller than a patch.
 
     Args:
-        image: Its sizes, that of LR among them.
+        image: Its sizes, including that of LR.
         patch: Height and width of an LR patch.
 
     Raises:
@@ -50,7 +50,7 @@ def refuse_under_patch(image: ImageSizes, patch: int) -> None:
 
 
 def refuse_under_crop(image: ImageSizes, crop: int) -> None:
-    """Refuse an image that no crop fits into.
+    """Refuse an image that is smaller than a crop.
 
     Args:
         image: Its sizes.
@@ -71,17 +71,17 @@ def refuse_unjudgeable(image: ImageSizes) -> None:
         InputError: It names the image.
     """
     if min(image.hr) < SMALLEST:
-        raise InputError(f"is too small to be judged: SSIM needs {SMALLEST} pixels a side", image.name)
+        raise InputError(f"is too small to be scored: SSIM needs {SMALLEST} pixels a side", image.name)
 
 
 def refuse_too_small_for(space: Space, scale: int, tried: int, judged: Iterable[ImageSizes]) -> None:
-    """Refuse images that networks of ``space`` can't enlarge: attention shrinks features, reflection needs pixels.
+    """Refuse images too small for the networks of ``space``: attention shrinks features, and reflection needs pixels.
 
     Args:
         space: The space.
         scale: The factor that its networks enlarge by.
-        tried: Height and width of an LR image that they are known to take: what is larger is not tried.
-        judged: The sizes of the images. Of those that are smaller somewhere, the narrowest is tried.
+        tried: Height and width of an LR image that they are known to accept; larger ones are not tried.
+        judged: The sizes of the images. Of those with a smaller side, the narrowest is tried.
 
     Raises:
         InputError: It names the image.

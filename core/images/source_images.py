@@ -1,4 +1,4 @@
-"""What data sets yield, held against what they promise: it is from here that images enter."""
+"""Reading images from data sets, and checking that they are what a data set has to yield."""
 
 import contextlib
 import itertools
@@ -19,8 +19,8 @@ def images_of(dataset: Dataset, scale: int) -> Iterator[SourceImage]:
         scale: The factor between the resolutions.
 
     Raises:
-        InputError: An image is of another kind than (H, W, 3) uint8, two have one name, there are more or fewer than
-            the data set counts, or it fails.
+        InputError: An image is not (H, W, 3) uint8, two have the same name, there are more or fewer than the data set
+            counts, or the data set fails.
     """
     total, done = count_of(dataset), 0
     for image in _distinct(dataset, scale):
@@ -33,15 +33,15 @@ def images_of(dataset: Dataset, scale: int) -> Iterator[SourceImage]:
 
 
 def first_images(dataset: Dataset, scale: int, number: int) -> Iterator[SourceImage]:
-    """The first images of a data set, checked as :func:`images_of` checks all."""
+    """The first images of a data set, checked as in :func:`images_of`."""
     return itertools.islice(_distinct(dataset, scale), number)
 
 
 def count_of(dataset: Dataset) -> int:
-    """How many images a data set counts.
+    """The number of images that a data set counts.
 
     Raises:
-        InputError: There are none, or it fails.
+        InputError: There are none, or the data set fails.
     """
     with guarded(dataset):
         count: object = dataset.count()
@@ -65,7 +65,7 @@ def stated_sizes(dataset: Dataset, scale: int) -> list[ImageSizes] | None:
         return None
     total = count_of(dataset)
     if len(known) != total or not all(isinstance(size, ImageSizes) for size in known):
-        raise InputError(f"{named(dataset)} counts {total} images and does not give the ImageSizes of all")
+        raise InputError(f"{named(dataset)} counts {total} images and does not give ImageSizes for each")
     return cast("list[ImageSizes]", known)
 
 
@@ -73,7 +73,7 @@ def fingerprint_of(dataset: Dataset) -> str:
     """The fingerprint of a data set.
 
     Raises:
-        InputError: It is no text, or the data set fails.
+        InputError: It is not text, or the data set fails.
     """
     with guarded(dataset):
         fingerprint: object = dataset.fingerprint()
@@ -83,12 +83,12 @@ def fingerprint_of(dataset: Dataset) -> str:
 
 
 def guarded(dataset: Dataset) -> contextlib.AbstractContextManager[None]:
-    """A context in which an error in the code of a third party's data set becomes one line that names it."""
+    """A context that turns an error in a third-party data set into one line that names the data set."""
     return as_input_error(f"{named(dataset)} failed") if dataset.is_foreign() else contextlib.nullcontext()
 
 
 def named(dataset: Dataset) -> str:
-    """What messages call a data set."""
+    """The name of a data set in messages."""
     return f"the data set '{dataset.known_as}'"
 
 
@@ -105,7 +105,7 @@ def _distinct(dataset: Dataset, scale: int) -> Iterator[SourceImage]:
 
 
 def _guarded_items(dataset: Dataset, images: Iterable[Any]) -> Iterator[Any]:
-    """The items of an iterator; only what is raised in it is its fault, not what is raised where they are used."""
+    """The items of an iterator; only errors raised by the iterator itself are blamed on the data set."""
     iterator, end = iter(images), object()
     while True:
         with guarded(dataset):
@@ -116,11 +116,11 @@ def _guarded_items(dataset: Dataset, images: Iterable[Any]) -> Iterator[Any]:
 
 
 def check_image(image: object, of: str) -> SourceImage:
-    """What a data set yields, if it is an image.
+    """An image as a data set yields it, once it is known to be one.
 
     Args:
-        image: What it yields.
-        of: What the data set is called in messages.
+        image: What the data set yields.
+        of: The name of the data set in messages.
 
     Raises:
         InputError: It has no name, or is not (H, W, 3) uint8.
@@ -136,9 +136,9 @@ def check_image(image: object, of: str) -> SourceImage:
 
 def _check_name(name: object, of: str) -> str:
     if not isinstance(name, str) or not name or "\0" in name:
-        raise InputError(f"{of} names an image {name!r}: must be text, not empty and without NUL")
+        raise InputError(f"{of} names an image {name!r}: must be non-empty text without NUL")
     try:
-        name.encode(errors="surrogateescape")  # as names of files are kept that are no UTF-8
+        name.encode(errors="surrogateescape")  # which preserves file names that are not UTF-8
     except UnicodeEncodeError as error:
         raise InputError(f"{of} names an image {name!r}: must be text that can be encoded as UTF-8") from error
     return str(name)

@@ -1,4 +1,4 @@
-"""Structural similarity (Wang et al. 2004), by separable filters over bands of rows, so that memory stays small."""
+"""Structural similarity (Wang et al. 2004), by separable filters over bands of rows, which keeps memory small."""
 
 from typing import Final
 
@@ -10,14 +10,14 @@ Planes = npt.NDArray[np.float64]
 WINDOW: Final = 11  # height and width of the Gaussian window
 _REACH: Final = WINDOW - 1
 _SIGMA: Final = 1.5
-_BLOCK: Final = 32  # of the results that one product of matrices makes
+_BLOCK: Final = 32  # results per matrix product
 _LUMINANCE, _CONTRAST = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def similarity(one: Planes, other: Planes) -> Planes:
-    """SSIM around each pixel that a whole window fits around: (C, H, W) in 0..255 to (C, H - 10, W - 10).
+    """SSIM at each pixel with a whole window around it: (C, H, W) in 0..255 to (C, H - 10, W - 10).
 
-    Variances are those of the window's weights, without correction for the size of the sample.
+    Variances are weighted by the window, without correction for the sample size.
     """
     channels = len(one)
     filtered = _window_means(np.concatenate([one, other, one * one + other * other, one * other]))
@@ -37,7 +37,7 @@ def _gaussian() -> npt.NDArray[np.float64]:
 
 
 def _banded(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(block + 10, block): each column filters the rows that it has weights for."""
+    """(block + 10, block): each column holds the window at another place."""
     matrix = np.zeros((_BLOCK + _REACH, _BLOCK))
     for column in range(_BLOCK):
         matrix[column : column + WINDOW, column] = weights
@@ -48,7 +48,7 @@ _BAND: Final = _banded(_gaussian())
 
 
 def _window_means(planes: Planes) -> Planes:
-    """The weighted mean of each window. A product with a banded matrix outruns eleven passes over the image."""
+    """The weighted mean of each window. A product with a banded matrix is faster than eleven passes over the image."""
     count, height, width = (planes.shape[0], planes.shape[1] - _REACH, planes.shape[2] - _REACH)
     across = np.empty((count, planes.shape[1], width))
     for start in range(0, width, _BLOCK):

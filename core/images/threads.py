@@ -1,4 +1,4 @@
-"""The same work for many images at once."""
+"""Working on several images at once."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -10,23 +10,23 @@ Result = TypeVar("Result")
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_threads(
     work: Callable[[Item], Result], items: Iterable[Item], jobs: int, report: Callable[[int], object]
 ) -> list[Result]:
-    """What ``work`` makes of each item, in order; when it fails for one, no other is begun.
+    """The result of ``work`` for each item, in order; once it fails for an item, no further one is begun.
 
     Note:
-        Threads are enough: decoding, resampling, checksums and writing all leave Python to other threads.
+        Threads suffice: decoding, resampling, checksums and writing all release the GIL.
 
     Args:
-        work: Can be done in any thread.
-        items: What to do it for.
-        jobs: How many at a time.
-        report: Called with how many are done.
+        work: May run in any thread.
+        items: The items to work on.
+        jobs: Number of threads.
+        report: Called with the number of items done.
     """
     pool = ThreadPoolExecutor(jobs)
     try:

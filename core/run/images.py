@@ -85,16 +85,16 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report, space: Sp
 
 
 def _warn_of_unlike(field: str, images: Sequence[ImagePair], scale: int) -> None:
-    """Warn of LR images that are not their HR images made small.
+    """Warn of LR images that are not their reduced HR images.
 
-    Of large sets only some are looked at, evenly spread, so that it takes a second at most.
+    Of large sets, only some images are inspected, evenly spread, so that it takes at most a second.
     """
     pixels = sum(image.lr.shape[0] * image.lr.shape[1] for image in images) * scale**2
     looked_at = images[:: math.ceil(pixels / _LOOKED_AT)]
     found = [(image.name, how.what) for image in looked_at if (how := unlike(image.hr, image.lr))]
     if found:
         (name, what), of = found[0], f"{len(found)} of the {len(looked_at)} LR images that were looked at"
-        why = f"{field}: {of} seem not to be their HR images made small; that of {name} {what}"
+        why = f"{field}: {of} do not look like their HR images; that of {name} {what}"
         warnings.warn(f"{why} (qnas data check looks at all)", QnasWarning, stacklevel=3)
 
 

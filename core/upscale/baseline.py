@@ -1,4 +1,4 @@
-"""Scores of bicubic enlargement, the baseline of every network: computed once per image, then cached."""
+"""Scores of bicubic enlargement, the baseline of every network, computed once per image and then cached."""
 
 import contextlib
 import hashlib
@@ -13,12 +13,15 @@ from qnas.core.images.metrics import score
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.resample import imresize
 
-_VERSION: Final = 1  # of the figures and how they are measured
+_VERSION: Final = 1  # of the figures and of the way they are measured
 _FIGURES: Final = {"psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"}
 
 
 def bicubic_scores(image: ImagePair, scale: int) -> dict[str, float]:
-    """The scores of ``image`` enlarged by MATLAB's bicubic, see :func:`qnas.core.images.metrics.score`."""
+    """The scores of ``image`` enlarged by MATLAB's bicubic, see :func:`qnas.core.images.metrics.score`.
+
+    At scale 1, that leaves the image as it is: they are the scores of the degraded input.
+    """
     file = cache_folder() / "bicubic" / f"{_digest(image, scale)}.json"
     cached = _read(file)
     if cached is not None:
@@ -38,7 +41,7 @@ def _digest(image: ImagePair, scale: int) -> str:
 
 
 def _read(file: Path) -> dict[str, float] | None:
-    """The cached scores, None if there are none or they are damaged."""
+    """The cached scores, or None if they are missing or damaged."""
     try:
         scores = json.loads(file.read_bytes())
     except (OSError, ValueError):
@@ -48,7 +51,7 @@ def _read(file: Path) -> dict[str, float] | None:
 
 
 def _write(file: Path, scores: dict[str, float]) -> None:
-    """Write a file as a whole, without waiting for the disk: a damaged one is made again."""
+    """Write a file atomically, without waiting for the disk: a damaged one is replaced later."""
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     aside.write_text(json.dumps(scores))

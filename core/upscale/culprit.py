@@ -30,7 +30,7 @@ def find_culprit(network: nn.Module) -> str:
 
 
 class _Known(Interception):
-    """Gives calls that tiles can reproduce the same answer everywhere."""
+    """Gives calls that tiles can reproduce the same result everywhere."""
 
     def answer(self, index: int, call: WholeImageCall, compute: Compute) -> Any:
         """See :meth:`Interception.answer`."""
@@ -46,7 +46,7 @@ class _Watch:
         self._is_busy = False
 
     def look(self, path: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
-        """A forward hook: run the module on a part of its input, and compare far away from the cut."""
+        """A forward hook: run the module on a part of its input, and compare the results far away from the cut."""
         features = inputs[0] if len(inputs) == 1 else None
         if self.culprit or self._is_busy or not (_is_image(features) and _is_image(output)):
             return

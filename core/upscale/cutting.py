@@ -13,7 +13,7 @@ class ReceptiveField(NamedTuple):
 
     Attributes:
         halo: Number of LR pixels around it on each side.
-        step: Number of LR pixels at whose multiples the image may be cut; cuts elsewhere would change the result.
+        step: The image may be cut at multiples of this many LR pixels; cuts elsewhere would change the result.
     """
 
     halo: int

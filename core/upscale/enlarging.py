@@ -14,7 +14,7 @@ Upscale = Callable[[Tensor], Tensor]
 
 
 class NotFiniteError(QnasError):
-    """The output of a network contains numbers that are not finite."""
+    """The output of a network contains NaN or infinity."""
 
 
 @torch.inference_mode()
@@ -22,13 +22,13 @@ def enlarge(upscale: Upscale, lr: Pixels, device: torch.device) -> Pixels:
     """One image enlarged by a network: (H, W, 3) uint8 to (H * scale, W * scale, 3) uint8.
 
     Raises:
-        NotFiniteError: The output is NaN or infinite somewhere.
+        NotFiniteError: The output contains NaN or infinity.
     """
     with exact_ops(device):
         result = upscale(to_tensor(lr[None], device))[0]
     if not bool(result.isfinite().all()):
         height, width = lr.shape[:2]
-        failure = f"the network's output for an image of {width} x {height} has numbers that are not finite"
+        failure = f"the network's output for an image of {width} x {height} contains NaN or infinity"
         raise NotFiniteError(f"{failure}: its weights are broken (a lower learning rate may help)")
     image = result.float().mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
     pixels: Pixels = image.cpu().numpy()

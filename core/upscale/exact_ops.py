@@ -16,15 +16,15 @@ _MIDDLE = 4  # a pixel that is far from both ends of 9
 
 
 def exact_ops(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """A context in which whole images and their tiles are enlarged identically, to the bit.
+    """A context in which whole images and their tiles are enlarged identically to the bit.
 
     This holds for networks of convolutions, activations, pooling, pixel shuffle and interpolation by whole factors, in
     float32 on a CPU where PyTorch has oneDNN. Elsewhere the context does nothing, and pixels may differ by rounding.
 
     Note:
         PyTorch chooses the kernel of a convolution by the size of the image, and kernels sum in different orders; here
-        it is always oneDNN's, channels last. Vectorized functions such as the sigmoid use another approximation for
-        the remainder at the end. Interpolation computes its weights from the coordinate.
+        it is always oneDNN's, channels last. Vectorized functions such as the sigmoid approximate the last few values
+        of a tensor differently. Interpolation computes its weights from coordinates in the image.
     """
     if device.type == "cpu" and torch.backends.mkldnn.is_available():
         return _ExactOps()
@@ -57,7 +57,7 @@ def _convolve(
 ) -> Tensor:
     if isinstance(padding, str) or image.dim() != 4 or image.dtype != torch.float32:
         return F.conv2d(image, weight, bias, stride, padding, dilation, groups)
-    if image.shape[1] == 1:  # one channel is last in either layout, for which oneDNN chooses other kernels
+    if image.shape[1] == 1:  # both layouts are the same for one channel, and oneDNN then chooses other kernels
         image, weight = (F.pad(tensor, (0, 0, 0, 0, 0, 1)) for tensor in (image, weight))
     image, weight = map(_channels_last, (image, weight))
     sizes = map(_pair, (padding, stride, dilation))
@@ -66,7 +66,7 @@ def _convolve(
 
 
 def _channels_last(tensor: Tensor) -> Tensor:
-    """Channels last with exact strides: for a side of 1, PyTorch accepts any stride, but oneDNN chooses by it too."""
+    """Channels last with exact strides: for a side of 1, PyTorch accepts any, but oneDNN chooses its kernel by them."""
     _, channels, height, width = tensor.shape
     strides = (channels * height * width, 1, channels * width, channels)
     return tensor if tensor.stride() == strides else tensor.new_empty_strided(tensor.shape, strides).copy_(tensor)

@@ -1,4 +1,4 @@
-"""Networks on tiles: inputs of calls that look at the whole image are gathered from all tiles first."""
+"""Networks on tiles: the inputs of calls that look at the whole image are gathered from all tiles first."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -50,7 +50,7 @@ class Gathering(Interception):
         """The network's output for a tile, or None if a call of this depth is gathered instead.
 
         Raises:
-            TilingError: The network makes other calls in the tile than when the passes were planned.
+            TilingError: The network makes different calls for the tile than it did when the passes were planned.
         """
         self._depth, self._place = depth, place
         self._left = sum(role.ratio is not None and role.depth == depth for role in self._roles)

@@ -55,7 +55,7 @@ def footprint(network: nn.Module) -> Footprint:
 
 
 class _Tensors(TorchDispatchMode):
-    """Counts the bytes of all live tensors that were made inside.
+    """Counts the bytes of all live tensors made in the context.
 
     Attributes:
         peak: The largest number of bytes at any time.
@@ -106,7 +106,7 @@ def available(device: torch.device) -> int | None:
 
 
 def _limits() -> Iterator[int]:
-    """The bytes that the machine, the container and the process's own limits leave."""
+    """The bytes left by the machine, by the container and by the limits of the process."""
     machine = _fields(_MACHINE)
     if "MemAvailable" in machine:
         yield (machine["MemAvailable"] + machine.get("SwapFree", 0)) * 1024
@@ -117,7 +117,7 @@ def _limits() -> Iterator[int]:
 
 
 def _of_container() -> Iterator[int]:
-    """The bytes that control groups of either version leave."""
+    """The bytes left by control groups of either version."""
     for limit, used, kept in (
         ("memory.max", "memory.current", "inactive_file"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),

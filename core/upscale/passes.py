@@ -1,4 +1,4 @@
-"""How a network's images may be cut: the halo of tiles, and the number of passes over them."""
+"""How images may be cut for a network: the halo of tiles, and the number of passes over them."""
 
 import math
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ class Plan:
 def plan_passes(network: nn.Module, scale: int) -> Plan:
     """How images may be cut for a network in evaluation mode.
 
-    The plan is found on small images, and tested: enlarged parts of an image must fit together.
+    The plan is found on small images and then tested: the enlarged parts of an image must fit together.
 
     Args:
         network: A network on any device; the plan is made on the CPU.

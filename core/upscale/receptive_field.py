@@ -1,4 +1,4 @@
-"""The receptive field of a network: how far around a pixel of the output it depends on the input."""
+"""The receptive field of a network: how far around a pixel of the output the input matters."""
 
 import copy
 import math
@@ -26,9 +26,8 @@ def possible_fields(
 ) -> Iterator[tuple[ReceptiveField, ...]]:
     """Possible receptive fields of a network in evaluation mode for each pass, by their step.
 
-    The method sends images through the network in which one pixel is NaN. NaN passes every layer, whatever its weights,
-    to everything that depends on the pixel, except for calls that look at the whole image: these are gathered in passes
-    of their own.
+    The method runs the network on images with a NaN pixel. Whatever the weights of a layer, NaN spreads to everything
+    that depends on the pixel, except through calls that look at the whole image: these are gathered in separate passes.
 
     Args:
         network: A network on the CPU.

@@ -19,8 +19,8 @@ class Recognition:
     """Recognizes the calls of one forward pass, including pairs of calls for one direction after the other.
 
     Args:
-        sums: Whether a sum covers the whole image, or is the share of a tile by its size: a network that divides sums
-            by the number of pixels needs the latter.
+        sums: Whether a sum in a tile is that of the whole image, or the tile's share of it by size, which a network
+            needs that divides sums by the number of pixels.
     """
 
     def __init__(self, sums: Sums) -> None:

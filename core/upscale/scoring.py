@@ -1,4 +1,4 @@
-"""Judging a network on whole test sets."""
+"""Scoring a network on whole test sets."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,13 +23,14 @@ OnImage = Callable[[int, Scores], object]
 def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: torch.device) -> tuple[float, float]:
     """Mean PSNR on Y in dB and mean absolute error (in 0..1) over whole images, in this order.
 
-    A network whose output is not finite gets the worst possible scores, -inf dB and inf, and a warning: one such
-    network must not end a search that tries many.
+    A network whose output is not finite gets the worst possible scores, -inf dB and inf, and a warning, so that it
+    does not end a search that tries many networks.
     """
     try:
         enlarged = [(enlarge(upscale, p.lr, device), p.hr) for p in pairs]
     except NotFiniteError as broken:
-        warnings.warn(f"in a validation, {broken}; it counts as the worst possible network", QnasWarning, stacklevel=2)
+        why = f"during validation, {broken}; it is scored as the worst possible network"
+        warnings.warn(why, QnasWarning, stacklevel=2)
         return float("-inf"), float("inf")
     psnr = float(np.mean([psnr_y(ours, hr, scale) for ours, hr in enlarged]))
     error = float(np.mean([np.abs(ours.astype(np.float32) - hr).mean() / 255 for ours, hr in enlarged]))
@@ -37,8 +38,8 @@ def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: t
 
 
 def judge(ours: Pixels, image: ImagePair, scale: int) -> dict[str, object]:
-    """Scores of an enlarged image, with those of bicubic enlargement."""
-    with ThreadPoolExecutor(1) as beside:  # NumPy leaves Python to other threads
+    """Scores of an enlarged image, with those of bicubic enlargement under ``bicubic``."""
+    with ThreadPoolExecutor(1) as beside:  # NumPy releases the GIL
         bicubic = beside.submit(bicubic_scores, image, scale)
         return {**score(ours, image.hr, scale), "bicubic": bicubic.result()}
 
@@ -57,7 +58,7 @@ class Judged:
 
     @property
     def means(self) -> dict[str, Scores]:
-        """Maps set to mean scores, without sets of which no image was judged."""
+        """Maps set to mean scores, without sets that have no scored image."""
         return {name: mean_scores(list(scores.values())) for name, scores in self.images.items() if scores}
 
     def add(self, name: str, image: ImagePair, ours: Pixels, scale: int) -> Scores:
@@ -96,7 +97,7 @@ def judge_sets(
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """The mean of every figure; those of bicubic are under ``bicubic`` again."""
+    """The mean of every figure, with those of bicubic under ``bicubic`` again."""
     return {
         key: mean_scores([s[key] for s in scores])
         if isinstance(value, dict)

@@ -1,4 +1,4 @@
-"""Enlarging images in tiles, each with as much around it as the network sees, so that there are no seams."""
+"""Enlarging images in tiles, each with as much around it as the network's receptive field, so that no seams show."""
 
 import warnings
 from collections.abc import Callable
@@ -27,13 +27,13 @@ _COPY = 4 / 3  # of the result, while it is written: an image file takes four by
 
 
 class TooLargeError(QnasError):
-    """There is not enough memory for an image; the message says what takes less."""
+    """There is not enough memory for an image; the message says what needs less."""
 
 
 class Upscaler:
-    """Enlarges images with a network, whole or in tiles, so that it takes little memory.
+    """Enlarges images with a network, whole or in tiles, which need little memory.
 
-    On a CPU both ways give the same result to the bit, unless the network looks at the whole image: such inputs are
+    On a CPU, both give the same result to the bit, unless the network looks at the whole image: such inputs are
     gathered from tiles in separate passes, and the result is the same up to float rounding.
 
     Args:
@@ -41,12 +41,12 @@ class Upscaler:
         scale: The factor that it enlarges by.
         device: Where to compute.
         tile: Height and width of a tile in LR pixels, 0 for none. By default, images are cut into tiles of at most
-            256 x 256 if they have more than 512 x 512 pixels, or take more than 1 GB or than there is; if tiles need
-            more than one pass, only because of their memory.
-        announce: Called once with how images are enlarged, if that takes more than one pass.
+            256 x 256 if they have more than 512 x 512 pixels, or need more than 1 GB or more memory than there is; if
+            tiles need more than one pass, only if memory requires it.
+        announce: Called once with a description of how images are enlarged, if that takes more than one pass.
 
     Raises:
-        TilingError: Tiles were asked for, and the network does not permit it.
+        TilingError: Tiles were requested, and the network does not allow them.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Upscaler:
 
     @property
     def plan(self) -> Plan | None:
-        """How images are cut, None if the network does not permit it."""
+        """How images are cut, or None if the network does not allow it."""
         return None if isinstance(self._planned, TilingError) else self._planned
 
     @cached_property
@@ -89,14 +89,14 @@ class Upscaler:
             return Footprint(0, 0)
 
     def __call__(self, lr: Pixels, report: Callable[[float], object] = lambda _: None) -> Pixels:
-        """The image enlarged: (H, W, 3) uint8 to (H * scale, W * scale, 3) uint8.
+        """The enlarged image: (H, W, 3) uint8 to (H * scale, W * scale, 3) uint8.
 
         Args:
             lr: The image.
-            report: Called after every tile with the finished share of the work on the image.
+            report: Called after every tile with the share of the work that is done.
 
         Raises:
-            TooLargeError: It takes more memory than there is, which is estimated before anything is computed.
+            TooLargeError: It needs more memory than there is, as estimated before anything is computed.
         """
         height, width = lr.shape[:2]
         tile = self._tile_for(height, width)
@@ -130,7 +130,7 @@ class Upscaler:
             gathering.tile(self.network, to_tensor(part[None], self.device), place, depth)
 
     def _announced_plan(self) -> Plan:
-        """The plan; its first use announces that it takes several passes."""
+        """The plan; if it takes several passes, its first use announces them."""
         plan, passes = self.plan, len(self.plan.fields) if self.plan else 0
         if plan is None:
             raise self._planned  # type: ignore[misc]
@@ -143,7 +143,7 @@ class Upscaler:
         return plan
 
     def _tile_for(self, height: int, width: int) -> int:
-        """The size of tiles for an image, 0 to enlarge it whole."""
+        """The size of tiles for an image, or 0 to enlarge it whole."""
         if self.tile is not None:
             return self.tile if self.tile < max(height, width) else 0
         pixels = height * width
@@ -176,10 +176,10 @@ class Upscaler:
         _ = self._warned
 
     def _refuse_too_large(self, height: int, width: int, tile: int) -> None:
-        """Refuse an image that takes more memory than there is.
+        """Refuse an image that needs more memory than there is.
 
         Raises:
-            TooLargeError: The message says what takes less.
+            TooLargeError: The message says what needs less.
         """
         if height * width <= TILE**2:
             return
@@ -191,12 +191,12 @@ class Upscaler:
         for place, needed in ((torch.device("cpu"), on_cpu), (self.device, working)):
             free = available(place)
             if free is not None and needed > free:
-                memory = f"about {needed / 1e9:.1f} GB of memory, and {max(free, 0) / 1e9:.1f} GB are free"
+                memory = f"about {needed / 1e9:.1f} GB of memory, but only {max(free, 0) / 1e9:.1f} GB are free"
                 advice = _SMALLER if result * (1 + _COPY) > free and place.type == "cpu" else self._advice(tile)
                 raise TooLargeError(f"an image of {width} x {height} takes {memory}: {advice}")
 
     def _advice(self, tile: int) -> str:
-        """Advice on what takes less memory."""
+        """Advice on what needs less memory."""
         if self.plan is None:
             return f"{_SMALLER} ({self._planned})"
         if not tile and self.tile == 0:

@@ -28,7 +28,7 @@ def can_be_cut(network: nn.Module, scale: int, field: ReceptiveField) -> bool:
 
 
 def noise(side: int) -> Tensor:
-    """A square image (1, 3, side, side) with contrast at all scales that gets brighter to the right."""
+    """A square image (1, 3, side, side) that has contrast at all scales and gets brighter to the right."""
     generator = torch.Generator().manual_seed(0)
     image = torch.linspace(0.2, 1, side).expand(1, 3, side, side)
     for size in (1, 4, 16, 64):
@@ -39,6 +39,6 @@ def noise(side: int) -> Tensor:
 
 def differ(ours: Tensor, theirs: Tensor) -> bool:
     """Whether two images differ by more than float rounding and its effect on quantizers."""
-    ours, theirs = ours.flatten(), theirs.flatten()  # no longer images, so that nothing is intercepted
+    ours, theirs = ours.flatten(), theirs.flatten()  # flat tensors, so that nothing is intercepted
     differs = (ours - theirs).abs() > _ROUNDING * theirs.abs().max()
     return float(differs.float().mean()) > _STRAYS

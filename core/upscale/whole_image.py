@@ -27,7 +27,7 @@ class WholeImageCall(ABC):
 
     @abstractmethod
     def answer(self, seen: Any, place: Place) -> Any:
-        """The result of the call in a tile, once all tiles were seen."""
+        """The result of the call in a tile, once all tiles have been seen."""
 
     @abstractmethod
     def neutral(self) -> Any:

@@ -184,4 +184,4 @@ def test_names_of_files_are_text_in_what_commands_tell(tmp_path: Path, capsys: p
     assert invoke(["data", "check", str(folder)]) == 1
     said = capsys.readouterr()
     assert is_plain(said.out + said.err)
-    assert "\\x1b[31mc.png: is no image" in said.out
+    assert "\\x1b[31mc.png: is not an image" in said.out

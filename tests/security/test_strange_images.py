@@ -142,5 +142,5 @@ def test_a_file_of_another_kind_is_no_image_whatever_it_is_called(tmp_path: Path
     for content in others.values():
         path = _written(tmp_path / "a.png", content)
         for read in (read_image, read_picture):
-            with pytest.raises(InputError, match=r"a\.png: is no image \(or of no known format\)"):
+            with pytest.raises(InputError, match=r"a\.png: is not an image in a known format"):
                 read(path)

@@ -210,7 +210,7 @@ def test_a_folder_keeps_it(tmp_path, paired):
         (Inexact, r"counts 4.0 images: must be a whole number \(int\)"),
         (Empty, "the data set 'empty' has no images"),
         (Alike, "two images are named 'noise'"),
-        (Nameless, "names an image '': must be text, not empty and without NUL"),
+        (Nameless, "names an image '': must be non-empty text without NUL"),
         (Gray, r"noise-0 of the data set 'gray' is \(24, 36\) uint8: must be \(H, W, 3\) uint8"),
         (Floating, r"noise-0 of the data set 'floating' is \(24, 36, 3\) float64: must be \(H, W, 3\) uint8"),
         (Pictures, "noise-0 of the data set 'pictures' is an Image: must be a NumPy array"),

@@ -1,1 +1,1 @@
-"""What may be wrong with the images of a data set, looked at one by one and beside each other."""
+"""Checking the images of a data set, each by itself and all against each other."""

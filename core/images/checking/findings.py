@@ -1,4 +1,4 @@
-"""What is wrong with data sets, and what is worth knowing of them."""
+"""What is wrong with data sets, and what is worth knowing about them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ _LINES = 50  # of one kind
 
 @dataclass(frozen=True)
 class Inspected:
-    """A data set that was looked at.
+    """An inspected data set.
 
     Attributes:
-        title: What it is called.
-        is_test: Whether it is to judge on.
-        images: Those that can be read.
+        title: Its name in messages.
+        is_test: Whether it is a test set.
+        images: The images that can be read.
         unreadable: Why the others can't.
         unpaired: Why its LR images can't be used, or ``""``.
     """
@@ -37,15 +37,15 @@ class Inspected:
 def inspect(
     title: str, dataset: Dataset, scale: int, *, is_test: bool, jobs: int, report: Callable[[int], object]
 ) -> Inspected:
-    """Look at all images of a data set.
+    """Inspect all images of a data set.
 
     Args:
-        title: What it is called.
-        dataset: One whose images can be read by themselves.
-        scale: The factor of super-resolution; LR images of others are looked at as well.
-        is_test: Whether it is to judge on.
-        jobs: How many images at a time.
-        report: Called with how many are done.
+        title: Its name in messages.
+        dataset: A data set whose images can be read one by one.
+        scale: The factor of super-resolution; LR images of other scales are inspected too.
+        is_test: Whether it is a test set.
+        jobs: Number of images at a time.
+        report: Called with the number of images done.
 
     Raises:
         InputError: There are no images.
@@ -63,12 +63,12 @@ def inspect(
 
 @dataclass(frozen=True)
 class Findings:
-    """What there is to say of data sets that are used together.
+    """What to say about data sets that are used together.
 
     Attributes:
         sets: The data sets.
         scale: The factor of super-resolution.
-        patch: Height and width of the LR patches to train with, or None if that is open.
+        patch: Height and width of the LR patches to train on, or None if not known.
     """
 
     sets: Sequence[Inspected]
@@ -76,7 +76,7 @@ class Findings:
     patch: int | None = None
 
     def errors(self) -> Iterator[str]:
-        """What a run would refuse, or would be worth nothing with."""
+        """What a run would refuse, or what would make it worthless."""
         for of in self.sets:
             yield from of.unreadable
             yield from filter(None, [of.unpaired])
@@ -85,10 +85,10 @@ class Findings:
             yield from _few([f"{of.images[place].name}: its LR image {what}" for place, what in misplaced(of.images)])
         for one, other in self._pairs(same):
             if self._is_leak(one, other):
-                yield f"the test image {self._named(other)} is in the training images: {self._named(one)}"
+                yield f"the test image {self._named(other)} is also a training image: {self._named(one)}"
 
     def remarks(self) -> Iterator[str]:
-        """What to have a look at."""
+        """What to take a look at."""
         copies = [pair for pair in self._pairs(same) if not self._is_leak(*pair)]
         yield from _few([f"the same pixels: {self._named(one)} and {self._named(other)}" for one, other in copies])
         near = sorted(self._pairs(nearly_same), key=lambda pair: not self._is_leak(*pair))
@@ -96,7 +96,7 @@ class Findings:
         for of in self.sets:
             yield from _about(of, "nearly flat", [image for image in of.images if image.is_flat])
             yield from _about(
-                of, "whose transparency is left out", [image for image in of.images if _is_transparent(image)]
+                of, "with transparency, which is ignored", [image for image in of.images if _is_transparent(image)]
             )
 
     def _too_small(self, of: Inspected) -> Iterator[str]:
@@ -115,7 +115,7 @@ class Findings:
         return [(of, image) for of in sorted(self.sets, key=lambda of: of.is_test) for image in of.images]
 
     def _pairs(self, equal: Callable[[list[Facts]], Iterator[tuple[int, int]]]) -> Iterator[tuple[int, int]]:
-        """The places of equal images, a training image first; two test sets may have some in common."""
+        """The places of equal images, training images first; two test sets may share images."""
         for one, other in equal([image for _, image in self._all]):
             first, second = self._all[one][0], self._all[other][0]
             if first is second or not first.is_test:

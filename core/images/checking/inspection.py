@@ -1,4 +1,4 @@
-"""What images are like, and which are the same: what a data set is checked for."""
+"""The facts about each image that a data set is checked by, and which images are the same."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,32 +15,32 @@ from qnas.core.images.checking.likeness import FLAT, Thumb, Unlike, is_better, t
 from qnas.core.images.pairs import ImagePair, given_pair
 
 NEAR: Final = 8
-"""In how many of the 128 bits of their hashes images that look the same differ at most.
+"""The most of the 128 bits by which the hashes of images that look the same differ.
 
-Of the 1456 images of T91, General100, BSDS400, crops of DIV2K, a set of photographs, Set5 and Set14 two pairs differ in
-fewer, a duplicate (0) and Set5's `head` and Set14's `face` (2), the next in 11; an image and its JPEG of quality 40, or
-of half the size, in 8 at most nine times of ten.
+Among the 1456 images of T91, General100, BSDS400, crops of DIV2K, a set of photographs, Set5 and Set14, two pairs
+differ by fewer: a duplicate (0), and Set5's `head` and Set14's `face` (2). The next pair differs by 11. An image and
+its JPEG of quality 40, or its copy at half the size, differ by at most 8 in nine of ten cases.
 """
 _SIDE: Final = 8
-_ROWS: Final = 512  # of hashes, compared with all others at once
+_ROWS: Final = 512  # of hashes that are compared with all others at once
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What an image is like.
+    """Facts about an image.
 
     Attributes:
-        name: What it is called.
-        height: Of the HR image, in pixels.
-        width: Likewise.
-        mode: What pixels it is stored with, as Pillow names them.
-        lr_scales: Of which it has LR images.
+        name: Its name.
+        height: Height of the HR image in pixels.
+        width: Width of the HR image in pixels.
+        mode: The mode in which it is stored, as Pillow names it.
+        lr_scales: The scales of its LR images.
         misfits: What is wrong with them.
-        contrast: The standard deviation of luma, of 255.
+        contrast: The standard deviation of luma in 0..255.
         digest: The same for the same pixels.
         look: (128,) bool, nearly the same for images that look the same.
         thumb: See :func:`qnas.core.images.checking.likeness.thumb`.
-        unlike: How LR images differ from the HR image made small, and their thumbs, by scale, where they do.
+        unlike: Scale to how the LR image differs from the reduced HR image, and its thumb; only where it does.
     """
 
     name: str
@@ -57,12 +57,12 @@ class Facts:
 
     @property
     def is_flat(self) -> bool:
-        """Whether there is hardly anything in it."""
+        """Whether it shows hardly anything."""
         return self.contrast < FLAT
 
 
 def look_at(source: ImageSource) -> Facts | str:
-    """What an image is like, or why it can't be read."""
+    """Facts about an image, or why it can't be read."""
     try:
         hr = source.hr()
     except InputError as error:
@@ -90,7 +90,7 @@ def look_at(source: ImageSource) -> Facts | str:
 
 
 def _paired(source: ImageSource, hr: Pixels, scale: int) -> ImagePair | str:
-    """The HR image with its LR image, or what is wrong with that."""
+    """The HR image with its LR image, or what is wrong with the LR image."""
     try:
         return given_pair(SourceImage(source.name, hr), source.lr[scale](), scale)
     except InputError as error:
@@ -100,8 +100,8 @@ def _paired(source: ImageSource, hr: Pixels, scale: int) -> ImagePair | str:
 def difference_hash(gray: Image.Image) -> npt.NDArray[np.bool_]:
     """(128,) bool: where a tiny copy of an image gets lighter, to the right and downwards.
 
-    It is hardly changed by another size, compression or brightness. The dHash of Krawetz (2013, "Kind of like that"),
-    in both directions.
+    Resizing, compression and brightness hardly change it. It is the dHash of Krawetz (2013, "Kind of like that") in
+    both directions.
     """
     right = np.asarray(gray.resize((_SIDE + 1, _SIDE), Image.Resampling.BOX))
     down = np.asarray(gray.resize((_SIDE, _SIDE + 1), Image.Resampling.BOX))
@@ -109,7 +109,7 @@ def difference_hash(gray: Image.Image) -> npt.NDArray[np.bool_]:
 
 
 def same(images: Sequence[Facts]) -> Iterator[tuple[int, int]]:
-    """The places of images that have the same pixels as one before, and of that one."""
+    """Pairs of places: an image, and a later one with the same pixels."""
     first: dict[bytes, int] = {}
     for place, image in enumerate(images):
         if first.setdefault(image.digest, place) != place:
@@ -117,11 +117,11 @@ def same(images: Sequence[Facts]) -> Iterator[tuple[int, int]]:
 
 
 def nearly_same(images: Sequence[Facts]) -> Iterator[tuple[int, int]]:
-    """The places of images that look the same and are not, two by two; flat ones, which all do, are left out."""
+    """Pairs of places of images that look the same but are not; flat images, which all look alike, are left out."""
     places = [place for place, image in enumerate(images) if not image.is_flat]
     signs = np.array([np.where(images[place].look, 1, -1) for place in places], dtype=np.float32)  # (N, 128)
     for start in range(0, len(places), _ROWS):
-        # Bits that differ: the product of the signs is -1 there, and 1 elsewhere.
+        # The number of differing bits: the product of two signs is -1 where they differ, and 1 elsewhere.
         differing = (signs.shape[1] - signs[start : start + _ROWS] @ signs.T) / 2
         for row, column in np.argwhere(differing <= NEAR):
             first, second = places[start + row], places[column]
@@ -130,11 +130,11 @@ def nearly_same(images: Sequence[Facts]) -> Iterator[tuple[int, int]]:
 
 
 def misplaced(images: Sequence[Facts]) -> Iterator[tuple[int, str]]:
-    """The places of images whose LR images are not the HR images made small, with what those are instead."""
+    """The places of images whose LR image is not the reduced HR image, with what it is instead."""
     thumbs = np.array([image.thumb for image in images])
     for place, image in enumerate(images):
         for found, lr_thumb in image.unlike.values():
-            explained = np.maximum(thumbs @ lr_thumb, 0) ** 2  # by each image of the set
+            explained = np.maximum(thumbs @ lr_thumb, 0) ** 2  # (N,), by each image of the set
             best = int(explained.argmax())
             is_other = best != place and explained[best] > found.fit and is_better(explained[best], explained[place])
             yield place, f"looks like that of {images[best].name}" if is_other else found.what

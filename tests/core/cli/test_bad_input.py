@@ -116,7 +116,7 @@ def test_a_missing_folder(images: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_file_that_is_no_image(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (images / "5.png").write_text("I am a text.")
-    fails_with(RUN, r"^spec\.yaml:9:10: data\.train: images/5\.png: is no image", capsys)
+    fails_with(RUN, r"^spec\.yaml:9:10: data\.train: images/5\.png: is not an image", capsys)
 
 
 def test_an_image_smaller_than_the_patch(images: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,7 @@ def misfit() -> None:
 FAULTS = {
     "smaller than the patch": lambda: [save(Path(f"images/{i}.png"), crop(i, 14, 40)) for i in range(6)],
     "smaller than the scale": lambda: save(Path("images/3.png"), crop(3, 1, 40)),
-    "too small to be judged": lambda: save(Path("test/a.png"), crop(3, 10, 40)),
+    "too small to be scored": lambda: save(Path("test/a.png"), crop(3, 10, 40)),
     "turned by EXIF": lambda: save(Path("test/a.png"), crop(3, 40, 10), exif=turned()),
     "frames": lambda: Image.fromarray(crop(0)).save(
         "images/0.png", save_all=True, append_images=[Image.fromarray(crop(1))]
@@ -152,7 +152,7 @@ def test_pairs_that_do_not_belong_together_are_errors_with_what_they_look_like(s
     assert invoke(["data", "check", "pairs", "--scale", "2"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("error")] == [
-        "error: 0.png: its LR image is turned by 90 degrees",
+        "error: 0.png: its LR image is rotated by 90 degrees",
         "error: 1.png: its LR image is flipped left to right",
         "error: 2.png: its LR image looks like that of 3.png",
         "error: 3.png: its LR image looks like that of 2.png",
@@ -166,8 +166,8 @@ def test_a_run_warns_of_pairs_that_do_not_belong_together_in_a_line_for_each_set
     with pytest.warns(UserWarning) as caught:
         assert invoke(["run", str(spec), "--until", "search", "--set", "data.train.path=pairs"]) == 0
     assert [str(warning.message) for warning in caught if "LR images" in str(warning.message)] == [
-        "data.train: 5 of the 8 LR images that were looked at seem not to be their HR images made small;"
-        " that of 0.png is turned by 90 degrees (qnas data check looks at all)"
+        "data.train: 5 of the 8 LR images that were looked at do not look like their HR images;"
+        " that of 0.png is rotated by 90 degrees (qnas data check looks at all)"
     ]
 
 

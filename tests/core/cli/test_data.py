@@ -132,7 +132,7 @@ MISTAKES = {
         ["images", "images/0.png", "out.h5"],
         "images/0.png: is a file: name folders, or one pack",
     ),
-    "no pack": (["images/0.png", "out.h5"], "images/0.png: is no pack (qnas data pack makes one)"),
+    "no pack": (["images/0.png", "out.h5"], "images/0.png: is not a pack (qnas data pack makes one)"),
     "no place": (["images", "images/0.png/out.h5"], "images/0.png/out.h5.partial: Not a directory"),
 }
 
@@ -382,7 +382,7 @@ def test_what_is_wrong_is_told_line_by_line(images, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("error: ")] == [
         lines[3],
-        "error: images/4.png: is no image (or of no known format)",
+        "error: images/4.png: is not an image in a known format",
         "error: thin.png: its LR image is 3 x 22, smaller than the patch of 5: lower data.patch to at most 3 or leave"
         " the image out",
     ]
@@ -403,7 +403,7 @@ def test_remarks_are_no_errors(images, capsys):
         "remark: the same pixels: 0.png and copy.png",
         "remark: nearly the same: 1.png and jpeg.jpg",
         "remark: images: 1 image nearly flat: flat.png",
-        "remark: images: 1 image whose transparency is left out: clear.png",
+        "remark: images: 1 image with transparency, which is ignored: clear.png",
         "0 errors, 4 remarks",
     ]
 
@@ -417,7 +417,7 @@ def test_test_images_among_the_training_images_are_found(images, here, capsys):
     assert check("images", "--test", "one", "--test", "two") == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[-3:] == [
-        "error: the test image one/seen.png is in the training images: images/2.png",
+        "error: the test image one/seen.png is also a training image: images/2.png",
         "remark: nearly the same, in training and test: images/3.png and two/seen.jpg",
         "1 error, 1 remark",
     ]
@@ -439,7 +439,7 @@ def test_a_test_image_too_small_for_ssim_is_an_error(images, here, capsys):
     (here / "test").mkdir()
     picture(9, 40, 10).save(here / "test" / "thin.png")
     assert check("images", "--test", "test") == 1
-    told = "error: thin.png: is too small to be judged: SSIM needs 11 pixels a side\n"
+    told = "error: thin.png: is too small to be scored: SSIM needs 11 pixels a side\n"
     assert told in capsys.readouterr().out
 
 
@@ -471,7 +471,7 @@ def test_nothing_readable_and_strange_names_are_told(here, capsys):
     assert check("[red]", "--test", "[bold]") == 1
     out = capsys.readouterr().out
     assert "\n[bold] (test)" in out
-    assert "error: [red]/[x].png: is no image" in out
+    assert "error: [red]/[x].png: is not an image" in out
 
 
 def test_a_folder_that_is_not_there_is_told_before_any_is_looked_at(images, capsys):

@@ -158,7 +158,7 @@ def test_what_is_wrong_is_told_in_a_line(run, folder, capsys, arguments, said):
     ("spoil", "said"),
     [
         (lambda file: file.write_bytes(file.read_bytes()[:200]), "{file}: can't be decoded"),
-        (lambda file: save(file, (9, 9, 3)), "photos/b.png: is too small to be judged"),
+        (lambda file: save(file, (9, 9, 3)), "photos/b.png: is too small to be scored"),
         (lambda file: save(file, (1, 9, 3)), "photos/b.png: is smaller than the scale"),
     ],
 )

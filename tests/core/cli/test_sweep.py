@@ -43,7 +43,7 @@ def test_points_are_run_those_that_fail_are_told_and_tried_again(
     figures = r"\d+\.\d\d dB  [\d.]+ MBitOps  [\d.]+ s"
     assert any(re.match(rf"good/cells=1/seed-0: done  {figures}  \(\d/2", line) for line in lines)
     assert re.fullmatch(
-        r"bad/seed-0 failed: .*images/a\.png: is no image.* \(log: runs/variants/logs/bad/seed-0\.txt\)", lines[-2]
+        r"bad/seed-0 failed: .*images/a\.png: is not an image.* \(log: runs/variants/logs/bad/seed-0\.txt\)", lines[-2]
     )
     assert lines[-1] == "1 of 2 points failed; repeat the command to retry"
     assert told.out.splitlines()[0].split() == ["point", "state", "PSNR", "leaves", "BitOps", "32x32", "time"]

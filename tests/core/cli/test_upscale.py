@@ -96,7 +96,7 @@ def test_a_bad_image_stops_no_other_and_is_named_at_the_end(tmp_path, run, capsy
     first, second, third = printed.err.splitlines()[-3:]
     assert first == "not enlarged: 2 of 4 images"
     assert second.startswith(f"{tmp_path / 'in/b.png'}: can't be decoded: ")
-    assert third.startswith(f"{tmp_path / 'in/c.png'}: is no image")
+    assert third.startswith(f"{tmp_path / 'in/c.png'}: is not an image")
 
 
 def test_an_image_that_memory_does_not_suffice_for_stops_no_other(tmp_path, run, capsys, monkeypatch):
@@ -124,7 +124,7 @@ def test_an_image_that_takes_more_memory_than_there_is_is_refused_before_and_sto
     assert files(tmp_path)[-1] != "a_x2.png"
     assert (tmp_path / "b_x2.png").exists()
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith(f"{tmp_path / 'a.png'}: an image of 700 x 500 takes about 0.0 GB of memory, and 0.0 GB are")
+    assert last.startswith(f"{tmp_path / 'a.png'}: an image of 700 x 500 takes about 0.0 GB of memory, but only 0.0 GB")
 
 
 def test_an_image_too_small_for_the_network_stops_no_other(tmp_path, capsys):

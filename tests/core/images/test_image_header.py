@@ -110,10 +110,10 @@ UNUSABLE = {
     "animated PNG": (".png", animated, "has 2 frames: only still images can be used"),
     "animated WebP": (".webp", animated, "has 2 frames: only still images can be used"),
     "pages of a TIFF": (".tif", animated, "has 2 frames: only still images can be used"),
-    "16 bits": (".png", deep, "has 16 bits a channel: use 8 bits a channel"),
-    "floats": (".tif", lambda file: PICTURE.convert("F").save(file), "has pixels of mode 'F': use 8 bits a channel"),
-    "text": (".png", lambda file: file.write_text("hello"), "is no image (or of no known format)"),
-    "another format": (".png", lambda file: PICTURE.save(file, "GIF"), "is no image (or of no known format)"),
+    "16 bits": (".png", deep, "has 16 bits per channel: use 8 bits per channel"),
+    "floats": (".tif", lambda file: PICTURE.convert("F").save(file), "has pixels of mode 'F': use 8 bits per channel"),
+    "text": (".png", lambda file: file.write_text("hello"), "is not an image in a known format"),
+    "another format": (".png", lambda file: PICTURE.save(file, "GIF"), "is not an image in a known format"),
     "a flipped bit": (".png", flipped_bit, "can't be decoded: "),
 }
 

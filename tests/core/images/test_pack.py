@@ -173,7 +173,7 @@ def test_a_pack_that_is_cut_short_is_told(tmp_path, share):
     packed(path, some())
     content = path.read_bytes()
     replace(path, content[: int(share * len(content))])
-    with pytest.raises(InputError, match=r"a\.h5: is (cut short or damaged: make it again with|no pack)"):
+    with pytest.raises(InputError, match=r"a\.h5: is (cut short or damaged: make it again with|not a pack)"):
         Pack(path)
 
 
@@ -202,7 +202,7 @@ def test_a_pack_that_lacks_something_is_told(tmp_path, part):
 def test_another_hdf5_file_is_told(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = 1
-    with pytest.raises(InputError, match="is no pack, but another HDF5 file"):
+    with pytest.raises(InputError, match="is an HDF5 file, but not a pack"):
         Pack(tmp_path / "a.h5")
 
 

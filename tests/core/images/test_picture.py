@@ -113,7 +113,7 @@ def test_a_cameras_preview_behind_the_picture_is_left_out(tmp_path):
 
 
 def deep_png() -> bytes:
-    """A PNG of 16 bits a channel in colour, which Pillow can read but not write."""
+    """A PNG of 16 bits per channel in colour, which Pillow can read but not write."""
     stream = io.BytesIO()
     RGB.resize((2, 1)).save(stream, "PNG")
     content = bytearray(stream.getvalue())
@@ -133,12 +133,12 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (deep_png(), "has 16 bits a channel: use 8 bits a channel"),
-        (saved(Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 200), "PNG"), "has 16 bits a channel"),
+        (deep_png(), "has 16 bits per channel: use 8 bits per channel"),
+        (saved(Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 200), "PNG"), "has 16 bits per channel"),
         (saved(Image.fromarray(PIXELS[..., 0].astype(np.float32)), "TIFF"), "has pixels of mode 'F': use 8 bits"),
         (saved(RGB, "WEBP", save_all=True, append_images=[RGB.rotate(90)]), "has 2 frames: only still images"),
-        (b"hello", "is no image (or of no known format)"),
-        (b"", "is no image (or of no known format)"),
+        (b"hello", "is not an image in a known format"),
+        (b"", "is not an image in a known format"),
         (saved(RGB.resize((300, 300)), "PNG")[:2000], "can't be decoded: "),
         (saved(RGB.resize((300, 300)), "JPEG")[:2000], "can't be decoded: "),
     ],

@@ -19,7 +19,7 @@ def test_an_image_smaller_than_the_patch_is_named_with_what_would_fit():
 
 def test_an_image_smaller_than_ssims_window_is_named():
     refuse_unjudgeable(ImageSizes("a", (11, 90)))
-    with pytest.raises(InputError, match=r"^b: is too small to be judged: SSIM needs 11 pixels a side$"):
+    with pytest.raises(InputError, match=r"^b: is too small to be scored: SSIM needs 11 pixels a side$"):
         refuse_unjudgeable(ImageSizes("b", (90, 10)))
 
 

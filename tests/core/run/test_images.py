@@ -163,7 +163,7 @@ def test_a_test_image_too_small_to_be_judged_is_told_as_its_sets(size, fits):
     else:
         error = refused(**sets)
         assert error.field == ("data", "test", "a")
-        assert str(error).startswith("a 0: is too small to be judged")
+        assert str(error).startswith("a 0: is too small to be scored")
 
 
 class OneTiny(Plain):
@@ -180,7 +180,7 @@ def test_a_held_out_image_too_small_to_be_judged_is_told_as_the_training_sets():
     held_out = split(pairs(12), 3, 0).validation[0].name
     error = refused(**GOOD | {"train": OneTiny(tiny=held_out)})
     assert error.field == ("data", "train")
-    assert str(error).startswith(f"train {held_out}: is too small to be judged")
+    assert str(error).startswith(f"train {held_out}: is too small to be scored")
 
 
 def test_sets_are_counted_without_decoding(decoded):

@@ -49,7 +49,7 @@ class Repeating(nn.Module):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_of_a_broken_network_no_picture_is_made(value):
-    with pytest.raises(NotFiniteError, match="output for an image of 14 x 12 has numbers that are not finite"):
+    with pytest.raises(NotFiniteError, match="output for an image of 14 x 12 contains NaN or infinity"):
         enlarge(Repeating(value), pixels(0), CPU)
 
 
@@ -64,7 +64,7 @@ def test_in_a_validation_it_is_the_worst_there_can_be():
     ours = [(np.repeat(np.repeat(pair.lr, 2, 0), 2, 1), pair.hr) for pair in pairs]
     assert psnr == pytest.approx(np.mean([psnr_y(image, hr, 2) for image, hr in ours]))
     assert error == pytest.approx(np.mean([np.abs(image.astype(float) - hr).mean() / 255 for image, hr in ours]))
-    with pytest.warns(UserWarning, match="in a validation, the network.s output for an image of"):
+    with pytest.warns(UserWarning, match="during validation, the network.s output for an image of"):
         assert validate(Repeating(math.nan), pairs, 2, CPU) == (-math.inf, math.inf)
 
 
@@ -84,7 +84,7 @@ def test_a_search_goes_on_where_a_network_taken_out_of_it_is_broken(broken, tiny
 
     monkeypatch.setattr(task, "derive", breaking)
     folder = RunFolder(tiny.parent / "out")
-    with pytest.warns(UserWarning, match="it counts as the worst possible network"):
+    with pytest.warns(UserWarning, match="it is scored as the worst possible network"):
         run_spec(load_spec(tiny), folder, until="search")
     psnrs = [line["psnr"] for line in folder.history("search")]
     assert [psnr is None for psnr in psnrs] == [epoch in broken for epoch in range(3)]
@@ -109,7 +109,7 @@ def break_weights(folder: RunFolder) -> None:
 
 
 def test_a_broken_network_is_not_evaluated(broken_run: Path, tiny: Path):
-    with pytest.raises(QnasError, match=r"the network.s output .* has numbers that are not finite"):
+    with pytest.raises(QnasError, match=r"the network.s output .* contains NaN or infinity"):
         run_spec(load_spec(tiny), RunFolder(broken_run), resume=True)
     assert not (broken_run / "result.json").exists()
 
@@ -124,13 +124,11 @@ def test_the_commands_refuse_it_in_a_line(tmp_path: Path, capsys: pytest.Capture
     assert invoke(["upscale", str(tmp_path / "run"), str(image), "--device", "cpu"]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines[-2] == "not enlarged: 1 of 1 image"
-    assert lines[-1].startswith(
-        f"{image}: the network's output for an image of 28 x 24 has numbers that are not finite"
-    )
+    assert lines[-1].startswith(f"{image}: the network's output for an image of 28 x 24 contains NaN or infinity")
     assert not (tmp_path / "images/0_x2.png").exists()
     assert invoke(["evaluate", str(tmp_path / "run"), "--data", str(tmp_path / "images"), "--device", "cpu"]) == 1
     *_, last = capsys.readouterr().err.splitlines()
-    assert last.startswith("images/1.png: the network's output for an image of 14 x 12 has numbers that are not finite")
+    assert last.startswith("images/1.png: the network's output for an image of 14 x 12 contains NaN or infinity")
 
 
 def test_a_training_keeps_its_best_where_a_later_validation_is_broken(tiny: Path, monkeypatch):
@@ -146,7 +144,7 @@ def test_a_training_keeps_its_best_where_a_later_validation_is_broken(tiny: Path
 
     monkeypatch.setattr(training, "validate", breaking)
     folder = RunFolder(tiny.parent / "out")
-    with pytest.warns(UserWarning, match="it counts as the worst possible network"):
+    with pytest.warns(UserWarning, match="it is scored as the worst possible network"):
         run_spec(read_spec(tiny, ["search.steps=3"]).spec, folder, until="evaluate")
     assert [line["psnr"] is None for line in folder.history("train")] == [False, False, True]
     assert folder.read_json("train/result.json")["best_step"] in {2, 4}

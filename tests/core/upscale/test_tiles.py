@@ -297,7 +297,7 @@ def test_what_takes_too_much_memory_is_refused_with_what_the_network_permits(kin
         warnings.simplefilter("ignore")
         with pytest.raises(TooLargeError) as refused:
             upscaler(lr)
-    said = "an image of 500 x 400 takes about 0.1 GB of memory, and 0.0 GB are free: "
+    said = "an image of 500 x 400 takes about 0.1 GB of memory, but only 0.0 GB are free: "
     assert str(refused.value) == said + ADVICE[kind, tile]
     assert network.sizes == [] or (500, 400) not in network.sizes
 

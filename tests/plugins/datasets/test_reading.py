@@ -131,14 +131,14 @@ def test_16_bits_of_gray_are_refused(tmp_path, suffix):
     with pytest.raises(InputError) as caught:
         read_image(file)
     assert str(caught.value).startswith(f"{file}: ")
-    assert "8 bits a channel" in str(caught.value)
+    assert "8 bits per channel" in str(caught.value)
 
 
 @pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (6, 4)], ids=["RGB", "RGBA"])
 def test_16_bits_of_colour_are_refused(tmp_path, colour_type, channels):
     rows = b"".join(b"\0" + bytes(range(4 * channels * 2)) for _ in range(4))
     (tmp_path / "a.png").write_bytes(png(4, 4, 16, colour_type, rows))
-    with pytest.raises(InputError, match="8 bits a channel"):
+    with pytest.raises(InputError, match="8 bits per channel"):
         read_image(tmp_path / "a.png")
 
 
@@ -152,7 +152,7 @@ def test_16_bits_a_pixel_are_read(tmp_path):
 
 def test_floating_point_pixels_are_refused(tmp_path):
     PICTURE.convert("F").save(tmp_path / "a.tif")
-    with pytest.raises(InputError, match="8 bits a channel"):
+    with pytest.raises(InputError, match="8 bits per channel"):
         read_image(tmp_path / "a.tif")
 
 

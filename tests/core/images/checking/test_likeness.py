@@ -62,9 +62,9 @@ def test_degraded_images_are_their_hr_images_made_small(name, scale, degrade):
 
 
 WRONG = {
-    "is turned by 90 degrees": lambda lr: np.rot90(lr, -1),
-    "is turned by 180 degrees": lambda lr: lr[::-1, ::-1],
-    "is turned by 270 degrees": np.rot90,
+    "is rotated by 90 degrees": lambda lr: np.rot90(lr, -1),
+    "is rotated by 180 degrees": lambda lr: lr[::-1, ::-1],
+    "is rotated by 270 degrees": np.rot90,
     "is flipped left to right": lambda lr: lr[:, ::-1],
     "is flipped upside down": lambda lr: lr[::-1],
     "is flipped along its diagonal": lambda lr: lr.swapaxes(0, 1),
