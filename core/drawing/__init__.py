@@ -1,1 +1,1 @@
-"""What is drawn in the terminal and on pages alike: the graph of slots, and numbers with their units."""
+"""What is drawn in the terminal and on pages alike: the slot graph and its layouts, and numbers with their units."""

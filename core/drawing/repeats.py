@@ -25,6 +25,14 @@ class Repeat:
     parts: tuple[str, ...]
     nodes: range
 
+    @property
+    def label(self) -> str:
+        """Such as ``body.1 to body.3 are the same as body.0 (45 slots)``."""
+        first, *others = self.parts
+        between = " to " if len(others) > 1 else " and "
+        parts = f"{first}{between}{others[-1]} are" if others else f"{first} is"
+        return f"{parts} the same as {self.like} ({len(self.nodes)} slots)"
+
 
 @dataclass(frozen=True)
 class _Part:

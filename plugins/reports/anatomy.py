@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qnas.core.components import Cost, Quantizer
-from qnas.core.drawing.slot_graph import SlotGraph, trace
+from qnas.core.drawing.slot_graph import SlotGraph
+from qnas.core.drawing.tracing import trace
 from qnas.core.errors import QnasError
 from qnas.core.network import LR_SIZE, Architecture, count_network, count_space
 from qnas.core.network.shapes import found_for_shapes, shapes_only

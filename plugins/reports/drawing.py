@@ -1,12 +1,12 @@
 """The drawing of the found network: a panel for each part, its slots in running order and the lines between."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from qnas.core.drawing.lanes import assign
-from qnas.core.drawing.slot_graph import Edge
+from qnas.core.drawing.layout import Item, Line, Port
+from qnas.core.drawing.parts import Parts
 from qnas.plugins.reports.anatomy import Anatomy, FoundSlot
-from qnas.plugins.reports.parts import Parts
 
 LANE = 20
 MARGIN = 15
@@ -36,7 +36,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """A connection, as SVG path data; a bypass leads around all slots of its panel."""
 
     path: str
@@ -62,7 +62,7 @@ class Panel:
     sources: Sequence[str]
     share: float | None
     nodes: Sequence[Node]
-    lines: Sequence[Line]
+    lines: Sequence[Curve]
     ports: Sequence[tuple[int, float]]
     width: int
     height: float
@@ -100,30 +100,35 @@ def draw(anatomy: Anatomy) -> Drawing:
 
 
 def _panel(anatomy: Anatomy, parts: Parts, part: str, row: int) -> Panel:
-    slots = [anatomy.slots[anatomy.flow.slots[node - 1]] for node in parts.members[part]]
-    lines = parts.lines(part)
-    node_lanes, edge_lanes = assign(len(slots) + 2, lines)
-    xs = [MARGIN + LANE * lane for lane in node_lanes]
-    ys = [PORT / 2, *(PORT + row * (i + 0.5) for i in range(len(slots))), PORT * 1.5 + row * len(slots)]
-    shares = [slot.share for slot in slots if slot.share is not None]
+    layout = parts.lay_out(part)
+    heights = [_height(placed.item, row) for placed in layout.rows]
+    ys = [bottom - height / 2 for bottom, height in zip(itertools.accumulate(heights), heights, strict=True)]
+    xs = [MARGIN + LANE * placed.lane for placed in layout.rows]
+    places = list(zip(layout.rows, xs, ys, strict=True))
+    nodes = [Node(anatomy.slots[r.item], x, y, part) for r, x, y in places if isinstance(r.item, str)]
+    shares = [node.slot.share for node in nodes if node.slot.share is not None]
     return Panel(
         name=part,
         sources=parts.sources(part),
         share=sum(shares) if shares else None,
-        nodes=[Node(slot, x, y, part) for slot, x, y in zip(slots, xs[1:-1], ys[1:-1], strict=True)],
-        lines=[
-            Line(_path(edge, MARGIN + LANE * edge_lanes[edge], xs, ys), edge == (0, len(slots) + 1))
-            for edge in sorted(lines)
-        ],
-        ports=[(xs[0], ys[0]), (xs[-1], ys[-1])],
-        width=2 * MARGIN + LANE * max([*node_lanes, *edge_lanes.values()]),
-        height=2 * PORT + row * len(slots),
+        nodes=nodes,
+        lines=[Curve(_path(line, xs, ys), line.end - line.start == len(ys) - 1) for line in layout.lines],
+        ports=[(x, y) for r, x, y in places if isinstance(r.item, Port)],
+        width=2 * MARGIN + LANE * (layout.lanes - 1),
+        height=sum(heights),
     )
 
 
-def _path(edge: Edge, x: int, xs: Sequence[int], ys: Sequence[float]) -> str:
-    """From a node into the edge's lane ``x``, down the lane, and into the other node."""
-    start, end = edge
+def _height(item: Item | None, row: int) -> int:
+    """Of what stands on a row; where lines only meet, they do so between two rows."""
+    if item is None:
+        return 0
+    return PORT if isinstance(item, Port) else row
+
+
+def _path(line: Line, xs: Sequence[int], ys: Sequence[float]) -> str:
+    """From a row into the line's lane, down the lane, and into the other row."""
+    start, end, x = line.start, line.end, MARGIN + LANE * line.lane
     path = f"M{xs[start]} {ys[start]:g}"
     if end - start == 1:
         return path + _bend(xs[start], ys[start], xs[end], ys[end])

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
 from qnas.core.cli.terminal.graph import draw_graph
 from qnas.core.components import SlotShape
-from qnas.core.drawing.repeats import Repeat, find_repeats
-from qnas.core.drawing.slot_graph import Edge, SlotGraph
+from qnas.core.drawing.folded import lay_out_folded
+from qnas.core.drawing.layout import Item, Port
+from qnas.core.drawing.repeats import Repeat
+from qnas.core.drawing.slot_graph import SlotGraph
 
-LEAST_REPEATED = 4
-"""Parts that repeat others are left out where that saves so many slots at least."""
 _HEADER = ("slot", "channels", "native", "candidates")
 _GAP = "  "
 _ASCII = str.maketrans("□●○⋮→│─╯╰╮╭┤├┴┬┼", "#*o:>|-'`.,||+++")
@@ -46,9 +47,8 @@ class SlotRow:
         return path, channels, self.native, self.candidates
 
 
-@dataclass(frozen=True)
-class _Item:
-    """A node of the drawing.
+class _Shown(NamedTuple):
+    """How an item is shown.
 
     Attributes:
         mark: Its character.
@@ -63,42 +63,26 @@ class _Item:
 
 def print_drawing(console: Console, flow: SlotGraph, slots: Mapping[str, SlotRow]) -> None:
     """Print the network of ``slots``, from the image to the output."""
-    items, edges = _items(flow, slots)
-    rows = [_HEADER, *(item.cells for item in items if len(item.cells) > 1)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    graph = draw_graph([item.mark for item in items], edges)
-    print_line(console, Text(" " * len(graph[0].text) + _aligned(_HEADER, widths).rstrip(), "bold"))
-    for drawn, node in graph:
-        print_line(console, Text(drawn.rstrip(), "dim") if node is None else _line(drawn, items[node], widths))
+    layout = lay_out_folded(flow, {path: (row.shape, row.candidates) for path, row in slots.items()})
+    shown = [None if row.item is None else _shown(row.item, slots) for row in layout.rows]
+    table = [_HEADER, *(one.cells for one in shown if one and len(one.cells) > 1)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    print_line(console, Text(" " * 2 * layout.lanes + _aligned(_HEADER, widths).rstrip(), "bold"))
+    for drawn, one in zip(draw_graph(layout, [one.mark if one else None for one in shown]), shown, strict=True):
+        print_line(console, _line(drawn, one, widths) if one else Text(drawn.rstrip(), "dim"))
 
 
-def _items(flow: SlotGraph, slots: Mapping[str, SlotRow]) -> tuple[list[_Item], set[Edge]]:
-    """What is drawn, in running order, and the lines between."""
-    kinds = {path: (row.shape, row.candidates) for path, row in slots.items()}
-    repeats = find_repeats(flow, kinds, LEAST_REPEATED)
-    repeat_at = {node: repeat for repeat in repeats for node in repeat.nodes}
-    items, place = [_Item("□", ("image",))], [0]
-    for node, path in enumerate(flow.slots, 1):
-        repeat = repeat_at.get(node)
-        if repeat is None:
-            row = slots[path]
-            items.append(_Item(row.mark, row.cells(path), row.colour or "dim"))
-        elif node == repeat.nodes.start:
-            items.append(_Item("⋮", (_told(repeat),), "dim"))
-        place.append(len(items) - 1)
-    items.append(_Item("□", ("output",)))
-    place.append(len(items) - 1)
-    return items, {(place[a], place[b]) for a, b in flow.essential() if place[a] != place[b]}
+def _shown(item: Item, slots: Mapping[str, SlotRow]) -> _Shown:
+    match item:
+        case Port():
+            return _Shown("□", ("image" if item is Port.IN else "output",))
+        case Repeat():
+            return _Shown("⋮", (item.label,), "dim")
+    row = slots[item]
+    return _Shown(row.mark, row.cells(item), row.colour or "dim")
 
 
-def _told(repeat: Repeat) -> str:
-    first, *others = repeat.parts
-    between = " to " if len(others) > 1 else " and "
-    parts = f"{first}{between}{others[-1]} are" if others else f"{first} is"
-    return f"{parts} the same as {repeat.like} ({len(repeat.nodes)} slots)"
-
-
-def _line(drawn: str, item: _Item, widths: Sequence[int]) -> Text:
+def _line(drawn: str, item: _Shown, widths: Sequence[int]) -> Text:
     before, after = drawn.split(item.mark)
     *cells, last = item.cells
     return Text.assemble(

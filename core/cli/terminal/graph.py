@@ -1,10 +1,9 @@
-"""A graph as text: its nodes one below the other, and lanes for the lines between, as in ``git log --graph``."""
+"""A graph as text: its items one below the other, and lanes for the lines between, as in ``git log --graph``."""
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
-from qnas.core.drawing.lanes import assign
-from qnas.core.drawing.slot_graph import Edge
+from qnas.core.drawing.layout import Layout
 
 _BENDS = {
     frozenset("ud"): "│",
@@ -22,58 +21,9 @@ _BENDS = {
 """Up, down, left, right: where lines lead from a place to its character."""
 
 
-class GraphLine(NamedTuple):
-    """A line of the drawing: two characters a lane, and the node that stands on it, None where lines only meet."""
-
-    text: str
-    node: int | None
-
-
-def draw_graph(marks: Sequence[str], edges: Collection[Edge]) -> list[GraphLine]:
-    """The drawing, all its lines equally long.
-
-    Args:
-        marks: The character of each node.
-        edges: (from, to), from always the smaller.
-    """
-    nodes, edges = _with_junctions(len(marks), edges)
-    node_lanes, edge_lanes = assign(len(nodes), edges)
-    width = max([*node_lanes, *edge_lanes.values()]) + 1
-    lines = []
-    for row, node in enumerate(nodes):
-        ends = _Row(
-            own=node_lanes[row],
-            up={lane for (_, end), lane in edge_lanes.items() if end == row},
-            down={lane for (start, _), lane in edge_lanes.items() if start == row},
-            passing={lane for (start, end), lane in edge_lanes.items() if start < row < end},
-        )
-        lines.append(GraphLine(ends.draw(width, None if node is None else marks[node]), node))
-    return lines
-
-
-def _with_junctions(count: int, edges: Collection[Edge]) -> tuple[list[int | None], set[Edge]]:
-    """The rows, and the edges between them: where several nodes all feed the same several, the lines meet between."""
-    sources: dict[int, set[int]] = {node: set() for node in range(count)}
-    for start, end in edges:
-        sources[end].add(start)
-    readers: dict[frozenset[int], list[int]] = {}
-    for node, feeding in sources.items():
-        readers.setdefault(frozenset(feeding), []).append(node)
-    rows: list[int | None] = []
-    row_of: dict[int, int] = {}
-    junctions: dict[frozenset[int], int] = {}
-    joined: set[Edge] = set()
-    for node, feeding in sources.items():
-        key = frozenset(feeding)
-        if len(key) > 1 and len(readers[key]) > 1 and key not in junctions:
-            junctions[key] = len(rows)
-            joined |= {(row_of[source], len(rows)) for source in key}
-            rows.append(None)
-        row_of[node] = len(rows)
-        before = [junctions[key]] if key in junctions else [row_of[source] for source in key]
-        joined |= {(start, len(rows)) for start in before}
-        rows.append(node)
-    return rows, joined
+def draw_graph(layout: Layout, marks: Sequence[str | None]) -> list[str]:
+    """A text for each row, two characters a lane, with its mark where an item stands; None is where lines only meet."""
+    return [_Row.at(layout, number).draw(layout.lanes, mark) for number, mark in enumerate(marks)]
 
 
 class _Row(NamedTuple):
@@ -83,6 +33,16 @@ class _Row(NamedTuple):
     up: set[int]
     down: set[int]
     passing: set[int]
+
+    @classmethod
+    def at(cls, layout: Layout, number: int) -> Self:
+        """Of the row with that number."""
+        return cls(
+            own=layout.rows[number].lane,
+            up={line.lane for line in layout.lines if line.end == number},
+            down={line.lane for line in layout.lines if line.start == number},
+            passing={line.lane for line in layout.lines if line.start < number < line.end},
+        )
 
     def draw(self, width: int, mark: str | None) -> str:
         touched = {self.own, *self.up, *self.down}

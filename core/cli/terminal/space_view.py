@@ -11,7 +11,8 @@ from rich.text import Text
 from qnas.core.cli.terminal.candidate_sets import CandidateSets
 from qnas.core.cli.terminal.drawing import SlotRow, print_drawing, print_line
 from qnas.core.components import ConvolutionShape, Cost, Quantizer, SlotShape, Space, costs_with
-from qnas.core.drawing.slot_graph import SlotGraph, trace
+from qnas.core.drawing.slot_graph import SlotGraph
+from qnas.core.drawing.tracing import trace
 from qnas.core.drawing.wording import amount, float_work, plural, quantity
 from qnas.core.errors import as_input_error
 from qnas.core.network import (

@@ -1,10 +1,12 @@
 """The graph as text: read back from its characters, it is the graph."""
 
 import itertools
+from typing import NamedTuple
 
 from hypothesis import given, strategies as st
 
-from qnas.core.cli.terminal.graph import GraphLine, draw_graph
+from qnas.core.cli.terminal.graph import draw_graph
+from qnas.core.drawing.layout import lay_out
 
 UP, DOWN, LEFT, RIGHT = "│╯╰┤├┴┼", "│╮╭┤├┬┼", "─╯╮┤┴┬┼", "─╰╭├┴┬┼"
 MARK = "o"
@@ -17,6 +19,21 @@ def graphs(draw: st.DrawFn) -> Graph:
     nodes = draw(st.integers(2, 10))
     feeding = [draw(st.sets(st.integers(0, node - 1), min_size=1)) for node in range(1, nodes)]
     return nodes, {(source, node) for node, sources in enumerate(feeding, 1) for source in sources}
+
+
+class GraphLine(NamedTuple):
+    """A line of the drawing, and the number of the node that stands on it, None where lines only meet."""
+
+    text: str
+    node: int | None
+
+
+def lines_of(graph: Graph) -> list[GraphLine]:
+    """The drawing of a graph, whose nodes are named by their numbers."""
+    nodes, edges = graph
+    layout = lay_out([str(node) for node in range(nodes)], edges)
+    texts = draw_graph(layout, [row.item and MARK for row in layout.rows])
+    return [GraphLine(text, row.item and int(row.item)) for text, row in zip(texts, layout.rows, strict=True)]
 
 
 def read(lines: list[GraphLine]) -> set[tuple[int, int]]:
@@ -48,15 +65,14 @@ def through_junctions(lines: list[GraphLine], edges: set[tuple[int, int]]) -> se
 @given(graphs())
 def test_the_drawing_says_what_the_graph_is(graph):
     nodes, edges = graph
-    lines = draw_graph([MARK] * nodes, edges)
+    lines = lines_of(graph)
     assert [line.node for line in lines if line.node is not None] == list(range(nodes))
     assert through_junctions(lines, read(lines)) == edges
 
 
 @given(graphs())
 def test_no_line_ends_in_nothing(graph):
-    nodes, edges = graph
-    lines = [line.text for line in draw_graph([MARK] * nodes, edges)]
+    lines = [line.text for line in lines_of(graph)]
     assert len(set(map(len, lines))) == 1
     for above, below in itertools.pairwise(lines):
         for upper, lower in zip(above, below, strict=True):
@@ -72,7 +88,8 @@ def test_no_line_ends_in_nothing(graph):
 
 def test_branches_stand_aside_and_meet():
     edges = {(0, 1), (1, 2), (0, 3), *((a, b) for a in (2, 3) for b in (4, 5)), (4, 6), (5, 6)}
-    assert [line.text.rstrip() for line in draw_graph(list("abcdefg"), edges)] == [
+    layout = lay_out(list("abcdefg"), edges)
+    assert [line.rstrip() for line in draw_graph(layout, [row.item for row in layout.rows])] == [
         "a─╮",
         "b │",
         "c │",
@@ -85,4 +102,4 @@ def test_branches_stand_aside_and_meet():
 
 
 def test_a_node_alone():
-    assert draw_graph("x", set()) == [GraphLine("x ", 0)]
+    assert lines_of((1, set())) == [GraphLine("o ", 0)]

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from qnas.core.drawing.slot_graph import SlotGraph, trace
+from qnas.core.drawing.slot_graph import SlotGraph
+from qnas.core.drawing.tracing import trace
 
 C = 4
 

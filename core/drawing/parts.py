@@ -1,10 +1,11 @@
-"""The parts of a network: its slots in groups, and what leads from one group to another."""
+"""The parts of a network: its slots in groups, a layout for each, and what leads from one group to another."""
 
 from collections.abc import Iterable
 from functools import cached_property
 
+from qnas.core.drawing.groups import group_names
+from qnas.core.drawing.layout import Layout, Port, lay_out
 from qnas.core.drawing.slot_graph import Edge, SlotGraph
-from qnas.plugins.reports.groups import group_names
 
 IMAGE, OUTPUT = "the image", "the output"
 
@@ -29,12 +30,17 @@ class Parts:
         """The parts that feed ``part``."""
         return self._parts(self._entering[part])
 
-    def lines(self, part: str) -> set[Edge]:
+    def lay_out(self, part: str) -> Layout:
+        """The layout of a part's slots, between where data comes in and where it goes out."""
+        paths = [self._flow.slots[node - 1] for node in self.members[part]]
+        return lay_out([Port.IN, *paths, Port.OUT], self.edges(part))
+
+    def edges(self, part: str) -> set[Edge]:
         """The connections to draw in a part: 0 is where data comes in, then come its slots, then where it goes out."""
         members = {node: index for index, node in enumerate(self.members[part], 1)}
         outside = len(members) + 1
-        lines = {(members.get(a, 0), members.get(b, outside)) for node in members for a, b in self._at_node[node]}
-        return lines | ({(0, outside)} if part in self._bypassed else set())
+        edges = {(members.get(a, 0), members.get(b, outside)) for node in members for a, b in self._at_node[node]}
+        return edges | ({(0, outside)} if part in self._bypassed else set())
 
     def beside(self) -> list[tuple[str, str]]:
         """The connections between parts that follow neither from one part feeding the next nor from a bypass."""
