@@ -9,6 +9,7 @@ from qnas.core.comparison.finished_run import FinishedRun, LeftOut
 from qnas.core.comparison.point import Point, Sweeps, sweep_points
 from qnas.core.errors import InputError
 from qnas.core.run.names import ENVIRONMENT, SPEC
+from qnas.core.spec.lacking import lack_the_same
 from qnas.core.sweep.index import INDEX
 
 _MARKS = (SPEC, ENVIRONMENT)
@@ -42,6 +43,8 @@ def find_runs(paths: Iterable[Path]) -> FoundRuns:
             runs.append(_read(folder, point))
         except InputError as error:
             left_out.append(LeftOut(folder, str(error).removeprefix(f"{folder}{os.sep}").removeprefix(f"{folder}: ")))
+    if lack_the_same([run.run.spec_data for run in runs]):
+        runs = [run.as_it_stands() for run in runs]
     return FoundRuns(tuple(runs), tuple(left_out))
 
 

@@ -29,6 +29,7 @@ class FinishedRun:
     Args:
         run: Its record.
         point: Which point of a sweep it is, None if it is not part of one.
+        spec: Its spec, where what it lacks need not be filled in.
 
     Attributes:
         folder: Its folder.
@@ -39,8 +40,9 @@ class FinishedRun:
         point: Which point of a sweep it is, None if it is not part of one.
     """
 
-    def __init__(self, run: RunRecord, point: Point | None = None) -> None:
+    def __init__(self, run: RunRecord, point: Point | None = None, spec: Mapping[str, Any] | None = None) -> None:
         self.run = run
+        self._spec = spec
         self.folder = run.path
         self.result = run.result
         self.images = run.scores
@@ -60,10 +62,14 @@ class FinishedRun:
         run.refuse_unfinished()
         return cls(run, point)
 
+    def as_it_stands(self) -> "FinishedRun":
+        """The same run, with nothing filled in that its spec lacks."""
+        return FinishedRun(self.run, self.point, self.run.spec_data)
+
     @property
     def spec(self) -> Mapping[str, Any]:
-        """spec.yaml, with the fields that it lacks as they were at its version."""
-        return self.run.whole_spec
+        """spec.yaml, with the fields that it lacks as they were at its version. Filling them in loads torch."""
+        return self.run.whole_spec if self._spec is None else self._spec
 
     @property
     def name(self) -> str:

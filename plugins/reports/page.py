@@ -1,22 +1,17 @@
 """The page: what the template is given, and the template filled in."""
 
-import base64
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
 from qnas.core.run.record import RunRecord
-from qnas.core.visible import visible
 from qnas.plugins.reports.anatomy import Anatomy, anatomy
 from qnas.plugins.reports.choices import HEIGHT, WIDTH, slot_choices
 from qnas.plugins.reports.costs import cost_facts
 from qnas.plugins.reports.curves import search_charts, taken_step, train_charts
 from qnas.plugins.reports.drawing import draw
-from qnas.plugins.reports.palette import bits_colours, bits_variable
+from qnas.plugins.reports.palette import bits_colours
 from qnas.plugins.reports.scores import METRICS, rows
-from qnas.plugins.reports.wording import FILTERS
+from qnas.plugins.reports.template import template
 
 TEMPLATE = "report.html.j2"
 
@@ -24,30 +19,6 @@ TEMPLATE = "report.html.j2"
 def page(record: RunRecord) -> str:
     """The whole report as HTML."""
     return template(TEMPLATE).render(_context(record))
-
-
-def template(name: str) -> Template:
-    """A template of ours, with the filters of wording."""
-    environment = Environment(
-        loader=PackageLoader("qnas.plugins.reports", "templates"),
-        autoescape=True,  # everything in a run's folder is somebody else's text
-        finalize=_shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(FILTERS, bits_variable=bits_variable, data_uri=_data_uri)
-    return environment.get_template(name)
-
-
-def _data_uri(png: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png.read_bytes()).decode('ascii')}"
-
-
-def _shown(value: Any) -> Any:
-    # A Markup stays one.
-    return type(value)(visible(value)) if isinstance(value, str) else value
 
 
 def _context(record: RunRecord) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from qnas.core.comparison import Comparison, FinishedRun, Group, facts_of
 from qnas.plugins.reports.comparison.plot import NARROW, WIDE, ComparisonPlot
-from qnas.plugins.reports.page import template
+from qnas.plugins.reports.template import template
 
 TEMPLATE = "comparison.html.j2"
 

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 import qnas
+from qnas.core.settings import SPEC_VERSION
+
+from ...synthetic_runs import write_run
 
 ROOT = Path(__file__).resolve().parents[3]
 SHOWN = [
@@ -60,12 +63,14 @@ def test_check_imports_nothing_that_it_can_do_without():
     assert result.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "spaces"]])
-def test_what_needs_no_network_imports_no_torch(arguments: list[str]):
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "spaces"], ["compare", "0", "1"]])
+def test_what_needs_no_network_imports_no_torch(arguments: list[str], tmp_path: Path):
+    for seed in (0, 1):
+        write_run(tmp_path / str(seed), fields={"seed": seed, "version": SPEC_VERSION})
     code = (
         f"import sys; sys.modules['torch'] = None; from qnas.core.cli.main import invoke; sys.exit(invoke({arguments}))"
     )
-    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
 
 
 def test_importing_qnas_imports_nothing_heavy():

@@ -1,0 +1,66 @@
+from .activation import (
+    Activation as Activation,
+    is_signed as is_signed,
+    make_activation as make_activation,
+)
+from .block import (
+    Block as Block,
+    Count as Count,
+)
+from .component import Component as Component
+from .cost import (
+    ConvolutionShape as ConvolutionShape,
+    Cost as Cost,
+    Part as Part,
+    by_key as by_key,
+    costs_with as costs_with,
+)
+from .dataset import (
+    Dataset as Dataset,
+    ImageSizes as ImageSizes,
+    ImageSource as ImageSource,
+    Pixels as Pixels,
+    SourceImage as SourceImage,
+)
+from .degradation import Degradation as Degradation
+from .moments import Moments as Moments
+from .operation import (
+    ConvShape as ConvShape,
+    Layers as Layers,
+    Operation as Operation,
+    Original as Original,
+    PaddingMode as PaddingMode,
+    Pair as Pair,
+    Size as Size,
+    SlotShape as SlotShape,
+    keeps_size as keeps_size,
+    same_padding as same_padding,
+)
+from .quantizer import (
+    FakeQuantizer as FakeQuantizer,
+    Grid as Grid,
+    Mixture as Mixture,
+    Quantizer as Quantizer,
+    Unquantized as Unquantized,
+    WeightedSum as WeightedSum,
+    integer_range as integer_range,
+)
+from .regularizer import (
+    Regularizer as Regularizer,
+    SearchState as SearchState,
+)
+from .report import Report as Report
+from .residual import Residual as Residual
+from .rules import (
+    Offer as Offer,
+    SlotRule as SlotRule,
+    path_matches as path_matches,
+)
+from .space import Space as Space
+from .statistic import (
+    ImageStatistic as ImageStatistic,
+    freeze_statistics as freeze_statistics,
+    measuring as measuring,
+)
+
+__all__: list[str]
