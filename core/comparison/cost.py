@@ -94,7 +94,7 @@ def counted(run: FinishedRun, cost: str, reference: Any = None) -> float:
     """
     from qnas.core.network import LR_SIZE, count_choices
 
-    with run.run.then(), as_input_error(f"{run.folder}: its {cost} can't be counted"):
+    with run.run.as_it_was(), as_input_error(f"{run.folder}: its {cost} can't be counted"):
         architecture = run.run.architecture
         space, chosen = architecture.space.restored(), architecture.candidates()
         found = count_choices(space, architecture.scale, chosen, run.run.quantizer, LR_SIZE)

@@ -7,7 +7,7 @@ from qnas.core.files.folder import RunFolder
 
 
 class Report(Component):
-    """Explains a finished run, from nothing but its folder.
+    """Explains a finished run, from nothing but its folder, which :class:`qnas.RunRecord` reads.
 
     One that also has ``compare``, as :class:`qnas.ComparisonReport` says, can be used by ``qnas compare``.
     """

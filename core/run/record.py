@@ -56,7 +56,7 @@ class Example:
 
 
 class RunRecord:
-    """What is in a run's folder, each file read once, when it is first asked for.
+    """What is in a run's folder, each file read once, when it is first asked for. Plain data is read without torch.
 
     A file that an unfinished or older run lacks is empty, where nothing else is said. A record of a run under way stays
     as it was read: make another to look again. Everything raises InputError for a file or a field that is damaged.
@@ -132,7 +132,7 @@ class RunRecord:
 
     @cached_property
     def whole_spec(self) -> Mapping[str, Any]:
-        """The same as plain data; what can't be validated, as the fields of a missing plugin, stays as it stands."""
+        """The same as plain data; what can't be validated, such as a missing plugin's, is as it stands. Loads torch."""
         return complete(self.spec_data)
 
     @cached_property
@@ -227,7 +227,7 @@ class RunRecord:
 
     @cached_property
     def degradation(self) -> "Degradation":
-        """How the LR images were made; runs from before it could be chosen don't say, and had Pillow's. Loads torch."""
+        """How the LR images were made; runs from before it could be chosen don't say, and had Pillow's."""
         from qnas.core.components import Degradation
 
         data = self.spec_data.get("data")
@@ -237,7 +237,7 @@ class RunRecord:
 
     @cached_property
     def report(self) -> "Report":
-        """The report that explains it. Loads torch."""
+        """The report that explains it."""
         from qnas.core.components import Report
 
         with self._of_spec("report"):
@@ -255,13 +255,13 @@ class RunRecord:
         from qnas.core.network import guard
         from qnas.core.run.weights import load_weights
 
-        with guard(self.architecture.space), self.then():
+        with guard(self.architecture.space), self.as_it_was():
             network = self.architecture.rebuild(self.quantizer)
         load_weights(network, self.folder, self.quantizer_data, of_any_program=True)
         return network.eval()
 
     @contextlib.contextmanager
-    def then(self) -> Iterator[None]:
+    def as_it_was(self) -> Iterator[None]:
         """A context in which components are made as of the run's version, and spaces take files from its folder."""
         with at_home(self.path), as_of(self.spec_version):
             yield
@@ -272,7 +272,7 @@ class RunRecord:
         from pydantic import ValidationError
 
         try:
-            with self.then():
+            with self.as_it_was():
                 yield
         except ValidationError as error:
             first = error.errors()[0]

@@ -1,16 +1,17 @@
 """The page of the public names of ``qnas``: the interfaces of components, and what their methods take and return."""
 
 import ast
+import functools
 import inspect
 import itertools
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 import qnas
 
 from .markdown import code, docstring, escaped, fence, heading, page, prose, table, wrapped
-from .signature import constructor, signature
+from .signature import constructor, returned, signature
 
 _ABOUT = """\
 Import everything that a plugin and its tests need from the package `qnas` itself; modules inside it may change between
@@ -47,7 +48,7 @@ def _section(name: str) -> str:
     value = getattr(qnas, name)
     parts = [_called(value, name), _about(name)]
     if inspect.isclass(value) and name not in _ELSEWHERE:
-        parts += [_variables(value), *_methods(value)]
+        parts += [_variables(value), _properties(value), *_methods(value)]
     return "\n\n".join([heading(code(name)), *filter(None, parts)])
 
 
@@ -91,6 +92,28 @@ def _text(statement: ast.stmt) -> str:
     return str(value.value) if isinstance(value, ast.Constant) else ""
 
 
+def _properties(cls: type[Any]) -> str:
+    """What the class computes as an attribute and says something of."""
+    lines = [
+        wrapped(f"- {code(f'{name}: {returned(function)}')}: {escaped(_opening(function))}", "  ")
+        for name, value in vars(cls).items()
+        if (function := _computing(value)) and function.__doc__ and not name.startswith("_")
+    ]
+    return "\n".join(["Properties:", "", *lines]) if lines else ""
+
+
+def _computing(value: object) -> Callable[..., Any] | None:
+    """The function of a property."""
+    if isinstance(value, property):
+        return value.fget
+    return value.func if isinstance(value, functools.cached_property) else None
+
+
+def _opening(documented: object) -> str:
+    """The first paragraph of a docstring."""
+    return " ".join((inspect.getdoc(documented) or "").split("\n\n")[0].split())
+
+
 def _methods(cls: type[Any]) -> Iterator[str]:
     """The methods that the class itself defines with a docstring."""
     for name, value in vars(cls).items():
@@ -102,4 +125,5 @@ def _methods(cls: type[Any]) -> Iterator[str]:
 def _marks(method: object) -> str:
     marks = {"@abstractmethod": getattr(method, "__isabstractmethod__", False)}
     marks["@classmethod"] = isinstance(method, classmethod)
+    marks["@contextmanager"] = inspect.isfunction(method) and hasattr(method, "__wrapped__")
     return "".join(f"{mark}\n" for mark, is_marked in marks.items() if is_marked)

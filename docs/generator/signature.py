@@ -11,9 +11,14 @@ LINE = 100
 
 def signature(function: Callable[..., Any], name: str) -> str:
     """``def name(...) -> ...``."""
+    type_ = returned(function)
+    return _called(f"def {name}", list(_parameters(_definition(function).args)), f" -> {type_}" if type_ else "")
+
+
+def returned(function: Callable[..., Any]) -> str:
+    """The type that it returns, ``""`` if it does not say it."""
     node = _definition(function)
-    returned = f" -> {_type(node.returns)}" if node.returns else ""
-    return _called(f"def {name}", list(_parameters(node.args)), returned)
+    return _type(node.returns) if node.returns else ""
 
 
 def constructor(cls: type[Any]) -> str:

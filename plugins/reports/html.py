@@ -26,7 +26,7 @@ class HtmlReport(Report):
 
         with as_input_error(f"{folder.path}: there is no page to be made of its files (one may be damaged)"):
             run = RunRecord(folder)
-            with run.then():
+            with run.as_it_was():
                 text = page(run)
         folder.write_text(FILE, text)
         return FILE

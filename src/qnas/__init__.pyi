@@ -55,6 +55,7 @@ from .core.network import (
 )
 from .core.network.calibration import calibrate_for_training as calibrate_for_training
 from .core.registry import Register as Register, hookimpl as hookimpl
+from .core.run.record import RunRecord as RunRecord
 from .core.search.images import SearchImages as SearchImages
 from .core.search.outcome import SearchOutcome as SearchOutcome
 from .core.search.prices import Prices as Prices

@@ -25,7 +25,7 @@ def report(run: Path, name: str | None) -> None:
     record.folder.refuse_links()
     if name is not None:
         plugins().registries["report"].load(name)  # an unknown one is refused
-    with record.then(), exclusive(run):
+    with record.as_it_was(), exclusive(run):
         chosen = record.report if name is None else Report.of(name)
         file = chosen.write(record.folder)
     click.echo(f"see {run / file}")

@@ -51,8 +51,7 @@ def test_a_lower_room_that_has_to_know_a_name_is_where_it_stands() -> None:
 
 SLOW = ("torch", "numpy", "h5py", "PIL", "skimage")
 READ = """
-from qnas.core.run.record import RunRecord
-from qnas.core.files.folder import RunFolder
+from qnas import RunFolder, RunRecord
 run = RunRecord(RunFolder(Path(sys.argv[1])))
 run.refuse_unfinished()
 assert (run.spec_data["name"], run.spec_version, run.ended) == ("run", 0, ["search", "evaluate", "report"])
