@@ -7,7 +7,7 @@ arXiv 1606.06160.
 from torch import Tensor
 
 from qnas.core.components import FakeQuantizer, Quantizer, integer_range
-from qnas.quantizers.measured_step import MeasuredStep
+from qnas.quantizers.bases.measured_step import MeasuredStep
 from qnas.quantizers.rounding import clip_and_round, round_straight, steps_to_end
 from qnas.quantizers.statistics import largest
 

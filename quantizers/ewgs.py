@@ -9,7 +9,7 @@ from pydantic import NonNegativeFloat
 from torch import Tensor
 
 from qnas.core.components import FakeQuantizer, Quantizer
-from qnas.quantizers.learned_range import LearnedRange
+from qnas.quantizers.bases.learned_range import LearnedRange
 from qnas.quantizers.rounding import round_to_steps
 from qnas.quantizers.statistics import deviation
 

@@ -13,7 +13,7 @@ from scipy.special import ndtr
 from torch import Tensor
 
 from qnas.core.components import FakeQuantizer, Quantizer, integer_range
-from qnas.quantizers.measured_step import MeasuredStep
+from qnas.quantizers.bases.measured_step import MeasuredStep
 from qnas.quantizers.rounding import clip_and_round
 from qnas.quantizers.statistics import deviation
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor
 
 from qnas.core.components import FakeQuantizer, Quantizer
-from qnas.quantizers.learned_step import LearnedStep
+from qnas.quantizers.bases.learned_step import LearnedStep
 from qnas.quantizers.rounding import round_to_steps
 from qnas.quantizers.statistics import over
 

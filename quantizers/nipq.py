@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from qnas.core.components import FakeQuantizer, Quantizer
-from qnas.quantizers.learned_range import LearnedRange
+from qnas.quantizers.bases.learned_range import LearnedRange
 from qnas.quantizers.noise import noise_like
 from qnas.quantizers.rounding import clip_and_round, sum_like
 

@@ -11,8 +11,8 @@ from pydantic import NonNegativeFloat
 from torch import Tensor
 
 from qnas.core.components import FakeQuantizer, Quantizer
+from qnas.quantizers.bases.learned_range import LearnedRange
 from qnas.quantizers.dorefa import DoReFaWeights
-from qnas.quantizers.learned_range import LearnedRange
 from qnas.quantizers.rounding import clip_and_round
 
 

@@ -3,10 +3,10 @@
 from qnas.core.comparison.comparison import Comparison, compare_runs
 from qnas.core.comparison.cost import CostAxis
 from qnas.core.comparison.figure import Figure
-from qnas.core.comparison.find import FoundRuns, find_runs
-from qnas.core.comparison.finished_run import FinishedRun, LeftOut
 from qnas.core.comparison.group import Group
 from qnas.core.comparison.provenance import Fact, facts_of
+from qnas.core.comparison.reading.find import FoundRuns, find_runs
+from qnas.core.comparison.reading.finished_run import FinishedRun, LeftOut
 from qnas.core.comparison.report import ComparisonReport, comparing
 from qnas.core.comparison.table import csv_text
 

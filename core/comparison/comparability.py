@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from qnas.core.comparison.finished_run import FinishedRun
+from qnas.core.comparison.reading.finished_run import FinishedRun
 from qnas.core.drawing.wording import the_baseline
 from qnas.core.errors import InputError
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qnas.core.comparison.comparability import choose_test_set, common_test_sets, refuse_other_scales
-from qnas.core.comparison.copies import without_copies
 from qnas.core.comparison.cost import CostAxis, cost_axes, cost_axis
 from qnas.core.comparison.differences import notices
 from qnas.core.comparison.figure import Figure
-from qnas.core.comparison.find import FoundRuns
-from qnas.core.comparison.finished_run import FinishedRun, LeftOut
 from qnas.core.comparison.group import Group, same_spec
 from qnas.core.comparison.labels import Names, name_groups
 from qnas.core.comparison.natural import natural
 from qnas.core.comparison.pareto import on_front
+from qnas.core.comparison.reading.copies import without_copies
+from qnas.core.comparison.reading.find import FoundRuns
+from qnas.core.comparison.reading.finished_run import FinishedRun, LeftOut
 from qnas.core.errors import InputError
 from qnas.core.run.names import RESULT
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from qnas.core.comparison.finished_run import FinishedRun
+from qnas.core.comparison.reading.finished_run import FinishedRun
 from qnas.core.components import Cost
 from qnas.core.deprecation import Deprecated
 from qnas.core.errors import as_input_error

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from qnas.core.comparison.fields import canonical, differing, told
-from qnas.core.comparison.finished_run import FinishedRun
+from qnas.core.comparison.reading.finished_run import FinishedRun
 
 _DATA = ("train", "patch", "crop", "augment", "validation", "degradation")
 _TRAINING = ("train.", "precision", *(f"data.{field}" for field in _DATA))

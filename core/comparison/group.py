@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from qnas.core.comparison.cost import CostAxis
 from qnas.core.comparison.figure import Figure
-from qnas.core.comparison.finished_run import FinishedRun
 from qnas.core.comparison.labels import Names
+from qnas.core.comparison.reading.finished_run import FinishedRun
 
 
 @dataclass(frozen=True)

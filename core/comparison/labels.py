@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from qnas.core.comparison.fields import differing, short_names, told
-from qnas.core.comparison.finished_run import FinishedRun
-from qnas.core.comparison.point import Point
+from qnas.core.comparison.reading.finished_run import FinishedRun
+from qnas.core.comparison.reading.point import Point
 from qnas.core.visible import visible
 
 Runs = Sequence[FinishedRun]

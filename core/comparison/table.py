@@ -7,8 +7,8 @@ from typing import Any
 
 from qnas.core.comparison.comparison import Comparison
 from qnas.core.comparison.fields import fields_of
-from qnas.core.comparison.finished_run import FinishedRun
 from qnas.core.comparison.group import Group
+from qnas.core.comparison.reading.finished_run import FinishedRun
 from qnas.core.visible import visible
 
 

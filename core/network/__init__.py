@@ -30,7 +30,7 @@ from qnas.core.network.fill import (
 )
 from qnas.core.network.gain import Gain
 from qnas.core.network.inheritance import ancestors, inherit_weights
-from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
+from qnas.core.network.mixing.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.open_module import Survey, open_slots, survey
 from qnas.core.network.sharing import count_networks, leaders
 from qnas.core.network.slot import FilledSlot, Slot

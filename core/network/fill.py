@@ -15,7 +15,7 @@ from qnas.core.errors import InputError, QnasError, as_input_error, from_field
 from qnas.core.network.candidate import Candidate, candidates_of, originals
 from qnas.core.network.convolution import SlotConv2d
 from qnas.core.network.memo import once_a_space
-from qnas.core.network.mixed import MergedSlot, MixedSlot, PlainSlot
+from qnas.core.network.mixing.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.probing.devices import is_without_values, made_on_cpu, without_values
 from qnas.core.network.probing.layout import Entrance, needs_contiguous
 from qnas.core.network.sharing import leaders

@@ -8,7 +8,7 @@ from qnas.core.components import FakeQuantizer
 from qnas.core.errors import QnasError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
-from qnas.core.network.mixed import MixedActivation, MixedConv2d, MixedSlot, WidthMixture
+from qnas.core.network.mixing.mixed import MixedActivation, MixedConv2d, MixedSlot, WidthMixture
 from qnas.core.network.slot import FilledSlot
 from qnas.core.settings import Widths
 

@@ -10,7 +10,7 @@ from qnas.core.components import Quantizer, Space
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import Form, build_mixed
 from qnas.core.network.gain import Gain
-from qnas.core.network.mixed import MixedSlot
+from qnas.core.network.mixing.mixed import MixedSlot
 from qnas.core.network.sharing import Candidates, leaders
 
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from qnas.core.errors import QnasError, is_out_of_memory
-from qnas.core.run.checkpoint import StageCheckpoints
+from qnas.core.run.resuming.checkpoint import StageCheckpoints
 from qnas.core.spec import Spec
 from qnas.core.training.divergence import Diverged
 

@@ -132,7 +132,7 @@ def logged(folder: RunFolder, command: Sequence[str]) -> Iterator[RunLog]:
 
 
 def tell_environment(facts: Mapping[str, Any]) -> None:
-    """Tell the log what a run runs on: see :func:`qnas.core.run.environment.environment`."""
+    """Tell the log what a run runs on: see :func:`qnas.core.run.resuming.environment.environment`."""
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
     _RUN.info("%s; Python %s on %s", packages, facts["python"], platform.platform())
     _RUN.info("device %s (%s), %s threads", facts["device"], facts["device_name"], facts["threads"])

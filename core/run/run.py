@@ -14,16 +14,16 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.files.home import at_home
 from qnas.core.network import guard
 from qnas.core.network.probing.seeds import seed_everything
-from qnas.core.run.checkpoint import EVERY_SECONDS, CheckpointPolicy, StageCheckpoints
-from qnas.core.run.environment import environment, image_digests, image_names, refuse_gone, warn_of_changes
 from qnas.core.run.failure import explain_failures
 from qnas.core.run.images import load_run_images
-from qnas.core.run.kept_spec import keep_spec, note_changes, refuse_other_spec
 from qnas.core.run.log import RunLog, logged, tell_environment
 from qnas.core.run.names import ENVIRONMENT, IMAGE_NAMES, IMAGES, RESULT, SPEC, STAGES, result_of
 from qnas.core.run.record import RunRecord
+from qnas.core.run.resuming.checkpoint import EVERY_SECONDS, CheckpointPolicy, StageCheckpoints
+from qnas.core.run.resuming.environment import environment, image_digests, image_names, refuse_gone, warn_of_changes
+from qnas.core.run.resuming.kept_spec import keep_spec, note_changes, refuse_other_spec
+from qnas.core.run.resuming.stop import Stop
 from qnas.core.run.stages import WORK, Run, planned_steps
-from qnas.core.run.stop import Stop
 from qnas.core.settings import as_of
 from qnas.core.spec import Spec
 from qnas.core.training.journal import Journal

@@ -13,7 +13,6 @@ from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network import Architecture, Supernet, slot_candidates
-from qnas.core.run.checkpoint import CheckpointPolicy, StageCheckpoints
 from qnas.core.run.examples import write_examples
 from qnas.core.run.images import RunImages
 from qnas.core.run.names import (
@@ -25,6 +24,7 @@ from qnas.core.run.names import (
     SUPERNET,
 )
 from qnas.core.run.record import RunRecord
+from qnas.core.run.resuming.checkpoint import CheckpointPolicy, StageCheckpoints
 from qnas.core.run.sizes import found_sizes
 from qnas.core.run.weights import load_weights, write_weights
 from qnas.core.search.derive import derive

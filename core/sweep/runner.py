@@ -15,7 +15,7 @@ from pathlib import Path
 from qnas.core.errors import InputError
 from qnas.core.files.atomic import write_atomically
 from qnas.core.registry.trust import OPTION, is_foreign_code_refused
-from qnas.core.run.stop import stop_on_signals
+from qnas.core.run.resuming.stop import stop_on_signals
 from qnas.core.spec import dump_spec
 from qnas.core.sweep.progress import read_progress
 from qnas.core.sweep.status import Status

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from qnas.core.errors import InputError, as_input_error
 from qnas.core.files.folder import RunFolder
-from qnas.core.run.kept_spec import refuse_other_spec
 from qnas.core.run.names import RESULT, SPEC, STAGES
 from qnas.core.run.record import RunRecord
+from qnas.core.run.resuming.kept_spec import refuse_other_spec
 from qnas.core.sweep.plan import Point
 from qnas.core.sweep.progress import Progress
 

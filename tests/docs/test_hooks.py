@@ -13,8 +13,8 @@ import pytest
 
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import PluginInfo, hook_names, hookimpl, hookspecs, plugins
+from qnas.core.run.resuming.stop import Stop
 from qnas.core.run.run import run_spec
-from qnas.core.run.stop import Stop
 from qnas.core.spec import load_spec
 
 from ..conftest import TINY

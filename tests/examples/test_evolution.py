@@ -17,8 +17,8 @@ import qnas
 from qnas.core.cli.main import invoke
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import PluginInfo, hookimpl, listening, plugins
+from qnas.core.run.resuming.stop import Interrupted, Stop
 from qnas.core.run.run import run_spec
-from qnas.core.run.stop import Interrupted, Stop
 from qnas.core.spec import read_spec
 from qnas.testing import check_searcher
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from qnas.core.components import Quantizer
 from qnas.core.network import Supernet, build_found, count_found, open_network, slot_candidates
-from qnas.core.network.mixed import MixedActivation
+from qnas.core.network.mixing.mixed import MixedActivation
 from qnas.core.spec import Spec, read_spec
 from qnas.plugins.residuals.adaptive import ADQ
 

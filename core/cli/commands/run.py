@@ -55,8 +55,8 @@ def run(
     from qnas.core.cli.terminal.progress import show_progress
     from qnas.core.cli.terminal.summary import print_summary
     from qnas.core.registry import listening
+    from qnas.core.run.resuming.stop import stop_on_signals
     from qnas.core.run.run import run_spec
-    from qnas.core.run.stop import stop_on_signals
     from qnas.core.sweep.progress import ProgressFile
 
     file, folder = _read(spec, overrides, out, resume)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from qnas.core.comparison import Figure, FinishedRun, Group
-from qnas.core.comparison.finished_run import number
+from qnas.core.comparison.reading.finished_run import number
 
 from .verdict import FAILED, HELD, NOT_RUN, UNDECIDED, Verdict, both, judged
 

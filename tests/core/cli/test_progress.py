@@ -17,8 +17,8 @@ from qnas.core.cli.terminal.progress import LiveProgress, PlainProgress, show_co
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import hookimpl, listening
 from qnas.core.run.names import STAGES
+from qnas.core.run.resuming.stop import Stop
 from qnas.core.run.run import run_spec
-from qnas.core.run.stop import Stop
 from qnas.core.spec import load_spec
 
 

@@ -1,7 +1,7 @@
 """How runs were made, in words."""
 
-from qnas.core.comparison.finished_run import FinishedRun
 from qnas.core.comparison.provenance import facts_of
+from qnas.core.comparison.reading.finished_run import FinishedRun
 
 from ...synthetic_runs import write_run
 

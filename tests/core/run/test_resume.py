@@ -15,8 +15,8 @@ from qnas.core.errors import InputError, QnasError
 from qnas.core.files.exclusive import exclusive
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import hookimpl, plugins
+from qnas.core.run.resuming.stop import Interrupted, Stop
 from qnas.core.run.run import run_spec
-from qnas.core.run.stop import Interrupted, Stop
 from qnas.core.spec import Spec, dump_spec, read_spec
 
 MAY_DIFFER = {"environment.json", "report.html", "run.log"}

@@ -14,7 +14,7 @@ from PIL import Image
 
 from qnas.core.cli.main import invoke
 from qnas.core.comparison.cost import counted
-from qnas.core.comparison.finished_run import FinishedRun
+from qnas.core.comparison.reading.finished_run import FinishedRun
 from qnas.core.errors import InputError, QnasWarning
 from qnas.core.files.home import at_home
 from qnas.core.network import Architecture

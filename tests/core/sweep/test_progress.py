@@ -10,8 +10,8 @@ import pytest
 
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import hookimpl, listening
+from qnas.core.run.resuming.stop import Interrupted, stop_on_signals
 from qnas.core.run.run import run_spec
-from qnas.core.run.stop import Interrupted, stop_on_signals
 from qnas.core.spec import load_spec
 from qnas.core.sweep.progress import Progress, ProgressFile, read_progress
 

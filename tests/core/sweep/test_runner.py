@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qnas.core.run.stop import Interrupted
+from qnas.core.run.resuming.stop import Interrupted
 from qnas.core.spec import load_spec
 from qnas.core.sweep.progress import Progress
 from qnas.core.sweep.runner import Command, qnas_run, run_points

@@ -13,7 +13,7 @@ import torch
 
 from qnas.core.components import Space
 from qnas.core.errors import InputError, QnasWarning
-from qnas.core.run.environment import environment
+from qnas.core.run.resuming.environment import environment
 from qnas.spaces.foreign.code import code_of
 from qnas.spaces.foreign.kept_code import KeptCode
 from qnas.spaces.foreign.live_code import LiveCode

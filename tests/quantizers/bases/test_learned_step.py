@@ -11,7 +11,7 @@ from qnas.core.components import Quantizer
 from qnas.core.network import QuantizedLayers
 from qnas.core.settings import Widths
 from qnas.core.training.optimizer import adam
-from qnas.quantizers.learned_step import LearnedStep
+from qnas.quantizers.bases.learned_step import LearnedStep
 from qnas.testing.grid import check_grids
 
 OWN_STARTS = {

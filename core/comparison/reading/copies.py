@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from qnas.core.comparison.fields import canonical
-from qnas.core.comparison.finished_run import FinishedRun, LeftOut
+from qnas.core.comparison.reading.finished_run import FinishedRun, LeftOut
 
 
 def without_copies(runs: Sequence[FinishedRun]) -> tuple[list[FinishedRun], list[LeftOut]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qnas.core.comparison.fields import Fields, canonical, fields_of
-from qnas.core.comparison.point import Point
+from qnas.core.comparison.reading.point import Point
 from qnas.core.files.folder import RunFolder
 from qnas.core.run.record import RunRecord
 

@@ -17,8 +17,8 @@ from qnas.core.errors import InputError
 from qnas.core.files.atomic import write_atomically
 from qnas.core.files.folder import RunFolder
 from qnas.core.files.state import from_bytes, to_bytes
-from qnas.core.run.checkpoint import CheckpointPolicy, StageCheckpoints
-from qnas.core.run.stop import Interrupted, Stop
+from qnas.core.run.resuming.checkpoint import CheckpointPolicy, StageCheckpoints
+from qnas.core.run.resuming.stop import Interrupted, Stop
 from qnas.core.training.checkpoints import Checkpoints
 from qnas.core.training.journal import Journal
 
@@ -293,7 +293,7 @@ class Clock:
 
     def __init__(self, monkeypatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr("qnas.core.run.checkpoint.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("qnas.core.run.resuming.checkpoint.time.monotonic", lambda: self.now)
 
 
 def kept_at(folder, monkeypatch, every: float, cost: float, seconds: int) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 from qnas.core.comparison import find_runs
 from qnas.core.errors import InputError
 
-from ...synthetic_runs import SweepFolder, write_run
+from ....synthetic_runs import SweepFolder, write_run
 
 WEIGHT = "regularizers.cost.weight"
 

@@ -14,9 +14,9 @@ from qnas.core.errors import QnasWarning, as_input_error, first_line
 from qnas.core.files.folder import RunFolder
 from qnas.core.files.state import DamagedStateError, Stateful, from_bytes, to_bytes
 from qnas.core.network.probing.seeds import generator_states, put_generators
-from qnas.core.run.kept_spec import identity
 from qnas.core.run.names import SPEC, checkpoint
-from qnas.core.run.stop import Interrupted, Stop
+from qnas.core.run.resuming.kept_spec import identity
+from qnas.core.run.resuming.stop import Interrupted, Stop
 from qnas.core.training.checkpoints import Checkpoints
 from qnas.core.training.journal import Journal
 

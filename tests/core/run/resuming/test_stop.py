@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from qnas.core.run.stop import Interrupted, Stop, stop_on_signals
+from qnas.core.run.resuming.stop import Interrupted, Stop, stop_on_signals
 
 
 def send(number: int) -> None:

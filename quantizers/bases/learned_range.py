@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from qnas.quantizers.learned_step import LearnedStep
+from qnas.quantizers.bases.learned_step import LearnedStep
 from qnas.quantizers.rounding import steps_to_end
 from qnas.quantizers.statistics import largest
 

@@ -17,15 +17,15 @@ from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import hookimpl, listening
 from qnas.core.run.found import load_found
-from qnas.core.run.kept_spec import identity, note_changes, refuse_other_spec
 from qnas.core.run.record import RunRecord
+from qnas.core.run.resuming.kept_spec import identity, note_changes, refuse_other_spec
+from qnas.core.run.resuming.stop import Interrupted, Stop
 from qnas.core.run.run import run_spec
-from qnas.core.run.stop import Interrupted, Stop
 from qnas.core.spec import Spec, dump_spec, load_spec
 from qnas.plugins.regularizers.penalties import L1
 from qnas.quantizers.lsq import LSQ
 
-BEFORE = Path(__file__).parents[2] / "runs_before"
+BEFORE = Path(__file__).parents[3] / "runs_before"
 STEPS = [3, 6, 9, 12]
 END_THEN = {"search": 10.829690665275646, "train": 10.82389988651233}
 """The PSNR at the end of a run of then that was never stopped, on another machine than this."""

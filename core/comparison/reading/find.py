@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from qnas.core.comparison.finished_run import FinishedRun, LeftOut
-from qnas.core.comparison.point import Point, Sweeps, sweep_points
+from qnas.core.comparison.reading.finished_run import FinishedRun, LeftOut
+from qnas.core.comparison.reading.point import Point, Sweeps, sweep_points
 from qnas.core.errors import InputError
 from qnas.core.run.names import ENVIRONMENT, SPEC
 from qnas.core.spec.lacking import lack_the_same

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from qnas.core.components import Quantizer
 from qnas.core.network import QuantizedLayers
-from qnas.core.network.kernel import KernelMerger
+from qnas.core.network.mixing.kernel import KernelMerger
 from qnas.core.settings import FLOAT
 
 IN, OUT = 12, 24

@@ -9,7 +9,7 @@ from torch import nn
 from qnas.core.components import Operation, Quantizer, SlotShape
 from qnas.core.network import MergedSlot, PlainSlot, grid
 from qnas.core.network.calibration import calibrate
-from qnas.core.network.mixed import MixedConv2d
+from qnas.core.network.mixing.mixed import MixedConv2d
 from qnas.core.settings import Widths
 from qnas.plugins.operations.composite import Factorized, Pair, Separable
 from qnas.plugins.operations.convolution import Convolution, Depthwise

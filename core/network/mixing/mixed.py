@@ -25,7 +25,7 @@ from qnas.core.components import (
 )
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import SlotConv2d, outlet
-from qnas.core.network.kernel import KernelMerger
+from qnas.core.network.mixing.kernel import KernelMerger
 from qnas.core.settings import Widths
 
 _TINY = 1e-12

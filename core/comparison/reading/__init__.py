@@ -1,0 +1,1 @@
+"""The runs that are compared: found in folders, read, each once."""

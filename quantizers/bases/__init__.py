@@ -1,0 +1,1 @@
+"""What quantizers have in common: where their step or range comes from."""
