@@ -32,7 +32,7 @@ class HtmlReport(Report):
         return FILE
 
     def compare(self, comparison: "Comparison", folder: Path) -> Mapping[str, bytes]:
-        """See :meth:`qnas.Report.compare`: a page, and its plot as SVG and PNG."""
+        """See :meth:`qnas.ComparisonReport.compare`: a page, and its plot as SVG and PNG."""
         from qnas.plugins.reports.comparison.page import comparison_page
         from qnas.plugins.reports.comparison.plot import ComparisonPlot
 
