@@ -43,6 +43,7 @@ def find_runs(paths: Iterable[Path]) -> FoundRuns:
             runs.append(_read(folder, point))
         except InputError as error:
             left_out.append(LeftOut(folder, str(error).removeprefix(f"{folder}{os.sep}").removeprefix(f"{folder}: ")))
+    # Then nothing needs to be filled in, which would load torch.
     if lack_the_same([run.run.spec_data for run in runs]):
         runs = [run.as_it_stands() for run in runs]
     return FoundRuns(tuple(runs), tuple(left_out))
