@@ -5,11 +5,10 @@ import hashlib
 import itertools
 import os
 import re
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-from qnas.core.files.exclusive import is_alive
 
 _ASIDE = re.compile(r"\..+\.([0-9]+)")  # as written_aside names them
 _LEFT_SECONDS = 3600.0
@@ -75,7 +74,20 @@ def clear_asides(paths: Iterable[Path], *, only_left: bool = False) -> None:
 
 
 def _is_perhaps_written(aside: Path, process: int) -> bool:
-    return is_alive(process) or time.time() - aside.lstat().st_mtime < _LEFT_SECONDS
+    return _is_alive(process) or time.time() - aside.lstat().st_mtime < _LEFT_SECONDS
+
+
+def _is_alive(process: int) -> bool:
+    """Whether this machine has a process with that id. On Windows, where asking could end it, assume so."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def make_folder(path: Path) -> None:

@@ -1,10 +1,10 @@
 """One process at a time works in a folder.
 
-On a file system with locks (``flock``), no two processes that see the same locks are in one folder, and a lock ends
-with its process, however that ends. Most network file systems share their locks between machines. On one that does not,
-a process on another machine is not seen, and there is a warning about what it left. On a file system without locks, the
-file says who is there: a process of this machine that is gone is recognised, one of another machine is believed, and
-two that come at the same instant both enter. On Windows nothing is locked.
+On a file system with locks, the lock ends with its process, however that ends. Most network file systems share their
+locks between machines. On one that does not, a process on another machine goes unseen, and there is a warning about
+what it left. On a file system without locks, the lock is the existence of a file: that of a process of this machine
+that is gone is recognised, that of another machine is believed. A second file names the holder, because on Windows no
+other process can read a locked one.
 """
 
 import contextlib
@@ -17,11 +17,20 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from qnas.core.errors import InputError, QnasWarning
+from qnas.core.files.atomic import naming
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 FILE = ".lock"
+HOLDER = ".holder.json"
+STAND_IN = ".held"
+"""A file whose existence is the lock, on file systems that have none."""
+
+_PATIENCE_SECONDS = 0.2  # the file may be removed between opening and locking it
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 
 
@@ -44,39 +53,16 @@ class Holder(NamedTuple):
         return cls(os.getpid(), socket.gethostname(), time.strftime("%Y-%m-%d %H:%M:%S"))
 
     @classmethod
-    def read(cls, handle: int) -> Self | None:
-        """Who is written in the file; None where nobody is."""
+    def read(cls, path: Path) -> Self | None:
+        """Who is written in the file; None if it names no process."""
         try:
-            process, host, since = json.loads(os.pread(handle, 4096, 0))
+            process, host, since = json.loads(path.read_bytes() if path.is_file() else b"")
             return cls(int(process), str(host), str(since))
-        except (ValueError, TypeError):
+        except (OSError, ValueError, TypeError):
             return None
-
-    @property
-    def is_here(self) -> bool:
-        """Whether it is on this machine."""
-        return self.host == socket.gethostname()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether a process of this machine has its id."""
-        return is_alive(self.process)
 
     def __str__(self) -> str:
         return f"process {self.process} on {self.host}, since {self.since}"
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process of this machine has that id. On Windows, where asking could end it, each is believed to."""
-    if sys.platform == "win32":
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # it is somebody else's
-        return True
-    return True
 
 
 @contextlib.contextmanager
@@ -87,76 +73,55 @@ def exclusive(folder: Path) -> Iterator[None]:
         InputError: Another is at work in it; it says which. Or the file of the lock is a link.
         OSError: The folder can't be written to.
     """
-    if sys.platform == "win32":
-        yield
-        return
-    path = folder / FILE
-    handle = _locked(path)
+    lock = _locked(folder)
+    holder = folder / HOLDER
     try:
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(Holder.myself()).encode(), 0)
+        _warn_of_another_machine(holder)
+        holder.unlink(missing_ok=True)
+        with holder.open("x") as stream:  # fails where another has put a link
+            json.dump(Holder.myself(), stream)
         yield
     finally:
-        path.unlink(missing_ok=True)
-        os.close(handle)
+        holder.unlink(missing_ok=True)
+        if sys.platform != "win32":  # where an open file stays; filelock removes it there
+            (folder / FILE).unlink(missing_ok=True)
+        lock.release()
 
 
-def _locked(path: Path) -> int:
-    """A handle of the file, with the lock."""
-    while True:
-        handle = _opened(path)
-        try:
-            _lock(handle, path)
-            if _is_at(handle, path):
-                return handle
-        except BaseException:
-            os.close(handle)
-            raise
-        os.close(handle)  # whoever had the lock removed the file in between
+def _locked(folder: Path) -> "BaseFileLock":
+    from filelock import Timeout
 
-
-def _opened(path: Path) -> int:
-    """A handle of the file itself: whoever put a link in its place must not have another file written to."""
+    path = folder / FILE
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        with naming(path):
+            return _acquired(path)
+    except Timeout as error:
+        who = Holder.read(folder / HOLDER)
+        message = f"{who}, is at work in this folder" if who else "another process is at work in this folder"
+        hint = "" if error.lock_file == str(path) else f"; if it is gone, remove {error.lock_file}"
+        raise InputError(message + hint, str(folder)) from error
     except OSError as error:
         if path.is_symlink():
             raise InputError("is a link, and must be a file or nothing: remove it", str(path)) from error
         raise
 
 
-def _lock(handle: int, path: Path) -> None:
-    import fcntl
+def _acquired(path: Path) -> "BaseFileLock":
+    from filelock import FileLock, SoftFileLock
 
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        who = Holder.read(handle)
-        told = f"{who}," if who else "another process"
-        raise InputError(f"{told} is at work in this folder", str(path.parent)) from error
+        lock = FileLock(path, timeout=_PATIENCE_SECONDS, fallback_to_soft=False)
+        lock.acquire()
     except OSError as error:
         if error.errno not in _NO_LOCKS:
-            error.filename = str(path)
             raise
-        _refuse_what_it_says(handle, path)
-        return
-    left = Holder.read(handle)
-    if left and not left.is_here:
-        what = f"{path.parent}: {left}, left without saying so: make sure that it is gone"
-        warnings.warn(what, QnasWarning, stacklevel=2)
+        lock = SoftFileLock(path.with_name(STAND_IN), timeout=_PATIENCE_SECONDS)
+        lock.acquire()
+    return lock
 
 
-def _refuse_what_it_says(handle: int, path: Path) -> None:
-    """Without locks: believe what is written in the file."""
-    left = Holder.read(handle)
-    if left and (left.is_alive if left.is_here else True):
-        what = f"{left}, is at work in this folder; if it is gone, remove {path}"
-        raise InputError(what, str(path.parent))
-
-
-def _is_at(handle: int, path: Path) -> bool:
-    """Whether the file of the handle is still the one at that path."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
+def _warn_of_another_machine(holder: Path) -> None:
+    left = Holder.read(holder)
+    if left and left.host != socket.gethostname():
+        what = f"{holder.parent}: {left}, left without saying so: make sure that it is gone"
+        warnings.warn(what, QnasWarning, stacklevel=4)
