@@ -26,7 +26,7 @@ hypothesis.settings.register_profile("qnas", deadline=None)  # no test asserts a
 hypothesis.settings.load_profile("qnas")
 
 
-WHOLE_PROGRAMS = ("quickstart", "throwaway")
+WHOLE_PROGRAMS = ("quickstart", "throwaway", "workshop")
 """Fixtures that take a minute or more: who needs one is slow."""
 
 
