@@ -1,4 +1,4 @@
-"""Registers what qnas ships beside spaces and quantizers."""
+"""Registers what qnas ships besides spaces and quantizers."""
 
 from qnas.core.registry import Register, hookimpl
 

@@ -49,7 +49,7 @@ class HWGQFakeQuantizer(MeasuredStep):
         self.measured = measured
 
     def measure(self, tensor: Tensor) -> Tensor:
-        """Root mean square; after a ReLU only of the positive values, since these are the half-normal ones."""
+        """Root mean square; after a ReLU, only of the positive values, which are the half-normal ones."""
         return deviation(tensor, self.scale, signed=self.signed) if self.measured else torch.ones_like(self.scale)
 
     def forward(self, tensor: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ class LSQ(Quantizer):
 
     Note:
         The trained parameter is the logarithm of the step, so that the step stays positive and an optimizer with
-        updates of a fixed size, such as Adam, changes it in proportion to its value. The published start leaves the
-        weights of a layer about 26 of 256 levels at 8 bits, and training adds few.
+        updates of a fixed size, such as Adam, changes it in proportion to its value. With the published start, the
+        weights of a layer use about 26 of 256 levels at 8 bits, and training adds few.
 
     Attributes:
         start: The first step: the one of ``least-error`` (squared), or ``2 E|x| / sqrt(q_max)`` as ``published``.

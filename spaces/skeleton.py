@@ -82,7 +82,7 @@ class Skeleton(Space):
         return {role: self.defaults.get(role, native) for role, native in there.items()}
 
     def blocks(self) -> list[tuple[Block, int]]:
-        """Every block, repeated ones as often as they stand there, and its number of input channels."""
+        """Every block, as often as it is repeated, and its number of input channels."""
         every = [block for part in self.body for block in [part] * part.repeat]
         channels = itertools.accumulate(every, lambda c, block: block.out_channels(c), initial=self.channels)
         return list(zip(every, channels, strict=False))

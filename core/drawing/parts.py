@@ -43,7 +43,7 @@ class Parts:
         return edges | ({(0, outside)} if part in self._bypassed else set())
 
     def beside(self) -> list[tuple[str, str]]:
-        """The connections between parts that follow neither from one part feeding the next nor from a bypass."""
+        """The connections between parts, other than bypasses and those from one part to the next."""
         direct = {(self._of_node[a], self._of_node[b]) for a, b in self._flow.edges}
         reached = {part: self._reached(part) for part in [IMAGE, *self.members]}
         position = {part: index for index, part in enumerate([IMAGE, *self.members, OUTPUT])}

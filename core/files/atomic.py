@@ -1,4 +1,4 @@
-"""Atomic writes: a whole file or nothing, which stays after a power cut too."""
+"""Atomic writes: a whole file or nothing. What was written survives a power cut."""
 
 import contextlib
 import hashlib
@@ -27,7 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """Where to write what will be at ``path``, once it is whole: it is renamed into place when all went well.
+    """Where to write what belongs at ``path``: the file is renamed into place if nothing fails.
 
     Raises:
         OSError: It can't be written; it names ``path``.
@@ -49,7 +49,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 
 def _aside_of(path: Path) -> Path:
-    """Hidden, beside ``path``, with the number of this process; a hash stands for a name that leaves no room for it."""
+    """A hidden file beside ``path`` with the id of this process. If the name is too long, a hash stands for it."""
     aside = f".{path.name}.{os.getpid()}"
     if len(os.fsencode(aside)) > _LONGEST_NAME >= len(os.fsencode(path.name)):
         aside = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.{os.getpid()}"
@@ -57,12 +57,12 @@ def _aside_of(path: Path) -> Path:
 
 
 def clear_asides(paths: Iterable[Path], *, only_left: bool = False) -> None:
-    """Remove those of the files that :func:`written_aside` left half written when its process was killed.
+    """Remove the half-written files that :func:`written_aside` left when its process was killed.
 
     Args:
-        paths: Of any files.
-        only_left: Others may be at work there: leave what was written to in the last hour (by a process of another
-            machine, it may be), or is of a process that lives.
+        paths: Any files; others are left alone.
+        only_left: Other processes may be at work there: keep the files of processes that are alive, and those written
+            to in the last hour, perhaps by another machine.
 
     Raises:
         OSError: One can't be removed.
@@ -91,7 +91,7 @@ def _is_alive(process: int) -> bool:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those that it is in, so that all of them stay after a power cut too.
+    """Make a folder and its parents so that all of them survive a power cut.
 
     Raises:
         OSError: It can't be made.
@@ -99,12 +99,12 @@ def make_folder(path: Path) -> None:
     made = list(itertools.takewhile(lambda folder: not folder.exists(), (path, *path.parents)))
     path.mkdir(parents=True, exist_ok=True)
     for folder in made:
-        sync_folder(folder.parent)  # which has its name
+        sync_folder(folder.parent)  # which holds its name
 
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Name the file in what the operating system says of it."""
+    """A context in which errors of the operating system name the file."""
     try:
         yield
     except OSError as error:
@@ -113,7 +113,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def sync_folder(path: Path) -> None:
-    """Let what was renamed in a folder be so after a power cut too, where the system can do that."""
+    """Make renames in a folder survive a power cut, if the system can do that."""
     with contextlib.suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Sealed tensors: a safetensors file with a checksum of the whole file in its header.
+"""Tensors with a checksum: a safetensors file with a checksum of the whole file in its header.
 
 The checksum is computed with zeros in its own place. This keeps a single file, which is renamed into place as a whole
 and which every reader of safetensors can open. A checksum after the tensors would make the file invalid; one in a
@@ -17,7 +17,7 @@ _UNKNOWN = b"0" * 64
 
 
 class ChecksumError(ValueError):
-    """Bytes differ from those that :func:`with_checksum` made; the message says how."""
+    """The bytes are not those that :func:`with_checksum` made; the message says why."""
 
 
 def with_checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:

@@ -54,7 +54,7 @@ class Holder(NamedTuple):
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """Who is written in the file; None if it names no process."""
+        """The process that the file names; None if it names none."""
         try:
             process, host, since = json.loads(path.read_bytes() if path.is_file() else b"")
             return cls(int(process), str(host), str(since))
@@ -123,5 +123,5 @@ def _acquired(path: Path) -> "BaseFileLock":
 def _warn_of_another_machine(holder: Path) -> None:
     left = Holder.read(holder)
     if left and left.host != socket.gethostname():
-        what = f"{holder.parent}: {left}, left without saying so: make sure that it is gone"
+        what = f"{holder.parent}: {left}, did not finish: make sure that it is gone"
         warnings.warn(what, QnasWarning, stacklevel=4)

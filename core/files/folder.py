@@ -1,4 +1,4 @@
-"""The run folder: the one place that a run writes to, never half a file at a time."""
+"""The run folder, the only place that a run writes to. Each file is written whole or not at all."""
 
 import errno
 import json
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 HISTORY = "history.jsonl"
-"""The file in a stage's folder that has its history, a line a record."""
+"""The file in a stage's folder that has its history, one record a line."""
 
 
 def _finite(data: Any) -> Any:
-    """``data`` with null for numbers that JSON does not have."""
+    """``data`` with null for numbers that are not finite, which JSON lacks."""
     if isinstance(data, float):
         return data if math.isfinite(data) else None
     if isinstance(data, Mapping):
@@ -33,9 +33,9 @@ def _history(stage: str) -> str:
 
 
 class RunFolder:
-    """A run's folder, as architecture, weights and results are written to and read from it.
+    """A run's folder: writes and reads its files.
 
-    Only what reads or writes tensors loads torch.
+    Only methods that read or write tensors load torch.
 
     Args:
         path: It need not exist yet.
@@ -45,7 +45,7 @@ class RunFolder:
         self.path = path
 
     def refuse_existing(self) -> None:
-        """Refuse a folder that is there already, or can't be made.
+        """Refuse a folder that exists or can't be made.
 
         Raises:
             InputError: It exists, or the folder that it would be in can't be written to.
@@ -68,7 +68,7 @@ class RunFolder:
         refuse_links_out(self.path)
 
     def clear_asides(self) -> None:
-        """Remove what a process that was killed left half written."""
+        """Remove files that a killed process left half written."""
         clear_asides(self.path.rglob(".*"))
 
     def has(self, name: str) -> bool:
@@ -98,7 +98,7 @@ class RunFolder:
         """Read a text file.
 
         Raises:
-            InputError: It is not there or no text.
+            InputError: It does not exist or is not text.
         """
         try:
             return self._file(name).read_text(encoding="utf-8")
@@ -109,7 +109,7 @@ class RunFolder:
         """Read a JSON file.
 
         Raises:
-            InputError: It is not there or broken.
+            InputError: It does not exist or is broken.
         """
         return self._parse(self.read_text(name), name)
 
@@ -117,19 +117,19 @@ class RunFolder:
         """Read a safetensors file.
 
         Raises:
-            InputError: It is not there or broken.
+            InputError: It does not exist or is broken.
         """
         return self.read_checked(name)[0]
 
     def read_checked(self, name: str, or_unchecked: bool = False) -> "tuple[dict[str, Tensor], dict[str, str]]":
-        """Read a safetensors file and its metadata, in which the checksum is ``sha256``.
+        """Read a safetensors file and its metadata, whose ``sha256`` is the checksum.
 
         Args:
             name: The file's.
-            or_unchecked: Whether one will do that has no checksum, as other programs write it.
+            or_unchecked: Whether a file without a checksum, as other programs write it, is accepted.
 
         Raises:
-            InputError: It is not there or broken.
+            InputError: It does not exist or is broken.
         """
         import safetensors.torch
 
@@ -149,15 +149,15 @@ class RunFolder:
         self.write_text(_history(stage), "")
 
     def cut_history(self, stage: str, size: int) -> None:
-        """Take from the history of a stage what comes behind its first ``size`` bytes."""
+        """Cut the history of a stage to its first ``size`` bytes."""
         os.truncate(self.path / _history(stage), size)
 
     def history_size(self, stage: str) -> int:
-        """How many bytes the history of a stage has."""
+        """The size of a stage's history in bytes, 0 if it has none."""
         return (self.path / _history(stage)).stat().st_size if self.has(_history(stage)) else 0
 
     def sync_history(self, stage: str) -> None:
-        """Let what a stage has recorded stay after a power cut too."""
+        """Make what a stage has recorded survive a power cut."""
         path = self.path / _history(stage)
         if path.is_file():
             with naming(path), path.open("ab") as stream:
@@ -170,7 +170,7 @@ class RunFolder:
             stream.write(json.dumps(_finite(record), allow_nan=False) + "\n")
 
     def history(self, stage: str) -> Iterator[dict[str, Any]]:
-        """The lines of a stage's history; empty where it has none.
+        """The records of a stage's history; none if it has no history.
 
         Raises:
             InputError: A line is broken.
@@ -180,10 +180,10 @@ class RunFolder:
                 yield self._parse(line, _history(stage))
 
     def _file(self, name: str) -> Path:
-        """Where a file is that has an end: one could wait for ever for that of a pipe."""
+        """The path of a file, refused if it exists and is not a regular file: reading a pipe could take forever."""
         path = self.path / name
         if path.exists() and not path.is_file():
-            raise OSError(errno.EINVAL, "it is no plain file")
+            raise OSError(errno.EINVAL, "it is not a regular file")
         return path
 
     def _parse(self, text: str, name: str) -> dict[str, Any]:
@@ -192,5 +192,5 @@ class RunFolder:
         except (ValueError, RecursionError) as error:
             raise InputError(f"is damaged: {error}", str(self.path / name)) from None
         if not isinstance(data, dict):
-            raise InputError("is damaged: it holds no JSON object", str(self.path / name))
+            raise InputError("is damaged: it is not a JSON object", str(self.path / name))
         return data

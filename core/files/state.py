@@ -28,7 +28,7 @@ class Stateful(Protocol):
 
 
 class DamagedStateError(ValueError):
-    """Bytes differ from those that :func:`to_bytes` made; the message says how."""
+    """The bytes are not those that :func:`to_bytes` made; the message says why."""
 
 
 def to_bytes(state: State) -> bytes:

@@ -58,12 +58,12 @@ def _components(info: PluginInfo, plugins: Plugins) -> Iterator[Finding]:
 
 
 def _presets(component: type[Any], entry: Entry, kind: str) -> Iterator[Finding]:
-    """Whether the fields that were registered with a name are fields, and may have these values."""
+    """Checks that the defaults registered with a name are fields, with valid values."""
     try:
         component.model_validate({**entry.defaults, "name": entry.name})
     except ValidationError as error:
         for mistake in error.errors():
-            if mistake["type"] != "missing":  # a spec has to say it
+            if mistake["type"] != "missing":  # the spec sets it
                 field = ".".join(map(str, mistake["loc"]))
                 yield Finding(f"the {kind} '{entry.name}': {field}: {mistake['msg']}", "correct where it is registered")
 
@@ -86,20 +86,20 @@ def _shadowed(info: PluginInfo) -> Iterator[Finding]:
 
 
 def _files(info: PluginInfo) -> set[Path]:
-    """The files of its package that its distribution brought; none where it is installed to be edited."""
+    """The files of its package that its distribution installed; none if the installation is editable."""
     listed = importlib.metadata.distribution(info.distribution).files or []
     return {Path(str(file.locate())).resolve() for file in listed if Path(file.parts[0]).stem == info.package}
 
 
 def _place(cause: BaseException | None) -> str:
-    """Where it went wrong; an error of ours was caused by theirs."""
+    """Where it went wrong: in the cause, if the error is one of ours."""
     return place_of(cause.__cause__ or cause) if cause else ""
 
 
 def _spec(module: str) -> ModuleSpec | None:
     try:
         return importlib.util.find_spec(module)
-    except (ImportError, ValueError):  # it is half imported
+    except (ImportError, ValueError):  # its import failed halfway
         return None
 
 
@@ -110,4 +110,4 @@ def _advice(cause: BaseException | None, info: PluginInfo) -> str:
             return f"correct its entry point, {info.target}, then install {info.distribution} again"
         is_there = not missing or _spec(missing) is not None
         return f"another version of {missing or 'it'} may be needed: pip check" if is_there else f"install {missing}"
-    return "" if isinstance(cause, QnasError | None) else f"mend it, or tell the authors of {info.distribution}"
+    return "" if isinstance(cause, QnasError | None) else f"fix it, or report it to the authors of {info.distribution}"

@@ -1,4 +1,4 @@
-"""Tells plugins what a run does."""
+"""Calls the hooks that follow a run."""
 
 import contextlib
 import logging
@@ -14,7 +14,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def listening(listener: object) -> Iterator[None]:
-    """Let ``listener``, a plugin like any other, hear the run's events."""
+    """A context in which ``listener``, a plugin like any other, receives the events of runs."""
     manager = plugins().manager
     manager.register(listener)
     try:
@@ -31,7 +31,7 @@ class Events:
         self._failed: set[int] = set()
 
     def tell(self, hook: str, **facts: Any) -> None:
-        """Call ``hook`` of every plugin."""
+        """Call ``hook`` of every plugin that has not failed."""
         for heard in getattr(self._plugins.manager.hook, hook).get_hookimpls():
             if id(heard.plugin) not in self._failed:
                 self._call(hook, heard.plugin, facts)

@@ -1,4 +1,4 @@
-"""Whether a plugin's hooks are hooks: pluggy calls what it knows and is silent about the rest."""
+"""Checks a plugin's hooks: pluggy silently ignores those that it does not know."""
 
 import difflib
 import inspect
@@ -20,10 +20,10 @@ def hook_names() -> list[str]:
 
 
 def refuse_odd_hooks(plugin: object) -> None:
-    """Refuse a plugin of which a hook would never be called, or not as it is written.
+    """Refuse a plugin with a hook that would never be called, or not as it is written.
 
     Raises:
-        QnasError: A hook does not exist, lacks its mark, can't be called, or asks for what it is not given.
+        QnasError: A hook does not exist, lacks its mark, can't be called, or has a parameter that it is not given.
     """
     if inspect.isclass(plugin):
         raise QnasError(f"its entry point names the class {plugin.__qualname__}: it must name a module or an object")

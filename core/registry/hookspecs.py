@@ -59,14 +59,13 @@ def qnas_stage_resumed(folder: "RunFolder", stage: str, step: int) -> None:
 def qnas_step(folder: "RunFolder", stage: str, step: int, metrics: Mapping[str, Any]) -> None:
     """A step was taken; ``metrics`` holds what is known after it.
 
-    In ``data`` that is ``set`` and ``of`` (how many images it has), in ``evaluate`` the ``psnr`` of an image. In
-    ``search`` and ``train`` it is the ``loss``; where the network was validated, the mean ``loss`` since the last time
-    and ``psnr``, in a search also what the searcher says of it: ``objective``, ``entropy``, ``probabilities``, and what
-    the network is expected to cost, each cost by its name. ``loss`` may be a tensor: turn it into a number only when
-    you need it, as that waits for the device.
+    In ``data`` it holds ``set`` and ``of`` (how many images the set has), in ``evaluate`` the ``psnr`` of an image. In
+    ``search`` and ``train`` it holds the ``loss``; after a validation, the mean ``loss`` since the last one and
+    ``psnr``. A searcher may add ``objective``, ``entropy``, ``probabilities``, and the expected value of each cost by
+    its name. ``loss`` may be a tensor: turn it into a number only when you need it, as that waits for the device.
     """
 
 
 @hookspec
 def qnas_stage_ended(folder: "RunFolder", stage: str, result: Mapping[str, Any]) -> None:
-    """A stage ended; its result (of ``data`` there is none) is in the run's folder."""
+    """A stage ended; its result is in the run's folder (``data`` has none)."""

@@ -16,9 +16,9 @@ _Named = tuple[importlib.metadata.Distribution, list[importlib.metadata.EntryPoi
 
 
 def installed() -> list[Found]:
-    """The plugins that are installed, ours first, so that a clash names the newcomer second.
+    """The installed plugins, ours first, so that a message about a clash names the newcomer second.
 
-    Of a distribution that is there twice, what comes first on Python's path counts.
+    If a distribution is installed twice, the one that comes first on Python's path counts.
     """
     found: list[Found] = []
     for (first, points), *behind in _by_name().values():
@@ -30,7 +30,7 @@ def installed() -> list[Found]:
 
 
 def _by_name() -> dict[str, list[_Named]]:
-    """The distributions that have plugins, those of one name in the order of Python's path."""
+    """The distributions that have plugins, by name; those of the same name are in the order of Python's path."""
     named: dict[str, list[_Named]] = {}
     for distribution in importlib.metadata.distributions():
         points = _points(distribution)
@@ -42,11 +42,11 @@ def _by_name() -> dict[str, list[_Named]]:
 
 
 def _points(distribution: importlib.metadata.Distribution) -> list[importlib.metadata.EntryPoint]:
-    """The plugins that it names; none where what it says of itself is damaged, whoever's it is."""
+    """The entry points of its plugins; none if its metadata is damaged."""
     try:
         points = list(distribution.entry_points.select(group=PROJECT))
-        return points if points and distribution.name else []  # to read its name takes long
-    except Exception as error:  # importlib.metadata raises what its parser happens to
+        return points if points and distribution.name else []  # reading the name is slow
+    except Exception as error:  # importlib.metadata lets any error of its parser through
         where = getattr(distribution, "_path", _home(distribution))
         warnings.warn(f"{where} is skipped: its metadata is damaged: {first_line(error)}", QnasWarning, stacklevel=2)
         return []
@@ -57,19 +57,19 @@ def _home(distribution: importlib.metadata.Distribution) -> str:
 
 
 def selection() -> list[str] | None:
-    """The names that the environment variable ``QNAS_PLUGINS`` lists, or None where it is not set."""
+    """The names that the environment variable ``QNAS_PLUGINS`` lists, None if it is not set."""
     listed = os.environ.get(SELECTION)
     return None if listed is None else [name for name in re.split(r"[\s,]+", listed) if name]
 
 
 def selected(plugins: Sequence[PluginInfo], names: Sequence[str] | None) -> list[PluginInfo]:
-    """Those of the plugins that are to be loaded: all, or what qnas ships and what ``names`` says.
+    """The plugins to load: all, or those that qnas ships and those that ``names`` selects.
 
-    A name is that of a distribution; else it may be that of an entry point or a package, if only one distribution has
-    such: who is named is trusted.
+    A name is that of a distribution. Otherwise it may be that of an entry point or a package, but only if a single
+    distribution has it: naming a distribution means trusting it.
 
     Raises:
-        InputError: A name is not installed, and those that are stand in the message; or several could be meant.
+        InputError: A name is not installed (the message lists those that are), or is ambiguous.
     """
     if names is None:
         return list(plugins)

@@ -8,7 +8,7 @@ from qnas.core.registry.markers import PROJECT
 
 @dataclass(frozen=True)
 class PluginInfo:
-    """One plugin: where it comes from and what became of it.
+    """One plugin: where it comes from, and whether it could be loaded.
 
     Attributes:
         name: Of its entry point.
@@ -21,7 +21,7 @@ class PluginInfo:
         home: The folder that the distribution is in.
         shadowed: Other versions of the distribution that are behind it on Python's path, and so not used.
         left_out_by: What leaves it out, ``QNAS_PLUGINS`` or ``--no-code``, or ``""``.
-        cause: What went wrong, beside ``error`` in words.
+        cause: The exception that ``error`` describes.
     """
 
     name: str
@@ -57,11 +57,11 @@ class PluginInfo:
         return f"{self} failed: {self.error}" if self.error else ""
 
     def is_of(self, distribution: str) -> bool:
-        """Whether it is of that distribution; ``-`` and ``_`` are alike."""
+        """Whether it belongs to that distribution; ``-`` and ``_`` are the same."""
         return _plain(distribution) == _plain(self.distribution)
 
     def is_called(self, name: str) -> bool:
-        """Whether ``name`` is that of its entry point, its distribution or its package; ``-`` and ``_`` are alike."""
+        """Whether ``name`` is that of its entry point, distribution or package; ``-`` and ``_`` are the same."""
         return _plain(name) in map(_plain, (self.name, self.distribution, self.package))
 
 

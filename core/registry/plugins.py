@@ -31,7 +31,7 @@ class Plugins:
 
     @property
     def lacking(self) -> list[str]:
-        """Why each plugin that is not there is not, a line each."""
+        """Why each missing plugin is missing, one line each."""
         return [info.lack for info in self.found if info.lack]
 
     def called(self, name: str) -> list[PluginInfo]:
@@ -39,14 +39,14 @@ class Plugins:
         return called(self.found, name)
 
     def load(self, found: Iterable[Found], names: list[str] | None = None, chooser: str = SELECTION) -> None:
-        """Load plugins, those of ``names`` if it is given; whatever is wrong with one is no matter to the others.
+        """Load plugins, those of ``names`` if given. One that fails does not affect the others.
 
-        One that fails is skipped with a warning: only a spec that needs it is stopped by it.
+        It is skipped with a warning, so only a spec that needs it is refused.
 
         Args:
             found: What is installed.
             names: See :func:`selected`.
-            chooser: Who says so.
+            chooser: What limits the plugins to these names, for messages.
         """
         listed = list(found)
         chosen = selected([info for _, info in listed], names)
@@ -54,7 +54,7 @@ class Plugins:
             self.found.append(self.load_one(point, info) if info in chosen else replace(info, left_out_by=chooser))
 
     def load_one(self, point: EntryPoint, info: PluginInfo) -> PluginInfo:
-        """Load one plugin, and say what is known of it then: a warning tells if it failed."""
+        """Load one plugin, with a warning if it fails, and return what is known of it afterwards."""
         try:
             with quiet():
                 return self.add(point.load(), info)
@@ -64,10 +64,10 @@ class Plugins:
             return replace(info, error=reason, cause=error)
 
     def add(self, plugin: object, info: PluginInfo) -> PluginInfo:
-        """Take in one plugin object and what it registers; nothing of it if something is wrong.
+        """Add a plugin object and what it registers, or nothing if something is wrong with it.
 
         Returns:
-            What is known of it now.
+            What is known of it afterwards.
 
         Raises:
             QnasError: It implements a hook that does not exist, its hook fails, or a name is taken.
@@ -105,15 +105,15 @@ class Plugins:
             self.registries[kind].add(entry)
             added.append((kind, entry))
 
-        register.__qualname__ = "register"  # by which an error names it
+        register.__qualname__ = "register"  # the name that error messages show
         return register
 
 
 def plugins() -> Plugins:
-    """The process's plugins, loaded at the first call; where foreign code is refused, those that qnas ships.
+    """The process's plugins, loaded at the first call; only those that qnas ships if foreign code is refused.
 
     Raises:
-        InputError: ``QNAS_PLUGINS`` lists what is not installed.
+        InputError: ``QNAS_PLUGINS`` lists a plugin that is not installed.
     """
     return _shipped() if is_foreign_code_refused() else _selected()
 
@@ -134,7 +134,7 @@ def find_plugins() -> Plugins:
     """The installed plugins that ``QNAS_PLUGINS`` selects, loaded now.
 
     Raises:
-        InputError: It lists what is not installed.
+        InputError: It lists a plugin that is not installed.
     """
     found = Plugins()
     found.load(installed(), selection())

@@ -1,4 +1,4 @@
-"""The typed, lazy registry: names of components, and the classes behind them once they are asked for."""
+"""The typed, lazy registry: names of components, whose classes are imported on first use."""
 
 import contextlib
 import difflib
@@ -18,12 +18,12 @@ _TARGET = re.compile(r"[^\s:]+:[^\s:]+")
 
 
 def quiet() -> contextlib.AbstractContextManager[object]:
-    """A context in which what is printed does not get into the output: a module may print while it is imported."""
+    """A context that keeps what is printed out of standard output: a module may print while it is imported."""
     return contextlib.redirect_stdout(sys.stderr)
 
 
 class Register(Protocol):
-    """What a ``qnas_register_*`` hook is given to call."""
+    """The function that a ``qnas_register_*`` hook receives."""
 
     def __call__(self, name: str, target: str, summary: str, /, **defaults: Any) -> None:
         """Register ``target`` (``"module:Class"``) as ``name``; ``defaults`` override its field defaults."""
@@ -56,12 +56,12 @@ class Registry(Generic[T]):
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
     def add(self, entry: Entry) -> None:
-        """Add ``entry``; of a name that is taken, what is there stays.
+        """Add ``entry``; if its name is taken, the earlier entry stays.
 
-        Two third parties have the same right to a name: from then on nobody can be given it.
+        If both belong to third parties, neither has a better right to the name, and it can no longer be used.
 
         Raises:
-            QnasError: It is no entry, or the name is taken.
+            QnasError: The entry is invalid, or the name is taken.
         """
         self._refuse_odd(entry)
         taken = self._entries.get(entry.name)
@@ -86,15 +86,15 @@ class Registry(Generic[T]):
             raise QnasError(message)
 
     def remove(self, entry: Entry) -> None:
-        """Take out what :meth:`add` added."""
+        """Remove what :meth:`add` added."""
         del self._entries[entry.name]
         self._contested.pop(entry.name, None)
 
     def entry(self, name: str) -> Entry:
-        """The entry of that name.
+        """The entry with that name.
 
         Raises:
-            InputError: There is none, and the message names the nearest; or two plugins claim the name.
+            InputError: There is none (the message names the nearest), or two plugins claim the name.
         """
         if name not in self._entries:
             near = difflib.get_close_matches(name, self._entries, n=1)
@@ -120,15 +120,15 @@ class Registry(Generic[T]):
         except (Exception, SystemExit) as error:  # a third-party module may raise anything at import
             raise QnasError(f"{who} can't be loaded from {entry.target}: {first_line(error)}") from error
         is_kind = isinstance(loaded, type) and getattr(loaded, "kind", None) == self.kind
-        if not is_kind or "kind" in vars(loaded):  # the interface itself is none
-            raise QnasError(f"{who} is no class of that kind: {entry.target}")
+        if not is_kind or "kind" in vars(loaded):  # the interface itself is not a component
+            raise QnasError(f"{who} is not a class of that kind: {entry.target}")
         if inspect.isabstract(loaded):
             lacking = ", ".join(sorted(getattr(loaded, "__abstractmethods__", ())))
             raise QnasError(f"{who} lacks what it must define, {lacking}: {entry.target}")
         return loaded
 
     def loadable(self) -> Iterator[tuple[Entry, type[T]]]:
-        """The entries with their classes, but for what can't be loaded."""
+        """The entries with their classes, without those that can't be loaded."""
         for entry in self:
             with contextlib.suppress(QnasError):
                 yield entry, self.load(entry.name)

@@ -1,15 +1,15 @@
-"""Whose code may be imported: that of plugins and of what specs name, or none but what qnas ships."""
+"""Whose code may be imported: also that of plugins and of targets in specs, or only what qnas ships."""
 
 import contextlib
 from collections.abc import Iterator
 
 OPTION = "--no-code"
-_refusals = 0  # for the whole process, threads too: what is refused must not depend on who asks
+_refusals = 0  # for the whole process: all of its threads must refuse the same
 
 
 @contextlib.contextmanager
 def no_foreign_code() -> Iterator[None]:
-    """A context in which no plugin is loaded but those that qnas ships, and nothing is imported that a spec names."""
+    """A context in which only the plugins that qnas ships are loaded, and nothing that a spec names is imported."""
     global _refusals  # noqa: PLW0603
     _refusals += 1
     try:

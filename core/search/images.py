@@ -8,7 +8,7 @@ from qnas.core.images.pairs import ImagePair
 
 @dataclass(frozen=True)
 class SearchImages:
-    """The training images of a search: two halves to draw from, and some held out to validate on."""
+    """The training images of a search: two halves to draw from, and some that are held out for validation."""
 
     weights: Sequence[ImagePair]
     architecture: Sequence[ImagePair]

@@ -1,4 +1,4 @@
-"""The penalties that a search lowers beside the error."""
+"""The penalties that a search minimizes along with the error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class SearchProgress:
 
     @property
     def choices(self) -> Tensor:
-        """The probabilities, those of a shared choice once."""
+        """The probabilities; those of a shared choice appear once."""
         return self.prices.choices(self.probabilities)
 
     def relative_cost(self, cost: Cost) -> Tensor:

@@ -16,7 +16,7 @@ class SearchOutcome:
         best: The architecture of the best objective that was measured.
         last: The architecture at the end.
         ties: Slots whose choice in ``best`` was close.
-        supernet: The weights that the supernet had when ``best`` was found, where there is a supernet.
+        supernet: The weights that the supernet had when ``best`` was found, if there is one.
         supernet_psnr: Its PSNR on Y in dB on the held-out images, as the mixture it was.
         details: What else is worth keeping in the search's result, such as entropies.
     """

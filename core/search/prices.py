@@ -1,4 +1,4 @@
-"""What candidates cost, by every cost that is asked for."""
+"""The prices of candidates, for each cost once it is asked for."""
 
 import torch
 from torch import Tensor

@@ -49,7 +49,7 @@ class SearchTask:
     Attributes:
         space: Where to search.
         scale: The factor of super-resolution.
-        search_quantizer: Stands for quantization while searching.
+        search_quantizer: Stands in for quantization during the search.
         train_quantizer: Quantizes the found network.
         regularizers: Penalties on the architecture.
         images: The images to train and to validate on.
@@ -58,7 +58,7 @@ class SearchTask:
         machine: Where to compute.
         seed: Decides every random number.
         journal: Where to report.
-        checkpoints: Where to keep the state, to go on from it when the run is resumed.
+        checkpoints: Where to keep the state, to continue from when the run is resumed.
         costs: What is counted, by name; by default, what is counted for every spec.
     """
 
@@ -119,7 +119,7 @@ class SearchTask:
         return {name: float(self.expected(cost, probabilities)) for name, cost in self.costs.items()}
 
     def expected_bitops(self, probabilities: Tensor) -> Tensor:
-        """The old name of :meth:`expected` of ``bitops``."""
+        """The former name of ``expected("bitops", probabilities)``."""
         Deprecated("0.2", "SearchTask.expected('bitops', ...)").warn("SearchTask.expected_bitops")
         return self.expected("bitops", probabilities)
 

@@ -1,1 +1,1 @@
-"""Training: the machine, the loop, what a searcher works with."""
+"""Training: the machine, the loop, one step of it, the trainer, random streams."""

@@ -44,26 +44,27 @@ def refuse_diverged(
     since = _first(losses)
     if since is None:
         what = "weights" if _broken(_parameters(network)) else "statistics that the network keeps"
-        raise Diverged(f"the {what} are no finite numbers after step {step}: {_advice(network, precision)}", step)
+        raise Diverged(f"the {what} are not finite after step {step}: {_advice(network, precision)}", step)
     value, index = losses[since], step - len(losses) + since + 1
-    # A network that broke before shows in the loss first, and only then in the architecture and its penalties.
+    # If the network had broken first, the loss would have shown it before the penalties did.
     penalised = _first(penalties)
     if penalised is not None and len(penalties) - penalised >= len(losses) - since:
-        advice = "a penalty of the regularizers was no finite number first, so look at these"
+        advice = "a penalty of the regularizers was the first value that was not finite, so look at these"
     else:
         advice = _advice(network, precision)
     raise Diverged(f"the loss is {float(value)} at step {index}: {advice}", index)
 
 
 def _first(values: Sequence[Tensor]) -> int | None:
-    """Which is the first that is no finite number."""
+    """The index of the first value that is not finite, None if all are."""
     return next((index for index, value in enumerate(values) if not bool(value.isfinite())), None)
 
 
 def _advice(network: nn.Module, precision: Precision) -> str:
     parameters = _parameters(network)
     broken = _broken(parameters)
-    # Where all parameters are, nothing tells the first, and statistics break along with what they are taken of.
+    # If all parameters are broken, there is no telling which was first. Statistics break after the parameters whose
+    # features they measure.
     names = broken if len(broken) < len(parameters) else []
     if not broken:
         names = _broken(_kept(network))
@@ -76,7 +77,7 @@ def _parameters(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _kept(network: nn.Module) -> dict[str, Tensor]:
-    """What is no parameter and belongs to the network's state: running statistics, measured scales."""
+    """The rest of the network's state: running statistics, measured scales."""
     state = network.state_dict()
     buffers = {name: buffer for name, buffer in network.named_buffers() if name in state}
     return {name: buffer for name, buffer in buffers.items() if buffer.is_floating_point() and buffer.numel()}

@@ -1,4 +1,4 @@
-"""The journal of a stage: what it reports as it goes, to the history and to whoever listens."""
+"""The journal of a stage: it reports progress to the history and to plugins."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ class Journal:
         self._events.tell("qnas_stage_began", folder=self.folder, stage=self.stage, steps=steps)
 
     def resume(self, step: int) -> None:
-        """The stage goes on after this step."""
+        """The stage continues after this step."""
         self._events.tell("qnas_stage_resumed", folder=self.folder, stage=self.stage, step=step)
 
     def step(self, step: int, metrics: Mapping[str, Any]) -> None:

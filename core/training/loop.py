@@ -20,7 +20,7 @@ from qnas.core.training.machine import Machine
 from qnas.core.training.settings import OnDivergence
 
 MOST_HALVINGS = 5
-_LOOK_STEPS = 100  # between two looks at the losses, which wait for the device
+_LOOK_STEPS = 100  # between two checks of the losses, which wait for the device
 
 
 class Loop(ABC):
@@ -121,7 +121,7 @@ class Loop(ABC):
         return float(self.machine.mean(torch.stack(self.losses).mean()))
 
     def mark_judged(self) -> None:
-        """Say that the network was validated now: this is where to go back to if the loop diverges."""
+        """Mark that the network has just been validated: a loop that diverges goes back to this point."""
         self.losses.clear()
         self.penalties.clear()
         self._mark()
@@ -146,7 +146,8 @@ class Loop(ABC):
     def load_state_dict(self, state: State) -> None:
         """Continue from such a state."""
         self._load(state)
-        # Of a run that went back so far and is to stop from now on, it would be gone back to, and never renewed.
+        # A run may be resumed with ``stop`` instead of ``lower-rate``. A kept state would then never be renewed, but
+        # the loop would still go back to it.
         self._good = state["good"] if self.on_divergence == "lower-rate" else None
 
     def _state(self) -> dict[str, Any]:
@@ -175,7 +176,7 @@ class Loop(ABC):
         self.set_extra_state(state["extra"])
 
     def _mark(self) -> None:
-        """Note what to go back to: it does not depend on when checkpoints are written."""
+        """Keep the state to go back to. When checkpoints are written makes no difference to it."""
         if self.on_divergence == "lower-rate":
             self._good = {"loop": copy.deepcopy(self._state()), "generators": generator_states()}
 
@@ -191,4 +192,5 @@ class Loop(ABC):
             schedule.base_lrs = [rate / 2 for rate in schedule.base_lrs]
         self._mark()
         times = f"{self.halvings} of {MOST_HALVINGS} times"
-        warnings.warn(f"{error}; going on from step {self.step} at half of it ({times})", QnasWarning, stacklevel=2)
+        what = f"{error}; continuing from step {self.step} at half the rate ({times})"
+        warnings.warn(what, QnasWarning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""What training and the search lower."""
+"""The loss that training and the search minimize."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from torch import Tensor
 def mean_absolute_error(enlarged: Tensor, hr: Tensor) -> Tensor:
     """The mean of ``|enlarged - hr|``, two batches of one shape, in float32.
 
-    Its gradient lies in memory as ``enlarged`` does, where that of ``F.l1_loss`` is contiguous: behind channels-last
-    features that one makes slow all that comes next in the backward pass.
+    Its gradient has the memory layout of ``enlarged``. The gradient of ``F.l1_loss`` is contiguous, which slows down
+    the rest of the backward pass if the features are channels last.
     """
     return (enlarged.float() - hr).abs().sum() / hr.numel()

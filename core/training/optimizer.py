@@ -11,9 +11,9 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from qnas.core.components import FakeQuantizer
 
-_FUSED = frozenset({"cpu", "cuda"})  # devices where all parameters are handled at once: one by one takes several times
+_FUSED = frozenset({"cpu", "cuda"})  # devices that update all parameters at once, in a fraction of the time
 
-# What they learn has one element only where they have a single channel.
+# If a parameter of these has one element, it is not a scalar: the layer has a single channel.
 _LAYERS = (_ConvNd, nn.Linear, _NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, ParametrizationList)
 
 # The gradient of the logarithm of an 8-bit step is around 1e-8, which is Adam's default and would freeze it.
@@ -44,14 +44,14 @@ def adam(
 ) -> torch.optim.Adam:
     """Adam for all parameters of ``network``.
 
-    What quantizers learn, such as steps, gets no weight decay: it would pull them to a meaningless place.
+    What quantizers learn, such as steps, gets no weight decay: zero means nothing for them.
 
     Args:
         network: A found network or a supernet.
         learning_rate: Of all parameters that have no rate of their own.
         weight_decay: Of the weights.
-        but: A parameter that is left out.
-        own: Rates of their own.
+        but: A parameter to leave out.
+        own: Rates that differ from ``learning_rate``.
     """
     steps = {p: None for m in network.modules() if isinstance(m, FakeQuantizer) for p in m.parameters()}
     others = [p for p in network.parameters() if p not in steps and p is not but]
@@ -67,7 +67,7 @@ def adam(
 
 
 def _scalars(network: nn.Module) -> Iterator[nn.Parameter]:
-    """The parameters of one element, but for weights and biases of layers."""
+    """The parameters with one element, except weights and biases of layers."""
     for module in network.modules():
         if not isinstance(module, _LAYERS):
             yield from (p for p in module.parameters(recurse=False) if p.numel() == 1)

@@ -1,4 +1,4 @@
-"""What a spec says of training."""
+"""The settings of training in a spec."""
 
 from typing import Literal
 
@@ -17,16 +17,16 @@ class Training(Settings):
         batch: Patches in a batch.
         learning_rate: Of Adam at the start; it falls to 0 along a cosine.
         scalar_learning_rate: Of learned scalars outside of layers, such as ADQ's slope and offset; by default that of
-            the weights, as published. A scalar needs more where there are few steps: Adam moves it by about the rate
-            in each, whatever its size.
+            the weights, as published. Short trainings need more: each step of Adam moves a scalar by about the rate,
+            whatever its size.
         step_learning_rate: Of what quantizers learn, such as steps; by default that of the weights.
-        init: ``scratch``, as published: from weights that the search has not touched; or from those that it left, of
-            the ``supernet``. For the space ``module``, ``scratch`` is what its ``weights`` says: fresh weights, the
-            module's own, or those of your file, which the training then goes on from.
+        init: What training starts from: ``scratch``, as published, or the weights that the ``supernet`` had when the
+            search found the network. For the space ``module``, ``scratch`` means what its ``weights`` says: fresh
+            weights, the module's own, or those of your file.
         validations: How many times the network is validated; the best is kept.
         clip: Largest norm of the gradient.
-        on_divergence: Whether to ``stop`` when the loss is no finite number, or to go back to the last validation and
-            halve the learning rate (``lower-rate``), 5 times at most.
+        on_divergence: Whether to ``stop`` when the loss is not finite, or to go back to the last validation and halve
+            the learning rate (``lower-rate``), at most 5 times.
     """
 
     steps: Amount = 3000

@@ -12,7 +12,7 @@ from qnas.core.training.loss import mean_absolute_error
 from qnas.core.training.machine import Machine
 
 Upscale = Callable[[Tensor], Tensor]
-"""What makes an SR image (N, 3, H * scale, W * scale) of an LR image (N, 3, H, W), both in 0..1."""
+"""Turns an LR image (N, 3, H, W) into an SR image (N, 3, H * scale, W * scale), both in 0..1."""
 
 
 def batch_loss(machine: Machine, upscale: Upscale, batch: Batch) -> Tensor:
@@ -29,7 +29,7 @@ class WeightStep:
     Attributes:
         machine: Where to compute.
         optimizer: Of the weights.
-        schedule: How its learning rates fall, a step at a time.
+        schedule: The schedule of its learning rates.
         parameters: What the optimizer trains; their gradients are clipped together.
         clip: Largest norm of the gradient.
     """
@@ -41,7 +41,7 @@ class WeightStep:
     clip: float
 
     def __call__(self, upscale: Upscale, batch: Batch) -> Tensor:
-        """Take the step with a network in training mode; the loss before it, detached."""
+        """Take the step with a network in training mode, and return the loss before it, detached."""
         loss = batch_loss(self.machine, upscale, batch)
         self.optimizer.zero_grad()
         self.machine.backward(loss)

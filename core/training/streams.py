@@ -1,6 +1,6 @@
-"""Random streams by name: what one draws does not depend on what another has drawn.
+"""Random streams by name. What one draws does not depend on what others have drawn.
 
-The numbers behind the names are part of a run: they decide its bytes, and never change.
+The numbers behind the names never change, because they decide the bytes of a run.
 """
 
 import hashlib
@@ -13,22 +13,22 @@ DERIVE = "derive"
 TRAIN = "train"
 
 _NUMBERS: Mapping[str, int] = {
-    # Of the differentiable search: batches for the weights, for alpha, and to calibrate the supernet on.
+    # The differentiable search: batches for the weights, for alpha, and for calibrating the supernet.
     "search weights": 1,
     "search architecture": 2,
     "search calibration": 3,
     STATISTICS: 4,
     DERIVE: 10,
     TRAIN: 20,
-    # The samples of the random searcher were counted from 0 on; 10 and 20 were the training's at the same time.
+    # The random searcher numbered its samples from 0; samples 10 and 20 shared the streams of derive and train.
     **{f"sample {number}": number for number in range(1000) if number not in (10, 20)},
 }
-_HASHED_FROM = 2**32  # the numbers of all other names are above
-_NO_BATCH = 2**64 - 1  # stands where the seed of a batch of patches has the batch's number, which is smaller
+_HASHED_FROM = 2**32  # other names have larger numbers
+_NO_BATCH = 2**64 - 1  # in place of the number of a batch of patches, which is always smaller
 
 
 def stream_number(name: str) -> int:
-    """The number of a stream: a fixed one for those of qnas, otherwise one of 64 bits that only this name has.
+    """The number of a stream: fixed for those of qnas, otherwise a hash of the name, at least 2^32.
 
     >>> stream_number("train"), stream_number("mutation") > 2**32
     (20, True)
@@ -43,13 +43,13 @@ def stream_number(name: str) -> int:
 def stream(seed: int, name: str, *place: int) -> np.random.Generator:
     """A generator that depends on the seed, the name and the place alone.
 
-    It is independent of the batches of a sampler that has the same name. A loop that takes a new one at each step, with
-    the step as the place, has nothing to keep in its checkpoints.
+    It is independent of the batches of a sampler with the same name. A loop that takes a new generator at each step,
+    with the step as its place, needs no state of it in checkpoints.
 
     Args:
         seed: The run's.
         name: The stream's.
-        place: Numbers from 0 that tell its uses apart, such as a step.
+        place: Numbers from 0, such as a step, that tell uses of the stream apart.
     """
     # From 1, because NumPy ignores zeros at the end.
     return np.random.default_rng((seed, stream_number(name), _NO_BATCH, *(number + 1 for number in place)))

@@ -145,7 +145,7 @@ def _lr_files(layout: Layout, lr_path: Path | None, scale: int) -> Sequence[Path
 
 
 def _named(folders: Sequence[Path], layouts: Sequence[Layout]) -> list[tuple[str, Path]]:
-    """The HR images by their paths inside their folder; with the folder, if these would not be unique."""
+    """The HR images by their paths inside their folder, or with the folder if that is needed to make them unique."""
     files = [file for layout in layouts for file in layout.hr]
     names = [name for layout in layouts for name in layout.names]
     if len(set(names)) < len(names):

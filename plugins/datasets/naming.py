@@ -1,4 +1,4 @@
-"""What names say about images: whether they are HR or LR, and the scale."""
+"""What names say about images: HR or LR, and the scale."""
 
 import re
 import unicodedata

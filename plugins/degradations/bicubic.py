@@ -1,4 +1,4 @@
-"""Bicubic reduction, as published figures have it, and as Pillow has it."""
+"""Bicubic reduction, as in published figures and as in Pillow."""
 
 import numpy as np
 from PIL import Image

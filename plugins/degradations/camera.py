@@ -27,19 +27,19 @@ _Quality = Annotated[int, Field(ge=1, le=100)]
 
 
 class Camera(Degradation):
-    """Blur, bicubic reduction, noise and JPEG, as strong as a draw from ranges says, other for each image.
+    """Blur, bicubic reduction, noise and JPEG, with strengths drawn from ranges for each image.
 
     The order is that of the first stage of Real-ESRGAN (Wang et al. 2021, arXiv 2107.10833).
 
     Note:
-        Simpler than there: the blur is isotropic and Gaussian, the noise is Gaussian and independent in each
-        colour, and there is one stage. JPEG is that of the installed Pillow, whose versions may differ in the last bit.
+        Simpler than in the paper: the blur is isotropic and Gaussian, the noise is Gaussian and independent in each
+        colour, and there is one stage. Versions of Pillow, which encodes the JPEG, may differ in the last bit.
 
     Attributes:
         blur: Smallest and largest standard deviation of the Gaussian blur, in pixels of the HR image; 0 is none.
         noise: Smallest and largest standard deviation of the noise, in levels of 255; 0 is none.
         jpeg: Lowest and highest quality of JPEG, 1 to 100, or null for none.
-        seed: Decides all that is drawn, with the name of the image.
+        seed: Seed of all draws, together with the name of the image.
     """
 
     blur: Annotated[tuple[_Sigma, _Sigma], AfterValidator(_ascending)] = (0.2, 1.5)
@@ -56,7 +56,7 @@ class Camera(Degradation):
         return noisy if self.jpeg is None else _compressed(noisy, int(random.integers(self.jpeg[0], self.jpeg[1] + 1)))
 
     def _random(self, name: str) -> np.random.Generator:
-        """What draws for an image: the order in which images are made does not matter."""
+        """The random generator of an image, which does not depend on the order in which images are made."""
         digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
         return np.random.default_rng((self.seed, int.from_bytes(digest[:8], "big")))
 

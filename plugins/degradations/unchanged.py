@@ -4,7 +4,7 @@ from qnas.core.components import Degradation, Pixels
 
 
 class Unchanged(Degradation):
-    """The HR image itself, at scale 1: what a network does to images that nothing is wrong with."""
+    """The HR image itself, at scale 1: shows what a network does to images with nothing wrong."""
 
     def degrade(self, hr: Pixels, size: tuple[int, int], name: str) -> Pixels:
         """See :meth:`qnas.Degradation.degrade`."""

@@ -1,4 +1,4 @@
-"""Odd numbers: a zero-padded kernel keeps the size of an image only if it has a middle."""
+"""Odd numbers: a zero-padded kernel keeps the size of an image only if the kernel's size is odd."""
 
 from typing import Annotated
 

@@ -8,7 +8,7 @@ from qnas.core.components import Layers, Operation, SlotShape
 
 
 class Identity(Operation):
-    """Passes the slot's input through: no activation, nothing to quantize, no cost."""
+    """Passes the slot's input through: no activation, no quantization, no cost."""
 
     quantized: ClassVar[bool] = False
 

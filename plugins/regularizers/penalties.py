@@ -14,7 +14,7 @@ def entropy(probabilities: Tensor) -> Tensor:
 
 
 def published_ramp(epoch: int, epochs: int) -> float:
-    """The weight of the entropy over time, from 0 to 1 (QuantNAS, arXiv 2208.14839, as published in its code).
+    """The ramp of the entropy's weight over time, from 0 to 1 (QuantNAS, arXiv 2208.14839, as in its published code).
 
     Args:
         epoch: Epochs since the warm-up ended, from 0 to ``epochs - 1``.
@@ -50,7 +50,7 @@ class ExpectedCost(Regularizer):
     """The expected cost, relative to the start of the search.
 
     Attributes:
-        cost: Which.
+        cost: The cost to penalize.
     """
 
     cost: Cost = "bitops"  # type: ignore[assignment]

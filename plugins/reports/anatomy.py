@@ -27,8 +27,8 @@ class FoundSlot:
         candidate: The label of operation and widths, as the search's history has it.
         weight_bits: Bits of a weight.
         activation_bits: Bits of an input value.
-        price: In words, by the first of the costs on an LR image of ``LR_SIZE``; ``""`` if unknown.
-        share: The same as a share of the whole network's.
+        price: In words, what it costs on an LR image of ``LR_SIZE`` by the first of the costs; ``""`` if unknown.
+        share: That price as a share of the whole network's.
     """
 
     path: str
@@ -48,8 +48,8 @@ class Anatomy:
         slots: By path, in running order.
         flow: Which slot feeds which.
         fixed_share: Share of the cost outside the slots, None where costs are unknown.
-        ranges: By the name of a cost, that of the cheapest network of the space and that of the dearest.
-        size: The size of the LR image that they are counted on.
+        ranges: For each cost by its name, the lowest and the highest of all networks of the space.
+        size: The size of the LR image that costs are counted on.
         unknown: Why costs and flow are unknown, or ``""``.
     """
 
@@ -64,8 +64,8 @@ class Anatomy:
 def anatomy(record: RunRecord) -> Anatomy:
     """The anatomy of a run's network.
 
-    The space may have changed, or its plugin gone, since the run ended: then what architecture.json says is
-    all there is, and that is shown.
+    The space may have changed since the run ended, or its plugin may be gone. Then only what architecture.json says is
+    shown.
     """
     try:
         architecture = Architecture.from_json(record.architecture_text)

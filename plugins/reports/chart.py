@@ -14,7 +14,7 @@ _SIZE_INCHES = (4.4, 2.7)
 
 @dataclass(frozen=True)
 class Line:
-    """A curve; points that are no finite numbers are left out.
+    """A curve; points that are not finite are left out.
 
     Attributes:
         name: For the legend, which the page writes.
@@ -41,8 +41,8 @@ class Chart:
     Attributes:
         title: What is shown, with its unit.
         lines: The curves.
-        marked_step: Where the best was found, None if nowhere.
-        joined: Whether the points are joined by lines: samples are not.
+        marked_step: The step to mark, where the best was found; None if there is none.
+        joined: Whether lines join the points; samples of a random search are not joined.
     """
 
     title: str
@@ -52,7 +52,7 @@ class Chart:
 
     @property
     def summary(self) -> str:
-        """What somebody should know who can't see it."""
+        """The text alternative, for readers who can't see the chart."""
         ends = [
             f"{line.name} from {significant(points[0][1], 4)} to {significant(points[-1][1], 4)}"
             for line in self.lines
@@ -61,7 +61,7 @@ class Chart:
         return f"{self.title} over steps: {'; '.join(ends)}"
 
     def svg(self) -> str:
-        """The chart, safe to stand in a page: numbers and our own words."""
+        """The chart as SVG, safe in a page: it has only numbers and words of ours."""
         return inline_svg(self._draw, _SIZE_INCHES, self)
 
     def _draw(self, axes: Axes, colours: Colours) -> None:

@@ -1,4 +1,4 @@
-"""The choices over time: how the probabilities of each slot's candidates moved while searching."""
+"""The choices over time: how the probabilities of each slot's candidates changed during the search."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from qnas.plugins.reports.anatomy import FoundSlot
 
 WIDTH, HEIGHT = 240, 120
 POINTS = 60
-"""More records than this are thinned out: a chart is not wider than that."""
+"""The most records that a chart has room for; more are thinned out."""
 
 
 @dataclass(frozen=True)
 class Area:
-    """The probability of one candidate, stacked upon those before it.
+    """The probability of one candidate, stacked on those before it.
 
     Attributes:
         candidate: Its label.
@@ -37,7 +37,7 @@ class SlotChoices:
 
     Attributes:
         slot: The slot's path.
-        areas: Its candidates, the topmost first, as they are to be painted.
+        areas: Its candidates, the topmost first, which is the order to paint them in.
         taken: x of where the found network was taken, None if it was at the end.
     """
 
@@ -80,7 +80,7 @@ def _chart(records: Sequence[Mapping[str, Any]], slot: FoundSlot, taken: int) ->
     rows = [record["probabilities"].get(slot.path, {}) for record in records]
     kept = _thinned(len(rows))
     xs = _positions([float(records[i]["step"]) for i in kept])
-    # The chosen one stands at the bottom, where its growth can be read off.
+    # The chosen one is at the bottom, where its growth is easy to read.
     labels = sorted(rows[-1], key=lambda label: label != slot.candidate)
     height = [0.0] * len(kept)
     areas = []
@@ -110,12 +110,12 @@ def _share(row: Mapping[str, Any], label: str) -> float:
 
 def _path(xs: Sequence[float], heights: Sequence[float]) -> str:
     points = [(f"{x:.0f}", f"{HEIGHT * (1 - min(h, 1.0)):.1f}") for x, h in zip(xs, heights, strict=True)]
-    # The last value is carried to the border: a search of one epoch has one record.
+    # The last value extends to the border, since a search of one epoch has one record only.
     border = " ".join(f"L{x} {y}" for x, y in points)
     return f"M0 {HEIGHT} {border} H{WIDTH} V{HEIGHT} Z"
 
 
 def _bits(label: str) -> int | None:
-    """The weight bits that a candidate's label tells, as in ``conv3x3 @ 4`` and ``conv3x3 @ 4/8``."""
+    """The weight bits in a candidate's label, such as ``conv3x3 @ 4`` or ``conv3x3 @ 4/8``."""
     weight = label.rpartition(" @ ")[2].split("/")[0] if " @ " in label else ""
     return int(weight) if weight.isdecimal() else None

@@ -1,4 +1,4 @@
-"""The costs of a run: what its network costs beside the range of its space, as facts of the headline."""
+"""The costs of a run, as facts of the headline: what its network costs, and the range of its space."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Fact(NamedTuple):
 
 
 def cost_facts(record: RunRecord, found: Anatomy) -> list[Fact]:
-    """A fact for each cost that result.json states; of the first, which slots are drawn by, for each size of images."""
+    """A fact for each cost in result.json; the first, by which slots are drawn, has one for each image size."""
     first, *others = stated_costs(record.spec_data)
     facts = [_fact(first, size, value, found, record) for size, value in first.figures(record.result).items()]
     smallest = ((cost, [*cost.figures(record.result).items()][:1]) for cost in others)
@@ -34,7 +34,7 @@ def _fact(cost: StatedCost, size: str, value: float, found: Anatomy, record: Run
 
 
 def _range(cost: StatedCost, size: str, found: Anatomy) -> Iterator[str]:
-    """What the networks of the space cost, which is counted for the smallest images."""
+    """The range of costs in the space, which is counted for the smallest images."""
     if cost.name in found.ranges and size in ("", found.size):
         yield "the space: " + " to ".join(_value(cost, value) for value in found.ranges[cost.name])
 

@@ -1,4 +1,4 @@
-"""The curves of a run: which of its figures are drawn over the steps of its search and of its training."""
+"""The curves of a run: the figures that are drawn over the steps of its search and of its training."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ History = Sequence[Mapping[str, Any]]
 
 
 def search_charts(record: RunRecord) -> list[Chart]:
-    """PSNR, expected costs and entropy while searching, each where the search has it."""
+    """PSNR, expected costs and entropy during the search, as far as it has them."""
     history = record.history["search"]
     taken = taken_step(record)
     # The samples of a random search are not steps of one network.
@@ -55,7 +55,7 @@ def train_charts(record: RunRecord) -> list[Chart]:
 
 
 def taken_step(record: RunRecord) -> float | None:
-    """The step of the search at which the found network was taken, None if it can't be told."""
+    """The step of the search at which the found network was taken, None if unknown."""
     history = record.history["search"]
     epoch = record.stages["search"].get("best_epoch")
     if epoch is not None:
@@ -70,7 +70,7 @@ def _line(history: History, key: str, name: str, colour: str = "ours", unit: flo
 
 
 def _drawable(charts: Sequence[Chart]) -> list[Chart]:
-    """The charts that have anything to show, without curves that have not."""
+    """The charts that have something to show, without empty curves."""
     kept = [
         Chart(chart.title, [line for line in chart.lines if line.points()], chart.marked_step, chart.joined)
         for chart in charts

@@ -14,7 +14,7 @@ PORT = 24
 ROW = 48
 COMPACT_ROW = 30
 COMPACT_FROM = 80
-"""So many slots are drawn in compact rows."""
+"""From this number on, slots are drawn in compact rows."""
 WIDEST_ALIGNED = 2 * MARGIN + 2 * LANE
 
 
@@ -29,7 +29,7 @@ class Node:
 
     @property
     def prefix(self) -> str:
-        """What of the slot's path its panel's name says already; a bare number would say too little."""
+        """The start of the slot's path that its panel's name already says, unless only a number would remain."""
         prefix = f"{self.panel}."
         told = self.slot.path.startswith(prefix) and not self.slot.path.removeprefix(prefix).isdigit()
         return prefix if told else ""
@@ -93,7 +93,7 @@ def draw(anatomy: Anatomy) -> Drawing:
     parts = Parts(anatomy.flow)
     row = COMPACT_ROW if len(anatomy.slots) >= COMPACT_FROM else ROW
     panels = [_panel(anatomy, parts, part, row) for part in parts.members]
-    # Names stand in line from panel to panel, but for those that need uncommonly many lanes.
+    # Names are aligned from panel to panel, except in panels with unusually many lanes.
     aligned = min(max((panel.width for panel in panels), default=0), WIDEST_ALIGNED)
     panels = [replace(panel, width=max(panel.width, aligned)) for panel in panels]
     return Drawing(panels, row, parts.beside())

@@ -1,4 +1,4 @@
-"""Figures drawn by matplotlib: inline in a page, whose colours and font they take, or as files of their own."""
+"""Figures drawn by matplotlib: inline in a page, with its colours and font, or as separate files."""
 
 import io
 import re
@@ -15,7 +15,7 @@ Draw = Callable[[Axes, Colours], None]
 Size = tuple[float, float]
 
 INLINE = {"ink": "#0a0001", "muted": "#0a0002", "line": "#0a0003", "ours": "#0a0004", "other": "#0a0005"}
-"""What matplotlib draws with where the page's CSS variables of these names will stand."""
+"""The colours that matplotlib draws with, which the CSS variables of these names then replace."""
 _TIDY = (
     (r"\s+xmlns(:xlink)?=\"[^\"]*\"", ""),
     (r"(<svg[^>]*?) width=\"[^\"]*\" height=\"[^\"]*\"", r"\1"),
@@ -27,12 +27,12 @@ _TIDY = (
 
 
 def inline_svg(draw: Draw, size: Size, of: object, colours: Colours = INLINE) -> str:
-    """A figure that is safe to stand in a page. The same figure always gives the same text.
+    """A figure as SVG that is safe in a page. The same figure always gives the same text.
 
     Args:
         draw: Draws it.
-        size: Width and height in inches, which decide how large its text is beside the rest.
-        of: What is drawn: two figures on one page must not share an id, and one must not change its own.
+        size: Width and height in inches, which decide the relative size of its text.
+        of: What is drawn. It makes ids that are unique on the page, and the same each time.
         colours: CSS variable to what it is drawn with, see ``INLINE``.
     """
     svg = _drawn(draw, size, "svg", colours, {"svg.fonttype": "none", "svg.hashsalt": f"qnas {of!r}"}).decode()
@@ -40,7 +40,7 @@ def inline_svg(draw: Draw, size: Size, of: object, colours: Colours = INLINE) ->
 
 
 def figure_file(draw: Draw, size: Size, kind: str, colours: Colours) -> bytes:
-    """A figure as a file on white, whose text needs no font to be there.
+    """A figure as a file on white; its text needs no installed font.
 
     Args:
         draw: Draws it.
@@ -52,7 +52,7 @@ def figure_file(draw: Draw, size: Size, kind: str, colours: Colours) -> bytes:
 
 
 def quiet(axes: Axes, colours: Colours) -> None:
-    """Leave of the axes what the eye needs: lines to read y off, and no frame."""
+    """Reduce the axes to what the eye needs: lines to read y from, no frame."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0)
     axes.grid(axis="y", color=colours["line"], linewidth=0.8)
@@ -63,7 +63,7 @@ def quiet(axes: Axes, colours: Colours) -> None:
 
 def figure_of(axes: Axes) -> Figure:
     """The figure that the axes are in."""
-    return cast("Figure", axes.figure)  # never a part of one here
+    return cast("Figure", axes.figure)  # never a subfigure here
 
 
 def _drawn(draw: Draw, size: Size, kind: str, colours: Colours, settings: Mapping[str, str]) -> bytes:
@@ -77,7 +77,7 @@ def _drawn(draw: Draw, size: Size, kind: str, colours: Colours, settings: Mappin
         "text.parse_math": False,
         "savefig.transparent": "savefig.facecolor" not in settings,
     }
-    # From the defaults, so that a reader's own matplotlibrc changes nothing.
+    # Start from the defaults, so that a user's matplotlibrc changes nothing.
     with style.context(["default", {**base, **settings}]):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.add_subplot(), colours)
@@ -87,14 +87,14 @@ def _drawn(draw: Draw, size: Size, kind: str, colours: Colours, settings: Mappin
 
 
 def _inline(svg: str, colours: Colours) -> str:
-    """The bare element, without what only a file needs and what names a place in the web."""
+    """The bare element, without what only a file needs and without addresses on the web."""
     text = re.sub(r"<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r"<[^>]+>", lambda tag: _tidied(tag[0], colours), text)
     return re.sub(r"\n\s*", " ", text).replace("<svg", '<svg aria-hidden="true"', 1)
 
 
 def _tidied(tag: str, colours: Colours) -> str:
-    """A tag as the page needs it. What stands between tags is somebody's text, in which nothing may be replaced."""
+    """A tag as the page needs it. The text between tags comes from users, so nothing in it may be replaced."""
     for pattern, replacement in _TIDY:
         tag = re.sub(pattern, replacement, tag, flags=re.DOTALL)
     for name, colour in colours.items():

@@ -1,4 +1,4 @@
-"""The HTML report: one page that explains a run to somebody who was not there, or runs beside each other."""
+"""The HTML report: one page that explains a run, or compares several."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,11 +20,11 @@ class HtmlReport(Report):
 
     def write(self, folder: RunFolder) -> str:
         """See :meth:`qnas.Report.write`."""
-        # Every spec names its report, but only a run that ends needs Jinja2 and matplotlib.
+        # Every spec names its report, but only writing one needs Jinja2 and matplotlib.
         from qnas.core.run.record import RunRecord
         from qnas.plugins.reports.page import page
 
-        with as_input_error(f"{folder.path}: there is no page to be made of its files (one may be damaged)"):
+        with as_input_error(f"{folder.path}: no page can be made of its files (one may be damaged)"):
             run = RunRecord(folder)
             with run.as_it_was():
                 text = page(run)

@@ -53,13 +53,13 @@ def _widths(found: Anatomy) -> set[int]:
 
 
 def _seconds(record: RunRecord) -> dict[str, float]:
-    # No page can tell how long it took to write: left out, it reads the same if written again.
+    # The time that writing the page took is left out: the page can't know it, and must read the same if written again.
     seconds: Mapping[str, float] = record.result.get("seconds") or {}
     return {stage: value for stage, value in seconds.items() if stage != "report"}
 
 
 def _facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What there is to know of the machine, a line each."""
+    """What is known of the machine, one fact a line."""
     facts = [(str(key), _text(value)) for key, value in environment.items() if key != "packages"]
     packages = environment.get("packages") or {}
     return [(key.replace("_", " "), text) for key, text in facts if text] + [

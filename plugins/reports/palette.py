@@ -1,4 +1,4 @@
-"""Colours, in a light and a dark variant each, so that the page and its charts follow the reader's setting."""
+"""Colours, each in a light and a dark variant, so that the page and its charts follow the reader's setting."""
 
 import math
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ import numpy as np
 
 from qnas.core.settings import FLOAT_BITS
 
-# Few bits are light and warm, many are dark and violet; each line: log2(bits), on light paper, on dark paper.
+# Few bits are light and warm, many are dark and violet. Each line: log2(bits), on light paper, on dark paper.
 _RAMP = (
     (1.0, (245, 190, 65), (255, 209, 102)),
     (2.0, (228, 112, 62), (247, 129, 84)),
@@ -32,7 +32,7 @@ def bits_colours(widths: Iterable[int]) -> list[BitsColour]:
 
 
 def bits_variable(bits: int | None) -> str:
-    """The CSS value that stands for the colour of a width; None is for what has no width."""
+    """The CSS value for the colour of a width; None is for a slot without widths."""
     return "var(--no-bits)" if bits is None else f"var(--bits-{int(bits)})"
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Metric(NamedTuple):
-    """A figure of merit: its key in the results, its name, its unit and the digits that are worth showing."""
+    """A metric: its key in the results, its name, its unit and how many digits to show."""
 
     key: str
     name: str
@@ -25,7 +25,7 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of ours and of the baseline; None where a figure is missing, not a number where two are infinite."""
+    """One metric of ours and of the baseline, None where missing. The gain is NaN if both are infinite."""
 
     metric: Metric
     ours: float | None
@@ -61,7 +61,7 @@ class Row:
 
 
 def rows(scores: Any) -> list[Row]:
-    """A row for each name of ``scores``, which maps it to its figures, those of the baseline under ``bicubic``."""
+    """A row for each name in ``scores``, which maps names to figures; the baseline's are under ``bicubic``."""
     return [Row(str(name), _comparisons(figures)) for name, figures in (scores or {}).items()]
 
 

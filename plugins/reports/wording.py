@@ -28,7 +28,7 @@ def name_of(component: Any) -> str:
 
 
 def breakable(text: Any) -> Markup:
-    """A name that may be broken between its parts, behind ``=``, ``_``, ``,`` and the like, but in no number."""
+    """A name that may be broken after ``=``, ``_``, ``,`` and the like, but not within a number."""
     return Markup(_BETWEEN_PARTS.sub(r"\1<wbr>", str(escape(text))))  # noqa: S704 - it is escaped
 
 

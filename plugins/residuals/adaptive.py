@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from qnas.core.components import ImageStatistic, Moments, Residual
 
-_EPSILON = 1e-8  # keeps the logarithm and the gradient of the root finite for a flat image, whose deviation is zero
+_EPSILON = 1e-8  # for a flat image, whose deviation is zero: keeps the logarithm and the gradient of the root finite
 
 
 def deviation(features: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ class PlainResidual(Residual):
 
 
 class BatchNormResidual(Residual):
-    """y = F(BN(x)) + x, whose flaw ADQ and AdaDM repair: F sees unit deviation whatever the image's contrast."""
+    """y = F(BN(x)) + x. Its flaw, which ADQ and AdaDM repair: F sees unit deviation whatever the image's contrast."""
 
     def wrap(self, body: nn.Module, channels: int) -> nn.Module:
         """See :meth:`qnas.Residual.wrap`."""

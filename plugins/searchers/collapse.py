@@ -1,4 +1,4 @@
-"""Signs that a search collapsed: it found what needs no search, or decided before it could know."""
+"""Signs that a search collapsed: it found a network that needs no search, or decided before the weights had learned."""
 
 from collections.abc import Iterator
 
@@ -15,14 +15,14 @@ _SEVERAL = 2
 
 
 def warnings_of(found: Architecture, task: SearchTask) -> Iterator[str]:
-    """What to say of an architecture that shows them, with what to change."""
+    """Warnings about an architecture that shows such signs, with what to change."""
     rows = one_hot(slot_candidates(task.space, task.scale), found.candidates()).to(task.device)
     for key, cost in _penalized(task).items():
         yield from _of_cost(found, task, rows, key, cost)
 
 
 def _penalized(task: SearchTask) -> dict[str, Cost]:
-    """The costs that regularizers lower, by the regularizer's key; by default the first, as ``cost`` lowers it."""
+    """The costs that regularizers penalize, by the regularizer's key; without any, the first cost, under ``cost``."""
     stated = {key: getattr(r, "cost", None) for key, r in task.regularizers.items() if r.weight}
     return {key: cost for key, cost in stated.items() if isinstance(cost, Cost)} or {
         "cost": next(iter(task.costs.values()))
@@ -35,22 +35,23 @@ def _of_cost(found: Architecture, task: SearchTask, rows: Tensor, key: str, cost
     lower = f"if you want a better one for more {title}, lower {weight}"
     table = task.prices[cost]
     spent = float(table.expected(rows))
-    if spent == table.lowest < table.highest:  # the price may have decided alone
+    if spent == table.lowest < table.highest:  # perhaps the price alone decided
         yield f"the search found the cheapest network of the space: {lower}"
     elif skipped := _skipped(found, task):
         yield f"the search left out every layer that it could ({skipped} slots compute nothing): {lower}"
-    elif spent == table.highest > table.lowest:  # the price may have decided nothing
-        yield f"the search found the dearest network of the space: if you want one of fewer {title}, raise {weight}"
+    elif spent == table.highest > table.lowest:  # perhaps the price made no difference
+        higher = f"if you want one of fewer {title}, raise {weight}"
+        yield f"the search found the most expensive network of the space: {higher}"
 
 
 def is_saturated(probabilities: Tensor, start: Tensor) -> bool:
-    """Whether (slots, candidates) probabilities have all but decided, beside those at the start."""
+    """Whether (slots, candidates) probabilities have all but decided, compared with those at the start."""
     undecided = entropy(start).mean()
     return bool(undecided > 0) and bool(entropy(probabilities).mean() < _DECIDED * undecided)
 
 
 def _skipped(found: Architecture, task: SearchTask) -> int:
-    """In how many slots nothing is computed, if that is so in each that has such a candidate; else 0."""
+    """How many slots compute nothing, if every slot with such a candidate has chosen it; otherwise 0."""
     options, chosen = slot_candidates(task.space, task.scale), found.candidates()
     computes_nothing = []
     for (path, candidates), row in zip(options.items(), task.prices[Cost.of("macs")].slots.tolist(), strict=True):

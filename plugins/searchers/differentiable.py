@@ -33,21 +33,21 @@ class DifferentiableSearch(Searcher):
 
     Attributes:
         steps: Iterations, each one step on alpha and one on the weights.
-        epochs: Equal parts that the steps are counted in: after each, the architecture is judged.
+        epochs: Number of equal parts of the search; after each, the architecture is judged.
         warmup: Epochs at the start in which alpha is frozen.
         relaxation: How alpha becomes probabilities.
         temperature: At the start of the search.
-        final_temperature: At its end; in between it falls geometrically.
+        final_temperature: At its end; it falls geometrically in between.
         learning_rate: Of Adam for the weights; it falls to 0 along a cosine.
         scalar_learning_rate: Of learned scalars outside of layers, such as ADQ's slope and offset; by default that of
-            the weights, as published. A scalar needs more where there are few steps: Adam moves it by about the rate
-            in each, whatever its size.
+            the weights, as published. Short trainings need more: each step of Adam moves a scalar by about the rate,
+            whatever its size.
         step_learning_rate: Of what quantizers learn, such as steps; by default that of the weights.
         weight_decay: Of the weights.
         clip: Largest norm of the weights' gradient.
         alpha_learning_rate: Of Adam (betas 0.5, 0.999) for alpha.
         on_divergence: Whether to ``stop`` when the loss is not finite, or to go back to the last epoch's end and
-            halve the learning rates (``lower-rate``), 5 times at most.
+            halve the learning rates (``lower-rate``), at most 5 times.
         tie: Two candidates whose probabilities differ by less are reported as a tie.
         form: ``merged`` computes all convolutions of a slot as one, ``plain`` one by one, for comparison.
     """
@@ -101,7 +101,7 @@ class DifferentiableSearch(Searcher):
 
 @dataclass
 class _Best:
-    """What was found when the objective was lowest."""
+    """The best so far: what was found when the objective was lowest."""
 
     objective: float
     epoch: int
@@ -111,12 +111,12 @@ class _Best:
     supernet_psnr: float
 
     def state(self) -> State:
-        """As a checkpoint keeps it."""
+        """The form in which a checkpoint keeps it."""
         return {**vars(self), "architecture": self.architecture.to_json(), "ties": [list(tie) for tie in self.ties]}
 
     @classmethod
     def of(cls, state: State) -> Self:
-        """What was kept."""
+        """The best so far from what a checkpoint kept."""
         architecture = Architecture.from_json(state["architecture"], "the best architecture so far")
         return cls(**{**state, "architecture": architecture, "ties": [Tie(*tie) for tie in state["ties"]]})
 
@@ -214,7 +214,7 @@ class AlternatingSearch(Loop):
 
     def iterate(self, step: int, epoch: int) -> Tensor:
         """One step on alpha, once the warm-up is over, and one on the weights; the loss of the weights."""
-        if not self.supernet.training:  # which walks through all its modules
+        if not self.supernet.training:  # train() visits all modules
             self.supernet.train()
         temperature = self._temperature(step)
         if epoch >= self.settings.warmup:
@@ -222,11 +222,11 @@ class AlternatingSearch(Loop):
         return self._weight_step(self.weight_batches.draw(), temperature)
 
     def _sample(self, temperature: float) -> Tensor:
-        """What the supernet runs with: drawn at random, but for ``softmax``."""
+        """The probabilities that the supernet runs with: random, except with ``softmax``."""
         return self.supernet.shared(relax(self.supernet.logits(), self.settings.relaxation, temperature))
 
     def _alpha_step(self, batch: Batch, epoch: int, temperature: float) -> None:
-        # The penalties are on the distribution: those of a random draw would only push away what was drawn.
+        # Penalties are on the distribution: on a random draw, they would only push down what happened to be drawn.
         probabilities = self.supernet.probabilities(temperature)
         sample = self._sample(temperature)
         loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch)
@@ -252,7 +252,7 @@ class AlternatingSearch(Loop):
 
     @torch.no_grad()
     def _judge(self, step: int, epoch: int, loss: float) -> None:
-        """Judge the architecture that stands now, and keep it if its objective is the lowest so far."""
+        """Judge the current architecture, and keep it if its objective is the lowest so far."""
         self.supernet.eval()
         temperature = self._temperature(step)
         probabilities = self.supernet.probabilities(temperature)
@@ -260,7 +260,7 @@ class AlternatingSearch(Loop):
         chosen = self.supernet.best()
         psnr, error = self.task.validate(self.task.derive(self.supernet, chosen, self.sample))
         objective = self._objective(error, chosen)
-        # While alpha is frozen every slot is a tie: its first candidate was not chosen by anything.
+        # While alpha is frozen, every slot is a tie: nothing has chosen its first candidate.
         was_searched = epoch >= self.settings.warmup
         if was_searched and (self.best is None or objective < self.best.objective):
             state = {name: value.clone() for name, value in self.supernet.state_dict().items()}
@@ -271,7 +271,7 @@ class AlternatingSearch(Loop):
         self._warn_of_saturation(epoch, probabilities)
 
     def _warn_of_saturation(self, epoch: int, probabilities: Tensor) -> None:
-        """Say it, once, where alpha has decided before much was learned."""
+        """Warn, once, if alpha has decided before the weights have learned much."""
         searched, of = epoch + 1 - self.settings.warmup, self.settings.epochs - self.settings.warmup
         if not self._is_saturated and 0 < searched <= EARLY * of and is_saturated(probabilities, self.start):
             self._is_saturated = True
@@ -286,7 +286,7 @@ class AlternatingSearch(Loop):
         return self.task.objective(error, chosen, start=self.start, epoch=epochs - 1, epochs=epochs)
 
     def _choices(self, probabilities: Tensor) -> dict[str, object]:
-        """What the probabilities say: the expected costs, how undecided they are, and themselves."""
+        """For the history: expected costs, entropy and the probabilities themselves."""
         rows = zip(self.supernet.candidates.items(), probabilities.tolist(), strict=True)
         return {
             **self.task.expected_costs(probabilities),
@@ -298,7 +298,7 @@ class AlternatingSearch(Loop):
 
 
 class _Mixture(nn.Module):
-    """The supernet at fixed probabilities, to be judged like a network."""
+    """The supernet at fixed probabilities, so that it can be judged like any network."""
 
     def __init__(self, supernet: Supernet, probabilities: Tensor) -> None:
         super().__init__()

@@ -18,20 +18,20 @@ from qnas.core.training.trainer import Trainer
 class RandomSearch(Searcher):
     """Draws architectures uniformly, trains each for a while with its real quantizer and keeps the best.
 
-    The best has the lowest objective: the absolute error on the held-out images plus the penalties of its
-    one-hot probabilities, the cost among them; the same that the differentiable search keeps its best by.
+    The best has the lowest objective: the absolute error on the held-out images plus the penalties, such as the cost,
+    of its one-hot probabilities. The differentiable search uses the same objective.
 
     Attributes:
         samples: Architectures to try.
         steps: Training steps of each.
         learning_rate: Of Adam at the start of each training.
         scalar_learning_rate: Of learned scalars outside of layers, such as ADQ's slope and offset; by default that of
-            the weights, as published. A scalar needs more where there are few steps: Adam moves it by about the rate
-            in each, whatever its size.
+            the weights, as published. Short trainings need more: each step of Adam moves a scalar by about the rate,
+            whatever its size.
         step_learning_rate: Of what quantizers learn, such as steps; by default that of the weights.
         clip: Largest norm of the gradient.
         on_divergence: Whether to ``stop`` when the loss is not finite, or to train the architecture again at half
-            the learning rate (``lower-rate``), 5 times at most.
+            the learning rate (``lower-rate``), at most 5 times.
     """
 
     example = {"samples": 2, "steps": 2, "batch": 2}
@@ -65,7 +65,7 @@ class Sampling:
         self.training: Trainer | None = None
 
     def run(self) -> SearchOutcome:
-        """Try all that was drawn."""
+        """Try all samples."""
         self.task.checkpoints.restore(self)
         while len(self.objectives) < self.settings.samples:
             self._try(len(self.objectives))
@@ -73,11 +73,11 @@ class Sampling:
         return SearchOutcome(best=self.task.architecture(best), last=self.task.architecture(self.drawn[-1]))
 
     def state_dict(self) -> State:
-        """What has been tried, and the training under way."""
+        """The state of the search: what was tried, and the training under way."""
         return {"objectives": self.objectives, "training": self.training and self.training.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from there."""
+        """Continue from such a state."""
         self.objectives = state["objectives"]
         if state["training"]:
             self.training = self._begin(len(self.objectives))

@@ -41,7 +41,7 @@ def load_start(network: nn.Module, weights: str, scale: int, home: Path | None) 
 
 
 def start_state(weights: str, home: Path | None) -> Hashable:
-    """What changes whenever a file does that :func:`load_start` reads."""
+    """A value that changes whenever a file that :func:`load_start` reads does."""
     copies = [home / FILE, home / _TRAINED] if home else []
     return () if weights in OWN else tuple(map(_stamp, [Path(weights).absolute(), *copies]))
 
@@ -49,7 +49,7 @@ def start_state(weights: str, home: Path | None) -> Hashable:
 def _stamp(path: Path) -> Hashable:
     try:
         status = path.stat()
-    except (OSError, ValueError):  # a path may hold what no path can
+    except (OSError, ValueError):  # the text may be no valid path
         return path
     return path, status.st_ino, status.st_size, status.st_mtime_ns
 

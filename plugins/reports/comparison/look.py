@@ -1,9 +1,9 @@
-"""How the series of a comparison look: a colour and a marker each, which colour-blind readers tell apart too."""
+"""How the series of a comparison look: each has a colour and a marker that colour-blind readers can tell apart."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# After Okabe and Ito (2008), darkened for light paper and lightened for dark until each stands out; line by line:
+# After Okabe and Ito (2008), darkened for light paper and lightened for dark paper until each stands out. In order:
 # blue, vermilion, green, purple, olive, cyan, brown, grey, violet.
 _COLOURS = (
     ("#0067a5", "#62b1f0"),
@@ -16,7 +16,7 @@ _COLOURS = (
     ("#4a4f58", "#b9bec7"),
     ("#6a4fd0", "#b3a2ff"),
 )
-# One more than colours: series that share a colour have other markers.
+# One more than there are colours, so that series of the same colour have different markers.
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "<")
 
 

@@ -1,4 +1,4 @@
-"""Names beside the points of a plot, where there is room for them."""
+"""Writes names beside the points of a plot, if there is room."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -17,7 +17,7 @@ _MARKER = 5.0
 _LINE = 1.5
 """Half the width that a line takes, in points."""
 _STEP = 2.0
-"""How finely lines are looked at, in points."""
+"""The distance at which lines are sampled, in points."""
 _PLACES = (
     (0, 7, "center", "bottom"),
     (0, -7, "center", "top"),
@@ -28,28 +28,28 @@ _PLACES = (
     (5, 5, "left", "bottom"),
     (-5, -5, "right", "top"),
 )
-"""Where a name may stand: by how many points beside its marker, and which of its sides turns to it."""
+"""Where a name may be: its offset from the marker in points, and which of its sides faces the marker."""
 _FARTHER = (
     *((right, up, side, "center") for right, side in ((16, "left"), (-16, "right")) for up in (14, -14, 28, -28)),
     *((right, up, side, "center") for up in (20, -20) for right, side in ((-6, "left"), (6, "right"))),
     *((right, up, side, "center") for right, side in ((36, "left"), (-36, "right")) for up in (8, -8)),
 )
-"""Where else, with a thin line that leads to it."""
+"""Where else it may be, with a thin line that leads to it."""
 _LONGEST = 24
 
 
 def name_points(axes: Axes, series: Iterable[Sequence[Group]], colours: Colours) -> None:
-    """Write beside each point what tells it apart in its series; a name that would cover another thing is left out.
+    """Write beside each point what distinguishes it within its series; a name that would cover something is left out.
 
     Those on the front come first.
 
     Args:
-        axes: With all else that is drawn.
+        axes: The axes, with everything else drawn already.
         series: Groups that a line joins.
         colours: Of the plot.
     """
     lines = [list(groups) for groups in series]
-    figure_of(axes).draw_without_rendering()  # lays everything out, without which nothing has a place
+    figure_of(axes).draw_without_rendering()  # lays everything out: until then, nothing has a position
     taken = [box for groups in lines for box in _covered(axes, groups)]
     for group in sorted((group for groups in lines for group in groups), key=lambda group: not group.on_front):
         if group.names.values:
@@ -61,7 +61,7 @@ def _shortened(text: str) -> str:
 
 
 def _covered(axes: Axes, groups: Sequence[Group]) -> Iterator[Bbox]:
-    """What the markers of a series cover, their bars, and the line that joins them."""
+    """The boxes that a series covers: markers, their bars, and the line that joins them."""
     pixels = axes.figure.dpi / 72
     places = axes.transData.transform([group.position for group in groups])
     yield from (_box(place, _MARKER * pixels) for place in places)
@@ -101,7 +101,7 @@ def _write(axes: Axes, group: Group, text: str, taken: Sequence[Bbox], colours: 
             zorder=5,
             arrowprops=leader if place in _FARTHER else None,
         )
-        name.get_window_extent()  # puts it into its place
+        name.get_window_extent()  # puts it in its place
         box = Text.get_window_extent(name)  # without the leader
         if not any(box.overlaps(other) for other in taken) and _is_inside(axes.bbox, box):
             yield box

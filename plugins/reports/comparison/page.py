@@ -18,7 +18,7 @@ def comparison_page(comparison: Comparison, plot: ComparisonPlot, folder: Path) 
     Args:
         comparison: What it is about.
         plot: Its plot.
-        folder: Where it will stand.
+        folder: The folder that it will be in.
     """
     runs = comparison.runs
     made = facts_of(runs)
@@ -37,7 +37,7 @@ def comparison_page(comparison: Comparison, plot: ComparisonPlot, folder: Path) 
 
 
 def _summary(comparison: Comparison) -> str:
-    """What somebody should know of the plot who can't see it."""
+    """The text alternative of the plot, for readers who can't see it."""
     axis = comparison.cost
     front = "; ".join(f"{_place(group)} {axis.unit}: {group.label}" for group in comparison.front)
     return f"PSNR Y on {comparison.test} over {axis.unit} {axis.size}. On the Pareto front are {front}".strip()
@@ -49,7 +49,7 @@ def _place(group: Group) -> str:
 
 
 def _link(run: FinishedRun, folder: Path) -> str:
-    """Where the run's report is, seen from the page; ``""`` if there is none."""
+    """The path of the run's report relative to the page; ``""`` if there is none."""
     report = run.report
     if report is None:
         return ""

@@ -18,16 +18,16 @@ from qnas.plugins.reports.figure import INLINE, Colours, Size, figure_file, figu
 
 WIDE: Size = (8.6, 5.0)
 NARROW: Size = (4.3, 4.6)
-"""For a telephone, on which the text of a wide one would be too small to read."""
+"""The size for phones, on which the text of a wide plot would be too small to read."""
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _ON_WHITE = {"ink": "#1c2027", "muted": "#5d6571", "line": "#e2dfd8", "card": "#ffffff", "front": "#dcd6ca"}
 _FEW_TICKS = 3
 _FINE_DB = 0.06
-"""An extent of y in which two digits don't tell neighbouring ticks apart."""
+"""The extent of y below which two digits don't tell neighbouring ticks apart."""
 _REACH = 0.6
-"""How far bicubic may be off the points, by their own extent, to be shown in its place."""
+"""How far bicubic may lie outside the points and still be drawn to scale, as a multiple of their extent."""
 _LARGER = {"P": 8.5, "X": 8.5, "*": 11.0}
-"""Markers that look smaller than others of their size."""
+"""Markers that look smaller than others of the same size."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class ComparisonPlot:
 
     def _draw_front(self, axes: Axes, colours: Colours) -> None:
         xs, ys = zip(*(group.position for group in self.comparison.front), strict=True)
-        # On to the right: more cost than the last has is of no use.
+        # The front continues to the right: spending more than the last one gains nothing.
         right = max(group.position[0] for group in self.comparison.groups) * 1.3
         step: dict[str, Any] = {"drawstyle": "steps-post", "solid_capstyle": "butt", "zorder": 1}
         axes.plot([*xs, right], [*ys, ys[-1]], color=colours["front"], linewidth=6, **step)
@@ -89,9 +89,9 @@ class ComparisonPlot:
         if low <= bicubic <= high:
             axes.axhline(bicubic, color=colours["muted"], linewidth=1.2, linestyle=(0, (5, 4)), zorder=1.5)
             axes.text(0.995, bicubic, text, va="bottom", transform=axes.get_yaxis_transform(), **corner)
-        else:  # in its place it would leave the points no room
+        else:  # drawn to scale, it would leave no room for the points
             at, side, arrow = (0.015, "bottom", "↓") if bicubic < low else (0.985, "top", "↑")
-            axes.text(0.995, at, f"{arrow} {text}, outside of the plot", va=side, transform=axes.transAxes, **corner)
+            axes.text(0.995, at, f"{arrow} {text}, outside the plot", va=side, transform=axes.transAxes, **corner)
 
     def _name_axes(self, axes: Axes, colours: Colours) -> None:
         axis = self.comparison.cost
@@ -139,7 +139,7 @@ def _draw_series(axes: Axes, groups: Sequence[Group], colour: str, marker: str, 
 
 
 def _bars(xs: Sequence[float], spreads: Sequence[float]) -> Iterator[list[float]]:
-    """Lengths to the left, which must not reach zero on a logarithmic axis, and to the right."""
+    """Lengths of the bars to the left, which must not reach zero on a logarithmic axis, and to the right."""
     yield [min(spread, 0.9 * x) for x, spread in zip(xs, spreads, strict=True)]
     yield list(spreads)
 
@@ -162,7 +162,7 @@ def _set_limits(axes: Axes, comparison: Comparison) -> None:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between the two: 1, 2 and 5 times powers of ten, or more of them where these are few."""
+    """Round numbers between the two: 1, 2 and 5 times powers of ten, or more if these are too few."""
     exponents = range(-3, 30)
     ticks = [digit * 10.0**exponent for exponent in exponents for digit in (1, 2, 5)]
     inside = [tick for tick in ticks if low <= tick <= high]
@@ -172,5 +172,5 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _plain(value: float) -> str:
-    """A tick: as many digits as it has, at most four."""
+    """The label of a tick, with at most four digits."""
     return f"{value:.4g}" if abs(value) < 1e4 else significant(value)

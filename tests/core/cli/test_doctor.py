@@ -106,8 +106,8 @@ def test_a_sound_plugin_is_shown_with_its_distribution_version_entry_point_and_w
             {"plugin": "from json import wavelets"},
             ["ImportError: cannot import name 'wavelets'", "another version of json may be needed"],
         ),
-        ({"plugin": "def :"}, ["SyntaxError", "plugin.py:1)", "mend it, or tell the authors of qnas-mine"]),
-        ({"plugin": "x = 1 / 0"}, ["ZeroDivisionError", "plugin.py:1)", "mend it, or tell the authors of qnas-mine"]),
+        ({"plugin": "def :"}, ["SyntaxError", "plugin.py:1)", "fix it, or report it to the authors of qnas-mine"]),
+        ({"plugin": "x = 1 / 0"}, ["ZeroDivisionError", "plugin.py:1)", "report it to the authors of qnas-mine"]),
         (
             {"plugin": HOOKS.replace("costs", "kosts")},
             ["no hook is named 'qnas_register_kosts'; did you mean 'qnas_register_costs'?"],

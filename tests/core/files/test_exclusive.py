@@ -103,7 +103,7 @@ def test_whose_file_was_removed_meanwhile_is_not_the_holder(tmp_path, monkeypatc
 
 def test_what_a_process_of_another_machine_left_is_told(tmp_path):
     left_by(7, "elsewhere", tmp_path)
-    said = "process 7 on elsewhere, since 2026-01-02 03:04:05, left without"
+    said = "process 7 on elsewhere, since 2026-01-02 03:04:05, did not finish"
     with pytest.warns(UserWarning, match=said), exclusive(tmp_path):
         pass
 

@@ -326,7 +326,7 @@ def test_a_spec_that_needs_a_plugin_that_is_left_out_says_so(fresh):
 )
 def test_a_target_that_is_no_component_of_the_kind_is_refused(target, fresh):
     fresh.add(registering("odd", target=target), info("odd"))
-    with pytest.raises(ValidationError, match="the cost 'odd' of dist-odd is no class of that kind"):
+    with pytest.raises(ValidationError, match="the cost 'odd' of dist-odd is not a class of that kind"):
         Cost.of("odd")
 
 

@@ -182,7 +182,7 @@ def test_a_run_that_diverged_says_how_to_go_on_and_does(tiny: Path, tmp_path: Pa
         f" ({kept}); or let it go back and halve the rate: --resume --set train.on_divergence=lower-rate"
     )
     lower = spec_of(tiny, "train.on_divergence=lower-rate")
-    with pytest.warns(UserWarning, match="going on from step 4 at half of it"):
+    with pytest.warns(UserWarning, match="continuing from step 4 at half the rate"):
         run_spec(lower, folder, resume=True)
     assert folder.read_json("train/result.json")["halvings"] == 1
     assert "on_divergence: lower-rate" in folder.read_text("spec.yaml")

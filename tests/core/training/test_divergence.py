@@ -26,7 +26,7 @@ def test_running_statistics_that_broke_are_found_though_weights_and_loss_are_fin
     refuse_diverged([torch.tensor(0.5)], 3, network, "float32")
     network[1].running_var[2] = value
     assert refused(network, 0.5) == (
-        "the statistics that the network keeps are no finite numbers after step 3: it began at 1.running_var;"
+        "the statistics that the network keeps are not finite after step 3: it began at 1.running_var;"
         " lower the learning rate"
     )
 
@@ -49,7 +49,7 @@ def test_a_weight_is_named_before_the_statistics_that_it_broke():
     network[1].running_mean.fill_(math.nan)
     with torch.no_grad():
         network[2].weight[0] = math.nan
-    assert "the weights are no finite numbers after step 3: it began at 2.weight" in refused(network)
+    assert "the weights are not finite after step 3: it began at 2.weight" in refused(network)
 
 
 def test_where_all_weights_are_broken_nothing_tells_the_first():

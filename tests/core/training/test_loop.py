@@ -83,7 +83,7 @@ def test_weights_that_broke_in_a_step_of_a_finite_loss_are_noticed_too():
     loop.advance()
     with torch.no_grad():
         loop.weights.weight[0, 0] = math.nan
-    with pytest.raises(Diverged, match="the weights are no finite numbers after step 1"):
+    with pytest.raises(Diverged, match="the weights are not finite after step 1"):
         loop.state_dict()
 
 
@@ -91,8 +91,8 @@ def test_if_wanted_it_goes_back_and_halves_the_rate():
     loop = Descent("lower-rate", rate=0.4, breaks_above=0.15)
     with pytest.warns(UserWarning) as warned:
         loop.go_on(20, nothing)
-    assert [str(w.message)[:60] for w in warned] == ["the loss is inf at step 13: lower the learning rate; going o"] * 2
-    assert "from step 10 at half of it (1 of 5 times)" in str(warned[0].message)
+    assert [str(w.message)[:60] for w in warned] == ["the loss is inf at step 13: lower the learning rate; continu"] * 2
+    assert "from step 10 at half the rate (1 of 5 times)" in str(warned[0].message)
     assert (loop.halvings, loop.schedule.base_lrs) == (2, [0.1])
     assert [step for step, _ in loop.judged] == [5, 10, 15, 20]
     assert loop.weights.weight.isfinite().all()
@@ -143,7 +143,7 @@ def test_one_that_went_back_and_is_to_stop_from_now_on_stops():
 def test_one_that_was_to_stop_and_is_to_go_back_from_now_on_goes_back_to_where_it_went_on():
     loop = Descent("lower-rate", breaks_above=0.1)
     loop.load_state_dict(kept_at(11, "stop"))
-    with pytest.warns(UserWarning, match="going on from step 11 at half of it"):
+    with pytest.warns(UserWarning, match="continuing from step 11 at half the rate"):
         loop.go_on(20, nothing)
     assert loop.halvings == 2
 
@@ -239,5 +239,5 @@ def test_low_precision_is_a_likely_cause():
 )
 def test_a_penalty_that_broke_first_is_named(losses, penalties, is_penalty):
     told = refused(quantized(), losses, penalties)
-    assert ("a penalty of the regularizers was no finite number first" in told) == is_penalty
+    assert ("a penalty of the regularizers was the first value that was not finite" in told) == is_penalty
     assert f"at step {10 - len(losses) + 1 + [math.isfinite(loss) for loss in losses].index(False)}:" in told

@@ -48,7 +48,7 @@ def test_the_cheapest_network_is_told_once(make_task):
 def test_the_dearest_network_is_told_once_with_what_to_raise(make_task):
     for task in (make_task(), make_task(space=Space.of(BODY))):
         (told,) = told_of(task, dearest)
-        assert told.startswith("the search found the dearest network of the space: ")
+        assert told.startswith("the search found the most expensive network of the space: ")
         assert told.endswith("raise the weight of the cost (regularizers.cost.weight)")
 
 

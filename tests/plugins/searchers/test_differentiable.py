@@ -250,7 +250,7 @@ def test_a_penalty_that_is_no_number_is_told_as_the_cause(make_task, regularizer
     kind = type(regularizers["entropy"])
     monkeypatch.setattr(kind, "penalty", lambda self, state: state.probabilities.sum() * math.nan)
     search = AlternatingSearch(settings(), make_task(regularizers=regularizers))
-    with pytest.raises(QnasError, match="the loss is nan at step 1: a penalty of the regularizers was no finite"):
+    with pytest.raises(QnasError, match="the loss is nan at step 1: a penalty of the regularizers was the first value"):
         search.run()
 
 
