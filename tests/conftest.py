@@ -27,12 +27,12 @@ hypothesis.settings.load_profile("qnas")
 
 
 WHOLE_PROGRAMS = ("quickstart", "throwaway", "workshop")
-"""Fixtures that take a minute or more: who needs one is slow."""
+"""Fixtures that take a minute or more: a test that needs one is slow."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest picks by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest come first, since what is begun last is what the other workers wait for.
+    """The longest come first, since all workers wait for the test that begins last.
 
     Tests that share an environment stay together, so that one worker makes it and the other needs none.
     """
@@ -113,7 +113,7 @@ class Throwaway:
         path.chmod(0o755)
 
     def shell(self, command: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a command line in ``folder`` as somebody would who has activated it."""
+        """Run a command line in ``folder`` as if the environment were activated."""
         environment = {**os.environ, "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", **variables}
         return subprocess.run(
             command, check=False, shell=True, cwd=folder, env=environment, capture_output=True, text=True

@@ -32,7 +32,7 @@ def write_run(path: Path, space: dict[str, Any] = PLAIN, scale: int = 2, train: 
     chosen = {slot: options[0] for slot, options in slot_candidates(made, scale).items()}
     architecture = Architecture.from_candidates(made, scale, chosen)
     network = architecture.build(spec.quantizer.train)
-    for name, parameter in network.named_parameters():  # so that every part has a say in what comes out
+    for name, parameter in network.named_parameters():  # so that every part affects the output
         if name.startswith("gain.") or name.endswith("bias"):
             nn.init.uniform_(parameter, 0.1, 0.5)
     calibrate(network.train(), lambda: network(torch.rand(2, 3, 16, 16)))

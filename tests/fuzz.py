@@ -8,14 +8,14 @@ import pytest
 from hypothesis import settings
 
 TIMES = float(os.environ.get("QNAS_FUZZ", "0.1"))
-"""1 tries all that a test states (`make slow`), 50 so many times more (`make thorough`)."""
+"""1 tries as many as a test states (`make slow`), 50 fifty times as many (`make thorough`)."""
 
 
 def fuzzed(examples: int, **others: Any) -> Callable[[Any], Any]:
     """Decorates a test that `make slow` and `make thorough` run again with more ``examples`` than `make test`."""
     tried = settings(
         max_examples=max(round(TIMES * examples), 1),
-        derandomize=TIMES <= 1,  # the same each time, so that a run of the tests tells of a change
+        derandomize=TIMES <= 1,  # the same each time, so that a new failure means a change in the code
         database=None,
         **others,
     )

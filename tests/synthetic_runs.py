@@ -37,7 +37,7 @@ ENVIRONMENT: Mapping[str, Any] = {
 
 
 def with_fields(spec: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec with some fields, named by their paths, set otherwise."""
+    """A spec with some fields, named by their paths, changed."""
     changed: dict[str, Any] = json.loads(json.dumps(spec))
     for path, value in changes.items():
         *parents, last = path.split(".")
@@ -89,7 +89,7 @@ def write_run(
         bitops: On an LR image of 32 x 32.
         fields: Of the spec, by their paths.
         search: search/result.json.
-        files: File to what else is in it; None leaves it out.
+        files: Other files by name, with their content; None leaves a file out.
         changes: To result.json.
     """
     made = result(psnr, bitops, **changes)
@@ -117,7 +117,7 @@ def write_run(
 
 
 class SweepFolder:
-    """A sweep under way: its points are written one by one, :meth:`finish` lists them.
+    """A sweep under way: points are written one by one, and :meth:`finish` lists them.
 
     Args:
         folder: Where.

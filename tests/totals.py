@@ -1,4 +1,4 @@
-"""What convolutions cost together."""
+"""The total cost of convolutions."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The benchmarks run, on sizes far too small to mean anything, and write what they print. Nothing here is a time."""
+"""The benchmarks run and write what they print, on sizes far too small to mean anything. No test asserts a time."""
 
 import importlib
 import json

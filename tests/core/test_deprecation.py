@@ -1,4 +1,4 @@
-"""What is deprecated still works, and the warning names its successor."""
+"""What is deprecated still works, with a warning that names its successor."""
 
 import warnings
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What errors of others' code are told as."""
+"""How errors of third-party code are reported."""
 
 import sys
 import traceback
@@ -12,7 +12,7 @@ from qnas.spaces.foreign.target import call
 
 @pytest.fixture
 def theirs(tmp_path, monkeypatch):
-    """A module that somebody else wrote."""
+    """A third-party module."""
     source = "import json\nimport torch\n\ndef fail():\n    return json.loads('[')\n\ndef misfit():\n"
     (tmp_path / "their_nets.py").write_text(f"{source}    return torch.ones(2) @ torch.ones(3)\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,4 +1,4 @@
-"""A copy of what README's commands need, and the quickstart, run once as README says."""
+"""A copy of what the README's commands need, and the quickstart, run once as in the README."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def commands(document: str) -> list[str]:
 
 
 def shell(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command line as somebody would who has the virtual environment on the PATH."""
+    """Run a command line as if the virtual environment were on the PATH."""
     paths = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **environment}
     return subprocess.run(command, check=False, shell=True, cwd=folder, env=paths, capture_output=True, text=True)
 

@@ -24,7 +24,7 @@ DOCUMENTS = [
 ]
 BY_HAND = [command for command in README if not command.startswith(("qnas ", "make "))]
 SHORT = "--set search.steps=8 --set train.steps=8"
-"""For a run whose network is only to be there, whatever it is worth."""
+"""For a run that only needs some network, however bad."""
 
 
 def test_no_command_is_left_out() -> None:

@@ -1,4 +1,4 @@
-"""No hook is undocumented, or never called."""
+"""Every hook is documented and called."""
 
 import inspect
 import json
@@ -29,12 +29,12 @@ def parameters(hook: str) -> list[str]:
 
 
 def recorder(hook: str, calls: Calls) -> Callable[..., None]:
-    """An implementation that takes all that the hook is given."""
+    """An implementation that takes all arguments of the hook."""
 
     def note(**call: Any) -> None:
         calls.setdefault(hook, []).append(call)
 
-    # pluggy reads off the code which arguments to give.
+    # pluggy reads from the code which arguments to pass.
     names = parameters(hook)
     implementation = eval(f"lambda {', '.join(names)}: note({', '.join(f'{n}={n}' for n in names)})", {"note": note})
     return hookimpl(implementation)

@@ -1,4 +1,4 @@
-"""The pages of docs/reference are what the code says now, and leave nothing out."""
+"""The pages of docs/reference are up to date and complete."""
 
 import subprocess
 import sys

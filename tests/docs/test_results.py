@@ -1,4 +1,4 @@
-"""What runs show of the paper's claims: the rules, and the page that is written from their folders."""
+"""What runs show about the paper's claims: the rules, and the page that is written from the runs' folders."""
 
 import re
 from collections.abc import Callable
@@ -30,7 +30,7 @@ CURVES = st.lists(st.tuples(st.floats(1, 100), st.floats(25, 32)), min_size=1, m
 
 
 class Experiment:
-    """A sweep whose variants reach what they are said to, plus or minus ``spread`` from seed to seed.
+    """A sweep whose variants reach stated scores, plus or minus ``spread`` from seed to seed.
 
     Attributes:
         spread: In dB.
@@ -77,7 +77,7 @@ def whole(folder: Path, **gains: float) -> Experiment:
 def test_the_claims_hold_where_the_runs_show_it(tmp_path: Path) -> None:
     done, page = whole(tmp_path / "sweep").write(tmp_path)
     assert done.exit_code == 0, done.output
-    # The second is undecided in its second part: PSNR depends on the seed as much in the one as in the other.
+    # The second part of the second claim is undecided: PSNR depends on the seed equally in both.
     assert verdicts(page) == ["held", "undecided", "held", "held", "held"]
     assert "+0.200 dB relative to uniform at the same BitOps, mean of 2 points, spread 0.020 dB" in page
     assert "the search takes 0.67 ± 0.00 times as long as with direct quantization, 4 pairs of runs" in page
@@ -239,7 +239,7 @@ def group(cost: float, psnr: float, spread: float | None = None) -> Group:
 
 
 def test_what_another_seed_costs_more_is_no_spread() -> None:
-    """Runs of one spec that lie on the baseline's own front, lifted by 0.1 and 0.3, are 0.2 better, not scattered."""
+    """Runs of one spec on the baseline's front, lifted by 0.1 and 0.3, are 0.2 better and not scattered."""
     baseline = [group(1, 27, 0.0), group(4, 28, 0.0)]
     found = replace(group(2, 27.7), points=[(1, 27.1), (4, 28.3)])
     (one,) = advantages([found], baseline)
@@ -273,9 +273,9 @@ def test_the_front_is_read_off_between_its_points() -> None:
     [
         (0.5, 27.1, 0.1),  # cheaper and better
         (0.5, 26.9, None),
-        (9.0, 27.9, -0.1),  # dearer and worse
+        (9.0, 27.9, -0.1),  # more expensive and worse
         (9.0, 28.5, None),
-        (0.96, 26.9, -0.1),  # as cheap as the cheapest, but for a little
+        (0.96, 26.9, -0.1),  # almost as cheap as the cheapest
         (4.1, 28.5, 0.5),
     ],
 )

@@ -1,4 +1,4 @@
-"""What docs/spaces.md shows works, and its figures are so."""
+"""What docs/spaces.md shows works, and its figures are right."""
 
 import re
 import sys

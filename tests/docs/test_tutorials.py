@@ -1,4 +1,4 @@
-"""A person who does what the tutorials say, from an empty folder, gets what they show."""
+"""Following the tutorials from an empty folder gives what they show."""
 
 import json
 import re
@@ -19,7 +19,7 @@ FOUND = re.compile(r"\d+\.\d+|\d[\d,]*(?= (?:[kMG]?BitOps|dB|[kM]?B)\b)")
 RUNS = ("qnas run ", "python look.py")
 LEFT_OUT = "..."
 BUILD_HERE = {"PIP_NO_BUILD_ISOLATION": "0"}
-"""``--no-build-isolation``, which pip spells so: build with what is there, rather than fetch the same each time."""
+"""pip's spelling of ``--no-build-isolation``: build with installed packages rather than fetch them each time."""
 START = ROOT / "docs/index.md"
 TUTORIALS = ROOT / "docs/tutorials"
 PAGES = sorted(path.name for path in TUTORIALS.glob("*.md"))
@@ -42,7 +42,7 @@ class Command:
 
 
 def steps(page: Path) -> Iterator[File | Command]:
-    """What a page says to do, in order. A block without a title that is no command is only to be read."""
+    """The steps of a page, in order. A block with neither a title nor a command is only for reading."""
     for language, title, text in FENCE.findall(page.read_text()):
         if title:
             yield File(title, text)
@@ -57,17 +57,17 @@ def shown_commands(text: str) -> Iterator[Command]:
 
 
 def varying(command: str) -> re.Pattern[str]:
-    """The figures in its output that differ by machine: what is searched and trained, and how long it takes."""
+    """The figures in its output that depend on the machine: results of searches and trainings, and times."""
     return FOUND if command.startswith(RUNS) else SECONDS
 
 
 def plain(line: str, figures: re.Pattern[str]) -> str:
-    """A printed line with one space for many, and with one sign for each of the ``figures``."""
+    """A printed line with spaces collapsed, and with a sign in place of each of the ``figures``."""
     return " ".join(figures.sub("#", line).split())
 
 
 def missing(command: Command, output: str) -> list[str]:
-    """The lines of a page that are not in the output, or not in this order."""
+    """The lines of a page that are missing from the output, or out of order."""
     figures = varying(command.line)
     lines = iter([plain(line, figures) for line in output.splitlines()])
     return [line for line in command.printed if line != LEFT_OUT and plain(line, figures) not in lines]
@@ -110,7 +110,7 @@ class Reader:
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory):
     """An environment that has what plugins are built with; test_new installs one without."""
-    throwaway = Throwaway(tmp_path_factory.mktemp("workshop"))  # what others install would be listed too
+    throwaway = Throwaway(tmp_path_factory.mktemp("workshop"))  # plugins that other tests install would be listed too
     done = throwaway.shell("pip install hatchling editables", ROOT, PIP_QUIET="2")
     assert done.returncode == 0, done.stderr
     return throwaway
@@ -181,7 +181,7 @@ def test_a_tutorial(page: str, reader: Reader) -> None:
 
 def test_the_start(reader: Reader) -> None:
     made, installed, activated, *others = (step for step in steps(START) if isinstance(step, Command))
-    assert [made.line, installed.line] == commands("README.md")[2:4]  # which test_documents says are make demo's
+    assert [made.line, installed.line] == commands("README.md")[2:4]  # see test_documents
     assert activated.line == ". .venv/bin/activate"
     for command in others:
         reader.run(command)

@@ -1,4 +1,4 @@
-"""The example of a searcher: it goes on where it was stopped, installs, and runs as its README says."""
+"""The example of a searcher: it continues where it was stopped, installs, and runs as its README says."""
 
 import ast
 import functools

@@ -1,4 +1,4 @@
-"""The example of a plugin, as somebody else would use it: installed from a copy, in an environment of its own."""
+"""The example of a plugin as users have it: installed from a copy, in its own environment."""
 
 import csv
 import functools

@@ -42,7 +42,7 @@ def test_weights_are_squashed_and_rounded(bits, size, seed):
 @settings(max_examples=60, derandomize=True)
 @given(bits=st.integers(2, 8), size=SIZES, seed=st.integers(0, 2**16))
 def test_weights_are_half_a_step_from_the_papers(bits, size, seed):
-    """In a layer of one channel, divided by max|w|: our levels lie between the paper's."""
+    """In a layer of one channel, after division by max|w|, our levels lie between the paper's."""
     w = drawn_weights(seed, size)[:1]
     squashed = np.tanh(w)
     n = 2**bits - 1

@@ -1,4 +1,4 @@
-"""What all of ours that can train a found network do, beyond the contract of quantizers."""
+"""What all our quantizers that can train a found network do, beyond the contract."""
 
 import pytest
 import torch
@@ -47,7 +47,7 @@ def test_there_are_quantizers_to_test():
 def test_all_levels_of_its_bits_are_used(name, case):
     grid = set_up(name, **case)[0].grid()
     q_min, q_max = integer_range(case["bits"], case["signed"] or case["channels"] is not None)
-    assert q_min <= grid.q_min <= q_min + 1 and grid.q_max == q_max  # symmetric ones do without the lowest
+    assert q_min <= grid.q_min <= q_min + 1 and grid.q_max == q_max  # symmetric grids lack the lowest level
 
 
 @every_quantizer
@@ -60,9 +60,9 @@ def test_gradients_pass_inside_the_grid_only(name, case):
     step, q_min, q_max, offset = quantizer.grid()
     v = (tensor.detach() - offset) / step
     inside = (v >= q_min) & (v <= q_max)
-    beyond = (q_max - q_min) * 1e-6  # what rounding puts there is at the end
+    beyond = (q_max - q_min) * 1e-6  # what is rounded to the end counts as the end
     outside = (v < q_min - beyond) | (v > q_max + beyond)
-    if not torch.equal(quantizer.normalise(tensor), tensor):  # to the range of the grid: nothing is outside
+    if not torch.equal(quantizer.normalise(tensor), tensor):  # to the range of the grid, so that nothing is outside
         assert (tensor.grad >= 0).all() and tensor.grad.any()
     else:
         assert (tensor.grad[outside] == 0).all()
@@ -89,7 +89,7 @@ def test_the_gradient_of_activations_needs_no_tensor_but_their_own(name, signed)
 
 
 class Small(nn.Module):
-    """A convolution that reads a quantized input, in qnas's layers."""
+    """A convolution that reads a quantized input, made of qnas's layers."""
 
     def __init__(self, name: str, bits: int, activation: str) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ def test_output_and_gradients_are_those_of_the_paper(bits, signed, upper, delta,
         value[index] = lower + width * x_q
         g_q = g * width
         g_n = g_q * (1 + delta * math.copysign(1, g_q) * (x_n - x_q))
-        by_log_upper[index[0]] += g * value[index]  # the interval that x_q is put back into is u times a constant
+        by_log_upper[index[0]] += g * value[index]  # the interval that x_q is mapped back to is u times a constant
         if lower <= x[index] <= u:
             by_x[index] = g_n / width
             by_log_upper[index[0]] -= g_n * x[index] / width  # and x_n = x / width + a constant

@@ -13,7 +13,7 @@ WIDTHS = [2, 3, 4, 5, 6, 7, 8, 16]
 
 
 def mean_squared_error(step: float, bits: int, signed: bool) -> float:
-    """E[(x - Q(x))^2] of a (half-)normal x, by adding up the density in small bins."""
+    """E[(x - Q(x))^2] of a (half-)normal x, by summing the density over small bins."""
     q_min, q_max = integer_range(bits, signed)
     bins = 2_000_000 if bits > 8 else 100_000
     x, width = np.linspace(-9 if signed else 0, 9, bins, endpoint=False, retstep=True)
@@ -30,7 +30,7 @@ def test_step_minimises_the_squared_error(bits, signed):
     least = mean_squared_error(step, bits, signed)
     near = [mean_squared_error(step * factor, bits, signed) for factor in (0.97, 1.03)]
     assert least < min(near)
-    if bits <= 8:  # a coarse look everywhere: it is no local minimum only
+    if bits <= 8:  # a coarse scan: it is not only a local minimum
         everywhere = np.geomspace(step / 20, step * 20, 150)
         assert least <= min(mean_squared_error(other, bits, signed) for other in everywhere)
 

@@ -47,7 +47,7 @@ def error(x: np.ndarray, step: float, offset: float, q_min: int, q_max: int) -> 
 
 
 def least_of_steps(x: np.ndarray, q_min: int, q_max: int) -> float:
-    """The least error of 400 steps, each some percent from the next, or close to the one that spans the values."""
+    """The least error of 400 steps: each is some percent from the next, or close to the one that spans the values."""
     shares = np.concatenate([np.geomspace(0.005, 0.8, 200), np.linspace(0.8, 1.3, 200)])
     return min(error(x, spanning_step(x, q_min, q_max) * share, 0, q_min, q_max) for share in shares)
 
@@ -70,7 +70,7 @@ def step_of(x: np.ndarray, q_min: int, q_max: int) -> float:
 def test_no_step_of_many_is_clearly_better(case):
     x, limits = drawn(**case)
     ours = error(x, step_of(x, *limits), 0, *limits)
-    if case["kind"] == "few different":  # the best of many steps meets them by chance
+    if case["kind"] == "few different":  # the best of many steps fits them by chance
         assert ours <= error(x, spanning_step(x, *limits), 0, *limits) + 1e-12
     else:
         assert ours <= 1.12 * least_of_steps(x, *limits)
@@ -82,7 +82,7 @@ def test_what_is_longer_by_a_factor_has_a_step_longer_by_that_factor(case, facto
     x, limits = drawn(**case)
     step = step_of(x, *limits)
     scaled = step_of(x * factor, *limits)
-    if case["kind"] == "few different":  # several steps may leave no error at all
+    if case["kind"] == "few different":  # several steps may have no error at all
         assert error(x, scaled / factor, 0, *limits) == pytest.approx(error(x, step, 0, *limits), rel=1e-6, abs=1e-12)
     else:
         assert scaled == pytest.approx(step * factor, rel=1e-6)
@@ -173,7 +173,7 @@ def test_no_grid_on_a_lattice_of_many_is_clearly_better(name, bits, signed):
     q_min, q_max = integer_range(bits, signed)
     step, offset = least_error_grid(torch.tensor(x), q_min, q_max)
     ours = error(x, float(step), float(offset), q_min, q_max)
-    ends = np.quantile(x, np.linspace(0, 1, 30))  # where a grid may begin and end
+    ends = np.quantile(x, np.linspace(0, 1, 30))  # the first and the last levels of a grid
     least = min(
         error(x, (high - low) / (q_max - q_min), low - q_min * (high - low) / (q_max - q_min), q_min, q_max)
         for low in ends

@@ -23,7 +23,7 @@ def set_step(quantizer: LSQFakeQuantizer, step: float | np.ndarray) -> None:
 
 
 def step_gradient_of(quantizer: LSQFakeQuantizer) -> np.ndarray:
-    """By the step itself: d/ds = 1/s d/d(log s)."""
+    """The gradient of the step itself: d/ds = 1/s d/d(log s)."""
     return (quantizer.log_step.grad / quantizer.grid().step).numpy()
 
 

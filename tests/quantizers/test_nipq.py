@@ -1,6 +1,6 @@
 """NIPQ: noise within learned bounds in training, rounding in evaluation.
 
-Tolerances of statistics are 5 standard errors; the seeds are fixed, so a test that passes goes on passing.
+Tolerances of statistics are 5 standard errors; the seeds are fixed, so a test that passes keeps passing.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Noise against the statistics of the mixture that it stands for.
 
-Tolerances are 5 standard errors of the estimate; the seeds are fixed, so a test that passes goes on passing.
+Tolerances are 5 standard errors of the estimate; the seeds are fixed, so a test that passes keeps passing.
 """
 
 import math
@@ -90,7 +90,7 @@ def test_errors_of_neighbours_and_of_calls_are_uncorrelated():
     seed=st.integers(0, 2**16),
 )
 def test_gradients_are_those_of_the_draw(numbers, distribution, deviation, seed):
-    """out = t + sigma eps: by t it is 1, by p_b it is eps p_b c^2 Delta_b^2 / sigma."""
+    """out = t + sigma eps: its derivative is 1 by t, and eps p_b c^2 Delta_b^2 / sigma by p_b."""
     torch.manual_seed(seed)
     tensor = torch.randn(2, 3, 5, 5, dtype=torch.float64).requires_grad_()
     p = (torch.tensor(numbers, dtype=torch.float64) / sum(numbers)).requires_grad_()

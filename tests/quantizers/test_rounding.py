@@ -40,7 +40,7 @@ class Drawn:
         return torch.tensor(shaped, dtype=torch.float64, requires_grad=True)
 
     def summed(self, of_channel: np.ndarray) -> np.ndarray:
-        """What the gradient of the steps must be, from the sums of the channels."""
+        """The gradient that the steps must have, from the sums of the channels."""
         return of_channel.reshape(3, 1, 1, 1) if self.per_channel else of_channel.sum()
 
     def backward(self, output: torch.Tensor) -> None:

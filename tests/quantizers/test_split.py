@@ -24,7 +24,7 @@ def test_weights_and_activations_have_the_quantizers_that_are_said_of_them():
 
 
 class OwnMixture(WeightedSum):
-    """A mixture that a quantizer may have instead of the plain sum."""
+    """A mixture that replaces the plain sum."""
 
 
 class Own(LSQ):

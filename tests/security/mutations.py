@@ -1,4 +1,4 @@
-"""Valid specs gone wrong: what a typing error, a bad merge, a broken disk or a stranger makes of them."""
+"""Valid specs gone wrong: by a typo, a bad merge, a broken disk or a stranger."""
 
 import copy
 from pathlib import Path
@@ -119,7 +119,7 @@ def _nested(leaf: Any, depth: int) -> Any:
 
 
 def _places(data: Any) -> list[tuple[Any, Any]]:
-    """Every container with every key or index in it; one may be inside of itself."""
+    """Every container with each of its keys or indices; a container may contain itself."""
     places, seen, pending = [], set(), [data]
     while pending:
         container = pending.pop()
@@ -165,7 +165,7 @@ def mutated_data(draw: st.DrawFn, data: Any) -> Any:
 
 @st.composite
 def mutated_text(draw: st.DrawFn, text: str) -> bytes:
-    """``text`` cut short, with bytes changed, lines twice, moved or indented otherwise, or with YAML's rarer signs."""
+    """``text`` cut short, with bytes changed, lines repeated, moved or indented, or with YAML's rarer syntax."""
     content = text.encode()
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, max(len(content) - 1, 0)))

@@ -27,7 +27,7 @@ def callers(*names: str) -> set[str]:
 @pytest.mark.parametrize(
     ("names", "files"),
     [
-        # By a name: of a component that is registered, and of what a spec says.
+        # By name: of registered components, and of targets in specs.
         (
             ("importlib.import_module", "__import__", "import_module"),
             {"core/registry/registry.py", "spaces/foreign/target.py"},

@@ -1,4 +1,4 @@
-"""Run folders with flipped bits or files cut short: they are refused, or the network is the one that was found."""
+"""Run folders with flipped bits or truncated files: they are refused, or the network is the one that was found."""
 
 import json
 import os
@@ -35,7 +35,7 @@ generated = fuzzed(120, suppress_health_check=[HealthCheck.function_scoped_fixtu
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of several bit-widths, as its own stages would write it."""
+    """A finished run of several bit-widths, as stages write it."""
     path = tmp_path_factory.mktemp("whole") / "run"
     write_run(path, {"name": "fsrcnn", "channels": 6, "bits": [2, 4, 8]})
     folder = RunFolder(path)
@@ -108,7 +108,7 @@ def test_weights_of_another_runs_network_are_refused_though_they_would_fit(tmp_p
 
 
 def unseal(file: Path) -> None:
-    """Write the tensors again as another program would."""
+    """Write the tensors again as another program does."""
     assert has_checksum(file.read_bytes())
     safetensors.torch.save_file(safetensors.torch.load_file(file), file)
     assert not has_checksum(file.read_bytes())
@@ -158,11 +158,11 @@ def test_a_run_goes_on_with_weights_only_that_say_of_which_network_they_are(tiny
     shutil.copy(folder.path / "train/last.safetensors", folder.path / "model.safetensors")
     with pytest.raises(InputError, match=r"model\.safetensors: is of another network"):
         run_spec(spec, folder, resume=True)
-    load_found(folder.path, torch.device("cpu"))  # whoever copied it wants to use the last ones
+    load_found(folder.path, torch.device("cpu"))  # the user who copied it wants to use the last ones
 
 
 def flipped(word: str) -> list[str]:
-    """All that a flipped bit makes of a word that can still be read as one."""
+    """All words that a flipped bit makes of a word, as far as they are still text."""
     made = [word[:at] + chr(ord(word[at]) ^ 1 << bit) + word[at + 1 :] for at in range(len(word)) for bit in range(7)]
     return [other for other in made if other.isalnum()]
 
@@ -182,7 +182,7 @@ def test_a_way_to_make_images_that_there_is_not_is_none(word: str, tmp_path: Pat
 
 @pytest.fixture
 def soon() -> Iterator[None]:
-    """What waits for ever fails."""
+    """Fails what would wait forever."""
 
     def fail(*_: object) -> None:
         raise AssertionError("it waits for ever")

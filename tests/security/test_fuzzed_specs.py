@@ -1,4 +1,4 @@
-"""Whatever is in a spec: it is valid, or each line that is told names a place in it. Never a traceback."""
+"""Whatever is in a spec, it is valid, or each line of the error names a place in it. There is never a traceback."""
 
 import contextlib
 import io
@@ -27,7 +27,7 @@ UNCHECKED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.funct
 
 
 class HangsError(BaseException):
-    """No Exception, which what calls the code of others would tell in one line."""
+    """Not an Exception: those of third-party code are reported in one line."""
 
 
 @contextlib.contextmanager
@@ -45,7 +45,7 @@ def in_time() -> Iterator[None]:
 
 
 def read_or_refuse(read: Callable[[Path], object], path: Path, content: bytes) -> object:
-    """What is read, or None where it is refused as it should be."""
+    """The spec, or None if it is refused properly."""
     path.write_bytes(content)
     try:
         with in_time(), no_foreign_code():
@@ -66,7 +66,7 @@ def test_a_mutated_spec_is_read_or_told_of(tmp_path: Path, content: bytes) -> No
         again = tmp_path / "again.yaml"
         again.write_text(dump_spec(spec))
         with no_foreign_code():
-            assert load_spec(again) == spec  # which is how a run goes on, and how its network is used
+            assert load_spec(again) == spec  # as when a run is resumed, or its network used
 
 
 @given(content=files([SWEEP, *SHIPPED_SWEEPS]))
@@ -125,7 +125,7 @@ def test_a_mutated_setting_is_taken_or_told_of_by_its_option(tmp_path: Path, ove
 
 @contextlib.contextmanager
 def little_memory() -> Iterator[None]:
-    """Let nothing take all memory: a network may have as many channels as its spec says."""
+    """Limit memory: a network may have as many channels as its spec says."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY_BYTES, before[1]))

@@ -1,4 +1,4 @@
-"""What a stranger's file names is not imported with ``--no-code``, whatever command reads it."""
+"""With ``--no-code``, no command imports the code that a stranger's file names."""
 
 import json
 import os
@@ -34,7 +34,7 @@ SPACE = {"name": "module", "target": "strangers_module:Net"}
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The working folder, with a module that leaves a sign once it is imported, and a spec that names it."""
+    """The working folder, with a module that leaves a mark when it is imported, and a spec that names it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "strangers_module.py").write_text(MODULE)
@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def of_module(run: Path) -> None:
-    """Let the space of a finished run be one that names code."""
+    """Make the space of a finished run one that names code."""
     write_run(run)
     architecture = json.loads((run / "architecture.json").read_text())
     architecture["space"] = SPACE

@@ -1,4 +1,4 @@
-"""What a file names can't lead out of the folder that is written to."""
+"""Names in a file can't lead out of the folder that is written to."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What strangers call things is shown as text: in pages, plots, tables and the terminal it does nothing."""
+"""Names that strangers choose are shown as plain text, without effect in pages, plots, tables and the terminal."""
 
 import csv
 import io
@@ -80,7 +80,7 @@ def shape(made: Page) -> list[tuple[str, list[str]]]:
 
 @pytest.fixture(scope="module")
 def harmless(tmp_path_factory: pytest.TempPathFactory) -> Page:
-    """The page of a run where all names are plain."""
+    """The page of a run whose names are all plain."""
     return report(tmp_path_factory.mktemp("harmless") / "run", "plain")
 
 

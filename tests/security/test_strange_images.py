@@ -1,4 +1,5 @@
-"""Images that are damaged or do harm: told in one line, or read; of PNG and cut files never as another image."""
+"""Damaged or harmful images: they are refused in one line, or read. PNG and truncated files are never read as another
+image."""
 
 import io
 import struct
@@ -38,7 +39,7 @@ WHOLE = {kind: encoded(kind) for kind in KINDS}
 
 
 def read_or_refused(path: Path, content: bytes) -> list[np.ndarray]:
-    """What the two readers make of a file, where they don't refuse it as they should."""
+    """The results of the two readers for a file that they don't properly refuse."""
     path.write_bytes(content)
     read = []
     for reader in (read_image, lambda file: read_picture(file).pixels):
@@ -50,7 +51,7 @@ def read_or_refused(path: Path, content: bytes) -> list[np.ndarray]:
     return read
 
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of what Pillow notes on its way to an error
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of Pillow before its error
 generated = fuzzed(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -61,7 +62,7 @@ def test_a_flipped_bit_is_told_of_or_read_and_nothing_else(tmp_path: Path, kind:
     for place in data.draw(st.lists(st.integers(0, 8 * len(content) - 1), min_size=1, max_size=3, unique=True)):
         content[place // 8] ^= 1 << place % 8
     for pixels in read_or_refused(tmp_path / f"a.{kind}", bytes(content)):
-        assert kind != "png" or np.array_equal(pixels, PIXELS)  # which alone has checksums
+        assert kind != "png" or np.array_equal(pixels, PIXELS)  # the only format with checksums
 
 
 @generated
@@ -70,7 +71,7 @@ def test_a_file_that_is_cut_short_is_told_of(tmp_path: Path, kind: str, share: f
     content = WHOLE[kind][: int(share * len(WHOLE[kind]))]
     whole = read_image(_written(tmp_path / f"whole.{kind}", WHOLE[kind]))
     for pixels in read_or_refused(tmp_path / f"a.{kind}", content):
-        np.testing.assert_array_equal(pixels, whole)  # only what is behind the pixels may lack
+        np.testing.assert_array_equal(pixels, whole)  # only what follows the pixels may be missing
 
 
 def _written(path: Path, content: bytes) -> Path:

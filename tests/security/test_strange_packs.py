@@ -1,4 +1,4 @@
-"""Packs of a stranger: what HDF5 can do beyond holding values is refused, and so is an index that leads astray."""
+"""A stranger's packs: HDF5 features beyond plain values are refused, and so is a misleading index."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ def pack(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A file that is no part of the pack, with values that would do in its place."""
+    """A file outside the pack, with values that would fit in it."""
     path = tmp_path / "secret.h5"
     with h5py.File(path, "w") as file:
         file["names"] = np.array([b"x", b"y"])
@@ -74,7 +74,7 @@ def compressed(file: h5py.File, secret: Path) -> None:
 
 def bomb(file: h5py.File, secret: Path) -> None:
     del file["arrays"]
-    file.create_dataset("arrays", (2**40, 2, 5), np.int64)  # a petabyte of zeros that take no room
+    file.create_dataset("arrays", (2**40, 2, 5), np.int64)  # a petabyte of zeros that takes no space
 
 
 def of_any_length(file: h5py.File, secret: Path) -> None:

@@ -14,7 +14,7 @@ Draw = Callable[..., dict[str, Candidate]]
 
 @pytest.fixture(scope="session")
 def draw() -> Draw:
-    """Draws a candidate for each slot of a space; where there is only one, it is that."""
+    """Draws a candidate for each slot of a space."""
 
     def candidates(space: Space, scale: int = 4, seed: int = 0) -> dict[str, Candidate]:
         pick = random.Random(seed).choice
@@ -24,7 +24,7 @@ def draw() -> Draw:
 
 
 class DoubleTheMean(nn.Module):
-    """Stands in a slot: twice the mean of all channels, in every channel that must come out."""
+    """Stands in for a slot: every output channel is twice the mean of the input channels."""
 
     def __init__(self, out_channels):
         super().__init__()

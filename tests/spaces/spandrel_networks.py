@@ -21,7 +21,7 @@ def make(architecture: str, **arguments: object) -> nn.Module:
 
 
 def _make_package(name: str) -> None:
-    """Let what is in a package be imported, without running its ``__init__``."""
+    """Make the modules of a package importable without running its ``__init__``."""
     if name not in sys.modules:
         package = ModuleType(name)
         package.__path__ = [str(Path(str(distribution("spandrel").locate_file("."))) / name.replace(".", "/"))]

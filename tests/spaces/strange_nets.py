@@ -1,4 +1,4 @@
-"""Networks as strangers write them, all of them enlarging by 2; imported by path, as a spec names them."""
+"""Networks as strangers write them, which all enlarge by 2. Specs import them by path."""
 
 import random
 
@@ -11,7 +11,7 @@ CHANNELS = 4
 
 
 class Base(nn.Module):
-    """A head, a body of one convolution, and a tail; others put something between."""
+    """A head, a body of one convolution, and a tail; subclasses put something between."""
 
     def __init__(self):
         super().__init__()
@@ -26,7 +26,7 @@ class Base(nn.Module):
         return self.tail(self.between(self.body(F.relu(self.head(x)))))
 
 
-# Other networks each time.
+# Networks that differ each time.
 
 
 class PlainTensor(Base):
@@ -46,7 +46,7 @@ class NotPersistent(PlainTensor):
 
 
 class Listed(Base):
-    """A convolution in a plain list: PyTorch knows nothing of it."""
+    """A convolution in a plain list, which PyTorch does not know."""
 
     def __init__(self):
         super().__init__()
@@ -105,7 +105,7 @@ class Counting(Base):
 
 
 class FirstSeen(Base):
-    """Keeps what it saw first."""
+    """Keeps its first input."""
 
     def __init__(self):
         super().__init__()
@@ -158,7 +158,7 @@ class Fused(Base):
 
 
 class FusedInPlace(Base):
-    """Adds one branch to the other whenever it goes to evaluation, and never takes it off again."""
+    """Adds one branch to the other whenever it goes to evaluation, and never subtracts it again."""
 
     def __init__(self):
         super().__init__()
@@ -197,7 +197,7 @@ class Detached(Base):
 
 
 class TrainedByTwo(Base):
-    """Gives something beside the image while it trains."""
+    """Returns something besides the image while it trains."""
 
     def forward(self, x):
         y = super().forward(x)
@@ -236,7 +236,7 @@ class SameWeight(Base):
         return x * self.weight
 
 
-# The same networks each time, however odd.
+# Networks that are the same each time, however odd.
 
 
 class Persistent(PlainTensor):
@@ -247,7 +247,7 @@ class Persistent(PlainTensor):
 
 
 class Constant(Base):
-    """Tensors that no state dict holds, but are the same in each build; a grid is kept for each size."""
+    """Tensors outside the state dict that are the same in each build; a grid is kept for each size."""
 
     def __init__(self):
         super().__init__()
@@ -327,14 +327,14 @@ class Viewing(Base):
 
 
 class InMemory(Base):
-    """Takes values as they lie in memory: channels last it is another network."""
+    """Reads values in memory order: in channels last, it is another network."""
 
     def between(self, x):
         return x.as_strided(x.shape, (x[0].numel(), x[0, 0].numel(), x.shape[-1], 1))
 
 
 class Squeezed(Base):
-    """Activates in place, enlarges smoothly, convolves one channel: what evaluation has arithmetic of its own for."""
+    """Activates in place, enlarges smoothly, convolves one channel: evaluation has its own arithmetic for these."""
 
     def __init__(self):
         super().__init__()
@@ -353,7 +353,7 @@ class ChangesItsImage(Base):
 
 
 class ThroughData(Base):
-    """Changes its image, and what comes from a ReLU, where autograd does not see it."""
+    """Changes its image and the output of a ReLU unseen by autograd."""
 
     def between(self, x):
         x = F.relu(x)
@@ -366,7 +366,7 @@ class ThroughData(Base):
 
 
 class Reparametrized(Base):
-    """Runs two branches while it trains, and one that is made of both afterwards, as SPAN does."""
+    """Runs two branches while it trains, and afterwards one that is made of both, as SPAN does."""
 
     def __init__(self):
         super().__init__()
@@ -382,7 +382,7 @@ class Reparametrized(Base):
 
 
 class Routed(Base):
-    """Has one of two experts look at an image, as its values say; while it trains, both."""
+    """Sends an image to one of two experts, depending on its values; in training, to both."""
 
     def __init__(self):
         super().__init__()
@@ -411,7 +411,7 @@ class Attentive(Base):
         return self.up(x + self.along(pooled).mean(2)[..., None, None])
 
 
-# Generated: each part does something that networks do; those of STATELESS keep nothing beside the state dict.
+# Generated: each part does something that networks do; those in STATELESS keep nothing outside the state dict.
 
 
 class Part(nn.Module):
@@ -468,9 +468,9 @@ PARTS = {
     "counted": _counted,
     "cached": _cached,
 }
-"""What a part may do, by its name."""
+"""The parts, by name."""
 REFUSED = {"drawn buffer", "plain tensor", "noise", "counted", "cached"}
-"""What makes another network each time."""
+"""The parts that make a different network each time."""
 
 
 class Generated(Base):

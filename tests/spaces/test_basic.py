@@ -123,7 +123,7 @@ def test_wrong_fields_are_refused(fields, message):
 def test_parts_are_connected_as_the_method_says(variant, cells, expected, image_residual, added):
     space = basic(channels=4, cells=cells, variant=variant, residual="plain", image_residual=image_residual)
     network = fill(space.build(2), lambda _, shape: DoubleTheMean(shape.out_channels))
-    if added:  # beside the image it starts with nothing to add
+    if added:  # with an image residual, it starts by adding nothing
         assert network.gain.value.item() == 0
         torch.nn.init.constant_(network.gain.value, 0.5)
     output = network(torch.ones(1, 3, 4, 4))

@@ -40,7 +40,7 @@ def datatype(bits):
 
 
 def exported(network, path, dynamo):
-    """The network in ONNX at 32 x 32; each convolution reads a tensor of its own, which so has a width of its own."""
+    """The network in ONNX at 32 x 32. Each convolution reads its own tensor, which thus has its own width."""
     torch.onnx.export(network, (torch.rand(1, 3, 32, 32),), path, dynamo=dynamo, opset_version=18)
     model = onnx.load(path)
     nodes = list(model.graph.node)
@@ -74,7 +74,7 @@ def test_bitops_at_mixed_bits_are_those_of_qonnx(draw, name, tmp_path):
     space = Space.of({**SPACES[name], "bits": BITS})
     chosen = draw(space, SCALE, seed=len(name))
     float_network = Architecture.from_candidates(space, SCALE, chosen).build(Quantizer.of("none")).eval()
-    # The older of PyTorch's exporters is twice as fast, but leaves the size of a repeated image open.
+    # PyTorch's older exporter is twice as fast, but leaves the size of a repeated image open.
     model = exported(float_network, tmp_path / "network.onnx", dynamo=name == "quantnas-rfdn")
     convolutions = [module for module in float_network.modules() if isinstance(module, nn.Conv2d)]
     assert len(model.get_nodes_by_op_type("Conv")) == len(convolutions)

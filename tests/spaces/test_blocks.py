@@ -1,4 +1,4 @@
-"""Every block on its own, and some against the formula that their papers give."""
+"""Every block on its own, and some against the formulas of their papers."""
 
 import sys
 from types import ModuleType
@@ -23,7 +23,7 @@ ACTIVATIONS = {
 
 
 def build(reference, channels=8, activation="relu", quantizer="none", bits=32):
-    """The block in its residual, natively filled, with biases that are not zero."""
+    """The block in its residual, filled natively, with biases that are not zero."""
     block = Block.of(reference)
     native = Candidate(Operation.of("native"), Widths(bits, bits))
     torch.manual_seed(channels)
@@ -42,7 +42,7 @@ def features():
 
 
 class Plain:
-    """Convolutions by path, run without the modules that they stand in."""
+    """Convolutions by path, run without the modules around them."""
 
     def __init__(self, network):
         self.state = network.state_dict()
@@ -85,7 +85,7 @@ def imdb(conv, act, x):
 
 
 def rfdb_before(conv, act, x):
-    """As in QuantNAS: the activation before each convolution, none behind."""
+    """As in QuantNAS: the activation comes before each convolution, none after it."""
     parts, features = [], x
     for step in range(3):
         parts.append(conv(f"distill.{step}", act(features)))
@@ -95,7 +95,7 @@ def rfdb_before(conv, act, x):
 
 
 def rfdb_behind(conv, act, x):
-    """As in RFDN: the activation behind each convolution, the shortcut included."""
+    """As in RFDN: the activation comes after each convolution and its shortcut."""
     parts, features = [], x
     for step in range(3):
         parts.append(act(conv(f"distill.{step}", features)))
@@ -159,7 +159,7 @@ def test_a_chain_changes_the_channels_in_its_first_convolution(fields, inside):
 @pytest.mark.parametrize(
     ("reference", "expected"),
     [
-        # What comes into the block may be negative, and what its sums and convolutions give.
+        # The input of the block and the outputs of sums and convolutions may be negative.
         ("spab", ["refine.0"]),
         ("residual", ["0"]),
         ("chain", []),
@@ -181,7 +181,7 @@ def test_behind_a_relu_slots_are_unsigned(reference, expected):
 
 
 class Ghost(Block):
-    """A third party's block: a slot, and a shift of the channels."""
+    """A third-party block: a slot, and a shift of the channels."""
 
     roles = ("ghost",)
     shift: int = 1

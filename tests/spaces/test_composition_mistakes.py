@@ -1,4 +1,4 @@
-"""Every mistake in the composition of a network is one line that says where it stands and what would be valid."""
+"""Every mistake in the composition of a network is reported in one line: where it is, and what would be valid."""
 
 import textwrap
 from pathlib import Path
@@ -10,7 +10,7 @@ from qnas.core.spec import load_spec
 
 SHRINK = "'conv3x3' can't live in slot 'body.0.attention.shrink': its original convolution changes the size"
 
-# What stands below ``space:``, the place and field that the mistake is told with, and a part of what is told.
+# The text below ``space:``, the reported place and field, and a part of the message.
 MISTAKES = {
     "a residual around no skip": (
         """\
@@ -210,7 +210,7 @@ MISTAKES = {
         "4:7: space.slots.0",
         "must say operations, bits or keep",
     ),
-    # operations that can't live in a slot
+    # operations that don't fit a slot
     "groups that don't divide the channels": (
         """\
         name: skeleton

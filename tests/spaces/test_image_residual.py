@@ -26,7 +26,7 @@ def test_nearest_repeats_pixels(scale):
 )
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_a_plane_is_continued_between_pixel_centres(mode, scale):
-    """Output pixel i lies at (i + 1/2) / scale - 1/2 in the input; away from the border a plane stays one."""
+    """Output pixel i is at (i + 1/2) / scale - 1/2 in the input; away from the border, a plane stays a plane."""
     image = ramp(9, 8)
     start = 0.5 / scale - 0.5
     expected = ramp(9 * scale, 8 * scale, start, 1 / scale)

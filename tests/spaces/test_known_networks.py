@@ -1,4 +1,4 @@
-"""The known networks against what was published of them."""
+"""The known networks against published figures."""
 
 import pytest
 import torch

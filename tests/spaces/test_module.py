@@ -1,4 +1,4 @@
-"""The space of a network that was written elsewhere."""
+"""The space of a third-party network."""
 
 import textwrap
 from pathlib import Path
@@ -335,7 +335,7 @@ def test_weights_that_do_not_fit_are_refused(change, message, tmp_path):
 
 def test_what_is_not_counted_is_reported():
     space = module("Functional")
-    # Of each pixel 9 * 3 * 4 and 9 * 4 * 12 are counted, 81 * 3 * 48 in a function are not.
+    # For each pixel, 9 * 3 * 4 and 9 * 4 * 12 are counted; 81 * 3 * 48 in a function are not.
     assert any(line.startswith("96% of the network's multiplications are in no") for line in space.notices(2))
     assert not any("multiplies" in line for line in module().notices(2))
 

@@ -1,4 +1,4 @@
-"""Networks written here as their authors define them, and the same from a preset: with equal weights, equal outputs."""
+"""Networks written here as their authors define them, and our presets of them: equal weights give equal outputs."""
 
 import pytest
 import torch
@@ -39,7 +39,7 @@ class EDSR(nn.Module):
         return self.tail(self.up(self.last(features) + head))
 
     def names(self):
-        """Ours, by theirs."""
+        """Our names, by theirs."""
         blocks = {f"blocks.{i}.{2 * j}": f"body.{i}.body.{j}" for i in range(16) for j in range(2)}
         ups = {f"up.{step}.0": f"upsample.{2 * step}" for step in range(len(self.up))}
         return {"head": "head.0", **blocks, "last": "fusion.0", **ups, "tail": "tail.0"}

@@ -1,4 +1,4 @@
-"""Of every space, an architecture that is saved as JSON gives the same network again."""
+"""In every space, an architecture that is saved as JSON gives the same network again."""
 
 import pytest
 import torch
@@ -45,7 +45,7 @@ COMPOSED = {
 
 
 def searchable(reference):
-    """The space with all that may vary, except where only the original operation fits."""
+    """The space with everything that may vary, except where only the original operation fits."""
     slots = find_slots(on_meta(lambda: Space.of(reference).build(SCALE)))
     fixed = [{"match": path, "bits": BITS, "operations": ["native"]} for path in slots if not slots[path].keeps_size]
     return Space.of({**reference, "bits": BITS, "operations": OPERATIONS, "slots": fixed})
@@ -62,7 +62,7 @@ def on_meta(build):
 
 
 def bitops(architecture):
-    # By its widths alone, in other words: noise is left out of a count, LSQ would take most of this file's time.
+    # Only widths matter here: noise is left out of a count, and LSQ would take most of this file's time.
     return total("bitops", count_found(architecture.space, SCALE, architecture.candidates(), NOISE))
 
 
@@ -126,7 +126,7 @@ def test_every_space_survives_as_it_is(draw, name):
 
 @pytest.mark.parametrize("name", SPACES)
 def test_what_a_space_is_drawn_from_differs_from_seed_to_seed(draw, name):
-    """Else the tests above would try one architecture again and again."""
+    """Otherwise, the tests above would try the same architecture again and again."""
     space = searchable(small(name))
     assert len({Architecture.from_candidates(space, SCALE, draw(space, SCALE, s)).to_json() for s in range(3)}) == 3
 

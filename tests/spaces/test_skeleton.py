@@ -25,8 +25,8 @@ def doubling(space, scale):
 FEATURES = {"upsample_to": "features", "tail": ["conv3x3"]}
 TWO = ["conv3x3", "conv3x3"]
 
-# What becomes of a white image where every slot doubles. Head 2; a residual block 2 * 2 and the identity, 5 times what
-# comes in.
+# The result for a white image if every slot doubles. Head 2; a residual block: 2 * 2 and the identity, 5 times its
+# input.
 WIRINGS = {
     # fusion 20, with the head 22
     "as it is": ({}, 44),
@@ -199,12 +199,12 @@ def test_with_every_the_activation_stands_before_all_that_may_be_negative():
 
 ACTIVATED = {
     (): (),
-    ("body",): (),  # it stands before the whole body, see below
+    ("body",): (),  # it comes before the whole body, see below
     ("upsample",): ("upsample.0",),
     ("tail",): ("upsample.3", "tail.0"),
     ("body", "upsample", "tail"): ("upsample.0", "upsample.3", "tail.0"),
 }
-# Behind another convolution of the same part, the activation always stands.
+# After another convolution of the same part, there is always the activation.
 ALWAYS = ("head.1", "body.0.body.1", "fusion.1", "upsample.1", "upsample.4", "tail.1")
 
 
@@ -217,7 +217,7 @@ def test_the_activation_stands_before_the_slots_of_the_parts_that_it_is_said_of(
     activated = {path for path, shape in slots.items() if shape.activation == activation}
     assert activated == {*ALWAYS, *ACTIVATED[activate]}
     assert {shape.activation for path, shape in slots.items() if path not in activated} == {"none"}
-    # The image is never negative, nor is what a ReLU leaves.
+    # The image is never negative, nor is the output of a ReLU.
     assert {path for path, shape in slots.items() if not shape.signed} == {
         "head.0",
         *(activated if activation == "relu" else ()),

@@ -1,4 +1,4 @@
-"""Networks of `spandrel`, which nobody here wrote: each is trained, reloaded and gives the same images, or is refused.
+"""Networks of `spandrel`, a third-party library: each is trained, reloaded and gives the same images, or is refused.
 
 It has 43 architectures; left out are those that enlarge nothing (they restore, at scale 1, or take other inputs).
 """
@@ -115,7 +115,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of one's own, with the target beside the spec."""
+    """The user's folder, with the target beside the spec."""
     shutil.copy(Path(__file__).with_name("spandrel_networks.py"), tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,4 +1,4 @@
-"""Networks as strangers write them: each is refused in one line, or what was trained is what is used afterwards."""
+"""Networks as strangers write them: each is refused in one line, or used afterwards exactly as it was trained."""
 
 import sys
 from pathlib import Path
@@ -47,7 +47,7 @@ def step(network, run):
 
 
 def check_trained_is_used(space):
-    """Searched and trained for two steps, saved, and loaded into another build, it enlarges an image alike."""
+    """Searched and trained for two steps, saved, and loaded into another build, it enlarges an image the same way."""
     refuse_broken(space, 2, (8, 8))
     supernet = place(Supernet(space, 2, Quantizer.of("noise")), CPU)
     step(supernet, lambda image: supernet(image, supernet.probabilities()))
@@ -63,7 +63,7 @@ def check_trained_is_used(space):
     np.testing.assert_array_equal(Upscaler(again, 2, CPU)(IMAGE), expected)
     with torch.no_grad():
         plainly = again(to_tensor(IMAGE[None], CPU))[0].mul(255).round().clamp(0, 255).permute(1, 2, 0).numpy()
-    assert np.abs(plainly - expected).max() <= 1  # what lies between two levels may be rounded to either
+    assert np.abs(plainly - expected).max() <= 1  # a value halfway between two levels may be rounded to either
     assert count_found(space, 2, chosen, LSQ)
 
 

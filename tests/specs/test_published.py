@@ -1,4 +1,4 @@
-"""The published specs follow QuantNAS's published code, as read there and written down in the method's section 9."""
+"""The published specs follow QuantNAS's published code, as written down in section 9 of the method."""
 
 import itertools
 import json
@@ -30,7 +30,7 @@ def supernet(published: Spec) -> Supernet:
 
 
 def test_every_convolution_reads_what_a_relu_leaves_and_has_no_bias(supernet: Supernet) -> None:
-    """But the first one of the basic space, which reads the image."""
+    """All but the first one of the basic space, which reads the image."""
     convolutions = [m for m in supernet.modules() if isinstance(m, nn.Conv2d)]
     assert convolutions and not any(m.bias is not None for m in convolutions)
     shapes = {path: slot.shape for path, slot in supernet.slots.items()}
@@ -80,7 +80,7 @@ def test_cells_share_a_choice_in_the_basic_space_only(published: Spec, supernet:
 
 
 def test_crops_are_those_of_the_code(published: Spec) -> None:
-    """Of DIV2K's usual size they make as many as method.md says of 800 images: about 367,000."""
+    """From images of DIV2K's usual size, they make as many as method.md states for 800 images: about 367,000."""
     crop = published.data.crop
     assert crop is not None and published.data.degradation.label == "pillow" and published.data.augment == "flips"
     rows, columns = ((side - crop.size) // crop.stride + 1 for side in (1356, 2040))

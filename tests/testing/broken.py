@@ -1,4 +1,4 @@
-"""What may be wrong with a component's module, whatever its kind, and what its contract says of it."""
+"""Faults that the module of any component may have, and what the contract says about each."""
 
 import torch
 import torch.nn.functional as F
@@ -6,7 +6,7 @@ from torch import nn
 
 
 class Behind(nn.Module):
-    """A module, and what is done with its output and some parameters."""
+    """A module, and something done to its output with some parameters."""
 
     def __init__(self, inner, then, **parameters):
         super().__init__()
@@ -58,10 +58,10 @@ MODULES = {
     "zeroed": (lambda m: Behind(m, lambda x, gain: x + 0 * gain, gain=torch.ones(1)), "the gradient of .*gain is zero"),
     "hidden": (lambda m: Behind(m, blurred, kernel=torch.rand(1, 1, 3, 3)), HIDDEN),
 }
-"""What is put around a module that keeps the contract, and what is said then."""
+"""Wrappers of a module that meets the contract, and what is said then."""
 
 UNFIT = {
     "silent": (None, "unfit returns None, which is not a string"),
     "nowhere": ("it is not for you", r"it fits none of \d+ usual places; .*: it is not for you"),
 }
-"""What ``unfit`` may say of every place, and what is said then."""
+"""Wrong answers of ``unfit``, and what is said then."""

@@ -1,4 +1,4 @@
-"""The contract of blocks: each way to break it is told."""
+"""The contract of blocks: each way to break it is reported."""
 
 import pytest
 import torch
@@ -13,14 +13,14 @@ from .broken import Behind, attended, mixed, related
 
 
 class Single(Block):
-    """Keeps it; most others break it by one thing."""
+    """Meets the contract; most others break one thing."""
 
     def build(self, channels, activation):
         return Slot("body", channels, channels, activation=activation)
 
 
 class Shuffle(Block):
-    """Keeps it: it fits few widths, has a role of its own and gives more channels."""
+    """Meets the contract: it fits few widths, has a role of its own and gives more channels."""
 
     roles = ("squeeze",)
 
@@ -72,7 +72,7 @@ class Detached(Single):
 
 
 class Blind(Single):
-    """Does not look at what it is given, though a gradient of zeros gets there."""
+    """Ignores its input, though a gradient of zeros reaches it."""
 
     def build(self, channels, activation):
         return nn.Sequential(
@@ -86,14 +86,14 @@ class Mixed(Single):
 
 
 class Attentive(Single):
-    """Keeps it: no layer multiplies features with each other."""
+    """Meets the contract: no layer multiplies features with each other."""
 
     def build(self, channels, activation):
         return Behind(super().build(channels, activation), lambda x: related(attended(x)))
 
 
 class Unfitting(Shuffle):
-    """Its own residual can't add what it gives to what it is given."""
+    """Its own residual can't add its output to its input."""
 
     residual: Residual = "plain"
 

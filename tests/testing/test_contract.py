@@ -1,4 +1,4 @@
-"""What every contract asks of a component's fields."""
+"""What every contract requires of a component's fields."""
 
 import pytest
 from pydantic import ValidationError, field_validator

@@ -1,4 +1,4 @@
-"""The contract of costs: each way to break it is told."""
+"""The contract of costs: each way to break it is reported."""
 
 import itertools
 from typing import ClassVar
@@ -10,7 +10,7 @@ from qnas.testing import check_cost
 
 
 class Weighted(Cost):
-    """Keeps it."""
+    """Meets the contract."""
 
     def of_convolution(self, convolution):
         return convolution.weights * convolution.weight_bits

@@ -1,4 +1,4 @@
-"""The contract of data sets: ours of files keeps it, and each way to break it is told."""
+"""The contract of data sets: those of ours that read files meet it, and each way to break it is reported."""
 
 import functools
 import itertools
@@ -14,7 +14,7 @@ from qnas.testing import check_dataset
 
 
 class Noise(Dataset):
-    """Keeps it; most others break it by one thing."""
+    """Meets the contract; most others break one thing."""
 
     amount: int = 4
 
@@ -31,14 +31,14 @@ class Noise(Dataset):
 
 
 class Pairs(Noise):
-    """Keeps it, at scale 3 only."""
+    """Meets the contract, at scale 3 only."""
 
     def changed(self, image, index, scale):
         return image._replace(lr=np.ascontiguousarray(image.hr[::3, ::3]))
 
 
 class Singly(Noise):
-    """Keeps it; each image can be read by itself."""
+    """Meets the contract; each image can be read by itself."""
 
     def sources(self, scales):
         names = [f"noise-{index}" for index in range(self.amount)]
@@ -129,7 +129,7 @@ class NoPixels(Noise):
 
 
 class Sized(Noise):
-    """Keeps it, and says how large its images are."""
+    """Meets the contract, and says how large its images are."""
 
     def sizes(self, scale):
         return [ImageSizes(f"noise-{index}", (24, 36)) for index in range(self.amount)]

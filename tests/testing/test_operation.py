@@ -1,4 +1,4 @@
-"""The contract of operations: each way to break it is told."""
+"""The contract of operations: each way to break it is reported."""
 
 from typing import ClassVar
 
@@ -15,14 +15,14 @@ from .broken import Behind, attended, mixed
 
 
 class Single(Operation):
-    """Keeps it; most others break it by one thing."""
+    """Meets the contract; most others break one thing."""
 
     def build(self, slot, layers):
         return layers.conv(slot.in_channels, slot.out_channels, 3, stride=slot.stride)
 
 
 class Squared(Operation):
-    """Keeps it, in slots of its own."""
+    """Meets the contract, in slots of its own."""
 
     def unfit(self, slot):
         return "" if slot.role == "skip" and slot.stride == 1 else "it keeps channels and size"
@@ -33,7 +33,7 @@ class Squared(Operation):
 
 
 class Nothing(Operation):
-    """Keeps it: a float one without parameters."""
+    """Meets the contract: a float one without parameters."""
 
     quantized: ClassVar[bool] = False
 
@@ -120,7 +120,7 @@ class Idle(Single):
 
 
 class Hooked(Single):
-    """One bare convolution, of which merging leaves a part out."""
+    """A single bare convolution with a part that merging leaves out."""
 
     def build(self, slot, layers):
         convolution = super().build(slot, layers)
@@ -142,7 +142,7 @@ class Detached(Single):
 
 
 class Activating(Single):
-    """Acts in place on what it is given, which others read too."""
+    """Acts in place on its input, which others read too."""
 
     def build(self, slot, layers):
         return nn.Sequential(nn.ReLU(inplace=True), super().build(slot, layers))

@@ -22,7 +22,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_checks_need_nothing_that_only_tests_have():
-    """But for the suites themselves, which pytest runs."""
+    """Except the suites themselves, which pytest runs."""
     names = "; ".join(f"testing.{name}" for name in testing.__all__)
     code = f"from qnas import testing; import sys; {names}; print({{'pytest', 'hypothesis'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The suites in the tests of a third party's plugin: ``pytest --pyargs qnas.testing --qnas-plugin NAME``."""
+"""The suites in the tests of a third-party plugin: ``pytest --pyargs qnas.testing --qnas-plugin NAME``."""
 
 import os
 import re
@@ -57,7 +57,7 @@ GHOST = """
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A folder with installed plugins, as pip would leave it."""
+    """A folder with plugins installed as by pip."""
     modules = {
         "qnas_ghost": GHOST,
         "qnas_idle": "",
@@ -73,7 +73,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def run(site: Path, *arguments: str) -> tuple[int, str]:
-    """The suites as somebody runs them who has those plugins; the exit code, and what is printed."""
+    """The suites run with those plugins installed; returns the exit code and the output."""
     command = [sys.executable, "-m", "pytest", "--pyargs", "qnas.testing", "-p", "no:cacheprovider", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(site), "COLUMNS": "200"}
     done = subprocess.run(command, check=False, cwd=site, env=environment, capture_output=True, text=True)
@@ -90,7 +90,7 @@ def test_every_component_of_a_plugin_is_checked(site):
     assert outcomes(printed) == {
         "qnas-ghost ghost": "PASSED",
         "cost ghost-weights": "PASSED",
-        "cost ghost-fixed": "FAILED",  # what is registered goes before the example
+        "cost ghost-fixed": "FAILED",  # registered values take precedence over the example
         "cost ghost-heavier": "SKIPPED",  # the example is of another class
         "cost ghost-table": "SKIPPED",
         "cost ghost-half": "FAILED",
@@ -107,7 +107,7 @@ def test_a_plugin_that_is_broken_or_does_nothing_fails_with_its_reason(site):
     assert outcomes(printed) == {
         "qnas-broken broken": "FAILED",
         "qnas-idle idle": "FAILED",
-        "NOTSET": "SKIPPED",  # there is no component
+        "NOTSET": "SKIPPED",  # it has no component
     }
     assert "plugin 'broken' of qnas-broken failed: ModuleNotFoundError: No module named 'a_package_that" in printed
     assert "plugin 'idle' of qnas-idle has no hooks, so it does nothing" in printed
@@ -132,7 +132,7 @@ def test_without_the_option_every_plugin_is_checked(site):
 def test_pytest_imports_nothing_heavy_with_it():
     code = "import qnas.testing.pytest_plugin, sys; print({'torch', 'pydantic', 'numpy', 'pluggy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "{'pluggy'}"  # which is pytest's own
+    assert done.stdout.strip() == "{'pluggy'}"  # the exit code of pytest
 
 
 def test_a_wrong_selection_of_plugins_is_a_usage_error(site, monkeypatch):

@@ -1,4 +1,4 @@
-"""The contract of quantizers: each way to break it is told."""
+"""The contract of quantizers: each way to break it is reported."""
 
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ from qnas.testing import check_quantizer
 
 
 class Fake(FakeQuantizer):
-    """Keeps the contract; most others break it by one thing."""
+    """Meets the contract; most others break one thing."""
 
     def __init__(self, bits: int, signed: bool, channels: int | None) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Fake(FakeQuantizer):
 
 
 class Plain(Quantizer):
-    """Makes the fake quantizer that it is told to."""
+    """Makes a given kind of fake quantizer."""
 
     fake: ClassVar[type[FakeQuantizer]] = Fake
 
@@ -52,7 +52,7 @@ def of(fake: type[FakeQuantizer], /, **attributes: Any) -> type[Quantizer]:
 
 
 class Squashed(Fake):
-    """Keeps it: it says what it does first."""
+    """Meets the contract: it says what it does first."""
 
     def normalise(self, tensor):
         return tensor.tanh()
@@ -62,7 +62,7 @@ class Squashed(Fake):
 
 
 class Shifted(Fake):
-    """Keeps it: half a step is added to activations, so that zero is no level."""
+    """Meets the contract: half a step is added to activations, so that zero is no level."""
 
     steps = 0.5
 
@@ -78,7 +78,7 @@ class Shifted(Fake):
 
 
 class Noisy(Fake):
-    """Keeps it in the search: it has no grid."""
+    """Meets the contract in the search: it has no grid."""
 
     def forward(self, tensor):
         return tensor + 0.1 * torch.randn_like(tensor) if self.training else tensor
@@ -98,7 +98,7 @@ class TooFine(Fake):
 
 
 class TooMany(Fake):
-    """More values than it reports."""
+    """It has more values than it reports."""
 
     def round(self, tensor, step):
         return (tensor / step).round().clamp(2 * self.q_min, 2 * self.q_max) * step
@@ -110,7 +110,7 @@ class Floored(Fake):
 
 
 class Following(Fake):
-    """Its step follows what it is given, in evaluation too."""
+    """Its step follows its input, even in evaluation."""
 
     def first(self, tensor):
         return 0.9 * super().first(tensor)
@@ -144,7 +144,7 @@ class Stateless(Fake):
 
 
 class Remembered(Fake):
-    """What it reports is no part of its state."""
+    """What it reports is not part of its state."""
 
     def __init__(self, bits, signed, channels):
         super().__init__(bits, signed, channels)
@@ -169,7 +169,7 @@ class Coupled(Fake):
 
 
 class WholeSteps(Shifted):
-    """Keeps it: zero is another level."""
+    """Meets the contract: zero is another level."""
 
     steps = -1.0
 
@@ -202,7 +202,7 @@ class Detached(Fake):
 
 
 class Stepped(Fake):
-    """Rounding as it is, without a gradient."""
+    """Plain rounding, without a gradient."""
 
     def forward(self, tensor):
         return self.round(tensor, self.step.to(tensor.dtype))

@@ -1,4 +1,4 @@
-"""The contract of regularizers: each way to break it is told."""
+"""The contract of regularizers: each way to break it is reported."""
 
 import pytest
 from pydantic import PositiveFloat
@@ -8,14 +8,14 @@ from qnas.testing import check_regularizer
 
 
 class Squares(Regularizer):
-    """Keeps it."""
+    """Meets the contract."""
 
     def penalty(self, state):
         return state.probabilities.square().sum() * (state.epoch + 1)
 
 
 class Late(Regularizer):
-    """Keeps it: it does nothing until the end of a search."""
+    """Meets the contract: it does nothing until the end of a search."""
 
     def penalty(self, state):
         if state.epoch < state.epochs - 1:
@@ -34,7 +34,7 @@ class Vanishing(Regularizer):
 
 
 class Logarithmic(Regularizer):
-    """Entropy without care for zeros."""
+    """Entropy that does not handle zeros."""
 
     def penalty(self, state):
         return -(state.probabilities * state.probabilities.log()).sum()

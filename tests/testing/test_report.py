@@ -1,4 +1,4 @@
-"""The contract of reports: each way to break it is told."""
+"""The contract of reports: each way to break it is reported."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from qnas.testing import check_report
 
 
 class Short(Report):
-    """Keeps it."""
+    """Meets the contract."""
 
     def write(self, folder):
         folder.write_text("notes/short.txt", f"{folder.read_json('result.json')['params']} parameters\n")
@@ -50,7 +50,7 @@ class Whole(Short):
 
 
 class Curious(Short):
-    """Reads what only a search leaves."""
+    """Reads files that only a search writes."""
 
     def write(self, folder):
         folder.read_json("search/result.json")["best_epoch"]

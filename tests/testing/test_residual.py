@@ -1,4 +1,4 @@
-"""The contract of residual connections: each way to break it is told."""
+"""The contract of residual connections: each way to break it is reported."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from qnas.testing import check_residual
 
 
 class Around(nn.Module):
-    """What is done with a module's input and output."""
+    """Something done to a module's input and output."""
 
     def __init__(self, body, join):
         super().__init__()
@@ -21,7 +21,7 @@ class Around(nn.Module):
 
 
 class Halved(Residual):
-    """Keeps it."""
+    """Meets the contract."""
 
     def wrap(self, body, channels):
         return Around(body, lambda x, y: x + y / 2)
@@ -58,7 +58,7 @@ class Detached(Residual):
 
 
 class Steep(Residual):
-    """The deviation of a flat image is zero, where a root has no gradient."""
+    """The deviation of a flat image is zero, where the root has no gradient."""
 
     def wrap(self, body, channels):
         module = Around(body, lambda x, y: x + module.gain * y * x.var(dim=(1, 2, 3), keepdim=True).sqrt())

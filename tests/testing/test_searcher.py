@@ -1,4 +1,4 @@
-"""The contract of searchers: each way to break it is told."""
+"""The contract of searchers: each way to break it is reported."""
 
 import itertools
 from dataclasses import replace
@@ -16,7 +16,7 @@ from qnas.testing import check_searcher
 
 
 class First(Searcher):
-    """Keeps it: it takes the first candidates. Most others break it by one thing."""
+    """Meets the contract: it takes the first candidates. Most others break one thing."""
 
     steps: int = 3
 
@@ -41,7 +41,7 @@ class First(Searcher):
 
 
 class Relaxed(First):
-    """Keeps it: it leaves a supernet."""
+    """Meets the contract: it leaves a supernet."""
 
     leaves_supernet: ClassVar[bool] = True
 
@@ -51,7 +51,7 @@ class Relaxed(First):
 
 
 class Drawing(First):
-    """Keeps it: what it draws is decided by the seed."""
+    """Meets the contract: the seed decides what it draws."""
 
     def chosen(self, task):
         options = slot_candidates(task.space, task.scale)

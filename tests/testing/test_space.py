@@ -1,4 +1,4 @@
-"""The contract of spaces: each way to break it is told."""
+"""The contract of spaces: each way to break it is reported."""
 
 import sys
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from .broken import Behind, attended, blurred, mixed
 
 
 class Network(nn.Module):
-    """What somebody wrote who knew nothing of qnas."""
+    """A network whose author knew nothing of qnas."""
 
     def __init__(self, scale: int = 2) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Frozen(Network):
 
 
 class Attentive(Network):
-    """Multiplies with weights that are in no layer, of which the space's notices speak."""
+    """Multiplies by weights outside layers, which the space's notices mention."""
 
     def __init__(self, scale: int = 2) -> None:
         super().__init__(scale)
@@ -67,7 +67,7 @@ def test_the_space_of_a_foreign_network_keeps_it(monkeypatch, network):
 
 
 class Chain(qnas.Space):
-    """A space that keeps its contract; the others break it."""
+    """A space that meets its contract; the others break it."""
 
     defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {"body": ("conv3x3", "conv1x1")}
     scales: ClassVar[frozenset[int]] = frozenset({2})
@@ -84,7 +84,7 @@ class Scaleless(Chain):
 
 
 class Larger(Chain):
-    """Claims a scale that it does not do."""
+    """Claims a scale that it can't do."""
 
     scales: ClassVar[frozenset[int]] = frozenset({2, 3})
 
@@ -94,7 +94,7 @@ class Larger(Chain):
 
 
 class Blind(Chain):
-    """Makes the same of every image."""
+    """Makes the same output from every image."""
 
     def build(self, scale: int) -> nn.Module:
         return nn.Sequential(Behind(nn.Identity(), torch.ones_like), super().build(scale))
@@ -106,7 +106,7 @@ class Mixed(Chain):
 
 
 class Told(Chain):
-    """Says what is in no count."""
+    """Reports what is not counted."""
 
     def notices(self, scale: int) -> tuple[str, ...]:
         return ("it blurs, which is not counted",)
@@ -123,7 +123,7 @@ class SelfAttentive(Chain):
 
 
 class Gate(nn.Module):
-    """A ReLU that lets all through or nothing."""
+    """A ReLU that passes everything or nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Unstated(Chain):
 
 
 class Rounded(Chain):
-    """What it writes of itself in an architecture is not what it is."""
+    """What it writes about itself in an architecture is not true."""
 
     @field_serializer("width")
     def _tens(self, width: int) -> int:
@@ -162,7 +162,7 @@ class Rounded(Chain):
 
 
 class Shifted(nn.Module):
-    """Another shift each time that it is made, which is not saved."""
+    """A different shift each time that it is made, which is not saved."""
 
     def __init__(self) -> None:
         super().__init__()

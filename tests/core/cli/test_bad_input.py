@@ -1,4 +1,4 @@
-"""Whatever a user gets wrong: one clear line that says what and where, exit code 2, nothing left behind."""
+"""Mistakes of users: one clear line says what and where, the exit code is 2, nothing is left behind."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What ``qnas run`` refuses of images, ``qnas check`` refuses first, in the same words; odd pairs are reported."""
+"""``qnas check`` refuses the images that ``qnas run`` would, in the same words, and reports odd pairs."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def save(file: Path, pixels: np.ndarray, **options: object) -> None:
 
 @pytest.fixture
 def spec(tiny, cache, monkeypatch, tmp_path):
-    """A spec that trains on ``images`` and is judged on ``test``, both good."""
+    """A spec that trains on ``images`` and tests on ``test``, both good."""
     monkeypatch.chdir(tmp_path)
     for index in range(6):
         save(tmp_path / f"images/{index}.png", crop(index))
@@ -139,7 +139,7 @@ def test_check_takes_what_run_takes(spec):
 
 
 def mix_up() -> None:
-    """LR images of which one is turned, one flipped, two are swapped and one is shifted."""
+    """LR images: one is turned, one flipped, two are swapped and one is shifted."""
     lr = {index: lr_of(index + 2) for index in range(8)}
     changed = {0: np.rot90(lr[0], -1), 1: lr[1][:, ::-1], 2: lr[3], 3: lr[2], 4: np.roll(lr[4], 6, 0)}
     for index, pixels in {**lr, **changed}.items():

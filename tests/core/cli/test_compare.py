@@ -1,4 +1,4 @@
-"""``qnas compare``: what it prints and writes, and what is told of bad input."""
+"""``qnas compare``: what it prints and writes, and its messages about bad input."""
 
 import csv
 import errno
@@ -31,7 +31,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fails(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that is told of bad input, which leaves nothing behind."""
+    """The one line about bad input, which leaves nothing behind."""
     before = set(Path.cwd().rglob("*"))
     assert invoke(["compare", *arguments]) == 2
     told = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""``qnas data``: packs that survive whatever ends the command, and checks that find what is wrong."""
+"""``qnas data``: packs survive whatever ends the command, and checks find what is wrong."""
 
 import errno
 import os
@@ -292,7 +292,7 @@ def damaged(pack: bytes) -> bytes:
 
 
 def replace(file: Path, content: bytes) -> None:
-    """Another file in its place: what is mapped stays."""
+    """Replace the file; a mapping of the old one stays valid."""
     file.unlink()
     file.write_bytes(content)
 

@@ -1,4 +1,4 @@
-"""``qnas doctor``: what it finds wrong with plugins as pip would leave them, and what it advises."""
+"""``qnas doctor``: what it finds wrong with plugins installed as by pip, and what it advises."""
 
 import sys
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    """Runs it; what it says, and its exit code. Only lists are broken into lines."""
+    """Runs it; returns its output and its exit code. Only lists are broken into lines."""
     monkeypatch.setenv("COLUMNS", "80")
 
     def run() -> tuple[str, int]:

@@ -15,7 +15,7 @@ Graph = tuple[int, set[tuple[int, int]]]
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
-    """Graphs of whose nodes each but the first is fed by some."""
+    """Graphs in which earlier nodes feed every node but the first."""
     nodes = draw(st.integers(2, 10))
     feeding = [draw(st.sets(st.integers(0, node - 1), min_size=1)) for node in range(1, nodes)]
     return nodes, {(source, node) for node, sources in enumerate(feeding, 1) for source in sources}
@@ -81,7 +81,7 @@ def test_no_line_ends_in_nothing(graph):
     for line in lines:
         assert line[-1] == " "
         for left, right in itertools.pairwise(line):
-            # A line that is crossed goes on behind the other.
+            # A crossed line continues behind the other.
             assert left not in RIGHT or right in f"{LEFT}{MARK}│"
             assert right not in LEFT or left in f"{RIGHT}{MARK}│"
 

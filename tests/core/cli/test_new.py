@@ -1,4 +1,4 @@
-"""``qnas new plugin``: what it writes can be installed, passes its tests and runs as it is."""
+"""``qnas new plugin``: what it writes can be installed, passes its tests and runs unchanged."""
 
 import errno
 import os
@@ -86,7 +86,7 @@ def test_the_class_is_named_after_the_plugin(name: str, kind: str, expected: str
 
 @pytest.fixture
 def fresh(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugins]:
-    """Plugins of this test's own, and modules that it is the only one to import."""
+    """Plugins of this test alone; the modules that it imports are forgotten afterwards."""
     loaded = find_plugins()
     monkeypatch.setattr("qnas.core.components.component.plugins", lambda: loaded)
     before = set(sys.modules)
@@ -145,7 +145,7 @@ def test_mypy_finds_nothing() -> None:
 
 
 def says(throwaway, command: str, folder: Path, **variables: str) -> str:
-    """What a command says that succeeds."""
+    """The output of a command, which must succeed."""
     done = throwaway.shell(command, folder, **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -1,4 +1,4 @@
-"""``qnas report``: the page of a run, again, from its folder alone."""
+"""``qnas report``: writes the page of a run again, from its folder alone."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ from ...conftest import TINY
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run whose images are nowhere, as its spec is that of another machine."""
+    """A finished run whose images do not exist, as if it came from another machine."""
     place = tmp_path_factory.mktemp("finished")
     (place / "spec.yaml").write_text(TINY)
     run_spec(load_spec(place / "spec.yaml"), RunFolder(place / "run"))
@@ -53,7 +53,7 @@ def test_neither_the_images_nor_their_data_set_are_needed(run: Path, monkeypatch
 
 
 def test_a_run_of_an_older_qnas_has_its_page_too(run: Path) -> None:
-    """It says no version, has no field that is newer and no copy of the names of its images."""
+    """It states no version, and has no newer fields and no copy of the names of its images."""
     shutil.copy(run / "architecture.json", run / "search/best.json")
     (run / "image_names.json").unlink()
     spec = [line for line in (run / "spec.yaml").read_text().splitlines() if not line.startswith(("version", "report"))]

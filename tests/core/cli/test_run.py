@@ -1,4 +1,4 @@
-"""``qnas run`` from the outside: what it leaves, and that it leaves the same again."""
+"""``qnas run`` from the outside: what it writes, and that it writes the same again."""
 
 import json
 import os

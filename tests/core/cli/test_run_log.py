@@ -1,4 +1,4 @@
-"""run.log: all that a run did and met; what others warn of stays out of the user's sight."""
+"""run.log: everything that a run did and met. Warnings of libraries are not shown to the user."""
 
 import errno
 import logging
@@ -118,7 +118,7 @@ def test_nothing_of_it_stays_when_the_run_has_ended(tiny: Path, tmp_path: Path) 
 
 @pytest.fixture
 def bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake in a stage."""
+    """A bug in a stage."""
 
     def broken(*_: object) -> dict[str, Any]:
         raise LookupError("the third of two")

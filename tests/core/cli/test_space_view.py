@@ -26,7 +26,7 @@ MARKS = "●○⋮□"
 
 
 def buildable() -> list[tuple[str, int]]:
-    """Every registered space that its name is enough for, at every scale that it claims."""
+    """Every registered space that needs no fields, at every scale that it claims."""
     found = []
     for entry in plugins().registries["space"]:
         try:
@@ -52,13 +52,13 @@ def shown(view: SpaceView, width: int = 80, terminal: bool = False) -> str:
 
 
 def drawn(text: str) -> dict[str, str]:
-    """Path to the rest of its line, of every slot that is drawn."""
+    """Path to the rest of its line, for every slot that is drawn."""
     lines = (re.match(r"[│─╮╯┤├┴┬┼╭╰ ]*[●○][│─╮╯┤├┴┬┼╭╰ ]* (\S+) +(\d+ → .*)", line) for line in text.splitlines())
     return {match[1]: match[2] for match in lines if match}
 
 
 def left_out(text: str) -> tuple[list[str], int]:
-    """The parts that are said to be the same as others, and the number of their slots."""
+    """The parts that are declared the same as others, and the number of their slots."""
     parts, slots = [], 0
     for first, between, last, like, number in re.findall(
         r"⋮[│─╯┴┤ ]*(\S+)(?: (to|and) (\S+))? (?:is|are) the same as (\S+) \((\d+) slots\)", text
@@ -185,7 +185,7 @@ def custom(network: Callable[[], nn.Module], **fields: object) -> Space:
 
 
 class Branches(nn.Module):
-    """Two branches, of which one branches again; their sum feeds two slots."""
+    """Two branches, one of which branches again; their sum feeds two slots."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -388,7 +388,7 @@ class Undecided(Twice):
 
 @pytest.fixture
 def strange_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Spaces of a third party."""
+    """Third-party spaces."""
     (tmp_path / "strange_spaces.py").write_text(SPACES)
     monkeypatch.syspath_prepend(tmp_path)
     registry = plugins().registries["space"]

@@ -1,4 +1,4 @@
-"""``qnas run`` that is told to stop: what it says, and that what it says works."""
+"""``qnas run`` asked to stop: what it says, and that following its advice works."""
 
 import errno
 import json
@@ -19,7 +19,7 @@ from qnas.core.registry import hookimpl, listening
 
 
 class Signalling:
-    """Sends this process a signal at a step of a stage (0 when it begins), so many times."""
+    """Sends this process a signal at a step of a stage (0 when it begins), a number of times."""
 
     def __init__(self, number: int, stage: str, step: int, times: int = 1) -> None:
         self.number, self.stage, self.step, self.times = number, stage, step, times
@@ -97,7 +97,7 @@ def wait_for(what: Callable[[], object]) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize(("number", "to"), [("SIGINT", "all"), ("SIGTERM", "sweep"), ("SIGTERM", "all")])
 def test_a_sweep_that_is_stopped_keeps_what_its_points_have(number: str, to: str, tiny: Path) -> None:
-    """Ctrl-C comes to the sweep and its points at once, and the sweep then sends its points SIGTERM."""
+    """Ctrl-C reaches the sweep and its points at once, and the sweep then sends its points SIGTERM."""
     long = ("--set", "search.steps=100000", "--set", "search.epochs=20000")
     sweep = qnas("sweep", str(tiny), "--out", "out", *long, folder=tiny.parent)
     point = tiny.parent / "out/seed-0"

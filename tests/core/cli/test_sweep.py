@@ -26,7 +26,7 @@ def folder(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_points_are_run_those_that_fail_are_told_and_tried_again(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One that can't be trained (its images are no images) beside one that can."""
+    """Two points: one can't be trained (its images are not images), one can."""
     (folder / "images").mkdir()
     (folder / "images/a.png").write_text("I am no image.")
     (folder / "variants.yaml").write_text(
@@ -116,7 +116,7 @@ RESULT = {"test": {"Set5": {"psnr_y": 31.234}, "Set14": {"psnr_y": 27.8}}, "bito
 
 @pytest.fixture
 def statuses(tiny: Path) -> list[Status]:
-    """One that is done, one that has failed, one that runs, and two that wait."""
+    """One point is done, one has failed, one is running, and two are waiting."""
     spec, steps = load_spec(tiny), {"search": 6, "derive": 0, "train": 6, "evaluate": 0, "report": 0}
     points = [Point(f"cells={cells}/seed-0", None, {}, spec, steps) for cells in range(5)]
     made = begin_statuses(points, Path("out"))
@@ -154,7 +154,7 @@ def test_a_table_that_is_too_long_keeps_what_is_wanted_most(statuses: list[Statu
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The time that the table's lines go by; its only item may be changed."""
+    """The time that the table uses; its only item may be changed."""
     now = [0.0]
     monkeypatch.setattr("qnas.core.cli.terminal.sweep_table.time.monotonic", lambda: now[0])
     return iter([now])

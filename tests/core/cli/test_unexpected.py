@@ -1,4 +1,4 @@
-"""A bug in qnas or in a plugin: what there is to report, and then one line that says so."""
+"""A bug in qnas or in a plugin: first what to report, then one line that says so."""
 
 from pathlib import Path
 

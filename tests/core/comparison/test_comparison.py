@@ -1,4 +1,4 @@
-"""Comparisons: what is refused, which test set is taken, what is noted, and the front."""
+"""Comparisons: what is refused, which test set is used, the notes, and the front."""
 
 from itertools import product
 from pathlib import Path
@@ -21,7 +21,7 @@ def comparison(folder: Path, **options: str) -> Comparison:
 
 
 def judged_on(folder: Path, sets: dict[str, list[str]], psnr: float = 27.5, **changes: float) -> Path:
-    """A run that was judged on these sets and images only."""
+    """A run that was tested on these sets and images only."""
     test = {name: scores(psnr, changes.get(name, BICUBIC["Set14"])) for name in sets}
     images = {name: {image: scores(psnr, 26) for image in members} for name, members in sets.items()}
     return write_run(

@@ -1,4 +1,4 @@
-"""What is compared over: figures of result.json, and registered costs that are counted anew."""
+"""The costs to compare by: figures in result.json, and registered costs that are counted anew."""
 
 from pathlib import Path
 

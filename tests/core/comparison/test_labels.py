@@ -1,4 +1,4 @@
-"""Groups of seeds, what they are called, and what is joined by a line."""
+"""Groups of seeds, their labels, and which of them a line joins."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def test_values_and_series_stand_in_the_order_that_people_count_in(tmp_path: Pat
         *("weight=0", "weight=1e-05", "weight=0.003", "weight=0.03"),
     ]
     assert [group.label for group in made.series["weights"]] == [
-        *("weight=0.03", "weight=0.003", "weight=0", "weight=1e-05")  # as a line joins them
+        *("weight=0.03", "weight=0.003", "weight=0", "weight=1e-05")  # the order in which a line joins them
     ]
 
 

@@ -1,4 +1,4 @@
-"""The CSV file: a row a run, all figures."""
+"""The CSV file: one row for each run, with all figures."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Runs of earlier versions beside those of now: what they lack is as it was then."""
+"""Runs of earlier versions beside current ones: fields that they lack have the values of then."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from ...synthetic_runs import write_run
 
 
 class Starting(LSQ):
-    """A quantizer that has a field more than it had at first."""
+    """A quantizer that has gained a field."""
 
     earlier_defaults = {1: {"start": "published"}}
 

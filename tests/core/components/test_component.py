@@ -1,4 +1,4 @@
-"""A component is its own configuration: made from YAML, written back as the shortest YAML, never changed."""
+"""A component is its own configuration: made from YAML, written as the shortest YAML, immutable."""
 
 import pytest
 from hypothesis import given, settings, strategies as st

@@ -38,7 +38,7 @@ def test_an_editor_that_asks_is_told_all_public_names():
 def test_type_checkers_see_the_names_that_there_are():
     stub = ast.parse(Path(qnas.__file__).with_suffix(".pyi").read_text())
     seen = [alias.asname for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names]
-    assert sorted(seen, key=str) == sorted(qnas.__all__)  # None is for a name that they would not see
+    assert sorted(seen, key=str) == sorted(qnas.__all__)  # None is for a name that they do not export
 
 
 def test_what_authors_copy_from_has_public_names_only():

@@ -1,4 +1,4 @@
-"""Rules for single slots: patterns, and which of several decides."""
+"""Rules for single slots: patterns, and which of several rules wins."""
 
 import pytest
 from hypothesis import given, strategies as st
@@ -12,7 +12,7 @@ names = st.lists(st.sampled_from(["body", "0", "10", "skip", "tail"]), min_size=
 
 
 def offered(path, *rules, role="skip", **fields):
-    """Labels of the operations and the widths that ``basic`` offers for a slot under these rules."""
+    """The labels of operations, and the widths, that ``basic`` offers for a slot under these rules."""
     offer = Space.of({"name": "basic", "slots": rules, **fields}).offer(path, SlotShape(role, 12, 12))
     return [operation.label for operation in offer.operations], list(offer.bits)
 

@@ -57,7 +57,7 @@ def test_flow_is_what_the_network_computes(flow):
     edges = named(flow, flow.edges)
     assert {b for a, b in edges if a == "image"} == {"head", "output"}
     assert {a for a, b in edges if b == "body.0.chain.1"} == {"body.0.chain.0"}
-    # An identity is a slot like any other, though it puts out what it was given.
+    # An identity is a slot like any other, though it returns its input.
     assert {a for a, b in edges if b == "body.1.skip"} == {"body.0.chain.1", "body.0.skip", "head"}
 
 

@@ -1,4 +1,4 @@
-"""One process a folder."""
+"""Only one process at a time works in a folder."""
 
 import contextlib
 import errno
@@ -21,7 +21,7 @@ fcntl = pytest.importorskip("fcntl")
 
 @contextlib.contextmanager
 def another_in(folder: Path) -> Iterator[int]:
-    """Another process that is at work in the folder; its id. It is killed in the end, and cleans nothing up."""
+    """The id of another process that is at work in the folder. It is killed in the end, and cleans nothing up."""
     ready, told = os.pipe()
     process = os.fork()
     if process == 0:
@@ -45,7 +45,7 @@ def left_by(process: int, host: str, folder: Path) -> None:
 
 @pytest.fixture
 def no_locks(monkeypatch):
-    """A file system that has none."""
+    """A file system without locks."""
 
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSYS, "Function not implemented")
@@ -86,7 +86,7 @@ def test_one_process_can_work_in_two_folders_but_not_twice_in_one(tmp_path):
 
 
 def test_whose_file_was_removed_meanwhile_is_not_the_holder(tmp_path, monkeypatch):
-    """Who had the lock removes its file and ends between our opening it and locking it."""
+    """The holder removes the file and ends between our opening and our locking it."""
     flock, calls = fcntl.flock, []
 
     def removing(handle: int, how: int) -> None:

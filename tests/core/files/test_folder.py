@@ -67,7 +67,7 @@ def test_a_file_is_whole_on_the_disk_before_it_has_its_name(tmp_path, monkeypatc
     write_atomically(path, b"x" * 100_000)
     *before, (last, content, _) = order
     assert before == [("fsync", b"old", 100_000), ("replace", b"old", 100_000)]
-    assert (last, content) == ("fsync folder", b"x" * 100_000)  # so that its name stays after a power cut
+    assert (last, content) == ("fsync folder", b"x" * 100_000)  # so that its name survives a power cut
     assert path.read_bytes() == b"x" * 100_000
 
 
@@ -88,7 +88,7 @@ def test_the_names_of_folders_that_are_made_stay_after_a_power_cut_too(tmp_path,
     assert {folder.stat().st_ino for folder in (tmp_path, tmp_path / "a", tmp_path / "a/b")} <= set(synced)
     synced.clear()
     write_atomically(tmp_path / "a" / "b" / "d.txt", b"x")
-    assert tmp_path.stat().st_ino not in synced  # it has had that name for long
+    assert tmp_path.stat().st_ino not in synced  # it has had that name for a long time
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

@@ -1,4 +1,4 @@
-"""The state of a loop as bytes: it comes back as it was, and nothing that is damaged is taken for it."""
+"""The state of a loop as bytes: it is restored exactly, and damaged bytes are refused."""
 
 import math
 
@@ -26,7 +26,7 @@ def some_state() -> dict[str, object]:
 def test_what_is_no_tensor_comes_back_equal_and_of_its_type(state):
     read = from_bytes(to_bytes(state))
     assert read == state
-    assert repr(read) == repr(state)  # which tells 1 from 1.0 and true
+    assert repr(read) == repr(state)  # which distinguishes 1 from 1.0 and true
 
 
 def test_numbers_that_json_does_not_have_come_back():
@@ -46,7 +46,7 @@ def test_tensors_come_back_with_every_bit_and_as_they_lay_in_memory(dtype):
         "part": values[:, 1:, ::2],
         "scalar": values[0, 0, 0, 0],
         "empty": values[:0],
-        "again": values,  # in the same memory
+        "again": values,  # sharing memory
     }
     read = from_bytes(to_bytes({"inside": [laid_out]}))["inside"][0]
     for name, tensor in laid_out.items():

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 
 class Noise(Dataset):
-    """Images of noise of several sizes; ``paired``, with LR images that are other noise."""
+    """Images of noise in several sizes; if ``paired``, with LR images of other noise."""
 
     paired: bool = False
 

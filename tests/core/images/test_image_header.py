@@ -1,4 +1,4 @@
-"""Sizes by headers are those of the decoded images, and what a header refuses is refused in the words of decoding."""
+"""Sizes in headers are those of the decoded images, and a bad header is refused in the same words as by decoding."""
 
 import io
 import struct
@@ -151,7 +151,7 @@ def test_a_damaged_file_is_never_refused_where_it_can_be_decoded(tmp_path, suffi
     except InputError as error:
         said = str(error)
         try:
-            image_sizes([file])  # may pass what only decoding shows
+            image_sizes([file])  # only decoding shows the fault
         except InputError as refused:
             assert str(refused) == said
     else:

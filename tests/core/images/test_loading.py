@@ -117,7 +117,7 @@ def only_file(cache: Path) -> Path:
 
 
 def replace(file: Path, content: bytes) -> None:
-    """Another file in its place; what is mapped into memory keeps the one that was there."""
+    """Replace the file; a mapping of the old one stays valid."""
     file.unlink()
     file.write_bytes(content)
 
@@ -192,7 +192,7 @@ def test_images_that_can_not_be_made_leave_no_cache(cache):
 
 
 class Deadly(Counted):
-    """Ends the process with its first image, as a kill does."""
+    """Ends the process at its first image, as a kill does."""
 
     def images(self, scale: int) -> Iterator[SourceImage]:
         yield from super().images(scale)
@@ -200,7 +200,7 @@ class Deadly(Counted):
 
 
 def killed_while_packing() -> int:
-    """A process that was; its id."""
+    """The id of a process that has ended."""
     process = os.fork()
     if process == 0:
         load_images(Deadly(), 2, MATLAB)
@@ -209,7 +209,7 @@ def killed_while_packing() -> int:
 
 
 def made_old(file: Path) -> Path:
-    """The file, as if it had been written to last two hours ago."""
+    """The file, as if last written to two hours ago."""
     then = file.stat().st_mtime - 7200
     os.utime(file, (then, then))
     return file
@@ -221,7 +221,7 @@ def test_what_a_killed_process_left_half_written_goes_with_the_next_that_is_made
     left = only_file(cache)
     assert left.name.endswith(f".{process}")
     load_images(Counted(seed=1), 2, MATLAB)
-    assert left.exists()  # it was written to a moment ago: a process of another machine may be at it
+    assert left.exists()  # it was written to a moment ago: a process of another machine may be writing it
     made_old(left)
     load_images(Counted(seed=1), 2, MATLAB)  # nothing is made
     assert left.exists()

@@ -35,7 +35,7 @@ def plain_luma(image: np.ndarray) -> np.ndarray:
 
 
 def plain_ssim(a: np.ndarray, b: np.ndarray) -> float:
-    """Wang et al. 2004, with windows that lie in the image only."""
+    """Wang et al. 2004, with windows that lie entirely within the image."""
     offsets = np.arange(-5, 6)
     line = np.exp(-(offsets**2) / (2 * 1.5**2))
     window = np.outer(line, line) / line.sum() ** 2
@@ -123,7 +123,7 @@ def test_ssim_of_colours_is_the_mean_of_the_channels():
 @settings(max_examples=20, deadline=None)
 @given(height=st.integers(11, 180), width=st.integers(11, 100), seed=st.integers(0, 10**6), spread=st.integers(1, 255))
 def test_bands_and_blocks_leave_no_seam(height, width, seed, spread):
-    """Any size is scored as scikit-image scores it in one piece."""
+    """At any size, the score is that of scikit-image for the whole image."""
     truth = noise(seed, height, width)
     result = near(truth, seed + 1, spread)
     custom = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
@@ -172,7 +172,7 @@ def test_the_border_is_left_out_to_the_pixel():
 
 
 class Copy:
-    """An upscaler whose result is given."""
+    """An upscaler that returns a given result."""
 
     def __init__(self, result: np.ndarray) -> None:
         self.result = torch.tensor(result).permute(2, 0, 1)[None] / 255

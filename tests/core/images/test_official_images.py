@@ -1,7 +1,7 @@
 """The degradation and the metrics, against the official images of Set5 and Set14.
 
-They are nobody's to pass on: ``QNAS_BENCHMARKS`` names a folder that has them as ``Set5/HR``, ``Set5/LR_bicubic/X4``
-and likewise ``Set14``; without it these tests are skipped.
+They may not be redistributed, so ``QNAS_BENCHMARKS`` names a folder that has them as ``Set5/HR``,
+``Set5/LR_bicubic/X4``, and likewise ``Set14``; without it, these tests are skipped.
 """
 
 import os
@@ -38,7 +38,7 @@ def test_lr_images_are_the_official_ones_to_the_bit(name: str) -> None:
         np.testing.assert_array_equal(made, rgb(FOLDER / name / "LR_bicubic/X4" / f"{file.stem}x4.png"), file.stem)
 
 
-# What MATLAB's bicubic interpolation, down and up, gives.
+# The scores of MATLAB's bicubic interpolation, down and up.
 @pytest.mark.parametrize(
     ("name", "scale", "expected"),
     [

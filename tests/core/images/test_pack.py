@@ -1,4 +1,4 @@
-"""Packs: what goes in comes out, whatever is damaged is told, and nothing is read that is not asked for."""
+"""Packs: what goes in comes out, all damage is reported, and only what is needed is read."""
 
 import pickle
 from pathlib import Path
@@ -31,7 +31,7 @@ def packed(path: Path, images: Images, scales: tuple[int, ...] = (2,)) -> Pack:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Another file in its place; what is mapped keeps the one that was there."""
+    """Replace the file; a mapping of the old one stays valid."""
     path.unlink(missing_ok=True)
     path.write_bytes(content)
 

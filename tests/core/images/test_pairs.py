@@ -13,7 +13,7 @@ MATLAB = Degradation.of("matlab")
 
 
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Pillow's reduction, as the degradation of that name has it."""
+    """The reduction of the degradation ``pillow``."""
     return Degradation.of("pillow").degrade(image, size, "")
 
 

@@ -12,9 +12,8 @@ CPU = torch.device("cpu")
 
 
 def coded(height: int, width: int, scale: int, index: int = 0) -> ImagePair:
-    """An image whose pixels tell their place: red the row, green the column, blue which image it is.
-
-    HR pixels carry the place of the LR pixel that they belong to.
+    """An image whose pixels encode their place: red is the row, green the column, blue the image. HR pixels encode the
+    place of the LR pixel that they belong to.
     """
     rows, columns = np.mgrid[0:height, 0:width]
     lr = np.stack([rows, columns, np.full_like(rows, index)], axis=-1).astype(np.uint8)
@@ -26,7 +25,7 @@ def sampler(pairs, scale=2, patch=4, batch=8, augment=False, seed=0) -> PatchSam
 
 
 def whole(tensor: torch.Tensor) -> np.ndarray:
-    """(N, 3, H, W) in 0..1 as the (N, H, W, 3) whole numbers it was made from."""
+    """The (N, H, W, 3) whole numbers that (N, 3, H, W) in 0..1 was made from."""
     return tensor.mul(255).round().byte().permute(0, 2, 3, 1).numpy()
 
 
@@ -43,7 +42,7 @@ def test_the_hr_patch_is_the_lr_patch_scale_times_as_large(scale, patch, height,
     batch = sampler([coded(height, width, scale)], scale, patch, augment=augment, seed=seed).draw()
     assert batch.lr.shape == (8, 3, patch, patch)
     assert batch.hr.shape == (8, 3, patch * scale, patch * scale)
-    # Every HR pixel carries the place of its LR pixel, so flips and turns of one alone would show.
+    # Every HR pixel encodes the place of its LR pixel, so a flip or turn of only one of the two would show.
     np.testing.assert_array_equal(whole(batch.lr).repeat(scale, 1).repeat(scale, 2), whole(batch.hr))
 
 

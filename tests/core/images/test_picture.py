@@ -78,7 +78,7 @@ def test_one_transparent_colour_becomes_opacity(through, kind):
     chosen = image.getpixel((2, 3))
     result = through(image, transparency=chosen)
     assert result.mode == ("LA" if kind == "gray" else "RGBA")
-    inside = np.asarray(result.getchannel("A"))[1::3, 1::3]  # of each old pixel the middle
+    inside = np.asarray(result.getchannel("A"))[1::3, 1::3]  # the middle of each old pixel
     is_chosen = np.asarray(image).reshape(6, 9, -1) == np.asarray(chosen)
     np.testing.assert_array_equal(inside < 128, is_chosen.all(axis=2))
 

@@ -23,7 +23,7 @@ def keys(x: Fraction) -> Fraction:
 
 
 def mirrored(index: int, length: int) -> int:
-    """Beyond an edge the samples come again, in reverse, the outermost first."""
+    """Beyond an edge, the samples repeat in reverse, the outermost first."""
     while not 0 <= index < length:
         index = -1 - index if index < 0 else 2 * length - 1 - index
     return index
@@ -44,7 +44,7 @@ def exact(samples: list[int], new: int) -> list[Fraction]:
 
 
 def roundings(value: Fraction) -> set[int]:
-    """The nearest of 0 to 255; of a tie both, where sums of floating-point numbers can't tell."""
+    """The nearest of 0 to 255; both in a tie, which floating-point sums may break either way."""
     above, tie = math.floor(value + Fraction(1, 2)), (value + Fraction(1, 2)).denominator == 1
     is_binary = value.denominator & (value.denominator - 1) == 0
     return {min(max(result, 0), 255) for result in ({above, above - 1} if tie and not is_binary else {above})}
@@ -65,7 +65,7 @@ def test_a_line_is_what_the_definition_says(old, new, seed, across):
 
 @pytest.mark.parametrize("new", [16, 64, 128])
 def test_halves_are_rounded_up(new):
-    """By powers of two every sum is exact, so even a tie comes out as MATLAB has it."""
+    """With powers of two every sum is exact, so even ties are as in MATLAB."""
     line = noise(1, 32, 60)
     made, ties = imresize(line, (new, 60)), 0
     for column in range(60):

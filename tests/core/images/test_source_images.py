@@ -1,4 +1,4 @@
-"""What data sets yield is checked where it enters: a plugin's mistake names the data set and the image."""
+"""What data sets yield is checked at once: a message about a plugin's mistake names the data set and the image."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 
 class Odd(Dataset):
-    """Yields what ``YIELDS`` has under ``how``, and then enough good images."""
+    """Yields what ``YIELDS`` has under ``how``, then enough good images."""
 
     how: str
     counted: Any = 12

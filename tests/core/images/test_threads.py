@@ -1,4 +1,4 @@
-"""The same work for many at once."""
+"""Runs the same work for many items at once."""
 
 import threading
 import time

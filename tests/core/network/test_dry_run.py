@@ -1,4 +1,4 @@
-"""What is tried of a third party's space before anything depends on it."""
+"""The dry run of a third-party space, before anything depends on it."""
 
 from collections.abc import Mapping
 from typing import ClassVar

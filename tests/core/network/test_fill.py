@@ -26,7 +26,7 @@ NONE = Quantizer.of("none")
 
 
 def tail_space(*names, **slot):
-    """A space of one slot in a role of its own, with these candidates."""
+    """A space of one slot, in its own role, with these candidates."""
 
     class OneSlot(Space):
         defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {"body": names}

@@ -21,7 +21,7 @@ def full_disk():
 
 @pytest.fixture
 def ours() -> dict[str, Any]:
-    """Functions that stand in a file of qnas, as tracebacks see it."""
+    """Functions that belong to a file of qnas, as far as tracebacks can tell."""
     functions: dict[str, Any] = {}
     exec(compile(OURS, trial.__file__, "exec"), functions)
     return functions

@@ -1,4 +1,4 @@
-"""What the found network takes over: weights, and quantizers where the search had some for its widths."""
+"""What the found network inherits: weights, and quantizers if the search had some for its widths."""
 
 import pytest
 import torch
@@ -53,7 +53,7 @@ def test_inherited_weights_leave_the_quantizers_their_own_state(searched_with, c
 
 
 def trained(quantizer: str) -> Supernet:
-    """A supernet whose quantizers were set up, and then moved as training moves them."""
+    """A supernet whose quantizers were set up and then changed, as by training."""
     torch.manual_seed(0)
     supernet = Supernet(Space.of(RICH), 2, Quantizer.of(quantizer))
     calibrate(supernet.eval(), lambda: supernet(IMAGE, supernet.probabilities()))

@@ -1,4 +1,4 @@
-"""What is found out about a space once is found out anew wherever its network could be another."""
+"""What is memoised about a space is computed again whenever its network could differ."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ LSQ = Quantizer.of("lsq")
 
 
 class Counted(Space):
-    """Notes each time that it is built."""
+    """Records each time that it is built."""
 
     defaults: ClassVar[Mapping[str, tuple[str, ...]]] = {"body": ("conv3x3",)}
     built: ClassVar[list[int]] = []

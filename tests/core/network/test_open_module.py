@@ -1,4 +1,4 @@
-"""Opening the convolutions of a network that was not written for us."""
+"""Opening the convolutions of a third-party network."""
 
 import copy
 import itertools
@@ -104,7 +104,7 @@ class Net(nn.Module):
 
 def test_a_survey_says_what_can_be_opened_what_is_left_and_why():
     found = surveyed(Net())
-    # The image, what comes from a ReLU, absolute values and what comes from a sigmoid are never negative.
+    # The image, absolute values and the outputs of a ReLU and of a sigmoid are never negative.
     assert found.signed == {"first": False, "second": False, "shared": False}
     assert found.left == {
         "third": "its stride is (1, 2)",

@@ -98,7 +98,7 @@ def test_networks_and_the_bounds_of_costs_are_those_of_all_that_there_are():
 
 
 def test_bounds_of_a_shared_choice_are_of_its_sum():
-    """What is cheapest in one slot is dearest in the other: together all candidates cost the same."""
+    """The cheapest candidate of one slot is the most expensive of the other: together, all cost the same."""
     itself = SimpleNamespace(of_candidate=lambda price: price, of_rest=lambda part: 0)
     rows = {"one": [1, 2], "other": [2, 1]}
     shared, apart = (SpaceCount(Part(), rows, first).table(itself) for first in ([0, 0], [0, 1]))

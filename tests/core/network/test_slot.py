@@ -28,7 +28,7 @@ def test_input_is_signed_without_an_activation_unless_the_space_says_otherwise(a
 
 
 class Squashed(Operation):
-    """Keeps its output for its gradient, as a sigmoid does."""
+    """Saves its output for its gradient, as a sigmoid does."""
 
     quantized: ClassVar[bool] = False
 
@@ -37,7 +37,7 @@ class Squashed(Operation):
 
 
 class Seen(Operation):
-    """Gives a view of its input."""
+    """Returns a view of its input."""
 
     quantized: ClassVar[bool] = False
 
@@ -46,7 +46,7 @@ class Seen(Operation):
 
 
 class Normed(Operation):
-    """Takes no image by itself."""
+    """Can't take an image by itself."""
 
     quantized: ClassVar[bool] = False
 

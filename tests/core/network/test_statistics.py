@@ -1,4 +1,4 @@
-"""Running statistics: estimated anew they are the average over the batches, and nothing else moves."""
+"""Running statistics: estimated anew, they are the average over the batches, and nothing else changes."""
 
 import math
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class Brightness(ImageStatistic):
 
 
 class Beside(nn.Module):
-    """Gives each of its modules what it is given."""
+    """Passes its input to each of its modules."""
 
     def __init__(self, *inside: nn.Module) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Beside(nn.Module):
 
 
 class Own(nn.BatchNorm2d):
-    """One that somebody else wrote, who does not know of ``momentum=None``."""
+    """A third-party norm that does not know ``momentum=None``."""
 
     def forward(self, image: Tensor) -> Tensor:
         with torch.no_grad():
@@ -65,7 +65,7 @@ def nothing() -> None:
 @pytest.mark.parametrize("momentum", [0.1, 0.01, None])
 def test_batch_norm_has_the_mean_and_the_variance_that_are_known_by_hand(momentum, mode):
     norm = nn.BatchNorm2d(3, momentum=momentum)
-    norm.running_mean.fill_(math.nan)  # whatever stood there
+    norm.running_mean.fill_(math.nan)  # whatever it was before
     norm.running_var.fill_(math.inf)
     network = Beside(norm).train(mode)
     reestimate(network, batches(), nothing)
@@ -83,7 +83,7 @@ def test_every_kind_of_statistic_is_the_average():
     torch.testing.assert_close(own.running_mean, MEANS)
     torch.testing.assert_close(own.running_var, SQUARES * _VALUES / (_VALUES - 1))
     torch.testing.assert_close(brightness.mean, MEANS)
-    torch.testing.assert_close(again.running_mean, MEANS)  # though everything is sent through it twice
+    torch.testing.assert_close(again.running_mean, MEANS)  # though everything passes through it twice
     assert (instance.momentum, own.momentum, brightness.momentum) == (0.1, 0.1, 0.1)
 
 
@@ -139,7 +139,7 @@ def test_nothing_else_moves():
     assert [m.training for m in network.modules()] == modes
     assert torch.equal(torch.get_rng_state(), drawn)
     assert all(p.grad is None and p.requires_grad for p in network.parameters())
-    # What dropout would have made of it has a far larger variance.
+    # With dropout, the variance would be far larger.
     expected = torch.stack([network[0](image).mean(dim=(0, 2, 3)) for image in map(checkerboard, CENTRES, SIZES)])
     torch.testing.assert_close(network[2].running_mean, expected.mean(dim=0), rtol=1e-4, atol=1e-5)
 

@@ -27,7 +27,7 @@ def supernet(quantizer="lsq", form="merged"):
 
 
 def trained(made, steps=2):
-    """A few steps on all parameters, as a search takes them."""
+    """A few steps on all parameters, as in a search."""
     optimizer = adam(made, 1e-2)
     for _ in range(steps):
         loss = (made.train()(IMAGE, made.probabilities()) - 0.3).abs().mean()
@@ -135,7 +135,7 @@ def test_best_is_the_largest_even_where_all_alphas_are_negative():
         made.alpha.fill_(-9.0)
         for index, options in enumerate(made.candidates.values()):
             made.alpha[index, len(options) - 1] = -2.0
-            made.alpha[index, len(options) :] = 5.0  # padding, whatever stands there
+            made.alpha[index, len(options) :] = 5.0  # padding, whatever its value
     assert made.best() == {path: options[-1] for path, options in made.candidates.items()}
 
 

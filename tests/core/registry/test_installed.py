@@ -8,7 +8,7 @@ from qnas.core.registry.installed import installed, selected, selection
 
 
 def install(site: Path, version: str, distribution: str = "qnas-ghost", target: str = "qnas_ghost.plugin") -> Path:
-    """A distribution with a plugin, as pip would leave it."""
+    """A distribution with a plugin, as installed by pip."""
     information = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
     information.mkdir(parents=True)
     (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")

@@ -33,7 +33,7 @@ THIRD_PARTY = """
 
 @pytest.fixture
 def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """An installed distribution with a plugin, as pip would leave it."""
+    """An installed distribution with a plugin, as installed by pip."""
     site = tmp_path / "site"
     info = site / "qnas_third_party-1.2.dist-info"
     info.mkdir(parents=True)
@@ -47,7 +47,7 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Plugins:
-    """Plugins of this test's own, which components are looked up in until it ends."""
+    """Plugins of this test alone, in which components are looked up until it ends."""
     loaded = find_plugins()
     monkeypatch.setattr("qnas.core.components.component.plugins", lambda: loaded)
     return loaded

@@ -1,4 +1,4 @@
-"""Runs a spec over and over, each time killed at some moment, until it has come to its end; then once without a kill.
+"""Runs a spec again and again, killed at some moment each time, until it is done; then once without a kill.
 
     python killed_at_writes.py SPEC FOLDER SEED
 
@@ -67,7 +67,7 @@ class Timer:
 
 
 def child(work: Callable[[], object]) -> int:
-    """How a process ends that does the work: 0, or minus the signal that it was killed by."""
+    """The exit code of a process that does the work: 0, or minus the signal that killed it."""
     process = os.fork()
     if process:
         return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
@@ -76,20 +76,20 @@ def child(work: Callable[[], object]) -> int:
         work()
         code = 0
     except BaseException:
-        traceback.print_exc()  # the process ends here and says no more
+        traceback.print_exc()  # the process ends here and prints no more
     finally:
         os._exit(code)
 
 
 def run(spec: Path, folder: Path, killer: Killer | Timer | None) -> None:
-    """Run it, or go on with it."""
+    """Run it, or resume it."""
     if killer:
         killer.set_up()
     run_spec(load_spec(spec), RunFolder(folder), resume=folder.exists(), checkpoint_every=0)
 
 
 def drawn(number: int, chance: random.Random) -> Killer | Timer:
-    """What kills next, for the so-manieth time."""
+    """What kills the process this time, by the number of kills so far."""
     if number % 3 == 0:
         return Timer(chance.uniform(*SECONDS))
     return Killer(chance.randint(*WRITES), chance.random() < 0.5)
@@ -98,7 +98,7 @@ def drawn(number: int, chance: random.Random) -> Killer | Timer:
 def main() -> None:
     """See above."""
     spec, folder, seed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    load_spec(spec)  # so that what it imports is imported once
+    load_spec(spec)  # so that modules are imported only once
     chance, kills = random.Random(seed), {-signal.SIGKILL: 0, -signal.SIGALRM: 0}
     code: int = -signal.SIGKILL
     while code in kills and sum(kills.values()) < MOST:

@@ -1,4 +1,4 @@
-"""A run builds a network where it needs one with weights of its own, and few for their shapes."""
+"""A run builds a network when it needs its weights, and few networks for their shapes alone."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from qnas.core.run.run import run_spec
 from qnas.core.spec import read_spec
 
 WITH_VALUES = 8
-"""The supernet, what is taken out of it in three epochs, the supernet again with what its best gives, and the found
-network, to be trained and to be judged."""
+"""The supernet, the networks taken out of it in three epochs, the supernet again with its best network, and the found
+network, once to train and once to evaluate it."""
 FOR_SHAPES = 4
-"""For the slots, the trial, the counts of the space and those of the found network."""
+"""For the slots, the dry run, the counts of the space and those of the found network."""
 
 
 def test_a_run_builds_few_networks(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = ["space.channels=21"]  # one that no other test has built
+    own = ["space.channels=21"]  # no other test has built it
     space_class = type(read_spec(tiny).spec.space)
     build, built = space_class.build, []
 

@@ -1,4 +1,4 @@
-"""What a run will take is measured on little, however much it will take."""
+"""The estimate of a run's time and memory is measured on little, however large the run is."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from qnas.core.spec import Spec, read_spec
 from qnas.core.training.machine import Machine
 
 CPU = Machine(torch.device("cpu"))
-STEPS = 6  # of both loops, as the small spec has them
+STEPS = 6  # of both loops, as in the small spec
 
 
 def linear(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[int]:
-    """Let a step take so long a pixel, and hold 100 bytes of it; the pixels of all that is measured."""
+    """Make a step take this long and 100 bytes per pixel; returns the pixels of all measurements."""
     measured: list[int] = []
 
     def step(machine: Machine, run: object, batch: int, side: int) -> tuple[float, int]:

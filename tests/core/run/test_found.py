@@ -1,4 +1,4 @@
-"""Loading the found network of a run: it is the one that was trained, and what is wrong is told in a line."""
+"""Loading the found network of a run: it is the one that was trained, and errors are one line."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_images_and_plugins_that_the_network_does_not_need_may_be_gone(run):
 
 @pytest.mark.parametrize(("said", "meant"), [("matlab", "matlab"), ("pillow", "pillow"), (None, "pillow")])
 def test_lr_images_are_made_as_they_were_for_the_run(run, said, meant):
-    """Runs from before there was a choice had Pillow's."""
+    """Runs from before there was a choice used Pillow's reduction."""
     edit_spec(run, "data", "degradation", value=said)
     assert load_found(run, CPU).degradation.label == meant
 

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Pillow's reduction, as the degradation of that name has it."""
+    """The reduction of the degradation ``pillow``."""
     return Degradation.of("pillow").degrade(image, size, "")
 
 
 class Plain(Dataset):
-    """Images of one shade each, their names beginning with ``title``."""
+    """Images, each of a single shade, whose names begin with ``title``."""
 
     title: str = "train"
     amount: int = 12

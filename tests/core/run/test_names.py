@@ -1,4 +1,4 @@
-"""Names of files in a run's folder stand in one place, and reading a run is quick."""
+"""Names of files in a run's folder appear in one place, and reading a run is quick."""
 
 import ast
 import subprocess
@@ -22,7 +22,7 @@ OTHERS = {
 
 
 def texts(path: Path) -> Iterator[str]:
-    """The string literals of a module that are no docstrings."""
+    """The string literals of a module, without docstrings."""
     tree = ast.parse(path.read_text())
     told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

@@ -92,7 +92,7 @@ def test_what_the_search_of_before_found_is_compared_with_its_copy(
 
 
 def leaves(data: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of all fields, those of groups too."""
+    """The paths of all fields, including those of groups."""
     for key, value in data.items():
         yield (*path, key)
         if isinstance(value, Mapping):
@@ -100,7 +100,7 @@ def leaves(data: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tupl
 
 
 def lacking(data: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    """The data as they were written before there was a field."""
+    """The data as written before a field existed."""
     key, *rest = path
     if not rest:
         return {name: value for name, value in data.items() if name != key}
@@ -110,7 +110,7 @@ def lacking(data: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
 DEFAULT = Spec.model_validate({"name": "run"})
 PLAIN = yaml.safe_load(dump_spec(DEFAULT))
 FREE = {"regularizers", "test"}
-"""Mappings whose keys are the user's: none of them has a default."""
+"""Mappings whose keys the user chooses: no key has a default."""
 FIELDS = [path for path in leaves(PLAIN) if path[-1] not in {"name", "version"} and not FREE.intersection(path[:-1])]
 
 

@@ -1,4 +1,4 @@
-"""A run that is stopped, however and whenever, ends as one that never was: every file the same to the byte."""
+"""A run that is stopped, in any way and at any time, ends like one that never was: every file has the same bytes."""
 
 import json
 import os
@@ -36,7 +36,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 
 @pytest.fixture
 def tiny(tiny: Path) -> Path:
-    """The small spec with fewer candidates, since every time that a search goes on it counts them all."""
+    """The small spec with fewer candidates, since a search counts them all whenever it is resumed."""
     tiny.write_text(tiny.read_text().replace("bits: [4, 8]", "bits: [4, 8]\n  operations: [native, conv1x1]"))
     return tiny
 
@@ -46,7 +46,7 @@ def spec_of(file: Path, *overrides: str) -> Spec:
 
 
 def files(folder: Path) -> dict[str, Any]:
-    """All that must be the same; of results all but the seconds."""
+    """Everything that must be the same; in results, all but the seconds."""
     found: dict[str, Any] = {}
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))
@@ -64,7 +64,7 @@ def assert_identical(folder: Path, whole: Path) -> None:
 
 
 class Stopping:
-    """Asks a run to stop at some steps of its loops, and notes where it goes on."""
+    """Asks a run to stop at some steps of its loops, and records where it continues."""
 
     def __init__(self, every: int) -> None:
         self.every = every
@@ -82,7 +82,7 @@ class Stopping:
 
 
 def run_in_pieces(spec: Spec, folder: Path, every: int) -> list[tuple[str, int]]:
-    """Run a spec, stopped after every so many steps; where it went on."""
+    """Run a spec, stopped again and again after some steps; returns where it continued."""
     stopping = Stopping(every)
     plugins().manager.register(stopping)
     try:
@@ -105,7 +105,7 @@ def test_stopped_after_every_second_step_it_ends_the_same(way: str, tiny: Path, 
     with warnings.catch_warnings(action="ignore"):  # so few steps that the search finds the cheapest
         run_spec(spec, RunFolder(tmp_path / "whole"), until="evaluate")
         resumed = run_in_pieces(spec, tmp_path / "pieces", 2)
-    if way == "random":  # which tells of a sample once it has its objective, after the last step that can be kept
+    if way == "random":  # which reports a sample with its objective, after the last step that can be saved
         assert [step for stage, step in resumed if stage == "search"] == [2, 5, 6, 9, 10]
     else:
         assert resumed == [(stage, step) for stage in ("search", "train") for step in (2, 4, 6)]
@@ -124,7 +124,7 @@ def test_killed_at_any_write_it_ends_the_same(way: str, tiny: Path, tmp_path: Pa
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=one_thread)
     assert done.returncode == 0, done.stderr
     at_writes, anywhere = map(int, done.stdout.split())
-    assert at_writes >= 2  # it is the timer that decides how many are left
+    assert at_writes >= 2  # the timer decides how many are left
     assert anywhere >= 1
     assert_identical(tmp_path / "killed", tmp_path / "whole")
 
@@ -157,7 +157,7 @@ def test_a_folder_that_was_made_meanwhile_is_left_alone(tiny: Path, tmp_path: Pa
 
 
 def diverging(monkeypatch: pytest.MonkeyPatch, above: float) -> None:
-    """Let the training break at step 5 if the learning rate is above this by then."""
+    """Make the training break at step 5 if the learning rate is above this."""
     from qnas.core.training.step import WeightStep
 
     take_step = WeightStep.__call__

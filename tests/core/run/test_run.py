@@ -1,4 +1,4 @@
-"""What is told where a run goes on elsewhere than it began, or from other images."""
+"""The messages if a run is resumed elsewhere, or with other images."""
 
 import json
 import warnings
@@ -110,7 +110,7 @@ def test_a_run_that_goes_on_with_other_images_says_so(tiny: Path):
     kept = json.loads((folder.path / IMAGES).read_text())
     assert list(kept) == ["data.train", "data.test.leaves"]
     with warnings.catch_warnings(action="error"):
-        (images / "0.png").touch()  # is another file to the cache, of the same pixels
+        (images / "0.png").touch()  # for the cache, it is another file with the same pixels
         run_spec(spec, folder, resume=True, until="derive")
     Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(images / "0.png")
     with pytest.warns(QnasWarning, match=r"the images of data\.train are not those that it began with"):

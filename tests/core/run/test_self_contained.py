@@ -1,4 +1,4 @@
-"""A run's folder has what it needs: files that its spec names may have moved, changed, or be out of reach."""
+"""A run's folder has all it needs: the files that its spec names may have moved, changed or disappeared."""
 
 import json
 import shutil

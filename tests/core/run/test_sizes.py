@@ -26,7 +26,7 @@ def test_a_convolution_that_runs_twice_is_stored_once_but_works_twice() -> None:
     count = count_network(Twice(), [], (8, 8))
     totals = {name: count.total(cost) for name, cost in costs_with().items()}
     macs = 2 * 81 * 64
-    # A norm of 3 channels: weight, bias, mean and variance; its counter is no float.
+    # A norm of 3 channels: weight, bias, mean and variance; its counter is not a float.
     assert totals == {"bitops": macs * 32 * 32, "macs": macs, "params": 84, "size": 4 * (84 + 12)}
 
 

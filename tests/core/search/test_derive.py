@@ -18,7 +18,7 @@ every_residual = pytest.mark.parametrize("residual", ["batch-norm", "adq", "adad
 
 
 def batch(seed: int) -> Batch:
-    """(4, 3, 10, 10), of which each is as bright as it likes."""
+    """Images (4, 3, 10, 10), each with its own brightness."""
     random = torch.Generator().manual_seed(seed)
     lr = torch.rand(4, 3, 10, 10, generator=random) * torch.rand(4, 1, 1, 1, generator=random)
     return Batch(lr, torch.empty(0))
@@ -50,7 +50,7 @@ def searched(residual: str, quantizer: str = "noise") -> Searched:
 
 
 def inputs_of(network: nn.Module, kind: type[nn.Module], images: list[Tensor]) -> dict[str, Tensor]:
-    """What is sent through each module of a kind, image batch by image batch: (batches, ...)."""
+    """The inputs of each module of a kind, batch by batch: (batches, ...)."""
     seen: dict[str, list[Tensor]] = {path: [] for path, m in network.named_modules() if isinstance(m, kind)}
     handles = [
         network.get_submodule(path).register_forward_pre_hook(lambda _, given, noted=noted: noted.append(given[0]))
@@ -70,15 +70,15 @@ def test_the_statistics_are_those_of_what_the_network_itself_sends(residual):
     images = [each.lr for each in BATCHES_OF_STATISTICS]
     sent = inputs_of(found, nn.BatchNorm2d, images)
     assert len(sent) == 2
-    first, *_ = sent.values()  # before it nothing depends on a statistic, so that it is known to the last digit
+    first, *_ = sent.values()  # nothing before it depends on a statistic, so it is known to the last digit
     norm = found.get_submodule(next(iter(sent)))
     torch.testing.assert_close(norm.running_mean, first.mean(dim=(1, 3, 4)).mean(dim=0))
     torch.testing.assert_close(norm.running_var, first.transpose(1, 2).flatten(2).var(dim=2).mean(dim=0))
     for path, features in sent.items():
         norm = found.get_submodule(path)
         normalised = torch.stack([norm(each) for each in features])
-        # Each batch was normalised by itself, which leaves 0.08 and 0.12 without quantizers; the mixture's statistics
-        # leave 0.38 to 0.67 and 0.9.
+        # Each batch was normalised by itself: without quantizers, the difference is 0.08 and 0.12. With the statistics
+        # of the mixture, it is 0.38 to 0.67 and 0.9.
         assert normalised.mean(dim=(0, 1, 3, 4)).abs().max() < 0.15
         assert (normalised.var(dim=(0, 1, 3, 4)).sqrt() - 1).abs().max() < 0.2
 

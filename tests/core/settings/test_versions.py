@@ -14,7 +14,7 @@ NEWEST = 4
 
 @pytest.fixture(autouse=True)
 def many_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if there had been more versions than there were."""
+    """Pretends that there have been more versions."""
     for module in ("versions", "versioned"):
         monkeypatch.setattr(f"qnas.core.settings.{module}.SPEC_VERSION", NEWEST)
     monkeypatch.setattr(versions_of_spec, "_in_force", type(versions_of_spec._in_force)("of_a_test", default=NEWEST))

@@ -8,7 +8,7 @@ from qnas.core.spec import Spec, load_spec
 
 @pytest.fixture
 def mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The lines that a spec of some text is refused with; the file is called spec.yaml."""
+    """The lines with which a spec of this text is refused; the file is called spec.yaml."""
     monkeypatch.chdir(tmp_path)
 
     def read(text: str | bytes, *overrides: str) -> list[str]:
@@ -23,7 +23,7 @@ def mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The spec of some text; the file is called spec.yaml."""
+    """The spec of this text; the file is called spec.yaml."""
     monkeypatch.chdir(tmp_path)
 
     def read(text: str, *overrides: str) -> Spec:

@@ -1,4 +1,4 @@
-"""Costs that a spec names: where they appear, and what is said of wrong ones."""
+"""Costs that a spec names: where they appear, and the messages about wrong ones."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The YAML layer: what is no spec at all, positions, numbers, anchors."""
+"""The YAML layer: files that are not specs, positions, numbers, anchors."""
 
 from itertools import pairwise
 from pathlib import Path

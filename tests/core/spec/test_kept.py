@@ -1,4 +1,4 @@
-"""What a run keeps is read as of its version, as far as it can be validated."""
+"""The spec that a run keeps is read as of its version, as far as it can be validated."""
 
 from typing import Any
 

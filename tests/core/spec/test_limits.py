@@ -1,4 +1,4 @@
-"""Numbers that are far too large are mistakes of a field, not overflows somewhere behind it."""
+"""Numbers that are far too large are reported as mistakes in a field; they cause no overflow later."""
 
 import itertools
 

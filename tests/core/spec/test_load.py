@@ -1,4 +1,4 @@
-"""A spec that was read, defaults filled in, written out, and read again."""
+"""A spec is read, filled in with defaults, written, and read again."""
 
 import copy
 import pickle

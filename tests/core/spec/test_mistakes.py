@@ -1,4 +1,4 @@
-"""Every mistake of a field is told as file:line:column, the field, and what would be valid."""
+"""Every mistake in a field is reported with file:line:column, the field, and what would be valid."""
 
 import re
 
@@ -9,7 +9,7 @@ UNPLACED = "must be the name of a {}, or a mapping with 'name' and its fields"
 BITS = "must be a whole number of bits from 2 to 16, or 32 for float"
 LETTERS = "must start with a letter or digit and have only letters, digits, '.', '_' and '-'"
 
-# What the spec says, the place and field that the mistake is told with, and a part of what is told.
+# What the spec says, the reported place and field, and a part of the message.
 MISTAKES = {
     # unknown components
     "unknown component": (
@@ -209,7 +209,7 @@ MISTAKES = {
         "spec.yaml:1:42: space.operations.body.0",
         "no operation is named 'conv9x9'",
     ),
-    # what does not go together
+    # fields that do not go together
     "a scale that the space can't do": (
         "seed: 1\nscale: 5\n",
         "spec.yaml:2:8: scale",

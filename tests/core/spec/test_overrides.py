@@ -1,4 +1,4 @@
-"""``--set key.path=value``: as if it stood in the file, and errors that point at it."""
+"""``--set key.path=value``: works like the same field in the file, and errors point at it."""
 
 import pytest
 import yaml

@@ -22,7 +22,7 @@ def validator():
 
 @pytest.fixture
 def plain() -> dict[str, object]:
-    """A ready spec, so that it can be made wrong in one place."""
+    """A ready spec, to be made wrong in one place."""
     spec: dict[str, object] = yaml.safe_load((SPECS / "quickstart.yaml").read_text())
     return spec
 

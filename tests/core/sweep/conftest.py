@@ -16,7 +16,7 @@ Points = Callable[..., list[Point]]
 
 @pytest.fixture
 def points(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Points:
-    """The points of the tiny spec, or of the sweep file sweep.yaml with some text, as the command would plan them."""
+    """The points of the tiny spec, or of a sweep file with this text, as the command plans them."""
     monkeypatch.chdir(tiny.parent)
 
     def plan(*vary: str, text: str = "", sets: Sequence[str] = (), seeds: int | None = None) -> list[Point]:
@@ -48,7 +48,7 @@ def finish():
 
 @pytest.fixture
 def stand_in() -> Callable[[str], Command]:
-    """A command that runs some Python code in place of a point's run; ``finish()`` leaves a finished run."""
+    """A command that runs Python code instead of a point's run; ``finish()`` writes a finished run."""
 
     def command(code: str) -> Command:
         def line(spec: Path, out: Path, progress: Path, resume: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""Names of points: safe in a path, all different, and the same when values are added."""
+"""Names of points: safe in a path, all different, and unchanged when values are added."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The points of a sweep: which there are, what each runs, and mistakes found in all of them beforehand."""
+"""The points of a sweep: which there are, what each runs, and that mistakes in any of them are found beforehand."""
 
 import itertools
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_variants_of_a_sweep_file(points: Points, tiny: Path) -> None:
         *[("uniform", 1)] * 2,
         ("other", 1),
     ]
-    # A field is set inside a mapping that is set too, whoever sets it, and the command line wins.
+    # A field takes precedence over a mapping that holds it, wherever each is set, and the command line wins.
     assert {point.spec.space.cells for point in planned} == {3}
     assert {point.spec.train.steps for point in planned} == {7}
     assert [point.spec.space.channels for point in planned[:5]] == [6, 6, 9, 9, 6]

@@ -38,7 +38,7 @@ def test_what_can_not_be_read_yet_changes_nothing(tmp_path: Path, text: str | No
 
 
 class Orphaning:
-    """Lets the sweep be gone once the search has taken two steps."""
+    """Makes the sweep disappear once the search has taken two steps."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
@@ -84,6 +84,6 @@ def test_no_orphan_is_left_when_the_sweep_is_killed(tmp_path: Path) -> None:
     assert parent.stdout.readline() == b"up\n"
     parent.kill()
     began = time.monotonic()
-    assert parent.stdout.read() == b""  # comes to its end once nobody can write to it any more
+    assert parent.stdout.read() == b""  # ends once no process can write to it any more
     assert time.monotonic() - began < 5
     parent.wait()

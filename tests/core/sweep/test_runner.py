@@ -143,7 +143,7 @@ while True: time.sleep(0.01)
 
 
 class Asking:
-    """Sends this process signals, each a while after the other, once a file is there."""
+    """Sends this process signals, one after the other, once a file exists."""
 
     def __init__(self, file: str, *numbers: int) -> None:
         self.file, self.numbers = Path(file), list(numbers)

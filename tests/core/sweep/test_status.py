@@ -1,4 +1,4 @@
-"""How points stand before anything runs, and how long a sweep will go on."""
+"""The status of points before anything runs, and how long a sweep will take."""
 
 import shutil
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is no parameter of a network, and may break too."""
+"""Statistics of a network, which are not parameters, may break too."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A loop that diverges: it is found, told with its cause, and if wanted gone back from."""
+"""A loop that diverges: it is noticed, reported with its cause, and goes back if asked to."""
 
 import math
 import warnings
@@ -15,7 +15,7 @@ from qnas.core.training.machine import Machine
 
 
 class Descent(Loop):
-    """Minimises a square, with noise; judged every 5 steps. Above a learning rate it breaks at some step."""
+    """Minimises a square, with noise, and is judged every 5 steps. Above a learning rate, it breaks at some step."""
 
     def __init__(self, on_divergence="stop", rate=0.4, breaks_above=1.0, breaks_at=13) -> None:
         torch.manual_seed(0)
@@ -96,7 +96,7 @@ def test_if_wanted_it_goes_back_and_halves_the_rate():
     assert (loop.halvings, loop.schedule.base_lrs) == (2, [0.1])
     assert [step for step, _ in loop.judged] == [5, 10, 15, 20]
     assert loop.weights.weight.isfinite().all()
-    # From step 10 on, the cosine of a rate of 0.1, as if it had begun with it.
+    # From step 10 on, it follows the cosine of a rate of 0.1, as if it had begun with that rate.
     assert loop.optimizer.param_groups[0]["lr"] == pytest.approx(0, abs=1e-9)
 
 
@@ -137,7 +137,7 @@ def test_one_that_went_back_and_is_to_stop_from_now_on_stops():
     loop.load_state_dict(kept_at(11, "lower-rate"))
     with warnings.catch_warnings(action="ignore"), pytest.raises(Diverged, match="at step 13"):
         loop.go_on(20, count)
-    assert steps == [12, 13, 14]  # the losses are looked at after 15
+    assert steps == [12, 13, 14]  # the losses are checked after 15
 
 
 def test_one_that_was_to_stop_and_is_to_go_back_from_now_on_goes_back_to_where_it_went_on():
@@ -151,7 +151,7 @@ def test_one_that_was_to_stop_and_is_to_go_back_from_now_on_goes_back_to_where_i
 @pytest.mark.parametrize("on_divergence", ["stop", "lower-rate"])
 @pytest.mark.parametrize("stopped", [1, 4, 5, 11, 12, 14, 17])
 def test_wherever_it_is_kept_it_ends_the_same(on_divergence, stopped):
-    """Also where it will have to go back to before it was kept."""
+    """Also if it will have to go back to before it was saved."""
     breaks_above = 0.15 if on_divergence == "lower-rate" else 1.0
 
     class EnoughError(Exception):
@@ -180,7 +180,7 @@ def test_wherever_it_is_kept_it_ends_the_same(on_divergence, stopped):
 
 
 def test_looking_more_often_changes_nothing():
-    """A checkpoint finds the divergence sooner than a judgement would; both go back to the same place."""
+    """A checkpoint notices the divergence sooner than a validation would; both go back to the same place."""
     ends = []
     for look in (nothing, None):
         loop = Descent("lower-rate", breaks_above=0.15)

@@ -1,4 +1,4 @@
-"""What training and the search lower."""
+"""The loss that training and the search minimize."""
 
 import pytest
 import torch

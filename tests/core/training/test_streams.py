@@ -1,4 +1,4 @@
-"""Random streams by name: independent, and with the numbers that runs were begun with."""
+"""Random streams by name: independent, and with the same numbers as ever."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Judging: what is not finite is never taken for a picture; and calibrating what is to be trained."""
+"""Scoring: values that are not finite are never taken for a picture. Calibrating a network before training."""
 
 import copy
 import math
@@ -34,7 +34,7 @@ def pixels(seed: int, height: int = 12, width: int = 14) -> Pixels:
 
 
 class Repeating(nn.Module):
-    """Repeats each pixel; of one place it makes something else."""
+    """Repeats each pixel, but one place gets another value."""
 
     def __init__(self, value: float | None = None) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ def test_a_search_goes_on_where_a_network_taken_out_of_it_is_broken(broken, tiny
 
 @pytest.fixture
 def broken_run(tiny: Path) -> Path:
-    """A run whose trained network has NaN in it, and whose search is whole."""
+    """A run whose trained network contains NaN, but whose search is intact."""
     folder = RunFolder(tiny.parent / "run")
     run_spec(load_spec(tiny), folder, until="train")
     break_weights(folder)
@@ -104,7 +104,7 @@ def break_weights(folder: RunFolder) -> None:
     weights, metadata = folder.read_checked(MODEL)
     name = next(name for name, tensor in weights.items() if tensor.is_floating_point())
     weights[name].fill_(math.nan)
-    metadata.pop("sha256", None)  # it is sealed anew
+    metadata.pop("sha256", None)  # its checksum is written anew
     folder.write_tensors(MODEL, weights, **metadata)
 
 
@@ -152,7 +152,7 @@ def test_a_training_keeps_its_best_where_a_later_validation_is_broken(tiny: Path
 
 
 class Normalised(nn.Module):
-    """Dropout, Batch Norm and, of both, a quantizer behind one that adds noise in training."""
+    """Dropout, Batch Norm, and a quantizer behind another that adds noise in training."""
 
     def __init__(self, quantizer: str) -> None:
         super().__init__()

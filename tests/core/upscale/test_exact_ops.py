@@ -1,4 +1,5 @@
-"""Arithmetic that doesn't depend on the place: it is PyTorch's own to rounding, and to the bit alike in every part."""
+"""Arithmetic that doesn't depend on the place: equal to PyTorch's up to rounding, and to the bit in every part of an
+image."""
 
 import random
 
@@ -89,7 +90,7 @@ def test_a_part_is_computed_as_the_whole_is(layer):
         for largest in (30, 30, 30, 100, 100, 140):
             height, width = draw.randint(12, largest), draw.randint(12, largest)
             top, left = draw.randint(0, 150 - height), draw.randint(0, 161 - width)
-            # As one image of a batch, and as one of its own: both lie in memory channels last, by other strides.
+            # As an image in a batch, and alone: both are channels last in memory, with different strides.
             rows = image.permute(0, 2, 3, 1)[:, top : top + height, left : left + width].contiguous()
             part = module(rows.permute(0, 3, 1, 2) if draw.random() < 0.5 else rows[0].permute(2, 0, 1)[None])
             inner_rows, inner_columns = (slice(reach * scale, (side - reach) * scale) for side in (height, width))
@@ -126,7 +127,7 @@ def test_onednn_is_on_again_afterwards():
     [
         (lambda: conv(3, 6, 3), 3),
         (lambda: conv(3, 6, 5), 5),
-        # A third of the new pixels have an old one's place, the others are made of four.
+        # A third of the new pixels coincide with old ones, the others are made of four.
         (lambda: Enlarge(3, "bicubic", True), 1 + 4 + 4),
     ],
 )

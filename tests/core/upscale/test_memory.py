@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 
 class Branched(nn.Module):
-    """Of 3 channels it makes 8, of these 5 while they are kept, and returns the 5."""
+    """Makes 8 channels from 3, then 5 from these while the 8 are in memory, and returns the 5."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ def test_it_is_what_lives_at_a_time():
 
 def test_what_is_freed_or_only_looked_at_does_not_count():
     chain = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(6)), nn.Flatten(2))
-    # The image is kept by who gives it; of the others one is made of one.
+    # The caller keeps the image; each of the others is made from one other.
     assert footprint(chain.eval()).per_pixel == pytest.approx(4 * 3 * 3)
 
 
@@ -80,7 +80,7 @@ def test_a_container_may_have_less(system, limit, used, kept):
     (folder / used).write_text("2000000\n")
     assert available(CPU) == 1_000_000
     (folder / used).with_name("memory.stat").write_text(f"anon 5\n{kept} 200000\n")
-    assert available(CPU) == 1_200_000  # caches of files are given up
+    assert available(CPU) == 1_200_000  # the system frees caches of files
     (folder / limit).write_text("max\n")
     assert available(CPU) == 6000 * 1024
 

@@ -1,4 +1,4 @@
-"""Networks that look at all of an image, pass by pass over tiles: as the whole image, to float rounding."""
+"""Networks that look at a whole image, pass by pass over tiles: equal to the whole image up to rounding."""
 
 import random
 
@@ -46,7 +46,7 @@ class Lambda(nn.Module):
 
 
 class Gate(nn.Module):
-    """Squeeze and excitation, as others write it."""
+    """Squeeze and excitation, as usually written."""
 
     def __init__(self, squeeze: nn.Module) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Contrast(nn.Module):
 
 
 class Largest(ImageStatistic):
-    """A statistic whose author says nothing of parts."""
+    """A statistic whose author did not think of tiles."""
 
     def __init__(self) -> None:
         super().__init__(4, 1, 1)
@@ -138,7 +138,7 @@ NETWORKS = {
 
 
 def in_tiles(network: nn.Module, plan: Plan, image: torch.Tensor, tile: int) -> torch.Tensor:
-    """What a network makes of an image in tiles, as floats."""
+    """The output of a network for an image in tiles, as floats."""
     gathering, height, width = plan.gathering(), *image.shape[2:]
     made = torch.full((1, 3, height * SCALE, width * SCALE), torch.nan)
     for number, place in plan.tiles(height, width, tile):
@@ -161,7 +161,7 @@ def test_tiles_become_what_the_whole_image_does(name):
     draw = random.Random(name)
     for tile in (draw.choice([12, 17]), 40):
         torch.manual_seed(tile)
-        # Brighter to one corner, so that no part of it is as the whole.
+        # Brighter towards one corner, so that no part of it resembles the whole.
         height, width = draw.randint(50, 90), draw.randint(50, 90)
         image = (
             torch.rand(1, 3, height, width) * torch.linspace(0.1, 1, width) * torch.linspace(1, 0.3, height)[:, None]
@@ -181,7 +181,7 @@ FOUND = {
 
 @pytest.mark.parametrize(("name", "bits"), [*((name, 8) for name in FOUND), ("rlfn", 32)])
 def test_pixels_of_found_networks_are_those_of_the_whole_image(name, bits):
-    """At most one level off, and where a quantizer rounds to a neighbour, rarely."""
+    """At most one level off, and only rarely, where a quantizer rounds to a neighbour."""
     fields, passes = FOUND[name]
     torch.manual_seed(0)
     space = Space.of({"operations": ["native"], "bits": [bits], **fields})

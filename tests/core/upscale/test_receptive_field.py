@@ -1,4 +1,4 @@
-"""The receptive field against what it is by definition, and networks that have none."""
+"""The receptive field against its definition, and networks that have none."""
 
 import re
 from collections import OrderedDict
@@ -128,7 +128,7 @@ UNNAMED = "pixels depend on more than their surroundings, so tiles would not fit
         (lambda f: f * torch.linspace(0, 1, f.shape[3]), NAMED),
         (lambda f: f / f.shape[3], NAMED),
         (lambda f: f + f.flip(3), NAMED),
-        (lambda f: f.roll(1, dims=2), UNNAMED),  # the edge of a tile is no edge of the image
+        (lambda f: f.roll(1, dims=2), UNNAMED),  # the edge of a tile is not an edge of the image
         (lambda f: torch.fft.ifft2(torch.fft.fft2(f)).real, UNNAMED),
         (lambda f: f.nan_to_num(), UNNAMED),  # what hides what it depends on
     ],
@@ -183,12 +183,12 @@ def test_statistics_take_a_pass_each_unless_they_are_frozen(name, fields):
     halos = [field.halo for field in plan_passes(network, SCALE).fields]
     assert len(halos) == 3
     assert halos == sorted(set(halos))  # the deeper, the more it sees
-    assert len(freeze_statistics(network)) == 2  # looking for the field froze none
+    assert len(freeze_statistics(network)) == 2  # finding the field froze none
     assert plan_passes(network, SCALE).fields == (ReceptiveField(halos[-1], 1),)
 
 
 def test_spatial_attention_is_cut_where_it_pools_and_takes_a_pass():
-    """What ESA pools, with strides of 2 and 3, is stretched over the image."""
+    """ESA pools with strides of 2 and 3, and stretches the result over the image."""
     torch.manual_seed(0)
     network = found("skeleton", channels=8, body=[{"block": "rlfb", "residual": "adq"}])
     assert [field.step for field in plan_passes(network, SCALE).fields] == [6, 6]

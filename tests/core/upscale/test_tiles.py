@@ -27,7 +27,7 @@ only_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reaso
 
 
 def network_of(fields: dict, scale: int, seed: int = 0, train: str = "lsq") -> nn.Module:
-    """A network with candidates drawn at random, whose every part has a say in what comes out."""
+    """A network with random candidates, each part of which affects the output."""
     torch.manual_seed(seed)
     space, pick = Space.of(fields), random.Random(seed).choice
     chosen = {path: pick(options) for path, options in slot_candidates(space, scale).items()}
@@ -98,7 +98,7 @@ def test_no_seam_is_left(name, bits, scale):
 
 
 def floats(network, scale, lr, tile, field):
-    """What the network makes of an image, in tiles and whole."""
+    """The network's output for an image, in tiles and as a whole."""
     image = torch.tensor(lr).permute(2, 0, 1)[None] / 255
     with torch.inference_mode(), exact_ops(CPU):
         whole = network(image)
@@ -133,7 +133,7 @@ def quantized_by(train):
 
 @pytest.mark.parametrize("missing", [1, 2])
 def test_a_smaller_halo_leaves_a_seam(missing):
-    """The halo is no larger than it must be."""
+    """The halo is no larger than necessary."""
     network = network_of({**SPACES["basic"], "bits": [32]}, 2)
     lr, field = image_of(60, 60), Upscaler(network, 2, CPU).plan.field
     tiled, whole = floats(network, 2, lr, 20, field._replace(halo=field.halo - missing))
@@ -141,7 +141,7 @@ def test_a_smaller_halo_leaves_a_seam(missing):
 
 
 class Pooled(nn.Module):
-    """Cells of 4 x 4 pixels share what is added to them."""
+    """Pixels in a cell of 4 x 4 get the same value added."""
 
     def forward(self, image):
         cells = nn.functional.avg_pool2d(image, 4, ceil_mode=True)
@@ -158,7 +158,7 @@ def test_networks_with_strides_are_cut_at_them(tile):
 
 
 class Counting(nn.Module):
-    """Enlarges by 2, and notes how large the images are that it gets."""
+    """Enlarges by 2, and records the sizes of its inputs."""
 
     def __init__(self, function=lambda image: image):
         super().__init__()
@@ -176,7 +176,7 @@ def median(image):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Images of more than 20 x 20 pixels are large, and tiles are of 16 x 16."""
+    """Images of more than 20 x 20 pixels count as large, and tiles have 16 x 16."""
     monkeypatch.setattr(tiles, "LARGE", 20)
     monkeypatch.setattr(tiles, "TILE", 16)
 
@@ -284,7 +284,7 @@ ADVICE = {
 
 @pytest.mark.parametrize(("kind", "tile"), ADVICE)
 def test_what_takes_too_much_memory_is_refused_with_what_the_network_permits(kind, tile, monkeypatch):
-    """Advice that is followed ends there: it never leads back."""
+    """Following the advice succeeds: it never leads back to where one was."""
     lr = image_of(400, 500)
     monkeypatch.setattr(tiles, "TILE", 128)
     monkeypatch.setattr(tiles, "WORKING", 10**6)

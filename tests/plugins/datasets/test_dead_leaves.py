@@ -37,7 +37,7 @@ def test_images_are_covered_and_use_much_of_the_range():
 
 
 def test_their_spectrum_falls_like_that_of_photographs():
-    """Power falls as 1/f^k with k near 2 (Ruderman and Bialek 1994), which is what makes edges at all scales."""
+    """Power falls as 1/f^k with k near 2 (Ruderman and Bialek 1994), as for edges at all scales."""
     size = 96
     power = np.mean([np.abs(np.fft.fft2(leaves(size, seed)[..., 1] - 128.0)) ** 2 for seed in range(6)], axis=0)
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None])

@@ -69,7 +69,7 @@ def test_images_come_by_name_each_with_its_pixels(tmp_path):
 
 @pytest.fixture
 def pairs(tmp_path):
-    """Writes HR and LR images whose red value tells which image they are of."""
+    """Writes HR and LR images; the red value is the number of the image."""
 
     def write(hr: dict[str, int], lr: dict[str, int]) -> Folder:
         for folder, names, size in (("hr", hr, 16), ("lr", lr, 4)):
@@ -100,7 +100,7 @@ def test_lr_images_are_paired_by_name(pairs, lr):
 
 
 def test_names_that_sort_differently_with_the_suffix_are_paired_right(pairs):
-    # Sorted, 'a' stands before 'ab' but 'ax4' after 'abx4'.
+    # When sorted, 'a' comes before 'ab' but 'ax4' after 'abx4'.
     folder = pairs({"a.png": 1, "ab.png": 2}, {"ax4.png": 1, "abx4.png": 2})
     assert shades(folder) == [(1, 1), (2, 2)]
 

@@ -28,7 +28,7 @@ def test_pairing_does_not_depend_on_the_order_of_the_listings(names, scale, data
 
 @pytest.fixture
 def lay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Makes empty files; what is in a folder is known by its name alone. The folder is the current one."""
+    """Makes empty files in the current folder: names alone decide what a folder holds."""
     monkeypatch.chdir(tmp_path)
 
     def make(*files: str) -> None:

@@ -1,4 +1,4 @@
-"""The data set of a pack gives what the folders give that it was packed from."""
+"""The data set of a pack gives the same images as the folders that it was packed from."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def plain(tmp_path):
 
 @pytest.fixture
 def benchmark(tmp_path):
-    """HR images, with LR images of scale 4 that no bicubic made."""
+    """HR images, with LR images of scale 4 that are not bicubic."""
     for name, size in (("HR", 24), ("LR_bicubic/X4", 6)):
         (tmp_path / "set" / name).mkdir(parents=True)
         for index in range(3):

@@ -1,4 +1,4 @@
-"""Folders of pairs as people keep them are paired or refused by name: no LR image is ever taken as an HR image."""
+"""Folders of pairs, as people keep them, are paired by name or refused: no LR image is ever taken for an HR image."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ STEMS = ("0001", "a photo", "b.2", "matrix2")
 
 
 def write(root: Path, hr: str, lr: str, *, scale: int = 2, stems=STEMS, shift: int = 0) -> None:
-    """Pairs of images, where ``{}`` of the two paths is their name; red is the number of the image."""
+    """Pairs of images whose names replace ``{}`` in the two paths; red is the number of the image."""
     for index, stem in enumerate(stems):
         top = 31 * (index + shift)
         whole = PHOTO[top : top + 24 * scale, : 20 * scale].copy()

@@ -17,7 +17,7 @@ GRAY = np.asarray(PICTURE.convert("L"))
 
 
 def ramp() -> Image.Image:
-    """A smooth picture, which lossy formats hardly change."""
+    """A smooth picture, hardly changed by lossy formats."""
     rows, columns = np.mgrid[0:48, 0:64]
     return Image.fromarray(np.stack([4 * columns, 5 * rows, 2 * (rows + columns)], axis=-1).astype(np.uint8))
 
@@ -91,7 +91,7 @@ def test_a_cmyk_jpeg_is_turned_into_rgb(tmp_path):
     assert np.abs(read_image(tmp_path / "a.jpg").astype(int) - np.asarray(ramp())).mean() < 3
 
 
-# Of each orientation of EXIF 2.3 (4.6.4 A), where the stored row i and column j is in the upright (H, W) picture.
+# For each orientation of EXIF 2.3 (4.6.4 A): the place of the stored row i and column j in the upright (H, W) picture.
 PLACES = {
     1: lambda i, j, h, w: (i, j),
     2: lambda i, j, h, w: (i, w - 1 - j),

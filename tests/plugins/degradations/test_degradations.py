@@ -1,4 +1,4 @@
-"""Degradations: what is made of an image, against independent sums, and where each can't be used."""
+"""Degradations: their results against independent sums, and where each can't be used."""
 
 import io
 from pathlib import Path

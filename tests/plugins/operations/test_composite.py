@@ -9,7 +9,7 @@ from qnas.core.network import Candidate
 
 
 def built(name, shape, **fields):
-    """An operation in float, its convolutions, and an input that its activation leaves as it is."""
+    """An operation in float, its convolutions, and an input that its activation does not change."""
     torch.manual_seed(0)
     module = Candidate(Operation.of({"name": name, **fields}), None).fill(shape, Quantizer.of("none"))
     convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d)]

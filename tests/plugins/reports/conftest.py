@@ -81,7 +81,7 @@ def png() -> bytes:
 
 
 def files() -> dict[str, Any]:
-    """Name to content of a whole run: a mapping is JSON, a list is JSON lines."""
+    """Name to content for all files of a run: a mapping becomes JSON, a list becomes JSON lines."""
     return {
         "spec.yaml": yaml.safe_dump(SPEC, sort_keys=False),
         "architecture.json": json.loads(architecture().to_json()),

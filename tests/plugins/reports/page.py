@@ -1,4 +1,4 @@
-"""What a page says, as the tests read it."""
+"""The content of a page, for the tests."""
 
 from html.parser import HTMLParser
 

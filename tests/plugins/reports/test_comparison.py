@@ -50,7 +50,7 @@ def page_of(comparison: Comparison, folder: Path) -> str:
 
 
 def drawn(plot: ComparisonPlot, size: tuple[float, float] = WIDE) -> Figure:
-    """The figure as it is drawn for a file, its parts still to be looked at."""
+    """The figure as drawn for a file, with its parts still accessible."""
     colours = {"ink": "k", "muted": "k", "line": "k", "card": "w", "front": "y"}
     with style.context("default"):
         figure = Figure(figsize=size, layout="constrained")

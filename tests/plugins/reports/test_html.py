@@ -18,7 +18,7 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 @pytest.fixture(scope="module")
 def page_text(tmp_path_factory, tiny_run) -> str:
-    """The page of the run as it is."""
+    """The page of the run."""
     return write(tiny_run(tmp_path_factory.mktemp("page") / "run").make())
 
 
@@ -28,7 +28,7 @@ def write(folder) -> str:
 
 
 def listed_slots(text: str) -> dict[str, str]:
-    """Slot path to the words that the drawing has for it."""
+    """Slot path to its words in the drawing."""
     items = re.findall(r"<li>\s*<span class=\"what\">.*?</li>", text, re.DOTALL)
     return {html.unescape(re.search(r"<code title=\"(.*?)\"", item)[1]): Page(item).text for item in items}
 
@@ -223,7 +223,7 @@ def test_the_same_folder_gives_the_same_page(tiny):
     folder = tiny.make()
     first = write(folder)
     assert write(folder) == first
-    # Once the report is written, the run knows how long that took; the page must not change for it.
+    # Once the report is written, the run knows how long that took, but the page must stay the same.
     result = {**tiny.result, "seconds": {**tiny.result["seconds"], "report": 1.5}}
     folder.write_text("result.json", json.dumps(result))
     assert write(folder) == first

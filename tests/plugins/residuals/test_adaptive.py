@@ -53,7 +53,7 @@ def test_output_is_its_equation(name, a, c, size, seed, train):
     if train:
         mean, variance = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))
     expected = written_out(name, x, a, c, mean, variance, scale, shift)
-    # The deviation is measured in float32, and of a flat image it is 1e-4 rather than 0.
+    # The deviation is measured in float32: for a flat image it is 1e-4 rather than 0.
     np.testing.assert_allclose(
         wrapped(torch.tensor(x)).detach(), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max()
     )
@@ -141,7 +141,7 @@ def test_frozen_it_takes_the_mean_deviation_of_training_for_each_image(name):
 
 @every_form
 def test_frozen_it_costs_what_the_images_deviations_differ_from_their_mean(name):
-    """Nothing for an image whose deviation is that mean, more the farther away it is."""
+    """Zero for an image whose deviation is that mean, larger the farther away it is."""
     torch.manual_seed(0)
     wrapped = Residual.of(name).wrap(Square(), 4).eval()
     image = torch.randn(1, 4, 12, 12)

@@ -11,7 +11,7 @@ BODY = {"name": "basic", "channels": 6, "cells": 2, "operations": {"body": ["ide
 
 
 def told_of(task, choose) -> list[str]:
-    """What is said of the architecture that has ``choose(candidates, macs)`` in each slot."""
+    """The warnings about the architecture that has ``choose(candidates, macs)`` in each slot."""
     options = slot_candidates(task.space, task.scale)
     rows = task.prices[Cost.of("macs")].slots.tolist()
     chosen = {
@@ -99,4 +99,4 @@ def test_saturated_is_nearly_one_hot_beside_the_start():
     assert is_saturated(nearly, start)
     assert not is_saturated(torch.tensor([[0.7, 0.1, 0.1, 0.1], [1.0, 0.0, 0.0, 0.0]]), start)
     assert not is_saturated(start, start)
-    assert not is_saturated(torch.ones(2, 1), torch.ones(2, 1))  # where there is nothing to decide
+    assert not is_saturated(torch.ones(2, 1), torch.ones(2, 1))  # there is nothing to decide

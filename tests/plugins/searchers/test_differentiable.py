@@ -48,7 +48,7 @@ def test_a_step_on_the_weights_leaves_alpha_alone(make_task):
 @pytest.mark.parametrize("residual", ["batch-norm", "adq"])
 @pytest.mark.parametrize("quantizer", ["lsq", "hwgq"])
 def test_at_the_first_step_quantizers_fit_what_they_are_sent(make_task, quantizer, residual):
-    """The error that a slot's quantizers make of its input, beside that of quantizers calibrated on it by hand."""
+    """The error of a slot's quantizers on its input, and that of quantizers calibrated on it by hand."""
     space = Space.of({"name": "basic", "channels": 6, "cells": 2, "bits": [2, 4], "residual": residual})
     search = AlternatingSearch(settings(batch=8), make_task(space=space, search_quantizer=Quantizer.of(quantizer)))
     errors = {}
@@ -69,7 +69,7 @@ def test_at_the_first_step_quantizers_fit_what_they_are_sent(make_task, quantize
 
 @torch.no_grad()
 def relative_error(quantizer, tensor) -> float:
-    """Of its power."""
+    """As a share of its power."""
     return float((quantizer(tensor) - tensor).square().sum() / tensor.square().sum())
 
 

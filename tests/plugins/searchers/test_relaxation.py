@@ -8,7 +8,7 @@ every_relaxation = pytest.mark.parametrize("relaxation", RELAXATIONS)
 
 
 def logits():
-    """Three slots, of 5, 3 and 1 candidates, and where there is one."""
+    """Three slots of 5, 3 and 1 candidates, and a mask of the candidates."""
     mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2, [True] + [False] * 4])
     alpha = torch.randn(3, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
     return alpha, alpha.masked_fill(~mask, float("-inf")), mask

@@ -1,4 +1,4 @@
-"""What a task gives a searcher: public, enough for ours, and the names that searchers were written with before."""
+"""What a task gives a searcher: public, enough for our searchers, and still under its former names too."""
 
 import ast
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_the_differentiable_search_draws_from_the_streams_it_always_did(make_tas
 
 
 class BeforeMachines(qnas.Searcher):
-    """A searcher that trains a network as one had to before there were machines, trainers and names of streams."""
+    """A searcher that trains a network as before there were machines, trainers and names of streams."""
 
     def planned_steps(self) -> int:
         return 2
@@ -81,7 +81,7 @@ def test_a_network_is_rated_by_its_error_and_the_price_of_its_candidates(make_ta
         rows = zip(options.items(), table.tolist(), strict=True)
         chosen = {path: pick(zip(row, c, strict=False), key=lambda one: one[0])[1] for (path, c), row in rows}
         objectives.append(task.objective(0.25, chosen))
-    assert 0.25 < objectives[0] < 0.25 + 0.1 < objectives[1]  # uniform probabilities cost 1, of which the weight is 0.1
+    assert 0.25 < objectives[0] < 0.25 + 0.1 < objectives[1]  # uniform probabilities cost 1, and the weight is 0.1
 
 
 def test_training_a_little_lowers_the_error(make_task) -> None:

@@ -1,4 +1,4 @@
-"""What all quantizers with a learned step share; their equations are in the tests of each."""
+"""What all quantizers with a learned step share; the equations of each are in its own tests."""
 
 import math
 
@@ -63,7 +63,7 @@ def test_a_tensor_that_was_all_zero_when_observed_can_come_alive(name, bits):
     assert (quantizer.eval()(tensor) - tensor).abs().mean() < tensor.mean() / 4
 
 
-@pytest.mark.parametrize("name", [name for name in LEARNED if name != "pact"])  # its gradient is blind to rounding
+@pytest.mark.parametrize("name", [name for name in LEARNED if name != "pact"])  # its gradient ignores rounding
 @pytest.mark.parametrize("bits", [2, 4, 8])
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("factor", [0.1, 5.0])

@@ -1,4 +1,4 @@
-"""Checkpoints as people save them: each gives the weights that are in it, or says in one line why not."""
+"""Checkpoints as people save them: each gives its weights, or one line says why not."""
 
 import argparse
 import pickle
@@ -207,7 +207,7 @@ def test_nothing_in_it_is_run(tmp_path):
 
 
 def test_numbers_of_numpy_are_not_even_made(tmp_path, monkeypatch):
-    """What NumPy makes of a stranger's bytes is its own affair: it is not called."""
+    """NumPy is never given a stranger's bytes."""
 
     class Scalar:
         def __reduce__(self):

@@ -1,4 +1,4 @@
-"""Local code of targets: what of it a run keeps, and how two runs' modules of one name are kept apart."""
+"""Local code of targets: which files a run keeps, and how modules of the same name from two runs are kept apart."""
 
 import copy
 import importlib.metadata
@@ -43,7 +43,7 @@ FILES = {
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
-    """Writes files into a folder and makes it the current one, where nothing of what they have is imported yet."""
+    """Writes files into a folder and makes it the current one; none of their modules is imported yet."""
     before = set(sys.modules)
 
     def written(folder: str, files: Mapping[str, str]) -> Path:
@@ -140,7 +140,7 @@ def test_a_file_that_was_changed_is_imported_anew_and_the_run_keeps_its_own(writ
     assert value(first) == 3
     home = kept(tmp_path / "run")
     (here / "parts/other.py").write_text("GAIN = 200\n")
-    os.utime(here / "parts/other.py", (1, 1))  # what was compiled is of another time
+    os.utime(here / "parts/other.py", (1, 1))  # the compiled file has another time
     assert value(made()) == 201
     with pytest.warns(QnasWarning, match=rf"^parts/other.py in the current folder is not what {home} was made with: "):
         network = made(home)

@@ -1,4 +1,4 @@
-"""Which folders are runs, which of them can be compared, and what is said of the others."""
+"""Which folders are runs, which of them can be compared, and the messages about the others."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What images are like, and which are the same or look so."""
+"""Properties of images, and which images are the same or look the same."""
 
 import io
 

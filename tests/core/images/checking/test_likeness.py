@@ -1,4 +1,4 @@
-"""LR images that are not their HR images made small are found, and degraded ones are not taken for such."""
+"""LR images that do not belong to their HR images are found; degraded ones are not mistaken for these."""
 
 import functools
 import io

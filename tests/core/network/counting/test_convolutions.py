@@ -1,4 +1,4 @@
-"""Cost: every expected cost at one-hot equals the found network's count exactly, and both equal sums by hand."""
+"""Costs: the expected cost at one-hot probabilities equals the found network's count, and both equal sums by hand."""
 
 import itertools
 from collections.abc import Mapping
@@ -117,7 +117,7 @@ def test_found_network_costs_what_a_sum_by_hand_says():
 
 
 def test_basic_space_at_uniform_4_bits_costs_what_its_definition_says():
-    """Channels c, all convolutions 3 x 3 but the skips, at LR 32 x 32 and scale 4."""
+    """Channels c; all convolutions but the skips are 3 x 3, at LR 32 x 32 and scale 4."""
     c, lr, hr = 36, 32 * 32, 128 * 128
     space = Space.of({"name": "basic", "bits": [4]})
     skip, others = (Candidate(Operation.of(name), Widths(4, 4)) for name in ("conv1x1", "conv3x3"))
@@ -129,7 +129,7 @@ def test_basic_space_at_uniform_4_bits_costs_what_its_definition_says():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_counts_agree_with_what_a_real_forward_pass_runs(seed, choose):
-    """An oracle of its own: hooks on a network with values, widths from the choice that filled the slot."""
+    """An independent oracle: hooks on a network with values, and the widths of the candidate that fills the slot."""
     space = basic()
     chosen = choose(slot_candidates(space, 2), seed)
     network = build_found(space, 2, chosen, LSQ).eval()
@@ -300,7 +300,7 @@ def test_an_image_by_itself_counts_as_one_without_a_dimension_for_images():
 
 
 def test_counting_quantizes_nothing():
-    """Only shapes are asked for; fake quantization would be most of the work."""
+    """Only shapes are needed; fake quantization would be most of the work."""
 
     class Refusing(nn.Module):
         def forward(self, _):

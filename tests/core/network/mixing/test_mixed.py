@@ -1,4 +1,4 @@
-"""The merged slot against the plain one, and both against sums that are written out here."""
+"""The merged slot against the plain one, and both against sums written out here."""
 
 import pytest
 import torch
@@ -258,14 +258,14 @@ def test_slot_of_only_an_identity_passes_its_share_on():
 
 
 class Around(nn.Sequential):
-    """A chain that does more than its parts, as a stranger may write it."""
+    """A chain that does more than its parts, as third parties may write it."""
 
     def forward(self, features):
         return super().forward(features) + features
 
 
 class Rewound(Operation):
-    """Adds its input to what its last convolution gives."""
+    """Adds its input to the output of its last convolution."""
 
     def build(self, slot, layers):
         return Around(layers.conv(slot.in_channels, slot.out_channels, 3))

@@ -1,4 +1,4 @@
-"""Shapes by our rules are those that operations have on the CPU, with the same layout in memory and the same errors."""
+"""Shapes by our rules are those of operations on the CPU, with the same memory layout and the same errors."""
 
 from collections.abc import Callable
 from typing import Any
@@ -53,7 +53,7 @@ CASES: list[tuple[Operation, tuple[tuple[int, ...], ...]]] = [
     (lambda a: torch.linalg.vector_norm(a, dim=(1, 2, 3), keepdim=True), channels(4)),
     (lambda a, b: torch.cat([a, b], dim=1), channels(4, 2)),
     (lambda a, b: torch.cat([a, b], dim=-1), ((2, 3), (2, 4))),
-    # Not as the rules have it: other types, other layouts.
+    # Outside the rules: other types, other layouts.
     (lambda a, b: a.permute(0, 2, 3, 1) + b.permute(0, 2, 3, 1), channels(4, 4)),
     (lambda a: a.contiguous(memory_format=torch.channels_last).relu(), channels(4)),
     (lambda a: a.half() + 1, channels(4)),

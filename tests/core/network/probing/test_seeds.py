@@ -1,4 +1,4 @@
-"""The generators of a run: kept, and put back."""
+"""The generators of a run: saved and restored."""
 
 import random
 

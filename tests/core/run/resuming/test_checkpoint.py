@@ -1,4 +1,4 @@
-"""Checkpoints on the disk: two of them, whole or not used, and never in the way."""
+"""Checkpoints on the disk: there are two, only whole ones are used, and they cost little time."""
 
 import contextlib
 import errno
@@ -32,7 +32,7 @@ train: {on_divergence: stop}
 
 
 class Counting:
-    """A loop that sums random numbers up."""
+    """A loop that adds up random numbers."""
 
     def __init__(self, size: int = 3) -> None:
         self.total = torch.zeros(size)
@@ -69,7 +69,7 @@ def begun(folder: RunFolder, every: float = 0, stop: Stop | None = None) -> Stag
 
 
 def count(folder: RunFolder, steps: int, checkpoints: Checkpoints | None = None, loop: Counting | None = None):
-    """Count to ``steps``, from the last checkpoint on; a record a step."""
+    """Count to ``steps`` from the last checkpoint, with one record a step."""
     checkpoints, loop = checkpoints or begun(folder), loop or Counting()
     random.seed(0), torch.manual_seed(0)
     before = checkpoints.restore(loop)
@@ -155,7 +155,7 @@ def test_if_both_are_damaged_the_stage_begins_anew(folder):
 
 
 def test_one_that_is_ahead_of_the_history_is_not_used(folder):
-    """A power cut can take what was recorded, but was not yet on the disk."""
+    """A power cut can lose what was recorded but not yet on the disk."""
     count(folder, 4)
     folder.cut_history("search", len('{"step": 1}\n') * 3)
     with pytest.warns(UserWarning, match=f"{FILES[1]}: the stage's history is shorter than it was then"):
@@ -218,7 +218,7 @@ def test_one_of_another_version_is_refused_in_one_line_that_names_it(folder):
 
 def test_a_write_that_is_torn_leaves_the_last_one(folder, monkeypatch):
     count(folder, 4)
-    monkeypatch.setattr(os, "replace", lambda *_: os._exit(3))  # as a kill before the new one has its name
+    monkeypatch.setattr(os, "replace", lambda *_: os._exit(3))  # as after a kill before the new one is renamed
     process = os.fork()
     if process == 0:
         with contextlib.suppress(BaseException):
@@ -226,7 +226,7 @@ def test_a_write_that_is_torn_leaves_the_last_one(folder, monkeypatch):
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 3
     monkeypatch.undo()
-    assert len(names(folder)) == 4  # half a file lies there
+    assert len(names(folder)) == 4  # half a file is there
     folder.clear_asides()
     assert names(folder) == [*FILES, "history.jsonl"]
     with warnings.catch_warnings(action="error"):
@@ -252,7 +252,7 @@ def test_a_full_disk_leaves_the_last_one(folder, monkeypatch):
 
 
 WITH_A_DISK = 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"'
-"""For a shell that has mounts of its own, which end with it: a disk of 1 MB, and a command that sees it."""
+"""For a shell with its own mounts, which end with it: a disk of 1 MB, and a command that sees it."""
 
 
 def test_a_disk_that_is_really_full_leaves_the_last_one(tmp_path):
@@ -263,7 +263,7 @@ def test_a_disk_that_is_really_full_leaves_the_last_one(tmp_path):
         pytest.skip("no file system can be mounted here")
     code = "import sys, pathlib, test_checkpoint; test_checkpoint.fill_up(pathlib.Path(sys.argv[1]))"
     assert is_done([*line, sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parent)
-    assert not list(tmp_path.iterdir())  # it was another disk
+    assert not list(tmp_path.iterdir())  # it was a different disk
 
 
 def is_done(line: list[str], cwd: Path | None = None) -> bool:
@@ -289,7 +289,7 @@ def fill_up(disk: Path) -> None:
 
 
 class Clock:
-    """Time that passes only when it is told to."""
+    """A clock that only moves when set."""
 
     def __init__(self, monkeypatch) -> None:
         self.now = 0.0
@@ -297,7 +297,7 @@ class Clock:
 
 
 def kept_at(folder, monkeypatch, every: float, cost: float, seconds: int) -> list[int]:
-    """When checkpoints are written that take so long each, with a step each second."""
+    """The times at which checkpoints are written, if each takes this long and a step takes a second."""
     clock = Clock(monkeypatch)
     checkpoints, loop, written = begun(folder, every), Counting(), []
     checkpoints.restore(loop)
@@ -311,7 +311,7 @@ def kept_at(folder, monkeypatch, every: float, cost: float, seconds: int) -> lis
     for step in range(1, seconds + 1):
         clock.now += 1
         checkpoints.keep(step, loop)
-    assert loop.asked == len(written)  # the state is not even asked for else
+    assert loop.asked == len(written)  # otherwise, not even the state is asked for
     return written
 
 

@@ -1,4 +1,4 @@
-"""A run that began before the program grew goes on after it, as it began."""
+"""A run that began with an earlier version continues with today's as it began."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ from qnas.quantizers.lsq import LSQ
 BEFORE = Path(__file__).parents[3] / "runs_before"
 STEPS = [3, 6, 9, 12]
 END_THEN = {"search": 10.829690665275646, "train": 10.82389988651233}
-"""The PSNR at the end of a run of then that was never stopped, on another machine than this."""
+"""The PSNR at the end of an old run that was never stopped, on another machine."""
 LAST_CHECKPOINT = {"search": 4, "train": 7}
 
 
@@ -42,7 +42,7 @@ def trained(run: Path) -> list[tuple[int, float]]:
 def test_a_run_that_version_1_began_goes_on_to_the_end_that_it_would_have_had(
     killed_in: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The end lies at most a quarter as far from the end of then as the end that today's defaults lead to.
+    """The final PSNR is at most a quarter as far from the old one as the PSNR that today's defaults lead to.
 
     Processors round differently, so the end of then can't be had exactly. Another processor than that of then, running
     the code of then or of today, ends 0.002 dB (search) and 0.000 dB (train) from it; today's defaults, of version 2,
@@ -78,12 +78,12 @@ class Pressing(L1):
 
 
 def grown() -> list[type[Any]]:
-    """The same, each with a field more by which it does something else."""
+    """The same, each with a new field that changes what it does."""
 
     class Growing(LSQ):
         earlier_defaults = {1: {"start": "published", "stages_of_later": "as before"}}
 
-        start: Literal["least-error", "published"] = "published"  # what LSQ's own defaults are is not the point
+        start: Literal["least-error", "published"] = "published"  # LSQ's own defaults do not matter here
         stages_of_later: Literal["as before", "other"] = "other"
 
         def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> Any:

@@ -32,7 +32,7 @@ def test_once_is_heeded_after_the_step_and_twice_at_once(capfd):
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
 def test_sigterm_hurries_nobody(first, capfd):
-    """A point of a sweep has SIGINT from the terminal and SIGTERM from the sweep."""
+    """A point of a sweep gets SIGINT from the terminal and SIGTERM from the sweep."""
     with stop_on_signals() as stop:
         stop.is_heeded = True
         for number in (first, signal.SIGTERM, signal.SIGTERM):
