@@ -120,14 +120,14 @@ def _panel(anatomy: Anatomy, parts: Parts, part: str, row: int) -> Panel:
 
 
 def _height(item: Item | None, row: int) -> int:
-    """Of what stands on a row; where lines only meet, they do so between two rows."""
+    """The height of an item's row; 0 where lines only meet, which they do between two rows."""
     if item is None:
         return 0
     return PORT if isinstance(item, Port) else row
 
 
 def _path(line: Line, xs: Sequence[int], ys: Sequence[float]) -> str:
-    """From a row into the line's lane, down the lane, and into the other row."""
+    """The path from a row into the line's lane, down the lane, and into the other row."""
     start, end, x = line.start, line.end, MARGIN + LANE * line.lane
     path = f"M{xs[start]} {ys[start]:g}"
     if end - start == 1:

@@ -12,10 +12,10 @@ from qnas.plugins.reports.wording import FILTERS
 
 
 def template(name: str) -> Template:
-    """A template of ours, with the filters of wording."""
+    """One of our templates, with the filters of wording."""
     environment = Environment(
         loader=PackageLoader("qnas.plugins.reports", "templates"),
-        autoescape=True,  # everything in a run's folder is somebody else's text
+        autoescape=True,  # any text in a run's folder may come from a stranger
         finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -31,5 +31,5 @@ def _data_uri(png: Path) -> str:
 
 
 def _shown(value: Any) -> Any:
-    # A Markup stays one.
+    # Markup stays Markup.
     return type(value)(visible(value)) if isinstance(value, str) else value

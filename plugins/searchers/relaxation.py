@@ -14,8 +14,8 @@ def relax(logits: Tensor, relaxation: Relaxation, temperature: float) -> Tensor:
 
     Args:
         logits: (slots, candidates), minus infinity where there is no candidate.
-        relaxation: ``softmax`` is deterministic; ``gumbel`` adds Gumbel noise (Jang et al. 2017), a sharper
-            sample the lower the temperature; ``gumbel-hard`` is one-hot in the forward pass.
+        relaxation: ``softmax`` is deterministic; ``gumbel`` adds Gumbel noise (Jang et al. 2017), which gives sharper
+            samples at lower temperatures; ``gumbel-hard`` is one-hot in the forward pass.
         temperature: Above 0; ``softmax`` uses it too.
     """
     if relaxation == "softmax":
