@@ -97,3 +97,11 @@ def qnas_register_degradations(register: Register) -> None:
         "camera", "qnas.plugins.degradations.camera:Camera", "Blur, reduction, noise and JPEG, different for each image"
     )
     register("none", "qnas.plugins.degradations.unchanged:Unchanged", "The HR image itself, for scale 1")
+
+
+@hookimpl
+def qnas_register_targets(register: Register) -> None:
+    """Register targets."""
+    home = "qnas.plugins.targets"
+    register("onnxruntime", f"{home}.onnxruntime:OnnxRuntime", "ONNX Runtime on a CPU")
+    register("openvino", f"{home}.openvino:OpenVino", "OpenVINO on a CPU")

@@ -62,5 +62,6 @@ from .statistic import (
     freeze_statistics as freeze_statistics,
     measuring as measuring,
 )
+from .target import Runtime as Runtime, Target as Target, Values as Values
 
 __all__: list[str]

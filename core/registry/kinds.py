@@ -49,6 +49,7 @@ _ALL = (
     Kind("dataset", "data sets", title="Data sets"),
     Kind("degradation", "degradations, which make LR images of HR ones"),
     Kind("searcher", "searchers"),
+    Kind("target", "targets, the runtimes that a found network is exported to"),
     Kind("report", "reports"),
 )
 BY_NAME = {kind.name: kind for kind in _ALL}

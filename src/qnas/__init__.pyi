@@ -26,6 +26,7 @@ from .core.components import (
     SlotShape as SlotShape,
     SourceImage as SourceImage,
     Space as Space,
+    Target as Target,
     integer_range as integer_range,
     make_activation as make_activation,
 )

@@ -1,0 +1,113 @@
+"""Lowering: a found network in PyTorch's own quantized form, which every target reads."""
+
+import copy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram, export
+
+from qnas.core.components import Unquantized
+from qnas.core.deploy.integers import IntegerActivation, IntegerConv2d
+from qnas.core.errors import InputError, first_line
+from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
+
+Size = tuple[int, int]
+_EXAMPLE: Size = (64, 72)  # large enough for every attention of ours; odd factors of neither side matter
+INPUT, OUTPUT = "lr", "sr"
+
+
+class Lowered(NamedTuple):
+    """A network in PyTorch's own quantized form.
+
+    Attributes:
+        program: From (1, 3, H, W), RGB in 0..1, to (1, 3, H * scale, W * scale).
+        size: Height and width that it takes, None for any.
+        integer: How many convolutions compute on integers.
+        total: How many convolutions there are.
+    """
+
+    program: ExportedProgram
+    size: Size | None
+    integer: int
+    total: int
+
+
+def lower(network: nn.Module, size: Size | None = None) -> Lowered:
+    """Lower a found network.
+
+    Args:
+        network: In evaluation mode; it is left as it is.
+        size: Height and width of the images, None for any.
+
+    Raises:
+        InputError: Something in it has no integer form, nothing in it is quantized, or it can't be captured; the
+            message says where.
+    """
+    lowered = with_integers(network)
+    convolutions = [module for module in lowered.modules() if isinstance(module, nn.Conv2d | IntegerConv2d)]
+    integer = sum(isinstance(module, IntegerConv2d) for module in convolutions)
+    if not integer:
+        raise InputError("the network is in float: there are no integers to export")
+    return Lowered(capture(lowered, size), size, integer, len(convolutions))
+
+
+def with_integers(network: nn.Module) -> nn.Module:
+    """A copy of a found network whose quantized layers hold the integers of their grids.
+
+    Raises:
+        InputError: A grid has no integer form; the message says where.
+    """
+    lowered = copy.deepcopy(network).eval().cpu()
+    for path, module in list(lowered.named_modules(remove_duplicate=False)):
+        try:
+            integer = _with_integers(module)
+        except InputError as error:
+            raise InputError(f"'{path}' has no integer form: {error}") from None
+        if integer is not None:
+            lowered.set_submodule(path, integer)
+    return lowered.requires_grad_(False)
+
+
+def _with_integers(module: nn.Module) -> nn.Module | None:
+    if isinstance(module, QuantizedConv2d) and not isinstance(module.weight_quantizer, Unquantized):
+        return IntegerConv2d(module)
+    if isinstance(module, QuantizedActivation) and not isinstance(module.quantizer, Unquantized):
+        return IntegerActivation(module)
+    return None
+
+
+class _Named(nn.Module):
+    """A network whose input has the name that files give it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """(1, 3, H, W) to (1, 3, H * scale, W * scale)."""
+        result: Tensor = self.network(lr)
+        return result
+
+
+@torch.no_grad()
+def capture(network: nn.Module, size: Size | None) -> ExportedProgram:
+    """What a network on the CPU does to images of a size, or of any.
+
+    Raises:
+        InputError: PyTorch can't capture it, or it takes no images of any size.
+    """
+    shapes = None if size else ({2: Dim.AUTO, 3: Dim.AUTO},)
+    try:
+        program = export(_Named(network), (torch.rand(1, 3, *(size or _EXAMPLE)),), dynamic_shapes=shapes, strict=False)
+    except Exception as error:  # third-party networks fail with anything
+        raise InputError(f"torch.export can't capture the network: {first_line(error)}") from error
+    if size is None:
+        _refuse_fixed(program)
+    return program
+
+
+def _refuse_fixed(program: ExportedProgram) -> None:
+    sides = program.graph_module.graph.find_nodes(op="placeholder")[-1].meta["val"].shape[2:]
+    if any(not isinstance(side, torch.SymInt) or not side.node.expr.is_symbol for side in sides):
+        raise InputError("the network can't take images of any size: name one (--size HxW)")

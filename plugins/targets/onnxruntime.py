@@ -1,0 +1,44 @@
+"""ONNX Runtime, on the CPU."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from torch.export import ExportedProgram
+
+from qnas.core.components import Runtime, Target, Values
+
+
+class OnnxRuntime(Target):
+    """ONNX Runtime on a CPU, with its own settings.
+
+    Note:
+        A convolution computes on integers only if its output is quantized too. Others run in float, behind their
+        integers, which is exact but no faster.
+    """
+
+    suffix: ClassVar = ".onnx"
+    requires: ClassVar = ("onnx", "onnxscript", "onnxruntime")
+    extra: ClassVar = "onnx"
+    native_source: ClassVar = "https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html"
+
+    def write(self, program: ExportedProgram, path: Path) -> None:
+        """See :meth:`qnas.Target.write`."""
+        from qnas.plugins.targets.qdq import write_qdq
+
+        write_qdq(program, path)
+
+    def load(self, path: Path, threads: int = 0) -> Runtime:
+        """See :meth:`qnas.Target.load`."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+
+        def run(lr: Values) -> Values:
+            sr: Values = session.run(None, {name: lr})[0]
+            return sr
+
+        return run

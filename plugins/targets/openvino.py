@@ -1,0 +1,53 @@
+"""OpenVINO, on the CPU."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from torch.export import ExportedProgram
+
+from qnas.core.components import Runtime, Target, Values
+
+
+class OpenVino(Target):
+    """OpenVINO on a CPU, from a file in ONNX's form.
+
+    It computes convolutions on integers even where their output stays in float.
+
+    Attributes:
+        precision: What it computes in between the integers. By itself OpenVINO takes bfloat16 on processors that have
+            it, which changes the image.
+    """
+
+    suffix: ClassVar = ".onnx"
+    requires: ClassVar = ("onnx", "onnxscript", "openvino")
+    extra: ClassVar = "openvino"
+    native_source: ClassVar = (
+        "https://docs.openvino.ai/2025/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.html"
+    )
+
+    precision: Literal["f32", "bf16"] = "f32"
+
+    def write(self, program: ExportedProgram, path: Path) -> None:
+        """See :meth:`qnas.Target.write`."""
+        from qnas.plugins.targets.qdq import write_qdq
+
+        write_qdq(program, path)
+
+    def load(self, path: Path, threads: int = 0) -> Runtime:
+        """See :meth:`qnas.Target.load`."""
+        import openvino
+
+        options: dict[str, Any] = {**self.settings(), **({"INFERENCE_NUM_THREADS": threads} if threads else {})}
+        compiled = openvino.Core().compile_model(path, "CPU", options)
+        request = compiled.create_infer_request()
+
+        def run(lr: Values) -> Values:
+            sr: Values = request.infer([lr])[0].copy()
+            return sr
+
+        return run
+
+    def settings(self) -> Mapping[str, str]:
+        """See :meth:`qnas.Target.settings`."""
+        return {"INFERENCE_PRECISION_HINT": self.precision}

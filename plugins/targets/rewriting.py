@@ -1,0 +1,63 @@
+"""Changes to ONNX graphs that leave every value as it is, and let runtimes compute it more exactly."""
+
+import numpy as np
+import numpy.typing as npt
+from onnxscript import ir
+
+_REDUCTIONS = {"ReduceMean", "ReduceSum", "ReduceL2"}  # of several axes at once the same as of one after the other
+
+
+def take_biases_out(graph: ir.Graph) -> None:
+    """Add the biases of convolutions with integer weights behind them, in float.
+
+    ONNX Runtime would otherwise round them to whole steps of the product, which shows at low widths.
+    """
+    for conv in list(graph):
+        if conv.op_type == "Conv" and len(conv.inputs) == 3 and _is_dequantized(conv.inputs[1]):
+            bias = ir.convenience.get_const_tensor(conv.inputs[2])
+            assert bias is not None
+            _take_bias_out(graph, conv, bias.numpy())
+
+
+def _is_dequantized(value: ir.Value | None) -> bool:
+    node = None if value is None else value.producer()
+    return node is not None and node.op_type == "DequantizeLinear"
+
+
+def _take_bias_out(graph: ir.Graph, conv: ir.Node, bias: npt.NDArray[np.float32]) -> None:
+    product = conv.outputs[0]
+    conv.resize_inputs(2)
+    total = ir.Node("", "Add", [product, _constant(graph, f"{conv.name}_bias", bias.reshape(-1, 1, 1))])
+    total.outputs[0].name = f"{product.name}_biased"
+    total.outputs[0].type, total.outputs[0].shape = product.type, product.shape
+    ir.convenience.replace_all_uses_with(product, total.outputs[0], replace_graph_outputs=True)
+    total.replace_input_with(0, product)
+    graph.insert_after(conv, total)
+
+
+def take_axes_apart(graph: ir.Graph) -> None:
+    """Reduce one axis after the other: who adds up a whole image in float32 at once loses digits."""
+    for reduction in list(graph):
+        axes = ir.convenience.get_const_tensor(reduction.inputs[1]) if reduction.op_type in _REDUCTIONS else None
+        if axes is not None and axes.size > 1:
+            _take_axes_apart(graph, reduction, sorted(axes.numpy().tolist(), reverse=True))
+
+
+def _take_axes_apart(graph: ir.Graph, reduction: ir.Node, axes: list[int]) -> None:
+    names = [f"{reduction.name}_axis_{axis}" for axis in axes]
+    for name, axis in zip(names, axes, strict=True):
+        value = _constant(graph, name, np.array([axis]))
+        if axis == axes[-1]:
+            reduction.replace_input_with(1, value)
+            return
+        before = reduction.inputs[0]
+        part = ir.Node("", reduction.op_type, [before, value], reduction.attributes)
+        part.outputs[0].name = f"{name}_reduced"
+        graph.insert_before(reduction, part)
+        reduction.replace_input_with(0, part.outputs[0])
+
+
+def _constant(graph: ir.Graph, name: str, values: npt.NDArray[np.generic]) -> ir.Value:
+    value = ir.Value(name=name, const_value=ir.tensor(values, name=name))
+    graph.register_initializer(value)
+    return value
