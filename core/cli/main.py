@@ -12,6 +12,7 @@ from qnas.core.cli.commands.compare import compare
 from qnas.core.cli.commands.data import data
 from qnas.core.cli.commands.doctor import doctor
 from qnas.core.cli.commands.evaluate import evaluate
+from qnas.core.cli.commands.export import export
 from qnas.core.cli.commands.list import list_components
 from qnas.core.cli.commands.new import new
 from qnas.core.cli.commands.report import report
@@ -35,7 +36,10 @@ def cli() -> None:
     """Search for quantized super-resolution networks: operations and bit-widths together."""
 
 
-_COMMANDS = (run, sweep, compare, report, evaluate, upscale, check, data, list_components, show, doctor, schema, new)
+_COMMANDS = (
+    *(run, sweep, compare, report, evaluate, upscale, export),
+    *(check, data, list_components, show, doctor, schema, new),
+)
 
 for command in _COMMANDS:
     cli.add_command(command)

@@ -9,11 +9,13 @@ from torch.export import Dim, ExportedProgram, export
 
 from qnas.core.components import Unquantized
 from qnas.core.deploy.integers import IntegerActivation, IntegerConv2d
+from qnas.core.deploy.interpolation import ByConvolution
+from qnas.core.deploy.quiet import quiet
 from qnas.core.errors import InputError, first_line
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
 
 Size = tuple[int, int]
-_EXAMPLE: Size = (64, 72)  # large enough for every attention of ours; odd factors of neither side matter
+_EXAMPLE: Size = (64, 72)  # large enough for every attention of ours
 INPUT, OUTPUT = "lr", "sr"
 
 
@@ -31,6 +33,16 @@ class Lowered(NamedTuple):
     size: Size | None
     integer: int
     total: int
+
+    @property
+    def smallest(self) -> list[int]:
+        """The smallest height and width that it takes."""
+        return [self._least(side) for side in _sides(self.program)]
+
+    def _least(self, side: int | torch.SymInt) -> int:
+        if not isinstance(side, torch.SymInt):
+            return side
+        return int(self.program.range_constraints[side.node.expr].lower)
 
 
 def lower(network: nn.Module, size: Size | None = None) -> Lowered:
@@ -97,9 +109,11 @@ def capture(network: nn.Module, size: Size | None) -> ExportedProgram:
     Raises:
         InputError: PyTorch can't capture it, or it takes no images of any size.
     """
+    example = (torch.rand(1, 3, *(size or _EXAMPLE)),)
     shapes = None if size else ({2: Dim.AUTO, 3: Dim.AUTO},)
     try:
-        program = export(_Named(network), (torch.rand(1, 3, *(size or _EXAMPLE)),), dynamic_shapes=shapes, strict=False)
+        with quiet(), ByConvolution():
+            program = export(_Named(network), example, dynamic_shapes=shapes, strict=False)
     except Exception as error:  # third-party networks fail with anything
         raise InputError(f"torch.export can't capture the network: {first_line(error)}") from error
     if size is None:
@@ -108,6 +122,10 @@ def capture(network: nn.Module, size: Size | None) -> ExportedProgram:
 
 
 def _refuse_fixed(program: ExportedProgram) -> None:
-    sides = program.graph_module.graph.find_nodes(op="placeholder")[-1].meta["val"].shape[2:]
-    if any(not isinstance(side, torch.SymInt) or not side.node.expr.is_symbol for side in sides):
+    if any(not isinstance(side, torch.SymInt) or not side.node.expr.is_symbol for side in _sides(program)):
         raise InputError("the network can't take images of any size: name one (--size HxW)")
+
+
+def _sides(program: ExportedProgram) -> "list[int | torch.SymInt]":
+    """Height and width of the input."""
+    return list(program.graph_module.graph.find_nodes(op="placeholder")[-1].meta["val"].shape[2:])

@@ -56,6 +56,7 @@ __all__ = [
     "as_named_now",
     "checkpoint",
     "example",
+    "exported",
     "result_of",
 ]
 
@@ -73,6 +74,11 @@ def checkpoint(stage: str, number: int) -> str:
 def example(stem: str, kind: str) -> str:
     """The picture of an example crop, of one of the ``EXAMPLE_KINDS``."""
     return f"examples/{stem}-{kind}.png"
+
+
+def exported(target: str, suffix: str) -> str:
+    """The file that was written for a target; with the suffix ``.json``, what is known of it."""
+    return f"export/{target}{suffix}"
 
 
 def as_named_now(result: Mapping[str, Any]) -> dict[str, Any]:

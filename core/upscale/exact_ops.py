@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 Size = int | tuple[int, ...]
-_REACH = 2  # pixels that bicubic interpolation reads on each side
+REACH = 2  # pixels that bicubic interpolation reads on each side
 _MIDDLE = 4  # a pixel that is far from both ends of 9
 
 
@@ -105,7 +105,7 @@ def _interpolate(
     is_whole = isinstance(scale_factor, int | float) and scale_factor == int(scale_factor) > 1
     if size is not None or align_corners or not is_whole or mode not in {"bilinear", "bicubic"}:
         return F.interpolate(image, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
-    taps = _taps(int(scale_factor), mode, antialias)
+    taps = interpolation_taps(int(scale_factor), mode, antialias)
     for _ in range(2):
         image = _enlarge_rows(image, taps, is_clamped=not antialias).transpose(2, 3)
     return image
@@ -113,8 +113,8 @@ def _interpolate(
 
 def _enlarge_rows(image: Tensor, taps: tuple[tuple[float, ...], ...], *, is_clamped: bool) -> Tensor:
     """(N, C, H, W) to (N, C, H * phases, W)."""
-    padded = F.pad(image, (0, 0, _REACH, _REACH), mode="replicate" if is_clamped else "constant")
-    weight = F.pad(torch.ones(1, 1, image.shape[2], 1), (0, 0, _REACH, _REACH))
+    padded = F.pad(image, (0, 0, REACH, REACH), mode="replicate" if is_clamped else "constant")
+    weight = F.pad(torch.ones(1, 1, image.shape[2], 1), (0, 0, REACH, REACH))
     phases = [_weighted(padded, weights) for weights in taps]
     if not is_clamped:  # ignore pixels beyond the edge
         phases = [phase / _weighted(weight, weights) for phase, weights in zip(phases, taps, strict=True)]
@@ -122,17 +122,17 @@ def _enlarge_rows(image: Tensor, taps: tuple[tuple[float, ...], ...], *, is_clam
 
 
 def _weighted(padded: Tensor, weights: tuple[float, ...]) -> Tensor:
-    length = padded.shape[2] - 2 * _REACH
+    length = padded.shape[2] - 2 * REACH
     terms = [weight * padded[:, :, k : k + length] for k, weight in enumerate(weights) if weight]
     return functools.reduce(torch.add, terms)
 
 
 @functools.cache
-def _taps(scale: int, mode: str, antialias: bool) -> tuple[tuple[float, ...], ...]:
+def interpolation_taps(scale: int, mode: str, antialias: bool) -> tuple[tuple[float, ...], ...]:
     """The weights of an old pixel and its neighbours for each of the ``scale`` new pixels inside it."""
     impulses = torch.eye(2 * _MIDDLE + 1, dtype=torch.float64)[None, :, None]  # one per channel
     answers = F.interpolate(impulses, scale_factor=(1, scale), mode=mode, align_corners=False, antialias=antialias)
-    near = slice(_MIDDLE - _REACH, _MIDDLE + _REACH + 1)
+    near = slice(_MIDDLE - REACH, _MIDDLE + REACH + 1)
     return tuple(map(tuple, answers[0, near, 0, _MIDDLE * scale : (_MIDDLE + 1) * scale].T.tolist()))
 
 

@@ -1,18 +1,17 @@
 """Files in ONNX's QDQ form: integers stand between ``QuantizeLinear`` and ``DequantizeLinear``."""
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import onnx
 import torch
 from onnx_ir.passes.common import CheckerPass, ClearMetadataAndDocStringPass, RemoveUnusedNodesPass
 from onnxscript import ir, opset21 as op
 from torch.export import ExportedProgram
 
+from qnas.core.deploy.quiet import quiet
 from qnas.plugins.targets.rewriting import take_axes_apart, take_biases_out
 
 OPSET = 21  # the first whose integers have 16 bits
@@ -40,31 +39,16 @@ def write_qdq(program: ExportedProgram, path: Path) -> None:
 
 
 def _converted(program: ExportedProgram) -> ir.Model:
-    with _quiet():
+    with quiet():
         converted = torch.onnx.export(
             program, dynamo=True, opset_version=OPSET, custom_translation_table=_TRANSLATIONS, verbose=False
         )
-    assert converted is not None
-    model: ir.Model = converted.model
+    model: ir.Model = cast("torch.onnx.ONNXProgram", converted).model
     return model
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what the exporter says of packages that are not needed and of its own code."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
 def _constant(value: float, dtype: Any) -> Any:
-    return op.Constant(value=ir.tensor(np.array(value, dtype)))
+    return op.Constant(value=onnx.numpy_helper.from_array(np.array(value, dtype)))
 
 
 def _unsigned(dtype: int, zero_point: int, smallest: int, largest: int) -> tuple[Any, int, int, int]:
@@ -98,7 +82,7 @@ def _dequantize_channels(
     return op.DequantizeLinear(x, scales, op.Cast(zero_points, to=dtype), axis=axis)
 
 
-_TRANSLATIONS: Mapping[Callable[..., Any], Callable[..., Any]] = {
+_TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     _QUANTIZED.quantize_per_tensor.default: _quantize,
     _QUANTIZED.dequantize_per_tensor.default: _dequantize,
     _QUANTIZED.dequantize_per_channel.default: _dequantize_channels,

@@ -1,9 +1,12 @@
 """Changes to ONNX graphs that leave every value as it is, and let runtimes compute it more exactly."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from onnxscript import ir
 
+Values = npt.NDArray[Any]
 _REDUCTIONS = {"ReduceMean", "ReduceSum", "ReduceL2"}  # of several axes at once the same as of one after the other
 
 
@@ -13,10 +16,10 @@ def take_biases_out(graph: ir.Graph) -> None:
     ONNX Runtime would otherwise round them to whole steps of the product, which shows at low widths.
     """
     for conv in list(graph):
-        if conv.op_type == "Conv" and len(conv.inputs) == 3 and _is_dequantized(conv.inputs[1]):
-            bias = ir.convenience.get_const_tensor(conv.inputs[2])
-            assert bias is not None
-            _take_bias_out(graph, conv, bias.numpy())
+        if conv.op_type == "Conv" and _is_dequantized(conv.inputs[1]):
+            bias = _known(conv, 2)
+            if bias is not None:
+                _take_bias_out(graph, conv, bias)
 
 
 def _is_dequantized(value: ir.Value | None) -> bool:
@@ -24,7 +27,7 @@ def _is_dequantized(value: ir.Value | None) -> bool:
     return node is not None and node.op_type == "DequantizeLinear"
 
 
-def _take_bias_out(graph: ir.Graph, conv: ir.Node, bias: npt.NDArray[np.float32]) -> None:
+def _take_bias_out(graph: ir.Graph, conv: ir.Node, bias: Values) -> None:
     product = conv.outputs[0]
     conv.resize_inputs(2)
     total = ir.Node("", "Add", [product, _constant(graph, f"{conv.name}_bias", bias.reshape(-1, 1, 1))])
@@ -38,9 +41,9 @@ def _take_bias_out(graph: ir.Graph, conv: ir.Node, bias: npt.NDArray[np.float32]
 def take_axes_apart(graph: ir.Graph) -> None:
     """Reduce one axis after the other: who adds up a whole image in float32 at once loses digits."""
     for reduction in list(graph):
-        axes = ir.convenience.get_const_tensor(reduction.inputs[1]) if reduction.op_type in _REDUCTIONS else None
+        axes = _known(reduction, 1) if reduction.op_type in _REDUCTIONS else None
         if axes is not None and axes.size > 1:
-            _take_axes_apart(graph, reduction, sorted(axes.numpy().tolist(), reverse=True))
+            _take_axes_apart(graph, reduction, sorted(axes.tolist(), reverse=True))
 
 
 def _take_axes_apart(graph: ir.Graph, reduction: ir.Node, axes: list[int]) -> None:
@@ -57,7 +60,14 @@ def _take_axes_apart(graph: ir.Graph, reduction: ir.Node, axes: list[int]) -> No
         reduction.replace_input_with(0, part.outputs[0])
 
 
-def _constant(graph: ir.Graph, name: str, values: npt.NDArray[np.generic]) -> ir.Value:
+def _known(node: ir.Node, index: int) -> Values | None:
+    """The values of an input, if there is one and they are constant."""
+    value = node.inputs[index] if index < len(node.inputs) else None
+    tensor = None if value is None else ir.convenience.get_const_tensor(value)
+    return None if tensor is None else tensor.numpy()
+
+
+def _constant(graph: ir.Graph, name: str, values: Values) -> ir.Value:
     value = ir.Value(name=name, const_value=ir.tensor(values, name=name))
     graph.register_initializer(value)
     return value

@@ -55,13 +55,13 @@ def evaluate(
     it is named at the end and left out of the means.
     """
     from qnas.core.cli.batch import Failures
-    from qnas.core.cli.commands.data.options import dataset_in
+    from qnas.core.cli.datasets import named_sets
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.cli.terminal.scores_table import scores_table
     from qnas.core.cli.upscaling import load_upscaler
 
     _refuse_inside(run, out)
-    datasets = {name: dataset_in(path) for name, path in _by_name(places).items()}
+    datasets = named_sets(places)
     found, upscaler = load_upscaler(run, device, tile, freeze)
     sources = {name: dataset.sources([found.scale]) for name, dataset in datasets.items()}
     failures = Failures()
@@ -103,25 +103,6 @@ def _judge(
 
 def _show_share(show: Callable[[float], object], done: int, share: float) -> None:
     show(done + _ENLARGING * share)
-
-
-def _by_name(places: Sequence[str]) -> dict[str, Path]:
-    """The test sets by their names.
-
-    Raises:
-        InputError: Two have one name.
-    """
-    from qnas.core.errors import InputError
-
-    named: dict[str, Path] = {}
-    for place in places:
-        name, _, folder = place.rpartition("=") if not Path(place).exists() else ("", "", place)
-        path = Path(folder).expanduser()
-        name = name or path.resolve().stem
-        if name in named:
-            raise InputError(f"two test sets are called '{name}': name one with --data NAME={folder}", "--data")
-        named[name] = path
-    return named
 
 
 def _refuse_inside(run: Path, out: Path | None) -> None:

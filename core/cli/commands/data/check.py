@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.commands.data.options import dataset_in, jobs_option
+from qnas.core.cli.commands.data.options import jobs_option
+from qnas.core.cli.datasets import dataset_in
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,0 +1,136 @@
+"""``qnas export``: the found network of a run, as a file for a runtime."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qnas.core.cli.options import freeze_option, no_code_option, run_argument, verbose_option
+from qnas.core.drawing.wording import signed
+
+if TYPE_CHECKING:
+    from qnas.core.components import Target
+    from qnas.core.deploy.lowering import Size
+
+
+def _size(_: click.Context, __: click.Parameter, text: str | None) -> "Size | None":
+    """``HxW`` as height and width."""
+    if text is None:
+        return None
+    height, _x, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise click.BadParameter(f"'{text}' is no size: write height x width in LR pixels, such as 256x256")
+    return int(height), int(width)
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--target",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    required=True,
+    help="Where it is to run; qnas list targets shows what there is. Can be repeated.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file [default: RUN/export/NAME.onnx, or the like].",
+)
+@click.option(
+    "--size",
+    metavar="HxW",
+    callback=_size,
+    help="Height and width of the LR images that the file takes [default: any].",
+)
+@click.option("--dynamic", is_flag=True, help="Take LR images of any size, which is the default.")
+@freeze_option
+@click.option(
+    "--data",
+    "places",
+    metavar="[NAME=]FOLDER",
+    multiple=True,
+    help="Images to compare on, as for qnas evaluate [default: the run's test sets]. Can be repeated.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@no_code_option
+@verbose_option
+def export(
+    run: Path,
+    names: Sequence[str],
+    out: Path | None,
+    size: "Size | None",
+    dynamic: bool,
+    freeze: bool,
+    places: Sequence[str],
+    force: bool,
+) -> None:
+    """Write the network that RUN found as a file for a runtime, and prove that it gives the images that were judged.
+
+    The file is run in its runtime on the run's test sets, and compared value by value with the network. Only a file
+    that passes gets its name; NAME.json beside it says what was compared, with which versions and settings. A file
+    takes (1, 3, H, W), RGB in 0..1, and returns (1, 3, H x scale, W x scale).
+    """
+    import torch
+
+    from qnas.core.cli.datasets import named_sets
+    from qnas.core.cli.terminal.console import Terminal
+    from qnas.core.cli.terminal.export_table import export_table
+    from qnas.core.run.export import export_found, planned, test_sets
+    from qnas.core.run.found import load_found
+
+    if dynamic and size is not None:
+        raise click.UsageError("--dynamic and --size exclude each other")
+    if out is not None and len(names) > 1:
+        raise click.UsageError("-o names one file: leave it out, or name one --target")
+    files = planned(run, [_target(name) for name in names], out, force=force)
+    found = load_found(run, torch.device("cpu"))
+    sets = test_sets(found.run, named_sets(places) if places else None)
+    with _progress() as report:
+        exported = export_found(found.network, found.scale, files, sets, size=size, freeze=freeze, report=report)
+        known = {target.registered_name(): facts for target, facts in exported}
+    Terminal().print(export_table(known))
+    for path in files.values():
+        click.echo(f"see {path}")
+    if freeze and not places:
+        _say_cost(next(iter(known.values())), found.run.result)
+
+
+def _target(name: str) -> "Target":
+    """The target of a name.
+
+    Raises:
+        InputError: There is none.
+    """
+    from qnas.core.components import Target
+    from qnas.core.registry import plugins
+
+    plugins().registries["target"].load(name)  # an unknown one is refused
+    return Target.of(name)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars of how many images are compared, a target after the other."""
+    from qnas.core.cli.terminal.progress import show_count
+
+    with contextlib.ExitStack() as bars:
+        shown: dict[str, Callable[[float], None]] = {}
+
+        def report(target: str, done: int, total: int) -> None:
+            if target not in shown:
+                shown[target] = bars.enter_context(show_count(f"compare {target}", total))
+            shown[target](done)
+
+        yield report
+
+
+def _say_cost(known: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    """Print what freezing changed in the scores of the run."""
+    for name, psnr in known["parity"]["psnr_y"].items():
+        change = psnr["network"] - result["test"][name]["psnr_y"]
+        click.echo(f"--freeze changes the PSNR on {name} by {signed(change, 3)} dB")

@@ -1,0 +1,84 @@
+"""Exporting: a file for a target, kept only if it gives the images that were judged."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from qnas.core.components import Runtime, Target
+from qnas.core.deploy.lowering import Lowered
+from qnas.core.deploy.parity import Parity, Sets, compare
+from qnas.core.errors import QnasError, first_line
+
+_UNVERIFIED = ".unverified"
+
+
+def export(
+    network: nn.Module,
+    lowered: Lowered,
+    target: Target,
+    path: Path,
+    sets: Sets,
+    scale: int,
+    report: Callable[[int], object] = lambda _: None,
+) -> dict[str, Any]:
+    """Write a lowered network for a target, run the file, and keep it if it gives the same images.
+
+    Args:
+        network: What it was lowered from, on the CPU.
+        lowered: The lowered network.
+        target: Where it is to run.
+        path: Of the file. Until it is proven, it has ``.unverified`` before its suffix, and one that fails keeps that.
+        sets: Images to compare on.
+        scale: The factor that the network enlarges by.
+        report: Called with how many images are compared.
+
+    Returns:
+        What is to be known of the file: its target with settings and versions, size, checksum, sizes that it takes,
+        how many convolutions compute on integers, and parity.
+
+    Raises:
+        InputError: The target is not installed, or can't do something in the network.
+        QnasError: The file gives other images.
+    """
+    versions = target.versions()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unverified = path.with_name(f"{path.stem}{_UNVERIFIED}{path.suffix}")
+    unverified.unlink(missing_ok=True)
+    target.write(lowered.program, unverified)
+    parity = compare(network, _loaded(target, unverified), sets, scale, lowered.size, report)
+    failure = parity.failure()
+    if failure:
+        raise QnasError(f"the file for '{target.known_as}' gives other images: {failure}; it is left as {unverified}")
+    unverified.replace(path)
+    return _described(lowered, target, path, parity, versions)
+
+
+def _loaded(target: Target, path: Path) -> Runtime:
+    try:
+        return target.load(path)
+    except (QnasError, MemoryError):
+        raise
+    except Exception as error:
+        raise QnasError(f"'{target.known_as}' can't load what was written for it: {first_line(error)}") from error
+
+
+def _described(
+    lowered: Lowered, target: Target, path: Path, parity: Parity, versions: dict[str, str]
+) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {
+        "target": target.reference(),
+        "settings": dict(target.settings()),
+        "versions": versions,
+        "file": path.name,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size": list(lowered.size) if lowered.size else None,
+        "smallest_size": lowered.smallest,
+        "integer_convolutions": lowered.integer,
+        "convolutions": lowered.total,
+        "parity": parity.to_json(),
+    }

@@ -1,0 +1,188 @@
+"""Parity: whether a file gives the images that were judged, value by value."""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from qnas.core.components import Pixels, Runtime
+from qnas.core.images.metrics import psnr_y
+from qnas.core.images.pairs import ImagePair
+from qnas.core.upscale.enlarging import Upscale, enlarge
+
+EQUAL = 0.999
+"""The share of 8-bit values that must be equal, unless rounding alone changes more of them."""
+LARGEST = 1
+"""How many levels of 255 a value may be off by, unless rounding alone moves it further."""
+PSNR = 0.01
+"""How many dB the mean PSNR on Y of a test set may differ by."""
+_CPU = torch.device("cpu")
+Size = tuple[int, int]
+Sets = Mapping[str, Iterable[ImagePair]]
+
+
+@dataclass
+class Differences:
+    """How two networks' 8-bit values differ.
+
+    Attributes:
+        values: How many there are.
+        differing: How many of them differ.
+        largest: The largest difference, in levels of 255.
+    """
+
+    values: int = 0
+    differing: int = 0
+    largest: int = 0
+
+    def add(self, ours: Pixels, theirs: Pixels) -> None:
+        """Count those of one image."""
+        levels = np.abs(ours.astype(np.int16) - theirs)
+        self.values += levels.size
+        self.differing += int(np.count_nonzero(levels))
+        self.largest = max(self.largest, int(levels.max()))
+
+    @property
+    def equal(self) -> float:
+        """The share of values that are equal, 0 to 1."""
+        return 1 - self.differing / self.values
+
+
+@dataclass
+class Parity:
+    """How a file compares with the network that was judged.
+
+    Attributes:
+        of_file: Between the network and the file.
+        of_rounding: Between the network and itself in float64: what float32 rounds at near ties. It is None where
+            nothing depends on it.
+        psnr: Test set to mean PSNR on Y in dB, of the network and of the file.
+    """
+
+    of_file: Differences = field(default_factory=Differences)
+    of_rounding: Differences | None = None
+    psnr: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the file needs no excuse."""
+        return self.of_file.equal >= EQUAL and self.of_file.largest <= LARGEST
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the file gives the images that were judged, up to what float32 itself rounds."""
+        return not self.failure()
+
+    def failure(self) -> str:
+        """What is not equal, or ``""``."""
+        rounding = self.of_rounding or Differences(values=1)
+        apart = {name: abs(ours - theirs) for name, (ours, theirs) in self.psnr.items()}
+        worst = max(apart, key=lambda name: apart[name], default="")
+        if worst and apart[worst] > PSNR:
+            return f"the PSNR on {worst} differs by {apart[worst]:.3f} dB (at most {PSNR})"
+        if self.of_file.equal < EQUAL and self.of_file.differing > 2 * rounding.differing:
+            return f"{1 - self.of_file.equal:.3%} of the values differ (at most {1 - EQUAL:.1%})"
+        if self.of_file.largest > max(LARGEST, rounding.largest):
+            return f"a value is off by {self.of_file.largest} of 255 levels (at most {LARGEST})"
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        told = {"of_file": self.of_file} | ({"of_float32_rounding": self.of_rounding} if self.of_rounding else {})
+        differences = {
+            key: {
+                "values": found.values,
+                "differing": found.differing,
+                "equal": found.equal,
+                "largest_in_levels": found.largest,
+            }
+            for key, found in told.items()
+        }
+        psnr = {name: {"network": ours, "file": theirs} for name, (ours, theirs) in self.psnr.items()}
+        return {**differences, "psnr_y": psnr}
+
+
+def compare(
+    network: nn.Module,
+    runtime: Runtime,
+    sets: Sets,
+    scale: int,
+    size: Size | None = None,
+    report: Callable[[int], object] = lambda _: None,
+) -> Parity:
+    """Hold a file against the network that it was written from.
+
+    Args:
+        network: The fake-quantized network on the CPU, in evaluation mode.
+        runtime: The file, loaded.
+        sets: Test sets. Of the first image of each, a part with odd sides is compared too.
+        scale: The factor that they enlarge by.
+        size: The size that the file takes, None for any. Then parts of that size are compared; smaller images are
+            continued by their mirror image for that, and are not scored.
+        report: Called with how many images are done.
+    """
+    parity, done = Parity(), 0
+    for name, pairs in sets.items():
+        scores = []
+        for index, pair in enumerate(pairs):
+            for part, hr in _parts(pair, scale, size, also_odd=index == 0):
+                ours, theirs = enlarge(network, part, _CPU), enlarge(_as_upscale(runtime), part, _CPU)
+                parity.of_file.add(ours, theirs)
+                if hr is not None:
+                    scores.append((psnr_y(ours, hr, scale), psnr_y(theirs, hr, scale)))
+            done += 1
+            report(done)
+        if scores:
+            ours_mean, theirs_mean = np.mean(scores, axis=0).tolist()
+            parity.psnr[name] = (ours_mean, theirs_mean)
+    if not parity.is_close:
+        parity.of_rounding = rounding_of(network, sets, scale, size)
+    return parity
+
+
+def rounding_of(network: nn.Module, sets: Sets, scale: int, size: Size | None) -> Differences:
+    """How the network's values differ from those that it computes in float64."""
+    differences, exact = Differences(), copy.deepcopy(network).double()
+    for pairs in sets.values():
+        for index, pair in enumerate(pairs):
+            for part, _ in _parts(pair, scale, size, also_odd=index == 0):
+                differences.add(enlarge(network, part, _CPU), enlarge(_in_double(exact), part, _CPU))
+    return differences
+
+
+def _parts(pair: ImagePair, scale: int, size: Size | None, *, also_odd: bool) -> Iterator[tuple[Pixels, Pixels | None]]:
+    """What of an image to compare, each with its HR image if it is to be scored."""
+    lr, hr = pair.lr, pair.hr
+    if size is None:
+        yield lr, hr
+        if also_odd:
+            yield lr[: _odd(lr.shape[0]), : _odd(lr.shape[1])], None
+    elif lr.shape[0] >= size[0] and lr.shape[1] >= size[1]:
+        yield lr[: size[0], : size[1]], hr[: size[0] * scale, : size[1] * scale]
+    else:
+        missing = [(0, max(0, side - there)) for side, there in zip(size, lr.shape[:2], strict=True)]
+        yield np.pad(lr, [*missing, (0, 0)], mode="symmetric")[: size[0], : size[1]], None
+
+
+def _odd(side: int) -> int:
+    """The largest odd length below a side."""
+    return max(1, side - 1 - side % 2)
+
+
+def _as_upscale(runtime: Runtime) -> Upscale:
+    def upscale(lr: Tensor) -> Tensor:
+        return torch.from_numpy(runtime(lr.numpy()))
+
+    return upscale
+
+
+def _in_double(network: nn.Module) -> Upscale:
+    def upscale(lr: Tensor) -> Tensor:
+        result: Tensor = network(lr.double())
+        return result
+
+    return upscale

@@ -1,0 +1,95 @@
+"""Exporting the found network of a run: files for targets, with what is known of each beside it."""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from qnas.core.components import Dataset, Target, freeze_statistics
+from qnas.core.deploy.exporting import export
+from qnas.core.deploy.lowering import Size, lower
+from qnas.core.deploy.parity import Sets
+from qnas.core.errors import InputError
+from qnas.core.files.folder import RunFolder
+from qnas.core.images.loading import load_images
+from qnas.core.run.names import exported
+from qnas.core.run.record import RunRecord
+
+Report = Callable[[str, int, int], object]
+"""Told the target, how many images are compared, of how many."""
+
+
+def planned(folder: Path, targets: Sequence[Target], out: Path | None, *, force: bool) -> dict[Target, Path]:
+    """Every target and the file to write for it.
+
+    Raises:
+        InputError: A target is not installed, or a file is there already.
+    """
+    files = {target: out or folder / exported(target.registered_name(), target.suffix) for target in targets}
+    for target, path in files.items():
+        target.versions()
+        if path.exists() and not force:
+            raise InputError("is there already: name another by -o, or replace it by --force", str(path))
+    return files
+
+
+def export_found(
+    network: nn.Module,
+    scale: int,
+    files: Mapping[Target, Path],
+    sets: Sets,
+    *,
+    size: Size | None = None,
+    freeze: bool = False,
+    report: Report = lambda *_: None,
+) -> Iterator[tuple[Target, dict[str, Any]]]:
+    """Write and prove a file for each target, and beside it what is known of it, as JSON.
+
+    Args:
+        network: The found network on the CPU; it is left as it is.
+        scale: The factor that it enlarges by.
+        files: Where to write what.
+        sets: Test sets to compare on.
+        size: Height and width that the files take, None for any.
+        freeze: Whether to freeze what the network measures over whole images.
+        report: Called with the progress of each target.
+
+    Yields:
+        Each target, and what is in the JSON.
+
+    Raises:
+        InputError: The network can't be lowered, or a target can't do it.
+        QnasError: A file gives other images.
+    """
+    judged = copy.deepcopy(network)
+    frozen = freeze_statistics(judged) if freeze else []
+    total = sum(len(list(pairs)) for pairs in sets.values())
+    lowered = lower(judged, size)
+    for target, path in files.items():
+        name = target.registered_name()
+        known = export(judged, lowered, target, path, sets, scale, partial(_report_of, report, name, total))
+        known |= {"scale": scale, "frozen": frozen}
+        RunFolder(path.parent).write_json(path.with_suffix(".json").name, known)
+        yield target, known
+
+
+def _report_of(report: Report, name: str, total: int, done: int) -> None:
+    report(name, done, total)
+
+
+def test_sets(record: RunRecord, datasets: Mapping[str, Dataset] | None = None) -> Sets:
+    """Images to compare on, by the names of their sets: those of the run, or others.
+
+    Raises:
+        InputError: They are gone.
+    """
+    try:
+        chosen = record.spec.data.test if datasets is None else datasets
+        return {name: load_images(data, record.spec.scale, record.degradation) for name, data in chosen.items()}
+    except InputError as error:
+        if datasets is not None:
+            raise
+        raise InputError(f"{error} (name images to compare on by --data)") from error
