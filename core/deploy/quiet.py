@@ -1,6 +1,7 @@
 """Silence while PyTorch captures and converts networks."""
 
 import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ def quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
