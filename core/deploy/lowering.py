@@ -107,9 +107,11 @@ def capture(network: nn.Module, size: Size | None) -> ExportedProgram:
     """What a network on the CPU does to images of a size, or of any.
 
     Raises:
-        InputError: PyTorch can't capture it, or it takes no images of any size.
+        InputError: PyTorch can't capture it, or it takes no images of that size or of any.
     """
     example = (torch.rand(1, 3, *(size or _EXAMPLE)),)
+    if size is not None:
+        _refuse_size(network, size)
     shapes = None if size else ({2: Dim.AUTO, 3: Dim.AUTO},)
     try:
         with quiet(), ByConvolution():
@@ -121,9 +123,19 @@ def capture(network: nn.Module, size: Size | None) -> ExportedProgram:
     return program
 
 
+def _refuse_size(network: nn.Module, size: Size) -> None:
+    try:
+        network(torch.zeros(1, 3, *size))
+    except Exception as error:  # a network may refuse an image with anything
+        raise InputError(f"the network can't take images of {size[0]} x {size[1]}: {first_line(error)}") from error
+
+
 def _refuse_fixed(program: ExportedProgram) -> None:
-    if any(not isinstance(side, torch.SymInt) or not side.node.expr.is_symbol for side in _sides(program)):
-        raise InputError("the network can't take images of any size: name one (--size HxW)")
+    """Refuse a network that takes only some sizes, such as the multiples of a number: it is tried on an odd one."""
+    try:
+        program.module()(torch.rand(1, 3, *(side + 1 for side in _EXAMPLE)))
+    except Exception as error:  # whatever PyTorch asserts
+        raise InputError("the network can't take images of any size: name one (--size HxW)") from error
 
 
 def _sides(program: ExportedProgram) -> "list[int | torch.SymInt]":

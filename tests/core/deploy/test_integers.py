@@ -46,7 +46,12 @@ def test_an_activation_with_integers_is_the_fake_quantized_one(name: str, bits: 
     layer = QuantizedActivation("none" if signed else "relu", of_whole_steps(name), bits, signed).eval()
     layer.quantizer.observe(layer.activation(features))
     with torch.no_grad():
-        torch.testing.assert_close(IntegerActivation(layer)(2 * features), layer(2 * features))
+        ours, theirs = IntegerActivation(layer)(2 * features), layer(2 * features)
+        grid = layer.quantizer.grid()
+        steps = (layer.quantizer.normalise(layer.activation(2 * features)) - grid.offset) / grid.step
+        near_tie = ((steps - steps.floor()) - 0.5).abs() < 1e-2  # PyTorch multiplies by the inverse of the step there
+        torch.testing.assert_close(ours.where(~near_tie, theirs), theirs)
+        assert bool(((ours - theirs).abs() <= 1.01 * grid.step).all())
 
 
 class Fixed(FakeQuantizer):
@@ -75,9 +80,7 @@ class Fixed(FakeQuantizer):
         (-(2**15), 2**15 - 1, torch.int16),
     ],
 )
-def test_the_container_is_the_smallest_that_holds_the_grid(
-    smallest: int, largest: int, container: torch.dtype
-) -> None:
+def test_the_container_is_the_smallest_that_holds_the_grid(smallest: int, largest: int, container: torch.dtype) -> None:
     assert IntegerGrid.of(Fixed(Grid(torch.tensor(0.5), smallest, largest))).container == container
 
 

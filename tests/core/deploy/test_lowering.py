@@ -10,7 +10,7 @@ from qnas.core.network.calibration import calibrate_for_training
 
 SPACES = (
     {"name": "basic", "channels": 6, "cells": 1, "image_residual": "bicubic", "bits": [[2, 4], 8]},
-    {"name": "rfdn", "channels": 8, "blocks": 1, "bits": [3, 6]},
+    {"name": "skeleton", "channels": 8, "body": ["rfdb"], "bits": [3, 6]},
 )
 
 

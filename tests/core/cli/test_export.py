@@ -1,0 +1,182 @@
+"""``qnas export`` from the outside."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from qnas.core.cli.main import invoke
+from qnas.core.components import Target, freeze_statistics
+from qnas.core.run.found import load_found
+from qnas.core.upscale.enlarging import enlarge
+from qnas.plugins.targets.onnxruntime import OnnxRuntime
+
+from ...found_run import ADQ, PLAIN, edit_spec, write_run
+
+ALONE = """
+import sys
+import numpy
+import onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[1])
+lr = numpy.load(sys.argv[2])
+numpy.save(sys.argv[3], session.run(None, {"lr": lr})[0])
+assert not {"torch", "qnas", "onnx"} & set(sys.modules)
+"""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A test set of two images."""
+    folder = tmp_path_factory.mktemp("images") / "photos"
+    folder.mkdir()
+    for seed, size in enumerate(((40, 46), (34, 38))):
+        smooth = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+        Image.fromarray(smooth).resize(size[::-1], Image.Resampling.BICUBIC).save(folder / f"{seed}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    """A run with the files of two targets."""
+    run = tmp_path_factory.mktemp("exported") / "run"
+    write_run(run, ADQ)
+    assert export(run, "--target", "onnxruntime", "--target", "openvino", "--data", photos) == 0
+    return run
+
+
+def export(*arguments: object) -> int:
+    return invoke(["export", *map(str, arguments)])
+
+
+def test_what_is_known_of_a_file_stands_beside_it(exported: Path) -> None:
+    known = json.loads((exported / "export" / "openvino.json").read_text())
+    content = (exported / "export" / known["file"]).read_bytes()
+    assert known["file"] == "openvino.onnx"
+    assert (known["bytes"], known["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+    assert known["target"] == "openvino"
+    assert known["settings"] == {"INFERENCE_PRECISION_HINT": "f32"}
+    assert set(known["versions"]) == {"onnx", "onnxscript", "openvino"}
+    assert known["integer_convolutions"] == known["convolutions"] == 8
+    assert known["parity"]["of_file"]["equal"] >= 0.999
+    assert set(known["parity"]["psnr_y"]) == {"photos"}
+    assert (known["size"], known["scale"], known["frozen"]) == (None, 2, [])
+    assert not list(exported.rglob("*unverified*"))
+
+
+def test_the_file_needs_its_runtime_only(exported: Path, tmp_path: Path) -> None:
+    lr = np.random.default_rng(0).integers(0, 256, (23, 31, 3), dtype=np.uint8)
+    np.save(tmp_path / "lr.npy", lr.transpose(2, 0, 1)[None].astype(np.float32) / 255)
+    (tmp_path / "alone.py").write_text(ALONE)
+    file = exported / "export" / "onnxruntime.onnx"
+    subprocess.run([sys.executable, "alone.py", file, "lr.npy", "sr.npy"], cwd=tmp_path, check=True)
+    sr = np.load(tmp_path / "sr.npy")[0].transpose(1, 2, 0)
+    found = load_found(exported, torch.device("cpu"))
+    expected = enlarge(found.network, lr, torch.device("cpu"))
+    differing = np.rint(sr * 255).clip(0, 255).astype(np.uint8) != expected
+    assert differing.mean() < 0.001
+
+
+def test_a_file_that_is_there_is_not_replaced_unasked(
+    exported: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(exported, "--target", "onnxruntime", "--data", photos) == 2
+    assert "onnxruntime.onnx: is there already: name another by -o, or replace it by --force" in capsys.readouterr().err
+
+
+def test_one_size_and_frozen_statistics(tmp_path: Path, photos: Path) -> None:
+    write_run(tmp_path / "run", ADQ)
+    out = tmp_path / "elsewhere" / "net.onnx"
+    assert (
+        export(tmp_path / "run", "--target", "onnxruntime", "-o", out, "--size", "16x18", "--freeze", "--data", photos)
+        == 0
+    )
+    known = json.loads(out.with_suffix(".json").read_text())
+    assert (known["size"], known["smallest_size"]) == ([16, 18], [16, 18])
+    assert known["frozen"] == ["body.0.deviation"]
+    network = load_found(tmp_path / "run", torch.device("cpu")).network
+    freeze_statistics(network)
+    lr = np.random.default_rng(0).integers(0, 256, (16, 18, 3), dtype=np.uint8)
+    run = OnnxRuntime().load(out)
+    theirs = enlarge(lambda image: torch.from_numpy(run(image.numpy())), lr, torch.device("cpu"))
+    assert (theirs != enlarge(network, lr, torch.device("cpu"))).mean() < 0.001
+    assert not (tmp_path / "run" / "export").exists()
+
+
+def test_a_file_that_gives_other_images_is_not_shipped(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "run", PLAIN)
+    load = OnnxRuntime.load
+    monkeypatch.setattr(OnnxRuntime, "load", lambda *arguments: lambda lr: load(*arguments)(lr) * 0.98)
+    assert export(tmp_path / "run", "--target", "onnxruntime", "--data", photos) == 1
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("the file for 'onnxruntime' gives other images: ")
+    assert [path.name for path in (tmp_path / "run" / "export").iterdir()] == ["onnxruntime.unverified.onnx"]
+
+
+def test_a_file_that_cannot_be_loaded_is_not_shipped(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "run", PLAIN)
+    monkeypatch.setattr(OnnxRuntime, "write", lambda _, __, path: path.write_bytes(b"nothing"))
+    assert export(tmp_path / "run", "--target", "onnxruntime", "--data", photos) == 1
+    assert "'onnxruntime' can't load what was written for it: " in capsys.readouterr().err
+    assert not list(tmp_path.rglob("onnxruntime.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--target", "npu"), "no target is named 'npu'"),
+        (("--target", "onnxruntime", "--size", "16"), "'16' is no size: write height x width in LR pixels"),
+        (("--target", "onnxruntime", "--size", "0x4"), "'0x4' is no size"),
+        (("--target", "onnxruntime", "--size", "8x8", "--dynamic"), "--dynamic and --size exclude each other"),
+        (("--target", "onnxruntime", "--target", "openvino", "-o", "a.onnx"), "-o names one file"),
+        (("--target", "onnxruntime"), "the run has not trained a network yet"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "run")
+    (tmp_path / "run" / "model.safetensors").unlink()
+    assert export(tmp_path / "run", *arguments) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_size_that_the_network_cannot_take_is_one_line(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "run", {"name": "skeleton", "channels": 8, "body": ["rfdb"], "bits": [4]})
+    assert export(tmp_path / "run", "--target", "onnxruntime", "--data", photos, "--size", "2x2") == 2
+    assert "the network can't take images of 2 x 2" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_run_in_float_is_refused(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "run", train="none")
+    assert export(tmp_path / "run", "--target", "onnxruntime", "--data", photos) == 2
+    assert "the network is in float: there are no integers to export" in capsys.readouterr().err
+
+
+def test_a_runtime_that_is_not_installed_is_named_with_what_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "run")
+    monkeypatch.setattr(OnnxRuntime, "requires", ("onnx", "not-there-at-all"))
+    assert export(tmp_path / "run", "--target", "onnxruntime") == 2
+    said = capsys.readouterr().err
+    assert "the target 'onnxruntime' needs not-there-at-all, which is not installed: pip install 'qnas[onnx]'" in said
+
+
+def test_test_sets_that_are_gone_are_named_with_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "run")
+    gone = {"name": "folder", "path": [str(tmp_path / "gone")]}
+    edit_spec(tmp_path / "run", "data", "test", value={"photos": gone})
+    assert export(tmp_path / "run", "--target", "onnxruntime") == 2
+    assert "(name images to compare on by --data)" in capsys.readouterr().err
