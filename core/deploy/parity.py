@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from qnas.core.components import Pixels, Runtime
 from qnas.core.images.metrics import psnr_y
 from qnas.core.images.pairs import ImagePair
-from qnas.core.upscale.enlarging import Upscale, enlarge
+from qnas.core.upscale.enlarging import Upscale, as_pixels, enlarged_levels
 
 EQUAL = 0.999
-"""The share of 8-bit values that must be equal, unless rounding alone changes more of them."""
+"""The share of 8-bit values that must be equal, near ties left aside, unless rounding alone changes more of them."""
 LARGEST = 1
 """How many levels of 255 a value may be off by, unless rounding alone moves it further."""
 PSNR = 0.01
 """How many dB the mean PSNR on Y of a test set may differ by."""
+_NEAR = 0.01  # levels
 _CPU = torch.device("cpu")
 Size = tuple[int, int]
 Sets = Mapping[str, Iterable[ImagePair]]
@@ -32,24 +33,33 @@ class Differences:
     Attributes:
         values: How many there are.
         differing: How many of them differ.
+        near_ties: How many of these lie within a hundredth of a level of each other before they are rounded.
         largest: The largest difference, in levels of 255.
     """
 
     values: int = 0
     differing: int = 0
+    near_ties: int = 0
     largest: int = 0
 
-    def add(self, ours: Pixels, theirs: Pixels) -> None:
-        """Count those of one image."""
-        levels = np.abs(ours.astype(np.int16) - theirs)
-        self.values += levels.size
-        self.differing += int(np.count_nonzero(levels))
+    def add(self, ours: Tensor, theirs: Tensor) -> None:
+        """Count those of one image, (3, H, W) in levels."""
+        levels = (ours.round().clamp(0, 255) - theirs.round().clamp(0, 255)).abs()
+        differ = levels > 0
+        self.values += levels.numel()
+        self.differing += int(differ.sum())
+        self.near_ties += int((differ & ((ours - theirs).abs() < _NEAR)).sum())
         self.largest = max(self.largest, int(levels.max()))
 
     @property
     def equal(self) -> float:
         """The share of values that are equal, 0 to 1."""
         return 1 - self.differing / self.values
+
+    @property
+    def apart(self) -> int:
+        """How many differ by more than the rounding of a near tie."""
+        return self.differing - self.near_ties
 
 
 @dataclass
@@ -84,8 +94,9 @@ class Parity:
         worst = max(apart, key=lambda name: apart[name], default="")
         if worst and apart[worst] > PSNR:
             return f"the PSNR on {worst} differs by {apart[worst]:.3f} dB (at most {PSNR})"
-        if self.of_file.equal < EQUAL and self.of_file.differing > 2 * rounding.differing:
-            return f"{1 - self.of_file.equal:.3%} of the values differ (at most {1 - EQUAL:.1%})"
+        share = self.of_file.apart / self.of_file.values
+        if share > 1 - EQUAL and self.of_file.apart > 2 * rounding.apart:
+            return f"{share:.3%} of the values differ (at most {1 - EQUAL:.1%})"
         if self.of_file.largest > max(LARGEST, rounding.largest):
             return f"a value is off by {self.of_file.largest} of 255 levels (at most {LARGEST})"
         return ""
@@ -97,6 +108,7 @@ class Parity:
             key: {
                 "values": found.values,
                 "differing": found.differing,
+                "near_ties": found.near_ties,
                 "equal": found.equal,
                 "largest_in_levels": found.largest,
             }
@@ -130,10 +142,10 @@ def compare(
         scores = []
         for index, pair in enumerate(pairs):
             for part, hr in _parts(pair, scale, size, also_odd=index == 0):
-                ours, theirs = enlarge(network, part, _CPU), enlarge(_as_upscale(runtime), part, _CPU)
-                parity.of_file.add(ours, theirs)
+                both = [enlarged_levels(run, part, _CPU) for run in (network, _as_upscale(runtime))]
+                parity.of_file.add(*both)
                 if hr is not None:
-                    scores.append((psnr_y(ours, hr, scale), psnr_y(theirs, hr, scale)))
+                    scores.append([psnr_y(as_pixels(levels), hr, scale) for levels in both])
             done += 1
             report(done)
         if scores:
@@ -150,7 +162,7 @@ def rounding_of(network: nn.Module, sets: Sets, scale: int, size: Size | None) -
     for pairs in sets.values():
         for index, pair in enumerate(pairs):
             for part, _ in _parts(pair, scale, size, also_odd=index == 0):
-                differences.add(enlarge(network, part, _CPU), enlarge(_in_double(exact), part, _CPU))
+                differences.add(*(enlarged_levels(run, part, _CPU) for run in (network, _in_double(exact))))
     return differences
 
 

@@ -45,8 +45,8 @@ def qnas_stage_began(folder: "RunFolder", stage: str, steps: int) -> None:
     """A stage of a run begins; ``steps`` is how many it will take (0 where it does not count any).
 
     Stages are ``data`` (images are loaded; the run has no folder on the disk yet), ``search``, ``derive``, ``train``,
-    ``evaluate`` and ``report``. One that was stopped begins again when the run is resumed; if it goes on from a
-    checkpoint, ``qnas_stage_resumed`` follows.
+    ``evaluate``, ``export`` (where the spec names a target) and ``report``. One that was stopped begins again when the
+    run is resumed; if it goes on from a checkpoint, ``qnas_stage_resumed`` follows.
     """
 
 
@@ -59,10 +59,11 @@ def qnas_stage_resumed(folder: "RunFolder", stage: str, step: int) -> None:
 def qnas_step(folder: "RunFolder", stage: str, step: int, metrics: Mapping[str, Any]) -> None:
     """A step was taken; ``metrics`` holds what is known after it.
 
-    In ``data`` it holds ``set`` and ``of`` (how many images the set has), in ``evaluate`` the ``psnr`` of an image. In
-    ``search`` and ``train`` it holds the ``loss``; after a validation, the mean ``loss`` since the last one and
-    ``psnr``. A searcher may add ``objective``, ``entropy``, ``probabilities``, and the expected value of each cost by
-    its name. ``loss`` may be a tensor: turn it into a number only when you need it, as that waits for the device.
+    In ``data`` it holds ``set`` and ``of`` (how many images the set has), in ``export`` the same for each target, in
+    ``evaluate`` the ``psnr`` of an image. In ``search`` and ``train`` it holds the ``loss``; after a validation, the
+    mean ``loss`` since the last one and ``psnr``. A searcher may add ``objective``, ``entropy``, ``probabilities``, and
+    the expected value of each cost by its name. ``loss`` may be a tensor: turn it into a number only when you need it,
+    as that waits for the device.
     """
 
 

@@ -22,7 +22,9 @@ Report = Callable[[str, int, int], object]
 """Told the target, how many images are compared, of how many."""
 
 
-def planned(folder: Path, targets: Sequence[Target], out: Path | None, *, force: bool) -> dict[Target, Path]:
+def planned(
+    folder: Path, targets: Sequence[Target], out: Path | None = None, *, force: bool = False
+) -> dict[Target, Path]:
     """Every target and the file to write for it.
 
     Raises:

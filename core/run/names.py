@@ -10,8 +10,8 @@ from typing import Any, Final
 from qnas.core.files.exclusive import FILE as LOCK
 from qnas.core.files.folder import HISTORY
 
-STAGES = ("search", "derive", "train", "evaluate", "report")
-"""The stages of a run, in their order."""
+STAGES = ("search", "derive", "train", "evaluate", "export", "report")
+"""The stages of a run, in their order. Nothing is exported where no target is named; that stage is then left out."""
 
 SPEC = "spec.yaml"
 ENVIRONMENT = "environment.json"

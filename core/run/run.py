@@ -23,7 +23,7 @@ from qnas.core.run.resuming.checkpoint import EVERY_SECONDS, CheckpointPolicy, S
 from qnas.core.run.resuming.environment import environment, image_digests, image_names, refuse_gone, warn_of_changes
 from qnas.core.run.resuming.kept_spec import keep_spec, note_changes, refuse_other_spec
 from qnas.core.run.resuming.stop import Stop
-from qnas.core.run.stages import WORK, Run, planned_steps
+from qnas.core.run.stages import WORK, Run, planned_steps, stages_of
 from qnas.core.settings import as_of
 from qnas.core.spec import Spec
 from qnas.core.training.journal import Journal
@@ -101,7 +101,9 @@ def _kept(spec: Spec, folder: RunFolder) -> Spec:
 def _load(spec: Spec, folder: RunFolder, keeping: CheckpointPolicy) -> Run:
     """The run with its device and its images; nothing is written."""
     machine = Machine.choose(spec.device, spec.precision)
-    for notice in spec.space.notices(spec.scale):
+    with guard(spec.space):
+        foreseen = spec.foresee_export()
+    for notice in (*spec.space.notices(spec.scale), *foreseen):
         warnings.warn(notice, QnasWarning, stacklevel=3)
     loading = Journal(folder, "data")
     loading.begin()
@@ -117,7 +119,8 @@ def _load(spec: Spec, folder: RunFolder, keeping: CheckpointPolicy) -> Run:
 
 
 def _do_stages(run: Run, until: str) -> dict[str, Any]:
-    for name in STAGES[: STAGES.index(until) + 1]:
+    last = STAGES.index(until)
+    for name in [stage for stage in stages_of(run.spec) if STAGES.index(stage) <= last]:
         journal = Journal(run.folder, name)
         checkpoints = StageCheckpoints(journal, run.keeping)
         if not run.folder.has(result_of(name)):

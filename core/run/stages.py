@@ -14,6 +14,7 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network import Architecture, Supernet, slot_candidates
 from qnas.core.run.examples import write_examples
+from qnas.core.run.export import export_found, planned
 from qnas.core.run.images import RunImages
 from qnas.core.run.names import (
     ARCHITECTURE,
@@ -85,6 +86,12 @@ class Run:
     def found_network(self) -> nn.Module:
         """The found network, freshly initialised."""
         return self.architecture.build(self.spec.quantizer.train)
+
+    def trained_network(self) -> nn.Module:
+        """The found network as it was trained, on the CPU, in evaluation mode."""
+        network = self.architecture.rebuild(self.spec.quantizer.train)
+        load_weights(network, self.folder, self.train_quantizer)
+        return network.eval()
 
     def sampler(self, stream: str) -> PatchSampler:
         """Batches for the training of the found network, drawn by the random stream of that name."""
@@ -215,9 +222,7 @@ def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> di
 def evaluate(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
     """Judge the trained network on the test sets beside bicubic, and keep example crops."""
     del checkpoints
-    network = run.architecture.rebuild(run.spec.quantizer.train)
-    load_weights(network, run.folder, run.train_quantizer)
-    network.to(run.machine.device).eval()
+    network = run.trained_network().to(run.machine.device)
     scale = run.spec.scale
     upscaler = Upscaler(network, scale, run.machine.device)
     judged = judge_sets(
@@ -231,6 +236,21 @@ def evaluate(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[
     }
 
 
+def export(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
+    """Write files for the targets of the spec, each proven to give the images that were judged."""
+    del checkpoints
+    targets = run.spec.exported_to
+    files = planned(run.folder.path, targets, force=True)
+    exported = export_found(
+        run.trained_network(),
+        run.spec.scale,
+        files,
+        run.images.test,
+        report=lambda name, done, total: journal.step(done, {"set": name, "of": total}),
+    )
+    return {"targets": {target.registered_name(): known for target, known in exported}}
+
+
 def report(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
     """Write the page that explains the run."""
     del journal, checkpoints
@@ -238,8 +258,15 @@ def report(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[st
 
 
 Stage = Callable[[Run, Journal, StageCheckpoints], dict[str, Any]]
-WORK: Mapping[str, Stage] = dict(zip(STAGES, (search, derive_found, train_found, evaluate, report), strict=True))
+WORK: Mapping[str, Stage] = dict(
+    zip(STAGES, (search, derive_found, train_found, evaluate, export, report), strict=True)
+)
 """Stage to what it does."""
+
+
+def stages_of(spec: Spec) -> list[str]:
+    """The stages that a run of a spec has."""
+    return [stage for stage in STAGES if stage != "export" or spec.exported_to]
 
 
 def planned_steps(spec: Spec, stage: str) -> int:

@@ -14,8 +14,8 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from qnas.core.components import Cost, Quantizer, Report, Space, costs_with
-from qnas.core.errors import InputError, QnasError
+from qnas.core.components import Cost, Quantizer, Report, Space, Target, costs_with
+from qnas.core.errors import InputError, QnasError, from_field
 from qnas.core.images.settings import Data
 from qnas.core.network import refuse_broken, refuse_scale
 from qnas.core.search.searcher import Searcher
@@ -74,6 +74,10 @@ class Spec(Versioned):
         costs: What is counted beside the costs that are always counted, by name.
         regularizers: Penalties on the architecture during the search, by name. They refer to costs by name.
         train: How the found network is trained.
+        target: The runtime that the found network is for, if there is one. What it can't do is refused before
+            anything is searched.
+        export: The targets to write files for, each proven to give the images that were judged; by default what
+            ``target`` names.
         report: The page that explains the run.
     """
 
@@ -92,12 +96,32 @@ class Spec(Versioned):
         "cost": {},  # type: ignore[dict-item]
     }
     train: Training = Field(default_factory=Training)
+    target: Target | None = None
+    export: tuple[Target, ...] | None = None
     report: Report = "html"  # type: ignore[assignment]
 
     @property
     def counted_costs(self) -> dict[str, Cost]:
         """All costs that are counted, by name: those that always are, and its own."""
         return costs_with(self.costs)
+
+    def foresee_export(self) -> list[str]:
+        """What its targets can't do faster; see :func:`qnas.core.deploy.foresight.foresee`.
+
+        Raises:
+            InputError: It comes from the field that names the target.
+        """
+        from qnas.core.deploy.foresight import foresee
+
+        with from_field("target" if self.export is None else "export"):
+            return foresee(self.space, self.scale, self.quantizer.train, self.exported_to)
+
+    @property
+    def exported_to(self) -> tuple[Target, ...]:
+        """The targets to write files for."""
+        if self.export is not None:
+            return self.export
+        return () if self.target is None else (self.target,)
 
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> Self:

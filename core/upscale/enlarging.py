@@ -17,12 +17,21 @@ class NotFiniteError(QnasError):
     """The output of a network contains NaN or infinity."""
 
 
-@torch.inference_mode()
 def enlarge(upscale: Upscale, lr: Pixels, device: torch.device) -> Pixels:
     """One image enlarged by a network: (H, W, 3) uint8 to (H * scale, W * scale, 3) uint8.
 
     Raises:
         NotFiniteError: The output contains NaN or infinity.
+    """
+    return as_pixels(enlarged_levels(upscale, lr, device))
+
+
+@torch.inference_mode()
+def enlarged_levels(upscale: Upscale, lr: Pixels, device: torch.device) -> Tensor:
+    """What :func:`enlarge` rounds: (3, H * scale, W * scale), a level of 8 bits being 1.
+
+    Raises:
+        NotFiniteError: See :func:`enlarge`.
     """
     with exact_ops(device):
         result = upscale(to_tensor(lr[None], device))[0]
@@ -30,6 +39,10 @@ def enlarge(upscale: Upscale, lr: Pixels, device: torch.device) -> Pixels:
         height, width = lr.shape[:2]
         failure = f"the network's output for an image of {width} x {height} contains NaN or infinity"
         raise NotFiniteError(f"{failure}: its weights are broken (a lower learning rate may help)")
-    image = result.float().mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
-    pixels: Pixels = image.cpu().numpy()
+    return result.float().mul(255)
+
+
+def as_pixels(levels: Tensor) -> Pixels:
+    """(3, H, W) to (H, W, 3) uint8."""
+    pixels: Pixels = levels.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     return pixels

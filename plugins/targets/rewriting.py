@@ -7,19 +7,20 @@ import numpy.typing as npt
 from onnxscript import ir
 
 Values = npt.NDArray[Any]
+_NEGLIGIBLE = 1e-30
 _REDUCTIONS = {"ReduceMean", "ReduceSum", "ReduceL2"}  # of several axes at once the same as of one after the other
 
 
 def take_biases_out(graph: ir.Graph) -> None:
     """Add the biases of convolutions with integer weights behind them, in float.
 
-    ONNX Runtime would otherwise round them to whole steps of the product, which shows at low widths.
+    ONNX Runtime would otherwise round them to whole steps of the product, which shows at low widths. A convolution
+    without a bias gets one that changes no float32 result: OpenVINO 2026.4 loses the scale of some that have none.
     """
     for conv in list(graph):
         if conv.op_type == "Conv" and _is_dequantized(conv.inputs[1]):
             bias = _known(conv, 2)
-            if bias is not None:
-                _take_bias_out(graph, conv, bias)
+            _take_bias_out(graph, conv, np.array(_NEGLIGIBLE, np.float32) if bias is None else bias)
 
 
 def _is_dequantized(value: ir.Value | None) -> bool:

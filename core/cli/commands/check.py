@@ -46,6 +46,8 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
         images += f"; those of train are cut into crops of {crop.size} x {crop.size}, one every {crop.stride} pixels"
     console.print(images, soft_wrap=True)
     with guard(spec.space):
+        for notice in spec.foresee_export():
+            console.print(notice, soft_wrap=True)
         expected = estimate(spec, Machine.choose(spec.device, spec.precision))
     console.print(
         f"on {expected.device}: search about {duration(expected.search_seconds)}, training about"

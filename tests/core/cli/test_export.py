@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from qnas.core.cli.main import invoke
-from qnas.core.components import Target, freeze_statistics
+from qnas.core.components import freeze_statistics
 from qnas.core.run.found import load_found
 from qnas.core.upscale.enlarging import enlarge
 from qnas.plugins.targets.onnxruntime import OnnxRuntime

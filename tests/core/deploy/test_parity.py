@@ -71,6 +71,17 @@ def test_more_than_that_is_no_proof(levels: float, every: int, failure: str) -> 
     assert not parity.is_proven
 
 
+def test_near_ties_are_counted_and_forgiven() -> None:
+    differences = Differences()
+    ours = torch.full((3, 10, 10), 9.4999)
+    differences.add(ours, ours + 0.0002)
+    assert (differences.values, differences.differing, differences.near_ties, differences.largest) == (300, 300, 300, 1)
+    assert Parity(differences).is_proven
+    differences.add(ours, ours + 0.02)
+    assert (differences.differing, differences.near_ties) == (600, 300)
+    assert not Parity(differences).is_proven
+
+
 def test_what_float32_rounds_itself_is_no_failure() -> None:
     differences = Differences(values=1000, differing=4, largest=2)
     assert not Parity(differences).is_proven

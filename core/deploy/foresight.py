@@ -1,0 +1,85 @@
+"""What a target can't do, or does no faster, known before anything is searched."""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import torch
+
+from qnas.core.components import Quantizer, Space, Target
+from qnas.core.deploy.integers import IntegerGrid
+from qnas.core.deploy.lowering import lower
+from qnas.core.errors import InputError, QnasError, first_line
+from qnas.core.network import Candidate, build_found, slot_candidates
+from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.network.probing.seeds import generators_kept
+from qnas.core.settings import FLOAT_BITS
+
+_SIDE = 32
+
+
+def foresee(space: Space, scale: int, quantizer: Quantizer, targets: Iterable[Target]) -> list[str]:
+    """Try what can be tried of an export: a network of the space, untrained, is lowered and written for each target.
+
+    Args:
+        space: The search space.
+        scale: The factor that its networks enlarge by.
+        quantizer: That of the found network.
+        targets: What it is exported to.
+
+    Returns:
+        What the user should know: widths that a runtime computes no faster than wider ones.
+
+    Raises:
+        InputError: A target is not installed, or can't do something in the network; the message says what.
+    """
+    chosen = list(targets)
+    if not chosen:
+        return []
+    candidates = slot_candidates(space, scale)
+    for target in chosen:
+        target.versions()
+    _refuse_without_grid(quantizer)
+    with generators_kept():
+        _try(space, scale, quantizer, {path: options[0] for path, options in candidates.items()}, chosen)
+    widths = {width for options in candidates.values() for c in options if c.widths for width in c.widths}
+    return [notice for target in chosen for notice in _notices(target, widths)]
+
+
+def _refuse_without_grid(quantizer: Quantizer) -> None:
+    """Refuse a quantizer whose grids have no level at zero; others without a form are refused by their path."""
+    if quantizer.is_float:
+        raise InputError(f"the quantizer '{quantizer.label}' leaves all in float: there are no integers to export")
+    tried = quantizer.fake_quantizer(8, signed=False)
+    tried.observe(torch.linspace(-0.3, 1, 101))
+    try:
+        IntegerGrid.of(tried)
+    except InputError as error:
+        raise InputError(f"what the quantizer '{quantizer.label}' makes can't be exported: {error}") from None
+
+
+def _try(
+    space: Space, scale: int, quantizer: Quantizer, choices: Mapping[str, Candidate], targets: Iterable[Target]
+) -> None:
+    network = build_found(space, scale, choices, quantizer)
+    calibrate_for_training(network, lambda: network(torch.rand(1, 3, _SIDE, _SIDE)))
+    lowered = lower(network.eval(), None)
+    with tempfile.TemporaryDirectory() as folder:
+        for target in targets:
+            try:
+                target.write(lowered.program, Path(folder) / f"tried{target.suffix}")
+            except QnasError:
+                raise
+            except Exception as error:
+                raise InputError(f"'{target.known_as}' can't write the network: {first_line(error)}") from error
+
+
+def _notices(target: Target, widths: set[int]) -> Iterator[str]:
+    narrow = sorted(width for width in widths - target.native_bits if width != FLOAT_BITS)
+    if narrow:
+        wider = sorted(target.native_bits)
+        listed = " and ".join(filter(None, [", ".join(map(str, narrow[:-1])), str(narrow[-1])]))
+        yield (
+            f"'{target.known_as}' computes on {' or '.join(map(str, wider))} bits: at {listed} bits it is exact, and no"
+            " faster"
+        )
