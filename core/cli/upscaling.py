@@ -42,6 +42,26 @@ def load_upscaler(run: Path, device: "Device", tile: int | None, freeze: bool) -
     return found, Upscaler(found.network, found.scale, place, tile, say)
 
 
+def load_exported(run: Path, name: str) -> tuple[int, "Upscaler"]:
+    """The scale of a run, and what enlarges with the file that it exported for a target.
+
+    Raises:
+        InputError: There is no such file, or it can't be used.
+    """
+    import torch
+
+    from qnas.core.components import Target
+    from qnas.core.files.folder import RunFolder
+    from qnas.core.run.export import open_exported
+    from qnas.core.run.record import RunRecord
+    from qnas.core.upscale.tiles import Upscaler
+
+    record = RunRecord(RunFolder(run))
+    file = open_exported(record, Target.named(name))
+    scale = record.architecture.scale
+    return scale, Upscaler(file, scale, torch.device("cpu"), tile=0)
+
+
 @contextlib.contextmanager
 def enlarging(lr: "Pixels", upscaler: "Upscaler") -> Iterator[None]:
     """Turn whatever stops an image from being enlarged into one line, such as that it is too small for the network.

@@ -45,6 +45,16 @@ class Component(Settings):
         """
         return cls.model_validate(reference)
 
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The registered component of a name, as given on the command line.
+
+        Raises:
+            InputError: There is none.
+        """
+        plugins().registries[cls.kind].load(name)  # an unknown one is refused
+        return cls.of(name)
+
     @model_validator(mode="after")
     def _note_name(self) -> Self:
         """One that is made by its class is the same as one that is made by the name of the class."""

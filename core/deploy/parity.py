@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import Pixels, Runtime
+from qnas.core.deploy.loaded import LoadedFile
 from qnas.core.images.metrics import psnr_y
 from qnas.core.images.pairs import ImagePair
 from qnas.core.upscale.enlarging import Upscale, as_pixels, enlarged_levels
@@ -142,7 +143,7 @@ def compare(
         scores = []
         for index, pair in enumerate(pairs):
             for part, hr in _parts(pair, scale, size, also_odd=index == 0):
-                both = [enlarged_levels(run, part, _CPU) for run in (network, _as_upscale(runtime))]
+                both = [enlarged_levels(run, part, _CPU) for run in (network, LoadedFile(runtime))]
                 parity.of_file.add(*both)
                 if hr is not None:
                     scores.append([psnr_y(as_pixels(levels), hr, scale) for levels in both])
@@ -183,13 +184,6 @@ def _parts(pair: ImagePair, scale: int, size: Size | None, *, also_odd: bool) ->
 def _odd(side: int) -> int:
     """The largest odd length below a side."""
     return max(1, side - 1 - side % 2)
-
-
-def _as_upscale(runtime: Runtime) -> Upscale:
-    def upscale(lr: Tensor) -> Tensor:
-        return torch.from_numpy(runtime(lr.numpy()))
-
-    return upscale
 
 
 def _in_double(network: nn.Module) -> Upscale:

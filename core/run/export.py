@@ -1,6 +1,7 @@
 """Exporting the found network of a run: files for targets, with what is known of each beside it."""
 
 import copy
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from torch import nn
 
 from qnas.core.components import Dataset, Target, freeze_statistics
 from qnas.core.deploy.exporting import export
+from qnas.core.deploy.loaded import LoadedFile
 from qnas.core.deploy.lowering import Size, lower
 from qnas.core.deploy.parity import Sets
 from qnas.core.errors import InputError
@@ -80,6 +82,23 @@ def export_found(
 
 def _report_of(report: Report, name: str, total: int, done: int) -> None:
     report(name, done, total)
+
+
+def open_exported(record: RunRecord, target: Target) -> LoadedFile:
+    """The file that was exported for a target, loaded.
+
+    Raises:
+        InputError: There is none, it is not the one that was proven, or the target is not installed.
+    """
+    name = target.registered_name()
+    file, known = exported(name, target.suffix), exported(name, ".json")
+    path = record.path / file
+    if not record.folder.has(file) or not record.folder.has(known):
+        raise InputError(f"the run has no file for '{name}' (qnas export RUN --target {name} writes one)", str(path))
+    if hashlib.sha256(path.read_bytes()).hexdigest() != record.folder.read_json(known).get("sha256"):
+        raise InputError("is not the file that was proven: it is damaged, or another's", str(path))
+    target.versions()
+    return LoadedFile(target.load(path))
 
 
 def test_sets(record: RunRecord, datasets: Mapping[str, Dataset] | None = None) -> Sets:

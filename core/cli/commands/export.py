@@ -11,7 +11,6 @@ from qnas.core.cli.options import freeze_option, no_code_option, run_argument, v
 from qnas.core.drawing.wording import signed
 
 if TYPE_CHECKING:
-    from qnas.core.components import Target
     from qnas.core.deploy.lowering import Size
 
 
@@ -80,6 +79,7 @@ def export(
     from qnas.core.cli.datasets import named_sets
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.cli.terminal.export_table import export_table
+    from qnas.core.components import Target
     from qnas.core.run.export import export_found, planned, test_sets
     from qnas.core.run.found import load_found
 
@@ -87,7 +87,7 @@ def export(
         raise click.UsageError("--dynamic and --size exclude each other")
     if out is not None and len(names) > 1:
         raise click.UsageError("-o names one file: leave it out, or name one --target")
-    files = planned(run, [_target(name) for name in names], out, force=force)
+    files = planned(run, [Target.named(name) for name in names], out, force=force)
     found = load_found(run, torch.device("cpu"))
     sets = test_sets(found.run, named_sets(places) if places else None)
     with _progress() as report:
@@ -98,19 +98,6 @@ def export(
         click.echo(f"see {path}")
     if freeze and not places:
         _say_cost(next(iter(known.values())), found.run.result)
-
-
-def _target(name: str) -> "Target":
-    """The target of a name.
-
-    Raises:
-        InputError: There is none.
-    """
-    from qnas.core.components import Target
-    from qnas.core.registry import plugins
-
-    plugins().registries["target"].load(name)  # an unknown one is refused
-    return Target.of(name)
 
 
 @contextlib.contextmanager

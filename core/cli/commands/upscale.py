@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     help="The folder for the results [default: beside each image; for FOLDER, FOLDER_x4].",
 )
 @click.option("--force", is_flag=True, help="Replace existing results.")
+@click.option(
+    "--target",
+    metavar="NAME",
+    help="Enlarge with the file that qnas export wrote for this target, in its runtime on the CPU, each image at once.",
+)
 @tile_option
 @freeze_option
 @device_option
@@ -43,6 +48,7 @@ def upscale(
     images: Sequence[Path],
     out: Path | None,
     force: bool,
+    target: str | None,
     tile: int | None,
     freeze: bool,
     device: "Device",
@@ -55,10 +61,16 @@ def upscale(
     """
     from qnas.core.cli.batch import Failures
     from qnas.core.cli.terminal.progress import show_count
-    from qnas.core.cli.upscaling import load_upscaler
+    from qnas.core.cli.upscaling import load_exported, load_upscaler
 
-    found, upscaler = load_upscaler(run, device, tile, freeze)
-    results = _planned(images, out, found.scale)
+    if target is None:
+        found, upscaler = load_upscaler(run, device, tile, freeze)
+        scale = found.scale
+    elif freeze or tile is not None or device != "auto":
+        raise click.UsageError("--target enlarges as the file does: leave out --tile, --freeze and --device")
+    else:
+        scale, upscaler = load_exported(run, target)
+    results = _planned(images, out, scale)
     _refuse_existing(results, force)
     failures = Failures()
     with show_count("upscale", len(results)) as show:

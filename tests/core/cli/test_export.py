@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -180,3 +181,33 @@ def test_test_sets_that_are_gone_are_named_with_the_way_out(tmp_path: Path, caps
     edit_spec(tmp_path / "run", "data", "test", value={"photos": gone})
     assert export(tmp_path / "run", "--target", "onnxruntime") == 2
     assert "(name images to compare on by --data)" in capsys.readouterr().err
+
+
+def test_upscale_enlarges_with_the_file(
+    exported: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = photos / "0.png"
+    assert invoke(["upscale", str(exported), str(image), "--target", "onnxruntime", "-o", str(tmp_path)]) == 0
+    lr = np.asarray(Image.open(image).convert("RGB"), np.float32).transpose(2, 0, 1)[None] / np.float32(255)
+    sr = OnnxRuntime().load(exported / "export" / "onnxruntime.onnx")(lr)[0].transpose(1, 2, 0)
+    expected = np.rint(sr * 255).clip(0, 255).astype(np.uint8)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "0_x2.png")), expected)
+    for option in ("--freeze", "--tile=32", "--device=cpu"):
+        assert invoke(["upscale", str(exported), str(image), "--target", "onnxruntime", option]) == 2
+        assert "leave out --tile, --freeze and --device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["none exported", "flipped"])
+def test_upscale_refuses_a_file_that_was_not_proven(
+    damage: str, exported: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(exported, run)
+    file = run / "export" / "onnxruntime.onnx"
+    if damage == "none exported":
+        shutil.rmtree(run / "export")
+    else:
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+    assert invoke(["upscale", str(run), str(photos / "0.png"), "--target", "onnxruntime", "-o", str(tmp_path)]) == 2
+    reason = {"none exported": "the run has no file for 'onnxruntime'", "flipped": "is not the file that was proven"}
+    assert reason[damage] in capsys.readouterr().err.splitlines()[-1]
