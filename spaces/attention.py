@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qnas.core.components import ImageStatistic, Moments, Operation
-from qnas.core.network import Slot
+from qnas.core.network import Joint, Slot
 
 ROLE = "attention"
 _POOL = 7
@@ -31,6 +31,7 @@ class SpatialAttention(nn.Module):
         )
         self.bypass = Slot(ROLE, middle, middle, activation="none", native="conv1x1")
         self.expand = Slot(ROLE, middle, channels, activation="none", native="conv1x1")
+        self.joint = Joint()
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape; H and W at least 3."""
@@ -40,7 +41,7 @@ class SpatialAttention(nn.Module):
         window = [min(_POOL, extent) for extent in small.shape[-2:]]
         pooled = self.pooled(F.max_pool2d(small, window, _POOL_STRIDE))
         enlarged = F.interpolate(pooled, size=features.shape[-2:], mode="bilinear", align_corners=False)
-        result: Tensor = features * torch.sigmoid(self.expand(enlarged + self.bypass(reduced)))
+        result: Tensor = self.joint(features * torch.sigmoid(self.expand(enlarged + self.bypass(reduced))))
         return result
 
 
@@ -57,10 +58,11 @@ class ContrastAttention(nn.Module):
         self.contrast = Contrast(channels)
         self.reduce = Slot(ROLE, channels, middle, activation="none", native="conv1x1")
         self.expand = Slot(ROLE, middle, channels, activation="relu", native="conv1x1")
+        self.joint = Joint()
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
-        result: Tensor = features * torch.sigmoid(self.expand(self.reduce(self.contrast(features))))
+        result: Tensor = self.joint(features * torch.sigmoid(self.expand(self.reduce(self.contrast(features)))))
         return result
 
 

@@ -14,6 +14,7 @@ from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
 
 FORM = torch.ops.quantized_decomposed
 _CONTAINERS = (torch.uint8, torch.int8, torch.uint16, torch.int16)
+_BIAS_GRID = (torch.iinfo(torch.int32).min, torch.iinfo(torch.int32).max, torch.int32)
 _TOLERANCE = 1e-3  # steps; how far from a whole number of them an offset may be
 
 
@@ -85,9 +86,13 @@ class IntegerActivation(nn.Module):
 
 
 class IntegerConv2d(nn.Module):
-    """A convolution whose weights are integers, with a step for each output channel. Its bias stays in float."""
+    """A convolution whose weights are integers, with a step for each output channel.
+
+    Its bias is integers too where the layer rounds it, and else stays in float.
+    """
 
     weight: Tensor
+    bias_scales: Tensor
     scales: Tensor
     zero_points: Tensor
 
@@ -103,8 +108,19 @@ class IntegerConv2d(nn.Module):
         self.register_buffer("zero_points", torch.full((layer.out_channels,), grid.zero_point))
         self.bias = layer.bias
         self.convolve = layer.convolve
+        step = layer.bias_step
+        self.has_integer_bias = step is not None
+        if layer.bias is not None and step is not None:
+            self.bias = nn.Parameter((layer.bias / step).round().to(torch.int32), requires_grad=False)
+            self.register_buffer("bias_scales", step.contiguous())
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C_in, H, W) to (N, C_out, H / stride, W / stride)."""
         weight = FORM.dequantize_per_channel(self.weight, self.scales, self.zero_points, 0, *self.grid)
-        return self.convolve(features, weight, self.bias)
+        return self.convolve(features, weight, self._float_bias())
+
+    def _float_bias(self) -> Tensor | None:
+        if not self.has_integer_bias:
+            return self.bias
+        result: Tensor = FORM.dequantize_per_channel(self.bias, self.bias_scales, self.zero_points, 0, *_BIAS_GRID)
+        return result

@@ -12,6 +12,7 @@ from qnas.core.components import (
     Layers,
     PaddingMode,
     Quantizer,
+    Unquantized,
     keeps_size,
     make_activation,
 )
@@ -82,11 +83,36 @@ class QuantizedConv2d(SlotConv2d):
         super().__init__(shape, padding_mode)
         self.widths = Widths(FLOAT_BITS, FLOAT_BITS) if quantizer.is_float else widths
         self.weight_quantizer = quantizer.at(widths.weight, signed=True, channels=shape.out_channels)
+        self._entrance: tuple[FakeQuantizer, ...] = ()  # in a tuple, as it is no part of this layer
         self._set_up()
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C_in, H, W) to (N, C_out, H / stride, W / stride)."""
-        return self.convolve(features, _quantized(self.weight, self.weight_quantizer), self.bias)
+        return self.convolve(features, _quantized(self.weight, self.weight_quantizer), self._rounded_bias())
+
+    def round_bias_for(self, entrance: FakeQuantizer) -> None:
+        """Round the bias to whole steps of the products that it is added to, if both factors are integers.
+
+        Args:
+            entrance: The quantizer that its input comes from.
+        """
+        if not isinstance(entrance, Unquantized) and not isinstance(self.weight_quantizer, Unquantized):
+            self._entrance = (entrance,)
+
+    @property
+    def bias_step(self) -> Tensor | None:
+        """The step of its bias for each output channel, None where it is in float."""
+        if self.bias is None or not self._entrance:
+            return None
+        step = self._entrance[0].grid().step * self.weight_quantizer.grid().step
+        return step.detach().flatten().expand(self.out_channels)
+
+    def _rounded_bias(self) -> Tensor | None:
+        step = None if self.weight.is_meta else self.bias_step
+        if self.bias is None or step is None:
+            return self.bias
+        # The gradient passes straight through.
+        return self.bias + ((self.bias / step).round() * step - self.bias).detach()
 
     def take(self, weights: Mapping[str, Tensor]) -> None:
         """Start from these weights, which the quantizer is set up for."""

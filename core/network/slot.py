@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from qnas.core.components import Activation, Operation, PaddingMode, SlotShape, is_signed
 from qnas.core.network.convolution import outlet
+from qnas.core.network.joint import Joint
 
 
 class Slot(nn.Module):
@@ -57,7 +58,7 @@ class Slot(nn.Module):
 
 
 class FilledSlot(nn.Module):
-    """A slot that holds its quantized activation and then one operation.
+    """A slot that holds its quantized activation and then one operation, with a joint behind.
 
     Its output is a separate tensor: in-place changes, as by ``nn.ReLU(inplace=True)``, affect neither the input nor
     what the operation keeps for its gradient.
@@ -67,6 +68,7 @@ class FilledSlot(nn.Module):
         super().__init__()
         self.activation = activation
         self.operation = operation
+        self.joint = Joint()
         self._is_native = is_native
         # Others may return their input, like the identity, or keep their output for the gradient, like a sigmoid.
         self._gives_its_own = outlet(operation) is not None
@@ -80,4 +82,5 @@ class FilledSlot(nn.Module):
         if features.dim() == 3:
             return self.forward(features[None])[0]
         result: Tensor = self.operation(self.activation(features))
-        return result if self._gives_its_own else result.clone()
+        own: Tensor = self.joint(result if self._gives_its_own else result.clone())
+        return own

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import ImageStatistic, Moments, Residual
+from qnas.core.network import Joint
 
 _EPSILON = 1e-8  # for a flat image, whose deviation is zero: keeps the logarithm and the gradient of the root finite
 
@@ -101,6 +102,7 @@ class ADQ(nn.Module):
         self.deviation = Deviation()
         self.slope = nn.Parameter(torch.tensor(slope))
         self.offset = nn.Parameter(torch.tensor(0.0))
+        self.joint = Joint()
 
     def gain(self, features: Tensor) -> Tensor:
         """The factor for the body's output, (N, 1, 1, 1)."""
@@ -110,7 +112,8 @@ class ADQ(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
         body = self.body(self.norm(features))
-        return torch.addcmul(features, self.gain(features).to(body.dtype), body)
+        result: Tensor = self.joint(torch.addcmul(features, self.gain(features).to(body.dtype), body))
+        return result
 
 
 class AdaDM(ADQ):

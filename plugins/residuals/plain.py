@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from qnas.core.components import Residual
+from qnas.core.network import Joint
 
 
 class PlainResidual(Residual):
@@ -37,8 +38,9 @@ class Plain(nn.Module):
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
         self.body = body
+        self.joint = Joint()
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
-        result: Tensor = self.body(features) + features
+        result: Tensor = self.joint(self.body(features) + features)
         return result

@@ -18,7 +18,8 @@ def take_biases_out(graph: ir.Graph) -> None:
     without a bias gets one that changes no float32 result: OpenVINO 2026.4 loses the scale of some that have none.
     """
     for conv in list(graph):
-        if conv.op_type == "Conv" and _is_dequantized(conv.inputs[1]):
+        has_integer_bias = len(conv.inputs) > 2 and _is_dequantized(conv.inputs[2])
+        if conv.op_type == "Conv" and _is_dequantized(conv.inputs[1]) and not has_integer_bias:
             bias = _known(conv, 2)
             _take_bias_out(graph, conv, np.array(_NEGLIGIBLE, np.float32) if bias is None else bias)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import Activation, Block, Residual
-from qnas.core.network import Slot
+from qnas.core.network import Joint, Slot
 
 _BRANCH_SCALE = 0.2
 
@@ -35,9 +35,11 @@ class Cell(nn.Module):
         super().__init__()
         length, self.branch_scale = (3, _BRANCH_SCALE) if variant == "A" else (2, 1.0)
         self.chain = nn.Sequential(*(Slot("body", channels, channels, activation=activation) for _ in range(length)))
+        self.joint = Joint()
         self.skip = Slot("skip", channels, channels, activation=activation, native="conv1x1")
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape; the cell's residual connection wraps it."""
         branch = self.chain(features)  # first, because slots are listed in the order in which they run
-        return torch.add(self.skip(features), branch, alpha=self.branch_scale)
+        result: Tensor = self.joint(torch.add(self.skip(features), branch, alpha=self.branch_scale))
+        return result

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import Activation, Block, Residual, is_signed, make_activation
-from qnas.core.network import Slot
+from qnas.core.network import Joint, Slot
 from qnas.spaces.attention import ContrastAttention, SpatialAttention
 
 _STEPS = 3
@@ -57,15 +57,17 @@ class FeatureDistillation(nn.Module):
             Slot("refine", channels, width, activation=before, signed=signed[i]) for i, width in enumerate(widths)
         )
         self.activations = nn.ModuleList(make_activation(behind) for _ in range(_STEPS))
+        self.joints = nn.ModuleList(Joint(is_signed(behind)) for _ in range(_STEPS))
         self.fuse = Slot("fusion", half * (_STEPS + 1), channels, activation=activation, native="conv1x1")
         self.attention = SpatialAttention(channels, max(1, channels // 4), depth=3)
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
         parts: list[Tensor] = []
-        for distill, refine, activation in zip(self.distill, self.refine, self.activations, strict=False):
+        steps = zip(self.distill, self.refine, self.activations, self.joints, strict=False)
+        for distill, refine, activation, joint in steps:
             parts.append(distill(features))
-            features = activation(refine(features) + features)
+            features = joint(activation(refine(features) + features))
         parts.append(self.refine[_STEPS](features))
         # (N, 4 * (C // 2), H, W)
         result: Tensor = self.attention(self.fuse(torch.cat(parts, dim=1)))
@@ -107,6 +109,7 @@ class MultiDistillation(nn.Module):
             Slot("refine", ins[i], outs[i], activation="none", signed=signed[i]) for i in range(_STEPS + 1)
         )
         self.activations = nn.ModuleList(make_activation(activation) for _ in range(_STEPS))
+        self.joints = nn.ModuleList(Joint(is_signed(activation)) for _ in range(_STEPS))
         joined = aside * (_STEPS + 1)
         self.attention = ContrastAttention(joined, max(1, joined // _CONTRAST_REDUCTION))
         self.fuse = Slot("fusion", joined, channels, activation="none", native="conv1x1")
@@ -114,8 +117,8 @@ class MultiDistillation(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
         parts: list[Tensor] = []
-        for refine, activation in zip(self.refine, self.activations, strict=False):
-            part, features = activation(refine(features)).split(self.split, dim=1)
+        for refine, activation, joint in zip(self.refine, self.activations, self.joints, strict=False):
+            part, features = joint(activation(refine(features))).split(self.split, dim=1)
             parts.append(part)
         parts.append(self.refine[_STEPS](features))
         # (N, 4 * (C // 4), H, W)

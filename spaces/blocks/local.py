@@ -7,7 +7,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from qnas.core.components import Activation, Block, make_activation
-from qnas.core.network import Slot
+from qnas.core.network import Joint, Slot
 from qnas.spaces.attention import SpatialAttention
 
 _LENGTH = 3
@@ -44,12 +44,13 @@ class LocalFeature(nn.Module):
         super().__init__()
         self.refine = _refinements(channels, activation)
         self.activation = make_activation(activation)
+        self.joint = Joint()
         self.fuse = Slot("fusion", channels, channels, activation="none", native="conv1x1")
         self.attention = SpatialAttention(channels, attention_channels, depth=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
-        refined = self.activation(self.refine(features)) + features
+        refined = self.joint(self.activation(self.refine(features)) + features)
         result: Tensor = self.attention(self.fuse(refined))
         return result
 
@@ -73,9 +74,12 @@ class ParameterFreeAttention(nn.Module):
     def __init__(self, channels: int, activation: Activation) -> None:
         super().__init__()
         self.refine = _refinements(channels, activation)
+        self.joints = nn.ModuleDict({name: Joint() for name in ("sum", "attention", "product")})
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
         refined = self.refine(features)
-        result: Tensor = (refined + features) * (torch.sigmoid(refined) - 0.5)
+        total = self.joints["sum"](refined + features)
+        attention = self.joints["attention"](torch.sigmoid(refined) - 0.5)
+        result: Tensor = self.joints["product"](total * attention)
         return result
