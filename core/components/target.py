@@ -28,6 +28,8 @@ class Target(Component):
         requires: The distributions that it needs.
         extra: The extra of qnas that installs them, if there is one.
         any_size: Whether a file can take images of any size.
+        between: The widths that it can run between the slots; None stands for float.
+        fills: The one that a network for it has by default.
         native_bits: The widths that the runtime computes with. At others it computes with the next that is wider:
             exact and smaller to store, but no faster.
         native_source: Where that is documented.
@@ -38,6 +40,8 @@ class Target(Component):
     requires: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = ""
     any_size: ClassVar[bool] = True
+    between: ClassVar[frozenset[int | None]] = frozenset({None, 8, 16})
+    fills: ClassVar[int | None] = None
     native_bits: ClassVar[frozenset[int]] = frozenset({8})
     native_source: ClassVar[str] = ""
 

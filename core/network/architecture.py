@@ -89,12 +89,17 @@ class Architecture(Versioned):
         """Maps slot paths to candidates."""
         return {path: choice.candidate() for path, choice in self.slots.items()}
 
-    def build(self, quantizer: Quantizer) -> nn.Module:
-        """The network, freshly initialised, quantized by ``quantizer``."""
-        with as_of(self.version):
-            return build_found(self.space, self.scale, self.candidates(), quantizer)
+    def build(self, quantizer: Quantizer, between: int | None = None) -> nn.Module:
+        """The network, freshly initialised.
 
-    def rebuild(self, quantizer: Quantizer) -> nn.Module:
-        """The network, for loading all of its trained weights: the file that they started from is not read."""
+        Args:
+            quantizer: Quantizes it.
+            between: The width of what stands between the slots, None for float.
+        """
         with as_of(self.version):
-            return build_found(self.space.restored(), self.scale, self.candidates(), quantizer)
+            return build_found(self.space, self.scale, self.candidates(), quantizer, between)
+
+    def rebuild(self, quantizer: Quantizer, between: int | None = None) -> nn.Module:
+        """The same network, for loading all of its trained weights: the file that they started from is not read."""
+        with as_of(self.version):
+            return build_found(self.space.restored(), self.scale, self.candidates(), quantizer, between)

@@ -14,6 +14,7 @@ from qnas.core.components import FakeQuantizer, Quantizer
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
 from qnas.core.network.joint import Joint
 from qnas.core.network.slot import FilledSlot
+from qnas.core.network.statistics import modes_kept
 
 _SIDE = 32
 _RECTIFIERS = {F.relu, torch.relu, Tensor.relu, Tensor.relu_}
@@ -28,7 +29,7 @@ def fill_joints(network: nn.Module, quantizer: Quantizer, bits: int) -> None:
     multiples of ``s_x s_w`` from then on, the product of the steps of input and weights, as integer kernels add it.
 
     Args:
-        network: A found network, in evaluation mode.
+        network: A found network.
         quantizer: Makes the quantizers.
         bits: Their width.
     """
@@ -79,8 +80,10 @@ class Flow(TorchFunctionMode):
     def _run(self, network: nn.Module) -> int:
         device = next(network.parameters()).device
         image = torch.linspace(0, 1, 3 * _SIDE * _SIDE, device=device).view(1, 3, _SIDE, _SIDE)
-        with self._watching(network), self:
-            return id(self._kept(network(image)))
+        with modes_kept(network), self._watching(network):
+            network.eval()
+            with self:
+                return id(self._kept(network(image)))
 
     @contextmanager
     def _watching(self, network: nn.Module) -> Iterator[None]:

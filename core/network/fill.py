@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from qnas.core.components import Offer, Operation, Quantizer, SlotShape, Space
 from qnas.core.errors import InputError, QnasError, as_input_error, from_field
+from qnas.core.network.between import fill_joints
 from qnas.core.network.candidate import Candidate, candidates_of, originals
 from qnas.core.network.convolution import SlotConv2d
 from qnas.core.network.memo import once_a_space
@@ -70,10 +71,15 @@ def _hand_over(weights: Mapping[str, Tensor], filled: nn.Module) -> None:
         native.take(weights)
 
 
-def build_found(space: Space, scale: int, choices: Mapping[str, Candidate], quantizer: Quantizer) -> nn.Module:
-    """The network that has one candidate in each slot."""
+def build_found(
+    space: Space, scale: int, choices: Mapping[str, Candidate], quantizer: Quantizer, between: int | None = None
+) -> nn.Module:
+    """The network that has one candidate in each slot, and integers of so many bits between, or floats."""
     network = fill(open_network(space, scale), lambda path, shape: choices[path].fill(shape, quantizer))
-    return _entered(network, space, scale)
+    entered = _entered(network, space, scale)
+    if between is not None:
+        fill_joints(entered, quantizer, between)
+    return entered
 
 
 def build_original(space: Space, scale: int) -> nn.Module:

@@ -57,7 +57,7 @@ def reestimate(network: nn.Module, draw: Callable[[], Tensor], begin: Callable[[
         draw: Returns the next batch of LR images, (N, 3, H, W). Not called if there are no statistics.
         begin: Called first, if there are statistics, for anything to set up before the network can run.
     """
-    with _modes_kept(network), generators_kept():
+    with modes_kept(network), generators_kept():
         statistics = [statistic for statistic in running_statistics(network.train()) if statistic.training]
         network.eval()
         for statistic in statistics:
@@ -107,7 +107,8 @@ def _forget(statistic: RunningStatistic) -> None:
 
 
 @contextlib.contextmanager
-def _modes_kept(network: nn.Module) -> Iterator[None]:
+def modes_kept(network: nn.Module) -> Iterator[None]:
+    """A context that restores which modules train afterwards."""
     modes = {module: module.training for module in network.modules()}
     try:
         yield

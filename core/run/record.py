@@ -28,7 +28,7 @@ from qnas.core.run.names import (
     example,
     result_of,
 )
-from qnas.core.settings import SPEC_VERSION, as_of
+from qnas.core.settings import BETWEEN, SPEC_VERSION, as_of
 from qnas.core.spec.document import parse
 from qnas.core.spec.kept import complete, known_version, read_kept
 
@@ -225,6 +225,14 @@ class RunRecord:
         with self._of_spec("quantizer", "train"):
             return Quantizer.of(self.quantizer_data)
 
+    @property
+    def between(self) -> int | None:
+        """The width of what stands between its slots, None for float and for runs from before it could be chosen."""
+        bits = self.spec_data["quantizer"].get("between") if self.quantizer_data else None
+        if bits not in (None, *BETWEEN):
+            raise InputError("is damaged: quantizer.between is no width", str(self.path / SPEC))
+        return bits
+
     @cached_property
     def degradation(self) -> "Degradation":
         """How the LR images were made; runs from before it could be chosen don't say, and had Pillow's."""
@@ -256,7 +264,7 @@ class RunRecord:
         from qnas.core.run.weights import load_weights
 
         with guard(self.architecture.space), self.as_it_was():
-            network = self.architecture.rebuild(self.quantizer)
+            network = self.architecture.rebuild(self.quantizer, self.between)
         load_weights(network, self.folder, self.quantizer_data, of_any_program=True)
         return network.eval()
 

@@ -85,11 +85,11 @@ class Run:
 
     def found_network(self) -> nn.Module:
         """The found network, freshly initialised."""
-        return self.architecture.build(self.spec.quantizer.train)
+        return self.architecture.build(self.spec.quantizer.train, self.spec.quantizer.between)
 
     def trained_network(self) -> nn.Module:
         """The found network as it was trained, on the CPU, in evaluation mode."""
-        network = self.architecture.rebuild(self.spec.quantizer.train)
+        network = self.architecture.rebuild(self.spec.quantizer.train, self.spec.quantizer.between)
         load_weights(network, self.folder, self.train_quantizer)
         return network.eval()
 
@@ -185,7 +185,8 @@ def _inherited(run: Run) -> nn.Module:
     supernet.to(run.machine.device)
     chosen, batches = run.architecture.candidates(), run.sampler(DERIVE)
     first = batches.draw()
-    return derive(space, spec.scale, chosen, supernet, spec.quantizer.train, first, batches.draw)
+    quantizer = spec.quantizer
+    return derive(space, spec.scale, chosen, supernet, quantizer.train, first, batches.draw, quantizer.between)
 
 
 def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:

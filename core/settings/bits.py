@@ -1,12 +1,16 @@
 """Bit-widths: the values that a spec may have, and the pair of a candidate."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 FLOAT_BITS = 32
 FLOAT_WORD = "float"
+
+BetweenBits = Literal[8, 16]
+BETWEEN: tuple[int, ...] = get_args(BetweenBits)
+"""The widths that what stands between the slots may have."""
 
 
 class Widths(NamedTuple):

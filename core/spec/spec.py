@@ -19,7 +19,7 @@ from qnas.core.errors import InputError, QnasError, from_field
 from qnas.core.images.settings import Data
 from qnas.core.network import refuse_broken, refuse_scale
 from qnas.core.search.searcher import Searcher
-from qnas.core.settings import Seed, Settings, Versioned, as_of, invalid
+from qnas.core.settings import BetweenBits, Seed, Settings, Versioned, as_of, invalid
 from qnas.core.spec.by_name import CostsByName, RegularizersByName, described_by_key
 from qnas.core.training.machine import Device, Precision
 from qnas.core.training.settings import Training
@@ -37,16 +37,23 @@ def is_name(value: object) -> bool:
     return isinstance(value, str) and len(value) <= _LONGEST_NAME and re.fullmatch(_NAME, value) is not None
 
 
+def _in_words(bits: int | None) -> str:
+    return "float" if bits is None else f"{bits} bits"
+
+
 class QuantizerChoice(Settings):
     """The quantizers of the two stages.
 
     Attributes:
         search: Quantizer during the search.
         train: Quantizer of the found network; it must have an integer grid, or be ``none``.
+        between: Bits of what stands between the slots of the found network, such as sums: 8 or 16, or null for float.
+            By default what the spec's target needs to be fast, and float without a target.
     """
 
     search: Quantizer = "noise"  # type: ignore[assignment]
     train: Quantizer = "lsq"  # type: ignore[assignment]
+    between: BetweenBits | None = None
 
     @model_validator(mode="after")
     def _stages(self) -> Self:
@@ -130,6 +137,7 @@ class Spec(Versioned):
             with as_of(self.version):
                 self._try_network()
         self._refuse_unfit_crop()
+        self._fill_between()
         if self.train.init == "supernet" and not self.search.leaves_supernet:
             invalid(
                 "Spec",
@@ -139,6 +147,23 @@ class Spec(Versioned):
                 "init",
             )
         return self
+
+    def _fill_between(self) -> None:
+        """Let the target decide what the spec leaves open, and refuse what the targets can't do."""
+        if self.target is not None and "between" not in self.quantizer.model_fields_set:
+            chosen = self.quantizer.model_copy(update={"between": self.target.fills})
+            object.__setattr__(self, "quantizer", chosen)
+        between = self.quantizer.between
+        for target in self.exported_to:
+            if between not in target.between:
+                can = " or ".join(
+                    "float" if bits is None else f"{bits} bits" for bits in sorted(target.between, key=str)
+                )
+                has = "float" if between is None else f"{between} bits"
+                message = f"'{target.label}' needs {can} between the slots, and the network has {has}"
+                invalid("Spec", message, between, "quantizer", "between")
+        if between is not None and self.quantizer.train.is_float:
+            invalid("Spec", "a network in float has no integers between its slots", between, "quantizer", "between")
 
     def _try_network(self) -> None:
         patch = (self.data.patch, self.data.patch)

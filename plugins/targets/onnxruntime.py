@@ -13,12 +13,13 @@ class OnnxRuntime(Target):
 
     Note:
         A convolution computes on integers only if its output is quantized too. Others run in float, behind their
-        integers, which is exact but no faster.
+        integers, which is exact but no faster. So networks for it have integers between their slots by default.
     """
 
     suffix: ClassVar = ".onnx"
     requires: ClassVar = ("onnx", "onnxscript", "onnxruntime")
     extra: ClassVar = "onnx"
+    fills: ClassVar = 8
     native_source: ClassVar = "https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html"
 
     def write(self, program: ExportedProgram, path: Path) -> None:
