@@ -10,6 +10,7 @@ import click
 from qnas.core.cli.commands.check import check
 from qnas.core.cli.commands.compare import compare
 from qnas.core.cli.commands.data import data
+from qnas.core.cli.commands.derive import derive
 from qnas.core.cli.commands.doctor import doctor
 from qnas.core.cli.commands.evaluate import evaluate
 from qnas.core.cli.commands.export import export
@@ -37,7 +38,7 @@ def cli() -> None:
 
 
 _COMMANDS = (
-    *(run, sweep, compare, report, evaluate, upscale, export),
+    *(run, sweep, compare, report, derive, evaluate, upscale, export),
     *(check, data, list_components, show, doctor, schema, new),
 )
 

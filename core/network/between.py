@@ -21,7 +21,7 @@ _RECTIFIERS = {F.relu, torch.relu, Tensor.relu, Tensor.relu_}
 """What every runtime fuses with the convolution before it."""
 
 
-def fill_joints(network: nn.Module, quantizer: Quantizer, bits: int) -> None:
+def fill_joints(network: nn.Module, quantizer: Quantizer, bits: int) -> list[QuantizedActivation]:
     """Quantize what stands between the slots of a found network, and let biases be integers.
 
     A joint stays open where nothing is gained: where the tensor has passed another, or leads straight into one slot,
@@ -32,14 +32,19 @@ def fill_joints(network: nn.Module, quantizer: Quantizer, bits: int) -> None:
         network: A found network.
         quantizer: Makes the quantizers.
         bits: Their width.
+
+    Returns:
+        What fills them, in the order of the network.
     """
     device = next(network.parameters()).device
-    flow = Flow(network)
+    flow, filled = Flow(network), []
     for path, joint in flow.needed().items():
         signed = joint.signed and not flow.gives_output(joint)  # of an image, what is below 0 is not seen
-        network.set_submodule(path, QuantizedActivation("none", quantizer, bits, signed).to(device))
+        filled.append(QuantizedActivation("none", quantizer, bits, signed).to(device))
+        network.set_submodule(path, filled[-1])
     for convolution, entrance in flow.entrances.items():
         convolution.round_bias_for(entrance)
+    return filled
 
 
 class Flow(TorchFunctionMode):

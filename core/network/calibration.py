@@ -48,7 +48,7 @@ def calibrate(
             handle.remove()
 
 
-def calibrate_for_training(network: nn.Module, run: Callable[[], object]) -> None:
+def calibrate_for_training(network: nn.Module, run: Callable[[], object], *, only: nn.Module | None = None) -> None:
     """Calibrate a network that is to be trained, and leave it in training mode.
 
     Quantizers observe the tensors of training: Batch Norm normalises by the batch, since its running statistics are not
@@ -58,12 +58,13 @@ def calibrate_for_training(network: nn.Module, run: Callable[[], object]) -> Non
     Args:
         network: The network with the quantizers.
         run: Sends a batch through it.
+        only: The part of it whose quantizers are to be set up; by default all of it.
     """
     for module in network.train().modules():
         if isinstance(module, FakeQuantizer | Mixture):
             module.eval()
     with statistics_kept(network), generators_kept():
-        calibrate(network, run)
+        calibrate(network if only is None else only, run)
     network.train()
 
 

@@ -24,6 +24,9 @@ RESULT = "result.json"
 
 LAST_ARCHITECTURE = "search/last.json"
 SUPERNET = "search/supernet.safetensors"
+PARENT = "parent.json"
+PARENT_WEIGHTS = "parent.safetensors"
+"""Where a run took its network from, and the weights that it started with."""
 LAST_WEIGHTS = "train/last.safetensors"
 BEST_BEFORE = "search/best.json"
 """What the search found, in runs of qnas 0.1; the architecture is a copy of it."""
@@ -48,6 +51,8 @@ __all__ = [
     "LOCK",
     "LOG",
     "MODEL",
+    "PARENT",
+    "PARENT_WEIGHTS",
     "RENAMED",
     "RESULT",
     "SPEC",

@@ -18,6 +18,7 @@ from qnas.core.run.failure import explain_failures
 from qnas.core.run.images import load_run_images
 from qnas.core.run.log import RunLog, logged, tell_environment
 from qnas.core.run.names import ENVIRONMENT, IMAGE_NAMES, IMAGES, RESULT, SPEC, STAGES, result_of
+from qnas.core.run.parent import take_over
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.checkpoint import EVERY_SECONDS, CheckpointPolicy, StageCheckpoints
 from qnas.core.run.resuming.environment import environment, image_digests, image_names, refuse_gone, warn_of_changes
@@ -39,6 +40,7 @@ def run_spec(
     command: Sequence[str] = (),
     checkpoint_every: float = EVERY_SECONDS,
     stop: Stop | None = None,
+    parent: RunRecord | None = None,
 ) -> dict[str, Any]:
     """Run the stages of a spec and return what is in result.json.
 
@@ -53,6 +55,7 @@ def run_spec(
         command: The command line, for the record.
         checkpoint_every: Seconds between two checkpoints, 0 for one after every step. It changes no result.
         stop: Asks the run to stop.
+        parent: A run whose network it takes over instead of searching for one.
 
     Raises:
         InputError: The folder, the device or the images can't be used, or another process is at work in the folder.
@@ -66,7 +69,7 @@ def run_spec(
         run = _load(spec, folder, keeping)
         facts = environment(spec.seed, run.machine.device, command, spec.space)
         digests = image_digests(spec.data, spec.scale)
-        _make(folder, spec, {ENVIRONMENT: facts, IMAGES: digests, IMAGE_NAMES: image_names(run.images)})
+        _make(folder, spec, {ENVIRONMENT: facts, IMAGES: digests, IMAGE_NAMES: image_names(run.images)}, parent)
         with exclusive(folder.path), at_home(folder.path):
             log.begin()
             tell_environment(facts)
@@ -166,13 +169,15 @@ def summarize(folder: RunFolder) -> dict[str, Any]:
     return summary
 
 
-def _make(folder: RunFolder, spec: Spec, records: Mapping[str, Mapping[str, Any]]) -> None:
+def _make(folder: RunFolder, spec: Spec, records: Mapping[str, Mapping[str, Any]], parent: RunRecord | None) -> None:
     """Make the folder with its first files, or nothing: a folder that is there has a run that can be resumed."""
     aside = RunFolder(folder.path.with_name(f".{folder.path.name}.{os.getpid()}"))
     try:
         for name, record in records.items():
             aside.write_json(name, record)
         keep_spec(aside, spec)
+        if parent is not None:
+            take_over(parent, aside)
         with guard(spec.space):
             spec.space.keep(aside.path, spec.scale)
         folder.refuse_existing()  # meanwhile, another may have made it

@@ -21,9 +21,11 @@ from qnas.core.run.names import (
     BEST_BEFORE,
     LAST_ARCHITECTURE,
     LAST_WEIGHTS,
+    PARENT,
     STAGES,
     SUPERNET,
 )
+from qnas.core.run.parent import Child, taken_over
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.checkpoint import CheckpointPolicy, StageCheckpoints
 from qnas.core.run.sizes import found_sizes
@@ -189,12 +191,24 @@ def _inherited(run: Run) -> nn.Module:
     return derive(space, spec.scale, chosen, supernet, quantizer.train, first, batches.draw, quantizer.between)
 
 
+def _taken_over(run: Run) -> Child | None:
+    """The network of the run's parent, with what the run changes in it; None for a run without a parent."""
+    quantizer = run.spec.quantizer
+    if not run.folder.has(PARENT) or quantizer.between is None:
+        return None
+    return taken_over(run.folder, run.architecture, quantizer.train, quantizer.between)
+
+
 def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
     """Train the found network with real fake quantization."""
     settings = run.spec.train
     checkpoints.begin()
     torch.manual_seed(run.spec.seed)
-    network = _inherited(run) if settings.init == "supernet" else run.found_network()
+    child = _taken_over(run)
+    if child is not None:
+        network = child.network
+    else:
+        network = _inherited(run) if settings.init == "supernet" else run.found_network()
     run.machine.place(network)
     schedule = Schedule(
         settings.steps,
@@ -206,7 +220,9 @@ def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> di
     )
     validation = run.images.learn.validation
     trainer = Trainer(run.machine, network, run.sampler(TRAIN), validation, schedule, journal.step, journal.record)
-    if settings.init == "scratch":
+    if child is not None:
+        child.calibrate(run.sampler(TRAIN).draw().lr)
+    elif settings.init == "scratch":
         trainer.calibrate()
     checkpoints.restore(trainer)
     trained = trainer.run(lambda step: checkpoints.keep(step, trainer))

@@ -1,10 +1,8 @@
 """``qnas run``: all stages of a spec."""
 
-import contextlib
-import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,11 +10,10 @@ from qnas.core.cli.options import no_code_option, set_option, spec_argument, ver
 from qnas.core.run.names import SPEC, STAGES
 
 if TYPE_CHECKING:
-    from qnas.core.errors import QnasError
     from qnas.core.files.folder import RunFolder
+    from qnas.core.run.resuming.stop import Stop
     from qnas.core.spec import SpecFile
 
-_INTERRUPTED = 130
 _CHECKPOINT_SECONDS = 60.0
 
 
@@ -52,24 +49,14 @@ def run(
     progress_file: Path | None,
 ) -> None:
     """Search for a network, train it, evaluate it and write a report, as SPEC says."""
-    from qnas.core.cli.terminal.progress import show_progress
-    from qnas.core.cli.terminal.summary import print_summary
-    from qnas.core.registry import listening
-    from qnas.core.run.resuming.stop import stop_on_signals
+    from qnas.core.cli.running import run_and_show
     from qnas.core.run.run import run_spec
-    from qnas.core.sweep.progress import ProgressFile
 
     file, folder = _read(spec, overrides, out, resume)
-    followed = listening(ProgressFile(progress_file)) if progress_file else contextlib.nullcontext()
-    try:
-        with (
-            file.locate_errors(),
-            show_progress() as progress,
-            listening(progress),
-            followed,
-            stop_on_signals(progress.announce) as stop,
-        ):
-            summary = run_spec(
+
+    def work(stop: "Stop") -> "dict[str, Any]":
+        with file.locate_errors():
+            return run_spec(
                 file.spec,
                 folder,
                 resume=resume,
@@ -78,11 +65,11 @@ def run(
                 checkpoint_every=checkpoint_every,
                 stop=stop,
             )
-    except KeyboardInterrupt as error:
-        begun = folder.has(SPEC)
-        command = _command(spec, out, begun, overrides, until, checkpoint_every)
-        raise _stopped(error, shlex.join(command)) from error
-    print_summary(summary, folder)
+
+    def resume_command() -> list[str]:
+        return _command(spec, out, folder.has(SPEC), overrides, until, checkpoint_every)
+
+    run_and_show(folder, work, resume_command, progress_file)
 
 
 def _read(spec: Path, overrides: tuple[str, ...], out: Path | None, resume: bool) -> "tuple[SpecFile, RunFolder]":
@@ -130,12 +117,3 @@ def _command(
         *(("--no-code",) if is_foreign_code_refused() else ()),
         *(("--resume",) if resume else ()),
     ]
-
-
-def _stopped(error: KeyboardInterrupt, command: str) -> "QnasError":
-    """The error of a run that was asked to stop; its exit code is that of a process ended by the signal."""
-    from qnas.core.errors import QnasError
-
-    stopped = QnasError(f"{str(error) or 'stopped'}; go on with: {command}")
-    stopped.exit_code = getattr(error, "exit_code", _INTERRUPTED)
-    return stopped

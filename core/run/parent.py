@@ -1,0 +1,103 @@
+"""Runs that take their network from another: its architecture and weights, with other quantizers between."""
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from qnas.core.components import Quantizer
+from qnas.core.errors import InputError
+from qnas.core.files.folder import RunFolder
+from qnas.core.network import Architecture, fill_joints
+from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.run.names import (
+    ARCHITECTURE,
+    BEST_BEFORE,
+    HISTORY,
+    LAST_ARCHITECTURE,
+    MODEL,
+    PARENT,
+    PARENT_WEIGHTS,
+    result_of,
+)
+from qnas.core.run.record import RunRecord
+from qnas.core.spec import Spec
+
+_TAKEN = (
+    ARCHITECTURE,
+    BEST_BEFORE,
+    LAST_ARCHITECTURE,
+    f"search/{HISTORY}",
+    result_of("search"),
+    result_of("derive"),
+)
+"""What the search left and a run that takes its network over has too."""
+
+
+def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: float | None, name: str) -> Spec:
+    """The spec of a run that tunes the network of another with integers between its slots.
+
+    Args:
+        parent: The other, which has trained its network.
+        between: Their width.
+        steps: How many steps to tune for.
+        learning_rate: Of the tuning; by default as in the training.
+        name: Of the run.
+
+    Raises:
+        InputError: The parent has no network yet, or has these integers already; or its spec is not valid any more.
+    """
+    if not parent.folder.has(MODEL):
+        raise InputError(f"the run has not trained a network yet (no {MODEL} in it)", str(parent.path))
+    if parent.between == between:
+        raise InputError(f"there are {between} bits between the slots already", str(parent.path))
+    before = parent.spec.model_dump(mode="json")
+    train = {**before["train"], "steps": steps, "init": "scratch"}
+    if learning_rate is not None:
+        train["learning_rate"] = learning_rate
+    changed = {"name": name, "train": train, "quantizer": {**before["quantizer"], "between": between}}
+    with parent.as_it_was():
+        return Spec.model_validate({**before, **changed})
+
+
+def take_over(parent: RunRecord, folder: RunFolder) -> None:
+    """Copy what a run needs of its parent into its folder, and note where it comes from."""
+    for name in _TAKEN:
+        if parent.folder.has(name):
+            (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(parent.path / name, folder.path / name)
+    shutil.copyfile(parent.path / MODEL, folder.path / PARENT_WEIGHTS)
+    digest = hashlib.sha256((parent.path / MODEL).read_bytes()).hexdigest()
+    known = {"name": parent.spec.name, "folder": str(parent.path), "between": parent.between, "model_sha256": digest}
+    folder.write_json(PARENT, known)
+
+
+@dataclass(frozen=True)
+class Child:
+    """A network that was taken over, with new quantizers between its slots.
+
+    Attributes:
+        network: It starts with the parent's weights.
+        filled: The layers between, whose quantizers are to be set up.
+    """
+
+    network: nn.Module
+    filled: nn.ModuleList
+
+    def calibrate(self, lr: Tensor) -> None:
+        """Set up the new quantizers; all others stay as they were trained."""
+        calibrate_for_training(self.network, lambda: self.network(lr), only=self.filled)
+
+
+def taken_over(folder: RunFolder, architecture: Architecture, quantizer: Quantizer, between: int) -> Child:
+    """The network that a run took from its parent.
+
+    Raises:
+        InputError: What was taken over is damaged.
+    """
+    known: dict[str, Any] = folder.read_json(PARENT)
+    network = architecture.rebuild(quantizer, known.get("between"))
+    network.load_state_dict(folder.read_tensors(PARENT_WEIGHTS))
+    return Child(network, nn.ModuleList(fill_joints(network, quantizer, between)))
