@@ -24,14 +24,18 @@ PLAIN: dict[str, Any] = {
 ADQ: dict[str, Any] = {**PLAIN, "residual": "adq"}
 
 
-def write_run(path: Path, space: dict[str, Any] = PLAIN, scale: int = 2, train: str = "lsq") -> nn.Module:
+def write_run(
+    path: Path, space: dict[str, Any] = PLAIN, scale: int = 2, train: str = "lsq", between: int | None = None
+) -> nn.Module:
     """Write spec.yaml, architecture.json and model.safetensors; returns the network."""
     torch.manual_seed(0)
-    spec = Spec.model_validate({"name": "run", "scale": scale, "space": space, "quantizer": {"train": train}})
+    spec = Spec.model_validate(
+        {"name": "run", "scale": scale, "space": space, "quantizer": {"train": train, "between": between}}
+    )
     made = Space.of(space)
     chosen = {slot: options[0] for slot, options in slot_candidates(made, scale).items()}
     architecture = Architecture.from_candidates(made, scale, chosen)
-    network = architecture.build(spec.quantizer.train)
+    network = architecture.build(spec.quantizer.train, between)
     for name, parameter in network.named_parameters():  # so that every part affects the output
         if name.startswith("gain.") or name.endswith("bias"):
             nn.init.uniform_(parameter, 0.1, 0.5)

@@ -72,6 +72,13 @@ class Target(Component):
         """What :meth:`load` sets in the runtime that it does not set by itself, by the runtime's names."""
         return {}
 
+    def unfit(self, between: int | None) -> str:
+        """Why it can't run a network with so many bits between its slots (None for float), or ``""``."""
+        if between in self.between:
+            return ""
+        can = " or ".join(map(_in_words, sorted(self.between, key=str)))
+        return f"'{self.known_as}' needs {can} between the slots, and the network has {_in_words(between)} there"
+
     def versions(self) -> dict[str, str]:
         """The version of each distribution that it requires.
 
@@ -85,3 +92,7 @@ class Target(Component):
             raise InputError(
                 f"the target '{self.known_as}' needs {error.name}, which is not installed: pip install '{what}'"
             ) from None
+
+
+def _in_words(bits: int | None) -> str:
+    return "floats" if bits is None else f"{bits} bits"

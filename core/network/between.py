@@ -19,6 +19,8 @@ from qnas.core.network.statistics import modes_kept
 _SIDE = 32
 _RECTIFIERS = {F.relu, torch.relu, Tensor.relu, Tensor.relu_}
 """What every runtime fuses with the convolution before it."""
+_SHUFFLES = {F.pixel_shuffle, torch.pixel_shuffle}
+"""What moves values and changes none."""
 
 
 def fill_joints(network: nn.Module, quantizer: Quantizer, bits: int) -> list[QuantizedActivation]:
@@ -61,6 +63,7 @@ class Flow(TorchFunctionMode):
         self._passed: dict[int, Joint] = {}  # tensor to the first joint that it passed
         self._takers: dict[int, list[FilledSlot | None]] = {}  # tensor to the slots that took it, None for others
         self._rectified: dict[int, int] = {}  # tensor to what came of it
+        self._shuffled: dict[int, int] = {}  # what came of it to the tensor
         self._quantized: dict[int, FakeQuantizer] = {}  # tensor to what gave it
         self._alive: list[object] = []  # while they live, no other has their identity
         self._is_inside = False
@@ -73,7 +76,7 @@ class Flow(TorchFunctionMode):
 
     def gives_output(self, joint: Joint) -> bool:
         """Whether what passes the joint is the network's output."""
-        return self._passed.get(self._output) is joint
+        return self._passed.get(self._shuffled.get(self._output, self._output)) is joint
 
     def _leads_into_a_slot(self, tensor: int) -> bool:
         takers = self._takers.get(tensor, [])
@@ -115,6 +118,8 @@ class Flow(TorchFunctionMode):
                     self._takers.setdefault(id(leaf), []).append(None)
             if func in _RECTIFIERS:
                 self._rectified[id(args[0])] = id(result)
+            if func in _SHUFFLES:
+                self._shuffled[id(result)] = id(args[0])
         return result
 
     def _kept(self, result: Any) -> Any:

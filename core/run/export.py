@@ -25,13 +25,22 @@ Report = Callable[[str, int, int], object]
 
 
 def planned(
-    folder: Path, targets: Sequence[Target], out: Path | None = None, *, force: bool = False
+    folder: Path, targets: Sequence[Target], between: int | None, out: Path | None = None, *, force: bool = False
 ) -> dict[Target, Path]:
     """Every target and the file to write for it.
 
+    Args:
+        folder: The run's.
+        targets: What to export to.
+        between: The width of what stands between the network's slots, None for float.
+        out: Where to write the file, if there is one target only.
+        force: Whether to replace files that are there.
+
     Raises:
-        InputError: A target is not installed, or a file is there already.
+        InputError: A target can't run the network or is not installed, or a file is there already.
     """
+    for reason in filter(None, (target.unfit(between) for target in targets)):
+        raise InputError(reason, str(folder))
     files = {target: out or folder / exported(target.registered_name(), target.suffix) for target in targets}
     for target, path in files.items():
         target.versions()

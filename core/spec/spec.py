@@ -37,10 +37,6 @@ def is_name(value: object) -> bool:
     return isinstance(value, str) and len(value) <= _LONGEST_NAME and re.fullmatch(_NAME, value) is not None
 
 
-def _in_words(bits: int | None) -> str:
-    return "float" if bits is None else f"{bits} bits"
-
-
 class QuantizerChoice(Settings):
     """The quantizers of the two stages.
 
@@ -150,18 +146,13 @@ class Spec(Versioned):
 
     def _fill_between(self) -> None:
         """Let the target decide what the spec leaves open, and refuse what the targets can't do."""
-        if self.target is not None and "between" not in self.quantizer.model_fields_set:
+        is_open = "between" not in self.quantizer.model_fields_set and not self.quantizer.train.is_float
+        if self.target is not None and is_open:
             chosen = self.quantizer.model_copy(update={"between": self.target.fills})
             object.__setattr__(self, "quantizer", chosen)
         between = self.quantizer.between
-        for target in self.exported_to:
-            if between not in target.between:
-                can = " or ".join(
-                    "float" if bits is None else f"{bits} bits" for bits in sorted(target.between, key=str)
-                )
-                has = "float" if between is None else f"{between} bits"
-                message = f"'{target.label}' needs {can} between the slots, and the network has {has}"
-                invalid("Spec", message, between, "quantizer", "between")
+        for reason in filter(None, (target.unfit(between) for target in self.exported_to)):
+            invalid("Spec", reason, between, "quantizer", "between")
         if between is not None and self.quantizer.train.is_float:
             invalid("Spec", "a network in float has no integers between its slots", between, "quantizer", "between")
 

@@ -87,8 +87,9 @@ def export(
         raise click.UsageError("--dynamic and --size exclude each other")
     if out is not None and len(names) > 1:
         raise click.UsageError("-o names one file: leave it out, or name one --target")
-    files = planned(run, [Target.named(name) for name in names], out, force=force)
+    targets = [Target.named(name) for name in names]
     found = load_found(run, torch.device("cpu"))
+    files = planned(run, targets, found.run.between, out, force=force)
     sets = test_sets(found.run, named_sets(places) if places else None)
     with _progress() as report:
         exported = export_found(found.network, found.scale, files, sets, size=size, freeze=freeze, report=report)
