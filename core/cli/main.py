@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from qnas.core.cli.commands.bench import bench
 from qnas.core.cli.commands.check import check
 from qnas.core.cli.commands.compare import compare
 from qnas.core.cli.commands.data import data
@@ -38,7 +39,7 @@ def cli() -> None:
 
 
 _COMMANDS = (
-    *(run, sweep, compare, report, derive, evaluate, upscale, export),
+    *(run, sweep, compare, report, derive, evaluate, upscale, export, bench),
     *(check, data, list_components, show, doctor, schema, new),
 )
 

@@ -48,6 +48,14 @@ freeze_option = click.option(
     help="Replace what ADQ, AdaDM and IMDN's attention measure over each whole image by its mean in training. Tiles"
     " then take one pass instead of several, and the images differ slightly.",
 )
+target_option = click.option(
+    "--target",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    required=True,
+    help="Where it is to run; qnas list targets shows what there is. Can be repeated.",
+)
 no_code_option = click.option(
     "--no-code",
     is_flag=True,

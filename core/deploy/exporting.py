@@ -48,7 +48,7 @@ def export(
     unverified = path.with_name(f"{path.stem}{_UNVERIFIED}{path.suffix}")
     unverified.unlink(missing_ok=True)
     target.write(lowered.program, unverified)
-    parity = compare(network, _loaded(target, unverified), sets, scale, lowered.size, report)
+    parity = compare(network, loaded(target, unverified), sets, scale, lowered.size, report)
     failure = parity.failure()
     if failure:
         raise QnasError(f"the file for '{target.known_as}' gives other images: {failure}; it is left as {unverified}")
@@ -56,9 +56,14 @@ def export(
     return _described(lowered, target, path, parity, versions)
 
 
-def _loaded(target: Target, path: Path) -> Runtime:
+def loaded(target: Target, path: Path, threads: int = 0) -> Runtime:
+    """A file that was written for a target, in its runtime.
+
+    Raises:
+        QnasError: The runtime refuses it.
+    """
     try:
-        return target.load(path)
+        return target.load(path, threads)
     except (QnasError, MemoryError):
         raise
     except Exception as error:

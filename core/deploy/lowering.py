@@ -10,11 +10,11 @@ from torch.export import Dim, ExportedProgram, export
 from qnas.core.components import Unquantized
 from qnas.core.deploy.integers import IntegerActivation, IntegerConv2d
 from qnas.core.deploy.interpolation import ByConvolution
+from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.quiet import quiet
 from qnas.core.errors import InputError, first_line
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
 
-Size = tuple[int, int]
 _EXAMPLE: Size = (64, 72)  # large enough for every attention of ours
 INPUT, OUTPUT = "lr", "sr"
 

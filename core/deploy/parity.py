@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from qnas.core.components import Pixels, Runtime
 from qnas.core.deploy.loaded import LoadedFile
+from qnas.core.deploy.lr_sizes import Size
 from qnas.core.images.metrics import psnr_y
 from qnas.core.images.pairs import ImagePair
 from qnas.core.upscale.enlarging import Upscale, as_pixels, enlarged_levels
@@ -23,7 +24,6 @@ PSNR = 0.01
 """How many dB the mean PSNR on Y of a test set may differ by."""
 _NEAR = 0.01  # levels
 _CPU = torch.device("cpu")
-Size = tuple[int, int]
 Sets = Mapping[str, Iterable[ImagePair]]
 
 

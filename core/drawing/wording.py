@@ -67,6 +67,24 @@ def duration(seconds: float) -> str:
     return _minutes(seconds, " ")
 
 
+def milliseconds(seconds: float) -> str:
+    """The time of a call: ``12.3 ms``.
+
+    >>> milliseconds(0.0123), milliseconds(2.5)
+    ('12.3 ms', '2500 ms')
+    """
+    return f"{_three_digits(1000 * seconds)} ms"
+
+
+def times_as_fast(ratio: float) -> str:
+    """How fast beside another: ``1.7 x``.
+
+    >>> times_as_fast(1.7), times_as_fast(2 / 3), times_as_fast(123.4)
+    ('1.70 x', '0.67 x', '123 x')
+    """
+    return f"{ratio:.2f} x" if ratio < 10 else f"{ratio:.0f} x"
+
+
 def precise_duration(seconds: Any) -> str:
     """A time as a page has it: ``0.65 s``, ``35 s``, ``12 min 5 s``, ``3 h 12 min``."""
     if not is_finite(seconds):

@@ -12,7 +12,8 @@ from torch import nn
 from qnas.core.components import Dataset, Target, freeze_statistics
 from qnas.core.deploy.exporting import export
 from qnas.core.deploy.loaded import LoadedFile
-from qnas.core.deploy.lowering import Size, lower
+from qnas.core.deploy.lowering import lower
+from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.parity import Sets
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
@@ -93,11 +94,11 @@ def _report_of(report: Report, name: str, total: int, done: int) -> None:
     report(name, done, total)
 
 
-def open_exported(record: RunRecord, target: Target) -> LoadedFile:
-    """The file that was exported for a target, loaded.
+def proven_file(record: RunRecord, target: Target) -> Path:
+    """The file that was exported for a target.
 
     Raises:
-        InputError: There is none, it is not the one that was proven, or the target is not installed.
+        InputError: There is none, or it is not the one that was proven.
     """
     name = target.registered_name()
     file, known = exported(name, target.suffix), exported(name, ".json")
@@ -106,6 +107,16 @@ def open_exported(record: RunRecord, target: Target) -> LoadedFile:
         raise InputError(f"the run has no file for '{name}' (qnas export RUN --target {name} writes one)", str(path))
     if hashlib.sha256(path.read_bytes()).hexdigest() != record.folder.read_json(known).get("sha256"):
         raise InputError("is not the file that was proven: it is damaged, or another's", str(path))
+    return path
+
+
+def open_exported(record: RunRecord, target: Target) -> LoadedFile:
+    """The file that was exported for a target, loaded.
+
+    Raises:
+        InputError: There is none, it is not the one that was proven, or the target is not installed.
+    """
+    path = proven_file(record, target)
     target.versions()
     return LoadedFile(target.load(path))
 

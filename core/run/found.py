@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from qnas.core.components import Degradation
+from qnas.core.components import Degradation, Quantizer
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.network import Architecture
@@ -49,6 +49,17 @@ class FoundNetwork:
             InputError: The spec does not say it, or a plugin is missing.
         """
         return self.run.degradation
+
+    def in_float(self) -> nn.Module:
+        """The network with the same operations and nothing quantized, in evaluation mode, on the CPU.
+
+        Its layers have the same weights, which were trained to be quantized: it is there to be timed, not to be judged.
+        """
+        network, trained = self.run.untrained(Quantizer.of("none")), self.network.state_dict()
+        own = {name: tensor.shape for name, tensor in network.state_dict().items()}
+        alike = {name: tensor for name, tensor in trained.items() if own.get(name) == tensor.shape}
+        network.load_state_dict(alike, strict=False)
+        return network.eval()
 
 
 def load_found(path: Path, device: torch.device) -> FoundNetwork:

@@ -34,6 +34,11 @@ BEST_BEFORE = "search/best.json"
 EXAMPLES = "examples/index.json"
 EXAMPLE_KINDS = ("lr", "bicubic", "ours", "hr")
 
+EXPORT = "export"
+"""The folder of the files that were written for targets."""
+TIMINGS = "export/bench.json"
+"""What was measured of them."""
+
 RENAMED: Final = {"size_bytes": "size"}
 """What costs were called before, to what they are called now. Until 0.4, result.json states them by both names."""
 
@@ -43,6 +48,7 @@ __all__ = [
     "ENVIRONMENT",
     "EXAMPLES",
     "EXAMPLE_KINDS",
+    "EXPORT",
     "HISTORY",
     "IMAGES",
     "IMAGE_NAMES",
@@ -58,6 +64,7 @@ __all__ = [
     "SPEC",
     "STAGES",
     "SUPERNET",
+    "TIMINGS",
     "as_named_now",
     "checkpoint",
     "example",
@@ -83,7 +90,7 @@ def example(stem: str, kind: str) -> str:
 
 def exported(target: str, suffix: str) -> str:
     """The file that was written for a target; with the suffix ``.json``, what is known of it."""
-    return f"export/{target}{suffix}"
+    return f"{EXPORT}/{target}{suffix}"
 
 
 def as_named_now(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,11 +19,13 @@ from qnas.core.run.names import (
     ENVIRONMENT,
     EXAMPLE_KINDS,
     EXAMPLES,
+    EXPORT,
     IMAGE_NAMES,
     IMAGES,
     RESULT,
     SPEC,
     STAGES,
+    TIMINGS,
     as_named_now,
     example,
     result_of,
@@ -181,6 +183,22 @@ class RunRecord:
         examples = [Example(str(e["set"]), str(e["image"]), self._views(str(e["stem"]))) for e in entries]
         return [one for one in examples if one.views]
 
+    @cached_property
+    def exports(self) -> Mapping[str, Mapping[str, Any]]:
+        """What is known of each file that was written for a target, by the target's name."""
+        files = sorted((self.path / EXPORT).glob("[!.]*.json"))
+        names = [file.relative_to(self.path).as_posix() for file in files]
+        others = {TIMINGS, result_of(EXPORT)}
+        return {Path(name).stem: self.folder.read_json(name) for name in names if name not in others}
+
+    @cached_property
+    def timings(self) -> list[dict[str, Any]]:
+        """What was measured of them, an entry for each target, size and number of threads."""
+        measured = self._read(TIMINGS).get("measured", [])
+        if not isinstance(measured, list) or not all(isinstance(entry, dict) for entry in measured):
+            raise InputError("is damaged: it has no list of what was measured", str(self.path / TIMINGS))
+        return measured
+
     @property
     def page(self) -> Path | None:
         """The page that explains it, if there is one."""
@@ -260,13 +278,26 @@ class RunRecord:
         Raises:
             InputError: A file is missing or damaged, or a plugin is missing.
         """
-        from qnas.core.network import guard
         from qnas.core.run.weights import load_weights
 
-        with guard(self.architecture.space), self.as_it_was():
-            network = self.architecture.rebuild(self.quantizer, self.between)
+        network = self.untrained(self.quantizer, self.between)
         load_weights(network, self.folder, self.quantizer_data, of_any_program=True)
         return network.eval()
+
+    def untrained(self, quantizer: "Quantizer", between: int | None = None) -> "nn.Module":
+        """The found architecture, to load all of its weights. Loads torch.
+
+        Args:
+            quantizer: Quantizes it.
+            between: The width of what stands between the slots, None for float.
+
+        Raises:
+            InputError: A file is missing or damaged, or a plugin is missing.
+        """
+        from qnas.core.network import guard
+
+        with guard(self.architecture.space), self.as_it_was():
+            return self.architecture.rebuild(quantizer, between)
 
     @contextlib.contextmanager
     def as_it_was(self) -> Iterator[None]:

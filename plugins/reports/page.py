@@ -8,6 +8,7 @@ from qnas.plugins.reports.anatomy import Anatomy, anatomy
 from qnas.plugins.reports.choices import HEIGHT, WIDTH, slot_choices
 from qnas.plugins.reports.costs import cost_facts
 from qnas.plugins.reports.curves import search_charts, taken_step, train_charts
+from qnas.plugins.reports.device import device
 from qnas.plugins.reports.drawing import draw
 from qnas.plugins.reports.palette import bits_colours
 from qnas.plugins.reports.scores import METRICS, rows
@@ -41,6 +42,7 @@ def _context(record: RunRecord) -> dict[str, Any]:
         "sets": rows(record.result.get("test")),
         "images": {str(name): rows(scores) for name, scores in images.items()},
         "image_scores": images,
+        "device": device(record),
         "seconds": _seconds(record),
         "facts": _facts(record.environment),
         "version": (record.environment.get("packages") or {}).get("qnas", ""),

@@ -10,6 +10,7 @@ from qnas.core.drawing.wording import (
     UNKNOWN,
     baseline,
     decimal,
+    is_finite,
     percent,
     precise_duration,
     scaled,
@@ -32,10 +33,22 @@ def breakable(text: Any) -> Markup:
     return Markup(_BETWEEN_PARTS.sub(r"\1<wbr>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
+def in_bytes(number: Any) -> str:
+    """So many bytes: ``53.7 kB``."""
+    return f"{scaled(number)}B" if is_finite(number) else UNKNOWN
+
+
+def milliseconds(seconds: Any) -> str:
+    """A time under a heading that says its unit: ``12.3``."""
+    return significant(1000 * seconds) if is_finite(seconds) else UNKNOWN
+
+
 _WORDINGS = (
     baseline,
     breakable,
     decimal,
+    in_bytes,
+    milliseconds,
     name_of,
     percent,
     scaled,

@@ -1,39 +1,25 @@
 """``qnas export``: the found network of a run, as a file for a runtime."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from qnas.core.cli.options import freeze_option, no_code_option, run_argument, verbose_option
+from qnas.core.cli.options import freeze_option, no_code_option, run_argument, target_option, verbose_option
+from qnas.core.deploy.lr_sizes import lr_size
 from qnas.core.drawing.wording import signed
 
-if TYPE_CHECKING:
-    from qnas.core.deploy.lowering import Size
 
-
-def _size(_: click.Context, __: click.Parameter, text: str | None) -> "Size | None":
-    """``HxW`` as height and width."""
-    if text is None:
-        return None
-    height, _x, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise click.BadParameter(f"'{text}' is no size: write height x width in LR pixels, such as 256x256")
-    return int(height), int(width)
+def _size(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    if text is not None:
+        lr_size(text, scale=1)  # what is no size is refused before anything is loaded
+    return text
 
 
 @click.command()
 @run_argument
-@click.option(
-    "--target",
-    "names",
-    metavar="NAME",
-    multiple=True,
-    required=True,
-    help="Where it is to run; qnas list targets shows what there is. Can be repeated.",
-)
+@target_option
 @click.option(
     "-o",
     "--out",
@@ -44,7 +30,8 @@ def _size(_: click.Context, __: click.Parameter, text: str | None) -> "Size | No
     "--size",
     metavar="HxW",
     callback=_size,
-    help="Height and width of the LR images that the file takes [default: any].",
+    help="Height and width of the LR images that the file takes, or the frame that they become, such as 720p"
+    " [default: any].",
 )
 @click.option("--dynamic", is_flag=True, help="Take LR images of any size, which is the default.")
 @freeze_option
@@ -62,7 +49,7 @@ def export(
     run: Path,
     names: Sequence[str],
     out: Path | None,
-    size: "Size | None",
+    size: str | None,
     dynamic: bool,
     freeze: bool,
     places: Sequence[str],
@@ -79,6 +66,7 @@ def export(
     from qnas.core.cli.datasets import named_sets
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.cli.terminal.export_table import export_table
+    from qnas.core.cli.terminal.progress import show_counts
     from qnas.core.components import Target
     from qnas.core.run.export import export_found, planned, test_sets
     from qnas.core.run.found import load_found
@@ -91,30 +79,15 @@ def export(
     found = load_found(run, torch.device("cpu"))
     files = planned(run, targets, found.run.between, out, force=force)
     sets = test_sets(found.run, named_sets(places) if places else None)
-    with _progress() as report:
-        exported = export_found(found.network, found.scale, files, sets, size=size, freeze=freeze, report=report)
+    taken = None if size is None else lr_size(size, found.scale)
+    with show_counts("compare") as report:
+        exported = export_found(found.network, found.scale, files, sets, size=taken, freeze=freeze, report=report)
         known = {target.registered_name(): facts for target, facts in exported}
     Terminal().print(export_table(known))
     for path in files.values():
         click.echo(f"see {path}")
     if freeze and not places:
         _say_cost(next(iter(known.values())), found.run.result)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Bars of how many images are compared, a target after the other."""
-    from qnas.core.cli.terminal.progress import show_count
-
-    with contextlib.ExitStack() as bars:
-        shown: dict[str, Callable[[float], None]] = {}
-
-        def report(target: str, done: int, total: int) -> None:
-            if target not in shown:
-                shown[target] = bars.enter_context(show_count(f"compare {target}", total))
-            shown[target](done)
-
-        yield report
 
 
 def _say_cost(known: Mapping[str, Any], result: Mapping[str, Any]) -> None:

@@ -44,6 +44,21 @@ def show_count(what: str, total: int) -> Iterator[Callable[[float], None]]:
         yield lambda done: plain.qnas_step(what, max(round(done, 1), 0.1), {"of": total})
 
 
+@contextlib.contextmanager
+def show_counts(verb: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A function that shows, of one thing after the other, how many are done, of how many."""
+    shown: dict[str, Callable[[float], None]] = {}
+    with contextlib.ExitStack() as bar:
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in shown:
+                bar.close()
+                shown[what] = bar.enter_context(show_count(f"{verb} {what}", total))
+            shown[what](done)
+
+        yield report
+
+
 def _bars(console: Console) -> Progress:
     columns = (
         TextColumn("[bold]{task.description:<8}"),

@@ -11,6 +11,7 @@ from rich.text import Text
 from qnas.core.cli.terminal.candidate_sets import CandidateSets
 from qnas.core.cli.terminal.drawing import SlotRow, print_drawing, print_line
 from qnas.core.components import ConvolutionShape, Cost, Quantizer, SlotShape, Space, costs_with
+from qnas.core.deploy.lr_sizes import lr_size
 from qnas.core.drawing.slot_graph import SlotGraph
 from qnas.core.drawing.tracing import trace
 from qnas.core.drawing.wording import amount, float_work, plural, quantity
@@ -32,7 +33,8 @@ from qnas.core.network import (
 from qnas.core.network.shapes import found_for_shapes, needs_values, shapes_only
 from qnas.core.run.costs import StatedCost
 
-_HD = (720, 1280)
+_HD = "720p"
+"""The frame whose making the literature counts."""
 
 
 @dataclass(frozen=True)
@@ -107,16 +109,11 @@ def _native(space: Space, scale: int, shapes: Mapping[str, SlotShape], size: tup
     return count_choices(space, scale, chosen, Quantizer.of("none"), size) if chosen else None
 
 
-def _hd_size(scale: int) -> tuple[int, int]:
-    """Of the LR image whose enlargement the literature counts by."""
-    return round(_HD[0] / scale), round(_HD[1] / scale)
-
-
 def _native_hd(space: Space, scale: int, shapes: Mapping[str, SlotShape]) -> NetworkCount | None:
     if needs_values(space, scale):  # then an image of that size takes long
         return None
     try:
-        return _native(space, scale, shapes, _hd_size(scale))
+        return _native(space, scale, shapes, lr_size(_HD, scale))
     except Exception:  # a third-party network may not take every size
         return None
 
@@ -200,7 +197,7 @@ def _words(view: SpaceView, native: NetworkCount, *, per_image: bool) -> str:
 
 
 def _at_hd(view: SpaceView) -> str:
-    lr_height, lr_width = _hd_size(view.scale)
+    lr_height, lr_width = lr_size(_HD, view.scale)
     if needs_values(view.space, view.scale):
         return ""
     if view.native_hd is None:

@@ -49,6 +49,17 @@ def test_a_page_elsewhere_is_none(tmp_path: Path) -> None:
     assert RunRecord(RunFolder(tmp_path / "run")).page is None
 
 
+def test_what_is_known_of_exported_files_is_neither_a_stages_result_nor_what_was_timed(tmp_path: Path) -> None:
+    measured = [{"target": "b", "threads": 1}]
+    others = {"export/result.json": {"targets": {}}, "export/bench.json": {"measured": measured}}
+    files = {"export/b.json": {"bytes": 2}, "export/a.json": {"bytes": 1}, "export/.c.json": "half"}
+    record = RunRecord(RunFolder(write_run(tmp_path / "run", files={**files, **others})))
+    assert record.exports == {"a": {"bytes": 1}, "b": {"bytes": 2}}
+    assert record.timings == measured
+    bare = RunRecord(RunFolder(write_run(tmp_path / "bare")))
+    assert (bare.exports, bare.timings) == ({}, [])
+
+
 @pytest.mark.parametrize("stage", ["search", "train"])
 def test_the_search_writes_what_it_found(stage: str, tiny: Path, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")

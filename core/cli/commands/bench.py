@@ -1,0 +1,112 @@
+"""``qnas bench``: how fast the found networks of runs are where they are to run."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qnas.core.cli.options import no_code_option, target_option, verbose_option
+from qnas.core.deploy.lr_sizes import FRAMES, lr_size
+from qnas.core.deploy.timing import MOST
+from qnas.core.errors import InputError
+
+if TYPE_CHECKING:
+    from qnas.core.deploy.lr_sizes import Size
+
+
+def _sizes(_: click.Context, __: click.Parameter, text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        lr_size(name, scale=1)  # what is no size is refused before anything is loaded
+    return names
+
+
+def _threads(_: click.Context, __: click.Parameter, text: str) -> list[int]:
+    counts = text.split(",")
+    for count in counts:
+        if not (count.isdecimal() and count.isascii() and 0 < int(count) < 1000):
+            raise InputError(f"'{count}' is no number of threads: write such as 1,2", "--threads")
+    return list(dict.fromkeys(map(int, counts)))
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@target_option
+@click.option(
+    "--threads",
+    metavar="N,...",
+    default="1",
+    show_default=True,
+    callback=_threads,
+    help="How many threads the runtime may use.",
+)
+@click.option(
+    "--size",
+    "sizes",
+    metavar="SIZE,...",
+    default="256x256",
+    show_default=True,
+    callback=_sizes,
+    help="Sizes of LR images as height x width, or the frames that they become: " + ", ".join(FRAMES) + ".",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=MOST,
+    show_default=True,
+    help="How many times each network enlarges the image at most; fewer are enough where the times hardly differ.",
+)
+@click.option(
+    "--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the figures to this file."
+)
+@no_code_option
+@verbose_option
+def bench(
+    runs: Sequence[Path],
+    names: Sequence[str],
+    threads: Sequence[int],
+    sizes: Sequence[str],
+    rounds: int,
+    out: Path | None,
+) -> None:
+    """Time the networks that RUNs found in the runtimes where they are to run.
+
+    Beside each stands the float network of the same architecture, written and run in the same way, and the same image
+    enlarged by Pillow's bicubic interpolation, which takes one thread. They take turns, once they are warm. What is
+    timed is the runtime alone, on values that are in memory. Half of the calls lie within the spread; speed is how many
+    times as fast as in float; memory is what a process takes in addition at its peak.
+
+    The file that qnas export has written and proven is the one that is timed. Where there is none, one is written for
+    the purpose, and it is said to be "not verified". RUN/export/bench.json keeps the figures; qnas report shows them.
+    """
+    import torch
+
+    from qnas.core.cli.terminal.bench_view import print_bench
+    from qnas.core.cli.terminal.console import Terminal
+    from qnas.core.cli.terminal.progress import show_counts
+    from qnas.core.components import Target
+    from qnas.core.files.atomic import write_atomically
+    from qnas.core.run import bench as timed
+    from qnas.core.run.found import load_found
+
+    targets = [Target.named(name) for name in dict.fromkeys(names)]
+    for target in targets:
+        target.versions()  # one that is not installed is refused
+    found = {str(path): load_found(path, torch.device("cpu")) for path in runs}
+    measured: list[dict[str, Any]] = []
+    with show_counts("time") as report:
+        for path, network in found.items():
+            of_run = _resolved(sizes, network.scale)
+            for entry in timed.bench(network, targets, of_run, threads, rounds=rounds, report=report):
+                measured.append({"run": path, **entry})
+    console = Terminal()
+    for entry in measured:
+        print_bench(console, entry)
+    if out is not None:
+        write_atomically(out, (json.dumps({"measured": measured}, indent=2) + "\n").encode())
+
+
+def _resolved(sizes: Sequence[str], scale: int) -> "list[Size]":
+    return list(dict.fromkeys(lr_size(size, scale) for size in sizes))

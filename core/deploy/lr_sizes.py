@@ -1,0 +1,38 @@
+"""The sizes of LR images, as people name them."""
+
+import re
+from typing import Final
+
+from qnas.core.errors import InputError
+
+Size = tuple[int, int]
+FRAMES: Final[dict[str, Size]] = {
+    "540p": (540, 960),
+    "720p": (720, 1280),
+    "1080p": (1080, 1920),
+    "2160p": (2160, 3840),
+}
+"""Height and width of the frames of videos, by name."""
+
+
+def lr_size(text: str, scale: int) -> Size:
+    """Height and width of an LR image: ``HxW`` as they stand, or by the name of the frame that it becomes.
+
+    >>> lr_size("256x320", scale=4), lr_size("720p", scale=4)
+    ((256, 320), (180, 320))
+
+    Args:
+        text: Such as ``256x256`` or ``720p``.
+        scale: The factor that it is enlarged by. Where it does not divide a frame, the nearest size is meant.
+
+    Raises:
+        InputError: It is no size.
+    """
+    if text in FRAMES:
+        height, width = FRAMES[text]
+        return round(height / scale), round(width / scale)
+    given = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text, re.ASCII)
+    if not given:
+        names = ", ".join(FRAMES)
+        raise InputError(f"'{text}' is no size: write height x width in LR pixels, such as 256x256, or one of {names}")
+    return int(given[1]), int(given[2])

@@ -1,0 +1,227 @@
+"""``qnas bench`` from the outside, with a runtime of the tests' own."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from qnas.core.cli.main import invoke
+from qnas.core.components import Target, Unquantized
+from qnas.core.deploy.lr_sizes import FRAMES
+from qnas.core.errors import QnasError, QnasWarning
+from qnas.core.files.folder import RunFolder
+from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
+from qnas.core.run.found import load_found
+
+from ...found_run import ADQ, write_run
+
+
+class Saved(Target):
+    """PyTorch itself, from a file in its own form."""
+
+    suffix: ClassVar = ".pt2"
+    threads: ClassVar[list[int]] = []
+
+    def write(self, program, path):
+        torch.export.save(program, path)
+
+    def load(self, path, threads=0):
+        self.threads.append(threads)
+        network = torch.export.load(path).module()
+        return lambda lr: network(torch.from_numpy(lr)).detach().numpy()
+
+
+@pytest.fixture(autouse=True)
+def target(registered, monkeypatch) -> str:
+    """The runtime's name. Nothing is to settle, and no process of its own says how much memory it takes."""
+    monkeypatch.setattr(Saved, "threads", [])
+    monkeypatch.setattr("qnas.core.deploy.timing.SETTLE", 0)
+    monkeypatch.setattr("qnas.core.run.bench.peak_memory", lambda *asked: 1_000_000 * asked[-1])
+    return registered(Saved)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    write_run(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def bench(*arguments: object, targets: tuple[str, ...] = ("saved",), rounds: int = 2) -> int:
+    named = [part for name in targets for part in ("--target", name)]
+    return invoke(["bench", *map(str, arguments), *named, "--rounds", str(rounds)])
+
+
+def export(run: Path, *options: str) -> None:
+    photos = run.parent / "photos"
+    photos.mkdir(exist_ok=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(photos / "a.png")
+    assert invoke(["export", str(run), "--target", "saved", "--data", str(photos), *options]) == 0
+
+
+def kept(run: Path) -> list[dict[str, Any]]:
+    measured: list[dict[str, Any]] = json.loads((run / "export/bench.json").read_text())["measured"]
+    return measured
+
+
+def test_found_float_and_bicubic_stand_side_by_side(run, tmp_path, capsys):
+    assert bench(run, "--size", "16x12", "--threads", "1,2", "--json", tmp_path / "out.json") == 0
+    measured = json.loads((tmp_path / "out.json").read_text())["measured"]
+    assert [{**entry, "run": str(run)} for entry in kept(run)] == measured
+    assert [(entry["target"], entry["size"], entry["threads"]) for entry in measured] == [
+        ("saved", [16, 12], 1),
+        ("saved", [16, 12], 2),
+    ]
+    assert Saved.threads == [1, 1, 2, 2]
+    for entry in measured:
+        assert (entry["rounds"], entry["scale"], entry["is_verified"]) == (2, 2, False)
+        networks = entry["networks"]
+        assert list(networks) == ["found", "float", "bicubic"]
+        for figures in networks.values():
+            assert figures["frames_per_second"] == pytest.approx(1 / figures["median_seconds"])
+            assert figures["spread_seconds"] >= 0
+        for name in ("found", "float"):
+            assert networks[name]["peak_memory_bytes"] == 1_000_000 * entry["threads"]
+            assert networks[name]["file_bytes"] > 1000
+        assert set(networks["bicubic"]) == {"median_seconds", "spread_seconds", "frames_per_second"}
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:5]] == ["median", "found", "float", "bicubic"]
+    assert "1.00 x" in lines[3]
+    assert lines[::5] == [f"{run}: saved, 16x12 LR, {threads}, not verified" for threads in ("1 thread", "2 threads")]
+    assert not list((run / "export").glob("*.pt2"))
+
+
+def test_a_file_that_was_exported_is_the_one_that_is_timed(run, capsys):
+    export(run)
+    assert bench(run, "--size", "16x16,20x24") == 0
+    known = json.loads((run / "export/saved.json").read_text())
+    assert [(entry["is_verified"], entry["sha256"]) for entry in kept(run)] == [(True, known["sha256"])] * 2
+    assert kept(run)[0]["networks"]["found"]["file_bytes"] == known["bytes"]
+    (run / "export/saved.pt2").write_bytes(b"another")
+    refused(capsys, r"saved\.pt2: is not the file that was proven", run)
+
+
+def test_a_file_for_one_size_is_timed_at_that_size_only(run):
+    export(run, "--size", "16x20")
+    assert bench(run, "--size", "24x24,16x20,20x16") == 0
+    assert [(entry["size"], entry["is_verified"]) for entry in kept(run)] == [
+        ([24, 24], False),
+        ([16, 20], True),
+        ([20, 16], False),
+    ]
+
+
+def test_beside_a_file_with_frozen_statistics_the_float_network_has_frozen_ones(run, monkeypatch):
+    write_run(run, ADQ)
+    export(run, "--freeze")
+    frozen = []
+    monkeypatch.setattr("qnas.core.run.file_pairs.freeze_statistics", frozen.append)
+    assert bench(run, "--size", "16x16") == 0
+    assert len(frozen) == 1
+    (run / "export/saved.json").unlink()
+    assert bench(run, "--size", "16x16") == 0
+    assert len(frozen) == 1
+    assert not kept(run)[0]["is_verified"]
+
+
+def test_figures_are_kept_until_the_same_is_measured_again(run, monkeypatch):
+    monkeypatch.setitem(FRAMES, "720p", (24, 40))
+    assert bench(run, "--size", "16x16,720p,12x20") == 0
+    first = kept(run)
+    assert [entry["size"] for entry in first] == [[16, 16], [12, 20]]
+    assert bench(run, "--size", "16x16", rounds=3) == 0
+    again = kept(run)
+    assert [entry["rounds"] for entry in again] == [3, 2]
+    assert again[1] == first[1]
+
+
+def test_several_runs_are_timed_one_after_the_other(run, tmp_path, capsys):
+    write_run(tmp_path / "other", scale=3)
+    assert bench(run, tmp_path / "other", "--size", "16x16") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in lines[::5]] == [str(run), str(tmp_path / "other")]
+    assert kept(tmp_path / "other")[0]["scale"] == 3
+
+
+def test_the_float_network_is_the_found_one_with_nothing_quantized(tmp_path):
+    found = write_run(tmp_path / "run", ADQ)
+    floating = load_found(tmp_path / "run", torch.device("cpu")).in_float()
+    image = torch.rand(1, 3, 20, 24)
+    with torch.inference_mode():
+        quantized = found(image)
+        for module in found.modules():
+            if isinstance(module, QuantizedConv2d):
+                module.weight_quantizer = Unquantized()
+            elif isinstance(module, QuantizedActivation):
+                module.quantizer = Unquantized()
+        assert torch.equal(floating(image), found(image))
+        assert not torch.equal(floating(image), quantized)
+
+
+def test_memory_that_can_not_be_measured_is_left_out_with_the_reason(run, capsys, monkeypatch):
+    def refuse(*_: object) -> int:
+        raise QnasError("nobody knows")
+
+    monkeypatch.setattr("qnas.core.run.bench.peak_memory", refuse)
+    with pytest.warns(QnasWarning, match="the peak memory of 'saved' is not measured: nobody knows"):
+        assert bench(run, "--size", "16x16") == 0
+    assert kept(run)[0]["networks"]["found"]["peak_memory_bytes"] is None
+    assert capsys.readouterr().out.splitlines()[2].split().count("-") == 1
+
+
+def refused(capsys, pattern: str, *arguments: object, code: int = 2, targets: tuple[str, ...] = ("saved",)) -> None:
+    capsys.readouterr()
+    assert bench(*arguments, targets=targets) == code
+    said = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("time ")]
+    assert len(said) == 1, said
+    assert re.search(pattern, said[0]), said[0]
+
+
+class Gone(Saved):
+    requires: ClassVar = ("qnas-runtime-that-nobody-wrote",)
+    extra: ClassVar = "gone"
+
+
+class Broken(Saved):
+    def load(self, path, threads=0):
+        def fail(lr):
+            raise RuntimeError("no kernel\nfor this")
+
+        return fail
+
+
+def test_bad_input_is_refused_in_one_line(run, tmp_path, capsys, registered):
+    refused(capsys, r"no target is named 'savd'; did you mean 'saved'", run, targets=("savd",))
+    refused(capsys, r"'700p' is no size: write height x width", run, "--size", "16x16,700p")
+    refused(capsys, r"'' is no size", run, "--size", "16x16,")
+    refused(capsys, r"--threads: '0' is no number of threads: write such as 1,2", run, "--threads", "1,0")
+    refused(capsys, r"there is no run in the folder \(no spec\.yaml in it\)", tmp_path / "none")
+    (run / "model.safetensors").rename(tmp_path / "model.safetensors")
+    refused(capsys, r"the run has not trained a network yet", run)
+    missing = (
+        r"the target 'gone' needs qnas-runtime-that-nobody-wrote, which is not installed: pip install 'qnas\[gone\]'"
+    )
+    refused(capsys, missing, run, targets=("saved", registered(Gone)))
+
+
+def test_a_runtime_that_fails_is_named(run, capsys, registered):
+    broken = (registered(Broken),)
+    message = r"'broken' fails on an image of 20 x 16: RuntimeError: no kernel$"
+    refused(capsys, message, run, "--size", "16x20", code=1, targets=broken)
+    assert not (run / "export").exists()
+
+
+def test_a_damaged_record_of_what_was_measured_is_refused_before_anything_is(run, capsys):
+    RunFolder(run).write_json("export/bench.json", {"measured": [1]})
+    refused(capsys, r"bench\.json: is damaged: it has no list of what was measured", run)
+    assert Saved.threads == []
+
+
+def test_a_network_in_float_has_nothing_to_time(tmp_path, capsys):
+    write_run(tmp_path / "run", train="none")
+    refused(capsys, "the network is in float: there are no integers to export", tmp_path / "run")
