@@ -7,10 +7,8 @@ import torch
 from torch import nn
 
 from qnas.core.components import Degradation, Quantizer
-from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.network import Architecture
-from qnas.core.run.names import MODEL, SPEC
 from qnas.core.run.record import RunRecord
 
 
@@ -73,7 +71,5 @@ def load_found(path: Path, device: torch.device) -> FoundNetwork:
         InputError: There is no run, it has trained no network yet, a file is damaged, or a plugin is missing.
     """
     run = RunRecord(RunFolder(path))
-    for name, lacking in ((SPEC, "there is no run in the folder"), (MODEL, "the run has not trained a network yet")):
-        if not run.folder.has(name):
-            raise InputError(f"{lacking} (no {name} in it)", str(path))
+    run.refuse_untrained()
     return FoundNetwork(run, run.network().to(device))

@@ -49,8 +49,7 @@ def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: flo
     Raises:
         InputError: The parent has no network yet, or has these integers already; or its spec is not valid any more.
     """
-    if not parent.folder.has(MODEL):
-        raise InputError(f"the run has not trained a network yet (no {MODEL} in it)", str(parent.path))
+    parent.refuse_untrained()
     if parent.between == between:
         raise InputError(f"there are {between} bits between the slots already", str(parent.path))
     before = parent.spec.model_dump(mode="json")

@@ -22,6 +22,7 @@ from qnas.core.run.names import (
     EXPORT,
     IMAGE_NAMES,
     IMAGES,
+    MODEL,
     RESULT,
     SPEC,
     STAGES,
@@ -100,6 +101,17 @@ class RunRecord:
             raise InputError(f"there is no run in the folder (no {SPEC} in it)", str(self.path))
         if not self.is_judged:
             raise InputError("the run is not finished (qnas run --resume goes on with it)", str(self.path))
+
+    def refuse_untrained(self) -> None:
+        """Refuse a folder that holds no run, or one that has not trained its network yet.
+
+        Raises:
+            InputError: It says which.
+        """
+        lacking = ((SPEC, "there is no run in the folder"), (MODEL, "the run has not trained a network yet"))
+        for name, what in lacking:
+            if not self.folder.has(name):
+                raise InputError(f"{what} (no {name} in it)", str(self.path))
 
     @cached_property
     def spec_text(self) -> str:

@@ -96,7 +96,7 @@ def test_a_wrong_command_is_one_line(
 
 def test_what_cannot_be_a_parent_is_named(parent: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert derive(tmp_path, "--between", 8, "--steps", 1, "-o", tmp_path / "child") == 2
-    assert "the run has not trained a network yet (no model.safetensors in it)" in capsys.readouterr().err
+    assert "there is no run in the folder (no spec.yaml in it)" in capsys.readouterr().err
     assert derive(parent, "--between", 8, "--steps", 1, "-o", parent) == 2
     assert "the output folder exists" in capsys.readouterr().err
     child = tmp_path / "child"
