@@ -36,7 +36,7 @@ _TAKEN = (
 """What the search left and a run that takes its network over has too."""
 
 
-def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: float | None, name: str) -> Spec:
+def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: float | None) -> Spec:
     """The spec of a run that tunes the network of another with integers between its slots.
 
     Args:
@@ -44,7 +44,6 @@ def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: flo
         between: Their width.
         steps: How many steps to tune for.
         learning_rate: Of the tuning; by default as in the training.
-        name: Of the run.
 
     Raises:
         InputError: The parent has no network yet, or has these integers already; or its spec is not valid any more.
@@ -56,6 +55,7 @@ def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: flo
     train = {**before["train"], "steps": steps, "init": "scratch"}
     if learning_rate is not None:
         train["learning_rate"] = learning_rate
+    name = f"{before['name']}-between-{between}"
     changed = {"name": name, "train": train, "quantizer": {**before["quantizer"], "between": between}}
     with parent.as_it_was():
         return Spec.model_validate({**before, **changed})

@@ -43,7 +43,7 @@ def derive(run: Path, between: str, steps: int, learning_rate: float | None, out
     from qnas.core.run.run import run_spec
 
     parent, folder = RunRecord(RunFolder(run)), RunFolder(out)
-    spec = derived_spec(parent, int(between), steps, learning_rate, f"{parent.spec.name}-between-{between}")
+    spec = derived_spec(parent, int(between), steps, learning_rate)
 
     def work(stop: "Stop") -> "dict[str, Any]":
         with parent.as_it_was():

@@ -50,7 +50,7 @@ def test_plugins_hear_every_stage_and_step(tiny: Path) -> None:
     ears = Ears()
     with listening(ears):
         run_spec(load_spec(tiny), RunFolder(tiny.parent / "out"))
-    stages = ["data", *STAGES]
+    stages = ["data", *(stage for stage in STAGES if stage != "export")]  # the spec names no target
     assert ears.heard == [(event, stage) for stage in stages for event in ("began", "ended")]
     assert ears.steps["search"][0] == ears.steps["train"][0] == 6
     assert sorted(set(ears.steps["train"][1:])) == [1, 2, 3, 4, 5, 6]
