@@ -1,6 +1,5 @@
 """Memory: how much a runtime takes to load a file and enlarge an image, measured in a process of its own."""
 
-import importlib
 import json
 import subprocess
 import sys
@@ -31,8 +30,7 @@ def peak_memory(target: Target, path: Path, size: tuple[int, int], threads: int)
     """
     if not _RESET.exists():
         raise QnasError("only Linux says how much memory a process took")
-    kind = type(target)
-    asked = json.dumps([kind.__module__, kind.__qualname__, target.model_dump(mode="json"), str(path), size, threads])
+    asked = json.dumps([target.reference(), str(path), size, threads])
     line = [sys.executable, "-m", __name__, asked]
     done = subprocess.run(line, check=False, capture_output=True, text=True)  # noqa: S603 - our own command line
     if done.returncode:
@@ -43,8 +41,8 @@ def peak_memory(target: Target, path: Path, size: tuple[int, int], threads: int)
 
 def _growth(asked: str) -> int:
     """The same, of the process that it is called in."""
-    module, name, fields, path, size, threads = json.loads(asked)
-    target: Target = getattr(importlib.import_module(module), name).model_validate(fields)
+    reference, path, size, threads = json.loads(asked)
+    target = Target.of(reference)
     image = np.zeros((1, 3, *size), np.float32)
     before = _resident("VmRSS")
     _RESET.write_text(_OF_PEAK)
