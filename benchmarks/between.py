@@ -1,0 +1,85 @@
+"""What integers between the slots cost: networks trained without them, beside the same tuned with them."""
+
+import statistics
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import yaml
+from rounds import out_option, write_json
+
+from qnas.core.cli.main import invoke
+from qnas.core.errors import QnasError
+from qnas.core.files.folder import RunFolder
+from qnas.core.run.record import RunRecord
+
+NETWORKS = ("abpn", "espcn", "rlfn")
+BITS = 8
+SPEC = {
+    "scale": 2,
+    "data": {"train": {"name": "dead-leaves", "amount": 64, "size": 96}, "test": {"photos": "photos"}, "patch": 24},
+    "train": {"batch": 8, "learning_rate": 0.001, "validations": 5},
+}
+_HEAD = ("| network | floats between | 8 bits between | change | by seed |", "| --- | --- | --- | --- | --- |")
+NARROW = {"rlfn": {"channels": 16}}
+
+
+def trained(name: str, seed: int, steps: int, folder: Path) -> Path:
+    """A run of a known network with its own operations at 8 bits."""
+    space = {"name": name, "operations": ["native"], "bits": [BITS], **NARROW.get(name, {})}
+    spec = {**SPEC, "name": name, "seed": seed, "space": space, "train": {**SPEC["train"], "steps": steps}}
+    file = folder / f"{name}-{seed}.yaml"
+    file.write_text(yaml.safe_dump(spec))
+    _do("run", file, "--out", file.with_suffix(""))
+    return file.with_suffix("")
+
+
+def derived(parent: Path, steps: int) -> Path:
+    """The same tuned with 8 bits between its slots."""
+    child = parent.with_name(f"{parent.name}-between")
+    _do("derive", parent, "--between", BITS, "--steps", steps, "-o", child)
+    return child
+
+
+def psnr(run: Path) -> float:
+    """That of the found network on the photographs, on Y in dB."""
+    figure: float = RunRecord(RunFolder(run)).result["test"]["photos"]["psnr_y"]
+    return figure
+
+
+def _do(*arguments: object) -> None:
+    if invoke([str(argument) for argument in arguments]):
+        raise QnasError(f"failed: qnas {' '.join(map(str, arguments))}")
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--network", "names", multiple=True, default=NETWORKS, show_default=True)
+@click.option("--seeds", default=3, show_default=True, help="How many.")
+@click.option("--steps", default=600, show_default=True, help="Of the training; a third as many of the tuning.")
+@out_option
+def main(names: Sequence[str], seeds: int, steps: int, out: Path | None) -> None:
+    """Train, tune, and print what changed, as a table in Markdown."""
+    rows, measured = (
+        ["| network | floats between | 8 bits between | change | by seed |", "| --- | --- | --- | --- | --- |"],
+        [],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            pairs = []
+            for seed in range(seeds):
+                parent = trained(name, seed, steps, Path(folder))
+                pairs.append((psnr(parent), psnr(derived(parent, steps // 3))))
+            changes = [after - before for before, after in pairs]
+            before, after = (statistics.mean(figures) for figures in zip(*pairs, strict=True))
+            each = ", ".join(f"{change:+.2f}" for change in changes)
+            rows.append(f"| {name} | {before:.2f} dB | {after:.2f} dB | {after - before:+.2f} dB | {each} |")
+            measured.append(
+                {"network": name, "floats_between": [p for p, _ in pairs], "integers_between": [p for _, p in pairs]}
+            )
+            write_json(out, {"steps": steps, "measured": measured}, [])
+    click.echo("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()

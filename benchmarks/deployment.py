@@ -1,0 +1,116 @@
+"""How fast exported networks are: at 8 bits and at mixed widths, beside the faster runtime's float network."""
+
+import itertools
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from rounds import out_option, write_json
+from torch import nn
+from torch.export import ExportedProgram
+
+from qnas.core.components import Operation, Quantizer, Space, Target
+from qnas.core.deploy.lowering import capture, lower
+from qnas.core.deploy.timing import Timing, time_in_turn
+from qnas.core.network import Candidate, build_found, build_original, slot_candidates
+from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.settings import Widths
+
+NETWORKS = ("edsr-baseline", "rfdn", "abpn", "basic", "ecbsr", "espcn", "fsrcnn", "imdn", "rlfn", "srresnet")
+SCALE = 4
+WIDTHS = {"8 bits": (8,), "2/4/8 bits": (2, 4, 8)}
+BETWEEN = {"openvino": None, "onnxruntime": 8}
+FLOAT = "float"
+KEYS = ("model name", "flags")
+FOR_INTEGERS = ("avx_vnni", "avx512_vnni", "amx_int8")
+
+
+def space_of(name: str) -> Space:
+    """The known network, with its own operations only."""
+    operations = {"operations": ["native"]}
+    return Space.of({"name": name, **operations})
+
+
+def quantized(name: str, widths: Sequence[int], between: int | None) -> nn.Module:
+    """The network at these widths in turn, calibrated, with the weights that it was made with."""
+    torch.manual_seed(0)
+    space, turns = space_of(name), itertools.cycle(widths)
+    native = Operation.of("native")
+    choices = {path: Candidate(native, Widths(bits := next(turns), bits)) for path in slot_candidates(space, SCALE)}
+    network = build_found(space, SCALE, choices, Quantizer.of("lsq"), between)
+    calibrate_for_training(network, lambda: network(torch.rand(1, 3, 32, 32)))
+    return network.eval()
+
+
+def programs(name: str, side: int) -> Iterator[tuple[str, str, ExportedProgram]]:
+    """What to time: the runtime, what it is, and the network."""
+    in_float = capture(build_original(space_of(name), SCALE).eval(), (side, side))
+    for target, between in BETWEEN.items():
+        yield target, FLOAT, in_float
+        for label, widths in WIDTHS.items():
+            yield target, label, lower(quantized(name, widths, between), (side, side)).program
+
+
+def time_network(name: str, side: int, threads: int, rounds: int) -> dict[str, Timing]:
+    """The time of each, by runtime and what it is."""
+    image = np.random.default_rng(0).random((1, 3, side, side), dtype=np.float32)
+    calls = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for target, label, program in programs(name, side):
+            path = Path(folder) / f"{target}-{label.replace('/', '-')}.onnx"
+            Target.of(target).write(program, path)
+            run = Target.of(target).load(path, threads)
+            calls[f"{target} {label}"] = lambda run=run: run(image)
+        return time_in_turn(calls, rounds)
+
+
+def speedups(timings: Mapping[str, Timing]) -> dict[str, float]:
+    """How many times as fast as the faster of the float networks each is."""
+    fastest = min(timing.median for name, timing in timings.items() if name.endswith(FLOAT))
+    return {name: fastest / timing.median for name, timing in timings.items()}
+
+
+def processor() -> str:
+    """Its name, and what it has for integers; only Linux says so."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    name, flags = (next(line.partition(":")[2].strip() for line in lines if line.startswith(key)) for key in KEYS)
+    return " ".join([name, *(flag for flag in FOR_INTEGERS if flag in flags.split())])
+
+
+@click.command(help=__doc__.splitlines()[0])
+@click.option("--network", "names", multiple=True, type=click.Choice(NETWORKS), help="Only this one; may be repeated.")
+@click.option("--side", default=256, show_default=True, help="Height and width of the LR image.")
+@click.option("--threads", "threads", multiple=True, type=int, default=(1, 2), show_default=True)
+@click.option("--rounds", default=15, show_default=True, help="At most so many.")
+@out_option
+def main(names: Sequence[str], side: int, threads: Sequence[int], rounds: int, out: Path | None) -> None:
+    """Time the networks, and print the ratios as a table in Markdown."""
+    columns = [f"{target} {label}" for target in BETWEEN for label in (FLOAT, *WIDTHS)]
+    click.echo(_row("network", "threads", "fastest float", *columns))
+    click.echo(_row(*["---"] * (3 + len(columns))))
+    measured = []
+    for name, count in itertools.product(names or NETWORKS, threads):
+        timings = time_network(name, side, count, rounds)
+        times = speedups(timings)
+        fastest = min(timing.median for label, timing in timings.items() if label.endswith(FLOAT))
+        ratios = [f"{times[column]:.2f} x" for column in columns]
+        click.echo(_row(name, str(count), f"{fastest * 1e3:.0f} ms", *ratios))
+        measured.append(_as_json(name, count, timings, times))
+        write_json(out, {"processor": processor(), "side": side, "measured": measured}, [])
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _as_json(name: str, threads: int, timings: Mapping[str, Timing], times: Mapping[str, float]) -> dict[str, Any]:
+    figures = {label: {**timing._asdict(), "speedup": times[label]} for label, timing in timings.items()}
+    return {"network": name, "threads": threads, "figures": figures}
+
+
+if __name__ == "__main__":
+    main()
