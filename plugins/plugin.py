@@ -105,3 +105,4 @@ def qnas_register_targets(register: Register) -> None:
     home = "qnas.plugins.targets"
     register("onnxruntime", f"{home}.onnxruntime:OnnxRuntime", "ONNX Runtime on a CPU")
     register("openvino", f"{home}.openvino:OpenVino", "OpenVINO on a CPU")
+    register("qonnx", f"{home}.qonnx:Qonnx", "QONNX, of any bit-width, for compilers of FPGAs")

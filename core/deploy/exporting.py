@@ -10,7 +10,7 @@ from torch import nn
 from qnas.core.components import Runtime, Target
 from qnas.core.deploy.lowering import Lowered
 from qnas.core.deploy.parity import Parity, Sets, compare
-from qnas.core.errors import QnasError, first_line
+from qnas.core.errors import InputError, QnasError, first_line
 
 _UNVERIFIED = ".unverified"
 
@@ -40,10 +40,12 @@ def export(
         how many convolutions compute on integers, and parity.
 
     Raises:
-        InputError: The target is not installed, or can't do something in the network.
+        InputError: The target is not installed, takes images of one size only, or can't do something in the network.
         QnasError: The file gives other images.
     """
     versions = target.versions()
+    if lowered.size is None and not target.any_size:
+        raise InputError(f"a file for '{target.known_as}' takes images of one size: name it (--size HxW)")
     path.parent.mkdir(parents=True, exist_ok=True)
     unverified = path.with_name(f"{path.stem}{_UNVERIFIED}{path.suffix}")
     unverified.unlink(missing_ok=True)

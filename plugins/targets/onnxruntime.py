@@ -1,11 +1,12 @@
 """ONNX Runtime, on the CPU."""
 
 from pathlib import Path
-from typing import ClassVar
-
-from torch.export import ExportedProgram
+from typing import TYPE_CHECKING, ClassVar
 
 from qnas.core.components import Runtime, Target, Values
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
 
 
 class OnnxRuntime(Target):
@@ -22,7 +23,7 @@ class OnnxRuntime(Target):
     fills: ClassVar = 8
     native_source: ClassVar = "https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html"
 
-    def write(self, program: ExportedProgram, path: Path) -> None:
+    def write(self, program: "ExportedProgram", path: Path) -> None:
         """See :meth:`qnas.Target.write`."""
         from qnas.plugins.targets.qdq import write_qdq
 

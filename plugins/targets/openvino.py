@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
-
-from torch.export import ExportedProgram
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from qnas.core.components import Runtime, Target, Values
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
 
 
 class OpenVino(Target):
@@ -33,7 +34,7 @@ class OpenVino(Target):
 
     precision: Literal["f32", "bf16"] = "f32"
 
-    def write(self, program: ExportedProgram, path: Path) -> None:
+    def write(self, program: "ExportedProgram", path: Path) -> None:
         """See :meth:`qnas.Target.write`."""
         from qnas.plugins.targets.qdq import write_qdq
 

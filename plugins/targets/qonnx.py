@@ -1,0 +1,47 @@
+"""QONNX: any bit-width, as what builds circuits from networks reads it (FINN, hls4ml)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from qnas.core.components import Runtime, Target, Values
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+
+class Qonnx(Target):
+    """A file in QONNX, whose ``Quant`` nodes have any bit-width: what compilers for FPGAs read (FINN, hls4ml).
+
+    qonnx itself runs it, node by node, which shows that the file is right, not how fast it is.
+
+    Note:
+        Such compilers want a zero point of 0, which symmetric quantizers have; qonnx runs files with any.
+    """
+
+    suffix: ClassVar = ".onnx"
+    requires: ClassVar = ("onnx", "onnxscript", "onnxruntime", "qonnx")
+    extra: ClassVar = "qonnx"
+    any_size: ClassVar = False
+    native_bits: ClassVar = frozenset(range(2, 17))
+    native_source: ClassVar = "https://github.com/fastmachinelearning/qonnx/blob/main/docs/qonnx-custom-ops/quant_op.md"
+
+    def write(self, program: "ExportedProgram", path: Path) -> None:
+        """See :meth:`qnas.Target.write`."""
+        from qnas.plugins.targets.qcdq import write_quant_nodes
+
+        write_quant_nodes(program, path)
+
+    def load(self, path: Path, threads: int = 0) -> Runtime:
+        """See :meth:`qnas.Target.load`. The number of threads changes nothing: each node is run by itself."""
+        from qonnx.core.modelwrapper import ModelWrapper
+        from qonnx.core.onnx_exec import execute_onnx
+
+        del threads
+        model = ModelWrapper(str(path))
+        name, output = model.graph.input[0].name, model.graph.output[0].name
+
+        def run(lr: Values) -> Values:
+            sr: Values = execute_onnx(model, {name: lr})[output]
+            return sr
+
+        return run
