@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram, export
+from torch.fx import GraphModule
 
 from qnas.core.components import Unquantized
 from qnas.core.deploy.integers import IntegerActivation, IntegerConv2d
@@ -120,6 +121,7 @@ def capture(network: nn.Module, size: Size | None) -> ExportedProgram:
         raise InputError(f"torch.export can't capture the network: {first_line(error)}") from error
     if size is None:
         _refuse_fixed(program)
+    _forget_sources(program)
     return program
 
 
@@ -128,6 +130,13 @@ def _refuse_size(network: nn.Module, size: Size) -> None:
         network(torch.zeros(1, 3, *size))
     except Exception as error:  # a network may refuse an image with anything
         raise InputError(f"the network can't take images of {size[0]} x {size[1]}: {first_line(error)}") from error
+
+
+def _forget_sources(program: ExportedProgram) -> None:
+    """Take out the lines of code that PyTorch notes in every node, since they name the paths of this machine."""
+    for module in program.graph_module.modules():
+        for node in module.graph.nodes if isinstance(module, GraphModule) else ():
+            node.meta.pop("stack_trace", None)
 
 
 def _refuse_fixed(program: ExportedProgram) -> None:

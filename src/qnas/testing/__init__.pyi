@@ -9,5 +9,6 @@ from .report import check_report as check_report
 from .residual import check_residual as check_residual
 from .searcher import check_searcher as check_searcher
 from .space import check_space as check_space
+from .target import check_target as check_target
 
 __all__: list[str]
