@@ -88,9 +88,9 @@ class Target(Component):
         try:
             return {name: importlib.metadata.version(name) for name in self.requires}
         except importlib.metadata.PackageNotFoundError as error:
-            what = f"qnas[{self.extra}]" if self.extra else " ".join(self.requires)
+            what = f"'qnas[{self.extra}]'" if self.extra else error.name
             raise InputError(
-                f"the target '{self.known_as}' needs {error.name}, which is not installed: pip install '{what}'"
+                f"the target '{self.known_as}' needs {error.name}, which is not installed: pip install {what}"
             ) from None
 
 

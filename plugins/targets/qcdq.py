@@ -11,6 +11,7 @@ from qonnx.transformation.qcdq_to_qonnx import QCDQToQuant
 from qonnx.util.cleanup import cleanup_model
 from torch.export import ExportedProgram
 
+from qnas.core.deploy.lowering import INPUT, OUTPUT
 from qnas.core.errors import InputError
 from qnas.plugins.targets.qdq import Integers, Qdq, write_qdq
 
@@ -48,7 +49,10 @@ def write_quant_nodes(program: ExportedProgram, path: Path) -> None:
     model = model.transform(QCDQToQuant())
     _take_copies_out(model)
     model.model.opset_import.append(onnx.helper.make_opsetid(_DOMAIN, 1))
-    cleanup_model(model).save(str(path))
+    model = cleanup_model(model)
+    for tensor, name in ((model.graph.input[0], INPUT), (model.graph.output[0], OUTPUT)):
+        model.rename_tensor(tensor.name, name)
+    model.save(str(path))
 
 
 def _refuse_grids(program: ExportedProgram) -> None:

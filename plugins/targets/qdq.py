@@ -12,11 +12,11 @@ from onnx_ir.passes.common import CheckerPass, ClearMetadataAndDocStringPass, Re
 from onnxscript import ir, opset21 as op
 from torch.export import ExportedProgram
 
+from qnas.core.deploy.lowering import OUTPUT
 from qnas.core.deploy.quiet import quiet
 from qnas.plugins.targets.rewriting import take_axes_apart, take_biases_out
 
 OPSET = 21  # the first whose integers have 16 bits
-OUTPUT = "sr"
 _QUANTIZED = torch.ops.quantized_decomposed
 
 

@@ -36,12 +36,13 @@ class Qonnx(Target):
         from qonnx.core.modelwrapper import ModelWrapper
         from qonnx.core.onnx_exec import execute_onnx
 
+        from qnas.core.deploy.lowering import INPUT, OUTPUT
+
         del threads
         model = ModelWrapper(str(path))
-        name, output = model.graph.input[0].name, model.graph.output[0].name
 
         def run(lr: Values) -> Values:
-            sr: Values = execute_onnx(model, {name: lr})[output]
+            sr: Values = execute_onnx(model, {INPUT: lr})[OUTPUT]
             return sr
 
         return run

@@ -1,0 +1,124 @@
+"""Our targets: what is in their files, who can run them, and what is said where they can't be used.
+
+``qnas.testing`` checks the images that they make.
+"""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from qnas.core.cli.main import invoke
+from qnas.core.components import Target
+from qnas.core.deploy.exporting import export
+from qnas.core.errors import InputError
+from qnas.testing.small_network import SmallNetwork
+
+from .conftest import Exported
+
+RUN_ALONE = """\
+import sys
+import numpy, onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[1])
+numpy.save(sys.argv[3], session.run(["sr"], {"lr": numpy.load(sys.argv[2])})[0])
+assert not {"torch", "qnas", "onnx"} & set(sys.modules)
+"""
+ROOT = Path(__file__).resolve().parents[3]
+PACKAGES = ("onnx", "onnxscript", "onnxruntime", "openvino", "qonnx")
+
+
+def sides(value: onnx.ValueInfoProto) -> list[int | str]:
+    """Its shape; a side of any length by its name."""
+    return [side.dim_param or side.dim_value for side in value.type.tensor_type.shape.dim]
+
+
+@pytest.mark.parametrize("target", ["onnxruntime", "openvino"])
+def test_a_file_takes_lr_and_returns_sr_of_any_size(target: str, exported: Exported) -> None:
+    model = onnx.load(exported(target, SmallNetwork.MIXED))
+    onnx.checker.check_model(model, full_check=True)
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 21)]
+    (lr,), (sr,) = model.graph.input, model.graph.output
+    assert (lr.name, sr.name) == ("lr", "sr")
+    assert sides(lr)[:2] == sides(sr)[:2] == [1, 3]
+    assert all(isinstance(side, str) for side in sides(lr)[2:])
+
+
+def test_narrow_activations_are_clipped_as_unsigned_integers(exported: Exported) -> None:
+    model = onnx.load(exported("onnxruntime", SmallNetwork.MIXED))
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    stored |= {n.output[0]: onnx.numpy_helper.to_array(n.attribute[0].t) for n in model.graph.node if not n.input}
+    clips = [tuple(stored[name] for name in node.input[1:]) for node in model.graph.node if node.op_type == "Clip"]
+    assert {smallest.dtype for smallest, _ in clips} == {np.dtype(np.uint8)}
+    activations = {candidate.widths.activation for candidate in SmallNetwork.MIXED.chosen().values()}
+    assert {int(largest) + 1 for _, largest in clips} == {2**bits for bits in activations - {8}}
+
+
+def test_a_file_is_run_by_a_program_without_qnas_and_torch(exported: Exported, tmp_path: Path) -> None:
+    lr = np.random.default_rng(0).random((1, 3, 21, 33), dtype=np.float32)
+    np.save(tmp_path / "lr.npy", lr)
+    file = exported("onnxruntime", SmallNetwork.MIXED)
+    command = [sys.executable, "-c", RUN_ALONE, file, tmp_path / "lr.npy", tmp_path / "sr.npy"]
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with torch.no_grad():
+        ours = SmallNetwork.MIXED.network()(torch.from_numpy(lr)).numpy()
+    assert np.mean(np.abs(np.load(tmp_path / "sr.npy") - ours) < 0.5 / 255) > 0.999
+
+
+def installed_by(extra: str) -> set[str]:
+    """The distributions that an extra of qnas installs, with those of extras that it names."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {re.split("[<>=]", line)[0] for line in project["optional-dependencies"][extra]}
+    others = {name for name in names if name.startswith("qnas[")}
+    return (names - others).union(*(installed_by(name[5:-1]) for name in others))
+
+
+@pytest.mark.parametrize("target", ["onnxruntime", "openvino", "qonnx"])
+def test_a_target_that_is_not_installed_says_which_extra_it_needs(
+    target: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    made = Target.of(target)
+    assert installed_by(made.extra) >= set(made.requires)
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    said = f"the target '{target}' needs onnx, which is not installed: pip install 'qnas[{made.extra}]'"
+    with pytest.raises(InputError) as refusal:
+        made.versions()
+    assert str(refusal.value) == said
+    assert invoke(["export", str(tmp_path), "--target", target]) == 2
+    assert capsys.readouterr().err.strip().endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["list", "targets"], "OpenVINO on a CPU"),
+        (["show", "target", "onnxruntime"], "ONNX Runtime on a CPU"),
+        (["show", "target", "openvino"], "precision"),
+        (["show", "target", "qonnx"], "FPGAs"),
+    ],
+)
+def test_targets_are_shown_where_nothing_of_them_is_installed(arguments: list[str], shown: str) -> None:
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({PACKAGES}));"
+        f"from qnas.core.cli.main import invoke; sys.exit(invoke({arguments}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert shown in done.stdout
+
+
+def test_a_target_of_one_size_refuses_any_size(tmp_path: Path) -> None:
+    network = SmallNetwork.UNIFORM
+    with pytest.raises(InputError, match=r"^a file for 'qonnx' takes images of one size: name it \(--size HxW\)$"):
+        export(network.network(), network.lowered(None), Target.of("qonnx"), tmp_path / "a.onnx", {}, network.scale)
+    assert list(tmp_path.iterdir()) == []
