@@ -39,11 +39,20 @@ def foresee(space: Space, scale: int, quantizer: Quantizer, targets: Iterable[Ta
     candidates = slot_candidates(space, scale)
     for target in chosen:
         target.versions()
+        _refuse_one_size(target)
     _refuse_without_grid(quantizer)
     with generators_kept():
         _try(space, scale, quantizer, {path: options[0] for path, options in candidates.items()}, chosen)
     widths = {width for options in candidates.values() for c in options if c.widths for width in c.widths}
     return [notice for target in chosen for notice in _notices(target, widths)]
+
+
+def _refuse_one_size(target: Target) -> None:
+    if not target.any_size:
+        raise InputError(
+            f"a file for '{target.known_as}' takes images of one size, which a run does not know: leave it out"
+            " (export: []), and write it by qnas export with --size HxW"
+        )
 
 
 def _refuse_without_grid(quantizer: Quantizer) -> None:

@@ -26,6 +26,7 @@ _PLAIN = {
     "FLOAT": "The widths that mean no quantization: `Widths(32, 32)`.",
     "FLOAT_BITS": "The bit-width that means float: 32.",
     "Pixels": "An array (H, W, 3) of uint8: RGB.",
+    "Runtime": "A function that enlarges an image: (1, 3, H, W), float32 RGB in 0..1, to (1, 3, H x scale, W x scale).",
     "State": "Mappings and lists of tensors, numbers, texts, booleans and None, nested to any depth.",
 }
 """Names of objects that can't have a docstring."""

@@ -22,6 +22,7 @@ from .core.components import (
     Regularizer as Regularizer,
     Report as Report,
     Residual as Residual,
+    Runtime as Runtime,
     SearchState as SearchState,
     SlotShape as SlotShape,
     SourceImage as SourceImage,

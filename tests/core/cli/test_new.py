@@ -176,6 +176,7 @@ def test_its_spec_runs(throwaway, installed: Path) -> None:
     run = installed / "runs/all-kinds"
     assert "| generated |" in (run / "report.md").read_text()
     assert (run / "all-kinds.log").read_text().startswith("search: ")
+    assert (run / "export/all-kinds.pt2").is_file()
 
 
 def test_its_spec_says_how_to_use_the_block_instead_of_the_space(throwaway, installed: Path) -> None:
