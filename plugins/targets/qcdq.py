@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnxscript import ir, opset21 as op
@@ -29,6 +30,8 @@ class Qcdq(Qdq):
 
     def weights(self, stored: Any, scales: Any, zero_points: Any, axis: int, integers: Integers) -> Any:
         """See :meth:`Qdq.weights`. They are stored as values: qonnx takes stored integers for as wide as their type."""
+        if integers.dtype == np.int32:  # biases, which have no Quant node
+            return op.Mul(op.CastLike(stored, scales), scales)
         others: Any = op.Constant(value_ints=[1, 2, 3])
         values = op.Mul(op.CastLike(stored, scales), op.Unsqueeze(scales, others))
         quantized = integers.clipped(op.QuantizeLinear(values, scales, zero_points, axis=axis))
@@ -59,10 +62,11 @@ def _refuse_grids(program: ExportedProgram) -> None:
     """Refuse grids that are not those of a bit-width."""
     for node in program.graph.nodes:
         if node.target in (_QUANTIZED.quantize_per_tensor.default, _QUANTIZED.dequantize_per_channel.default):
-            smallest, largest = node.args[-3:-1]
+            smallest, largest, container = node.args[-3:]
             bits = (largest - smallest).bit_length()
             full = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-            if (smallest, largest) not in (full, (-full[1], full[1]), (0, 2**bits - 1)):
+            fits = (smallest, largest) in (full, (-full[1], full[1]), (0, 2**bits - 1))
+            if not fits and container != torch.int32:
                 raise InputError(f"QONNX has no bit-width whose integers are {smallest} to {largest}")
 
 

@@ -80,7 +80,7 @@ class Qdq:
         return Integers(np.dtype(np.uint8), zero_point - smallest, 0, largest - smallest)
 
     def weights(self, stored: Any, scales: Any, zero_points: Any, axis: int, integers: Integers) -> Any:
-        """The values of weights that are stored as integers."""
+        """The values of weights or biases that are stored as integers."""
         del integers
         return op.DequantizeLinear(stored, scales, zero_points, axis=axis)
 

@@ -29,9 +29,11 @@ class Kept(Target):
 
 
 class Fixed(Kept):
-    """Keeps it too, at one size."""
+    """Keeps it too, at one size, and with nothing but integers."""
 
     any_size = False
+    between = frozenset({8})
+    fills = 8
 
 
 class Nameless(Kept):
@@ -40,6 +42,11 @@ class Nameless(Kept):
 
 class Slow(Kept):
     native_bits = frozenset()
+
+
+class Undecided(Kept):
+    between = frozenset({None})
+    fills = 8
 
 
 class Lacking(Kept):
@@ -115,6 +122,15 @@ class Failing(Kept):
         raise KeyError("aten.conv2d")
 
 
+class Half(Kept):
+    """Knows nothing of wide integers between slots."""
+
+    def write(self, program, path):
+        super().write(program, path)
+        wide = [node for node in program.graph.nodes if torch.uint16 in node.args or torch.int16 in node.args]
+        path.with_suffix(".wide").touch() if wide else None
+
+
 class Brighter(Kept):
     def load(self, path, threads=0):
         run = super().load(path)
@@ -174,6 +190,7 @@ def test_one_that_keeps_it_passes(registered, component):
     [
         (Nameless, "its suffix is 'pt2'; it must be a dot and what stands behind it"),
         (Slow, "it states no native_bits"),
+        (Undecided, r"it fills joints with 8 bits, but can run only \[None\] there"),
         (
             Lacking,
             "^the target 'lacking': it can't be checked here: the target 'lacking' needs a-runtime-that-is-not-there,"
@@ -191,6 +208,7 @@ def test_one_that_keeps_it_passes(registered, component):
         (Verbose, "it refuses a network in other than one line: 'it has no form for convolutions.nnor"),
         (Littering, "it refuses a network, but leaves a file"),
         (Failing, "for a network at 8 bits: KeyError: 'aten.conv2d'"),
+        (Half, "for a network at 8 bits with 16 bits between its slots: it writes more than one file: first.wide"),
         (Brighter, "with threads=0: its file gives other images than the network: "),
         (Parallel, "with threads=1: ValueError: it takes as many threads as there are"),
         (Doubled, r"what it loads makes \(1, 3, 48, 56\) float64, not \(1, 3, 48, 56\) float32"),

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from qnas.core.components import Dataset, Degradation, Operation, Quantizer, Space
-from qnas.core.deploy.lowering import Lowered, Size, lower
+from qnas.core.deploy.lowering import Lowered, lower
+from qnas.core.deploy.lr_sizes import Size
 from qnas.core.images.pairs import ImagePair, pair
 from qnas.core.network import Architecture, Candidate, slot_candidates
 from qnas.core.network.calibration import calibrate
@@ -61,12 +62,16 @@ class SmallNetwork(Enum):
         return {path: Candidate(native, next(widths)) for path in slot_candidates(self.space, self.scale)}
 
     @functools.cache
-    def network(self) -> nn.Module:
-        """The network, calibrated, with a say in the image for each of its parts."""
+    def network(self, between: int | None = None) -> nn.Module:
+        """The network, calibrated, with a say in the image for each of its parts.
+
+        Args:
+            between: The width of what stands between its slots, None for float.
+        """
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(0)
             architecture = Architecture.from_candidates(self.space, self.scale, self.chosen())
-            network = architecture.build(Quantizer.of("lsq")).eval()
+            network = architecture.build(Quantizer.of("lsq"), between).eval()
             for name, parameter in network.named_parameters():
                 if name.endswith("bias") or name.startswith("gain."):
                     nn.init.uniform_(parameter, 0.1, 0.5)
@@ -75,10 +80,10 @@ class SmallNetwork(Enum):
         return network
 
     @functools.cache
-    def lowered(self, size: Size | None) -> Lowered:
+    def lowered(self, size: Size | None, between: int | None = None) -> Lowered:
         """The network for images of a size, None for any."""
         with torch.random.fork_rng(devices=()):
-            return lower(self.network(), size)
+            return lower(self.network(between), size)
 
     @functools.cache
     def images(self) -> tuple[ImagePair, ...]:

@@ -7,14 +7,14 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.export import ExportedProgram
 
 from qnas.core.components import Runtime, Target, Values
-from qnas.core.deploy.lowering import Size
+from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.parity import compare
 from qnas.core.deploy.quiet import quiet
 from qnas.core.errors import InputError
@@ -26,8 +26,21 @@ _SIZE: Size = (24, 28)
 _OF_SOURCES = (b"Traceback", b'File "', b'File \\"')
 
 
+class _Case(NamedTuple):
+    """A network to export, and the width of what stands between its slots."""
+
+    network: SmallNetwork
+    between: int | None
+
+    def __str__(self) -> str:
+        between = "" if self.between is None else f" with {self.between} bits between its slots"
+        return f"a network {self.network.value}{between}"
+
+
 def check_target(reference: Target | str | Mapping[str, Any]) -> None:
-    """Check that a target meets its contract, by exporting small networks: at 8 bits, at mixed widths, with attention.
+    """Check that a target meets its contract, by exporting small networks.
+
+    They are at 8 bits, at mixed bit-widths, with attention, and with each width between their slots that it can run.
 
     The packages that it requires are installed. It writes one file a network, the same bytes each time, that says
     nothing of this machine, and leaves the network as it is. What it loads gives the images of the network, on one
@@ -42,8 +55,10 @@ def check_target(reference: Target | str | Mapping[str, Any]) -> None:
     with contract(Target.of, reference) as target:
         _check_stated(target)
         _check_versions(target)
-        refused = [reason for network in SmallNetwork if (reason := _refusal(target, network))]
-        assert len(refused) < len(SmallNetwork), f"it refuses every network: {refused[0]}"
+        cases = [_Case(network, target.fills) for network in SmallNetwork]
+        cases += [_Case(SmallNetwork.UNIFORM, bits) for bits in sorted(target.between - {target.fills}, key=str)]
+        refused = [reason for case in cases if (reason := _refusal(target, case))]
+        assert len(refused) < len(cases), f"it refuses every network: {refused[0]}"
 
 
 def _check_stated(target: Target) -> None:
@@ -51,6 +66,8 @@ def _check_stated(target: Target) -> None:
     is_suffix = isinstance(suffix, str) and re.fullmatch(r"\.[A-Za-z0-9_.]+", suffix)
     assert is_suffix, f"its suffix is {suffix!r}; it must be a dot and what stands behind it"
     assert target.native_bits, "it states no native_bits"
+    fills, between = target.fills, sorted(target.between, key=str)
+    assert fills in between, f"it fills joints with {fills} bits, but can run only {between} there (None is float)"
 
 
 def _check_versions(target: Target) -> None:
@@ -65,17 +82,17 @@ def _check_versions(target: Target) -> None:
     assert is_text, f"its settings are {settings!r}, not texts by their names"
 
 
-def _refusal(target: Target, network: SmallNetwork) -> str:
+def _refusal(target: Target, case: _Case) -> str:
     """Check one network; returns why the target refuses it, or ``""``."""
-    lowered = network.lowered(None if target.any_size else _SIZE)
-    with told_as(f"for a network {network.value}"), tempfile.TemporaryDirectory() as parent:
+    lowered = case.network.lowered(None if target.any_size else _SIZE, case.between)
+    with told_as(f"for {case}"), tempfile.TemporaryDirectory() as parent:
         path = Path(parent) / f"first{target.suffix}"
         reason = _write(target, lowered.program, path)
         if not reason:
             _check_content(path)
-            if network is SmallNetwork.MIXED:  # one is enough, as writing takes the most time
+            if case.network is SmallNetwork.MIXED:  # one is enough, as writing takes the most time
                 _check_again(target, lowered.program, path)
-            _check_images(target, path, network, lowered.size)
+            _check_images(target, path, case, lowered.size)
         return reason
 
 
@@ -131,13 +148,13 @@ def _check_again(target: Target, program: ExportedProgram, first: Path) -> None:
         assert again.read_bytes() == first.read_bytes(), "its file has other bytes"
 
 
-def _check_images(target: Target, path: Path, network: SmallNetwork, size: Size | None) -> None:
+def _check_images(target: Target, path: Path, case: _Case, size: Size | None) -> None:
+    network, scale = case.network.network(case.between), case.network.scale
     for threads in (0, 1):
         with told_as(f"with threads={threads}"):
             runtime = target.load(path, threads)
-            _check_runtime(runtime, size or _SIZE, network.scale)
-            sets = {"images": network.images()}
-            failure = compare(network.network(), runtime, sets, network.scale, size).failure()
+            _check_runtime(runtime, size or _SIZE, scale)
+            failure = compare(network, runtime, {"images": case.network.images()}, scale, size).failure()
             assert not failure, f"its file gives other images than the network: {failure}"
 
 

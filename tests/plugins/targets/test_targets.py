@@ -21,6 +21,7 @@ from qnas.core.deploy.exporting import export
 from qnas.core.errors import InputError
 from qnas.testing.small_network import SmallNetwork
 
+from ...found_run import write_run
 from .conftest import Exported
 
 RUN_ALONE = """\
@@ -89,6 +90,7 @@ def test_a_target_that_is_not_installed_says_which_extra_it_needs(
 
     made = Target.of(target)
     assert installed_by(made.extra) >= set(made.requires)
+    write_run(tmp_path)
     monkeypatch.setattr(importlib.metadata, "version", missing)
     said = f"the target '{target}' needs onnx, which is not installed: pip install 'qnas[{made.extra}]'"
     with pytest.raises(InputError) as refusal:
