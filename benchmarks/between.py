@@ -14,7 +14,7 @@ from qnas.core.errors import QnasError
 from qnas.core.files.folder import RunFolder
 from qnas.core.run.record import RunRecord
 
-NETWORKS = ("abpn", "espcn", "rlfn")
+NETWORKS = ("espcn", "fsrcnn", "rlfn")
 BITS = 8
 SPEC = {
     "scale": 2,

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 class OnnxRuntime(Target):
     """ONNX Runtime on a CPU, with its own settings.
 
+    Attributes:
+        int4: Whether weights of at most 4 bits are stored as INT4: a smaller file, unpacked as it is loaded.
+
     Note:
         A convolution computes on integers only if its output is quantized too. Others run in float, behind their
         integers, which is exact but no faster. So networks for it have integers between their slots by default.
@@ -23,11 +26,13 @@ class OnnxRuntime(Target):
     fills: ClassVar = 8
     native_source: ClassVar = "https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html"
 
+    int4: bool = False
+
     def write(self, program: "ExportedProgram", path: Path) -> None:
         """See :meth:`qnas.Target.write`."""
         from qnas.plugins.targets.qdq import write_qdq
 
-        write_qdq(program, path)
+        write_qdq(program, path, int4=self.int4)
 
     def load(self, path: Path, threads: int = 0) -> Runtime:
         """See :meth:`qnas.Target.load`."""

@@ -20,6 +20,7 @@ class OpenVino(Target):
         nothing. So networks for it have floats there.
 
     Attributes:
+        int4: Whether weights of at most 4 bits are stored as INT4: a smaller file, unpacked as it is loaded.
         precision: What it computes in between the integers. By itself OpenVINO takes bfloat16 on processors that have
             it, which changes the image.
     """
@@ -32,13 +33,14 @@ class OpenVino(Target):
         "https://docs.openvino.ai/2025/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.html"
     )
 
+    int4: bool = False
     precision: Literal["f32", "bf16"] = "f32"
 
     def write(self, program: "ExportedProgram", path: Path) -> None:
         """See :meth:`qnas.Target.write`."""
         from qnas.plugins.targets.qdq import write_qdq
 
-        write_qdq(program, path)
+        write_qdq(program, path, int4=self.int4)
 
     def load(self, path: Path, threads: int = 0) -> Runtime:
         """See :meth:`qnas.Target.load`."""

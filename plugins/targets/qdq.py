@@ -14,6 +14,7 @@ from torch.export import ExportedProgram
 
 from qnas.core.deploy.lowering import OUTPUT
 from qnas.core.deploy.quiet import quiet
+from qnas.plugins.targets.packing import pack_narrow_weights
 from qnas.plugins.targets.rewriting import take_axes_apart, take_biases_out
 
 OPSET = 21  # the first whose integers have 16 bits
@@ -118,12 +119,21 @@ def _as_function(method: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def write_qdq(program: ExportedProgram, path: Path, form: Qdq | None = None) -> None:
-    """Write a lowered network."""
+def write_qdq(program: ExportedProgram, path: Path, form: Qdq | None = None, *, int4: bool = False) -> None:
+    """Write a lowered network.
+
+    Args:
+        program: The network.
+        path: Of the file.
+        form: How operators are written.
+        int4: Whether weights of at most 4 bits are stored as INT4.
+    """
     model = _converted(program, form or Qdq())
     model.graph.outputs[0].name = OUTPUT
     take_biases_out(model.graph)
     take_axes_apart(model.graph)
+    if int4:
+        pack_narrow_weights(model.graph)
     for clean in (RemoveUnusedNodesPass(), ClearMetadataAndDocStringPass(), CheckerPass()):
         clean(model)  # the exporter notes the code with its paths in every node
     ir.save(model, path)

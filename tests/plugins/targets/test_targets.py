@@ -131,3 +131,18 @@ def test_a_target_of_one_size_is_refused_before_the_search(tiny: Path, capsys: p
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith("--set target: a file for 'qonnx' takes images of one size, which a run does not know: ")
     assert invoke(["check", str(tiny), "--set", "target=qonnx", "--set", "export=[]"]) == 0
+
+
+@pytest.mark.parametrize("target", ["onnxruntime", "openvino"])
+def test_narrow_weights_can_be_stored_in_half_the_bytes(target: str, exported: Exported, tmp_path: Path) -> None:
+    network, image = SmallNetwork.MIXED, np.random.default_rng(0).random((1, 3, 24, 26), dtype=np.float32)
+    packed, plain = tmp_path / "packed.onnx", exported(target, network)
+    Target.of({"name": target, "int4": True}).write(network.lowered(None).program, packed)
+    before, after = ({t.name: t for t in onnx.load(path).graph.initializer} for path in (plain, packed))
+    narrow = [name for name in before if f"{name}_int4" in after]
+    assert narrow
+    for name in narrow:
+        assert after[f"{name}_int4"].data_type == onnx.TensorProto.INT4
+        assert 2 * len(after[f"{name}_int4"].raw_data) - len(before[name].raw_data) in {0, 1}
+    made = [Target.of(target).load(path)(image) for path in (plain, packed)]
+    assert np.array_equal(*made)
