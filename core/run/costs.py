@@ -14,7 +14,7 @@ from qnas.core.registry import plugins
 
 @dataclass(frozen=True)
 class StatedCost:
-    """A cost as records have it: what it is called is known, its fields may not be.
+    """A cost as records have it: its name is known, its fields may not be.
 
     Attributes:
         name: Its key in the spec's costs, or its registered name.
@@ -43,7 +43,7 @@ class StatedCost:
 
     @property
     def sign(self) -> str:
-        """What stands behind its values under a heading that is its title or its name."""
+        """The unit behind its values under a heading that is its title or name."""
         return "" if self.unit == self.title else self.unit
 
     def figures(self, record: Mapping[str, Any]) -> dict[str, float]:
@@ -54,7 +54,7 @@ class StatedCost:
 
 
 def stated_costs(*specs: Mapping[str, Any]) -> list[StatedCost]:
-    """The costs that runs of these specs (plain data) state, in their order: those that always are, and their own."""
+    """The costs that runs of these specs (plain data) state, in order: those that are always counted, and their own."""
     always = [(entry.name, cost) for entry, cost in plugins().registries["cost"].loadable() if cost.always]
     found = {name: StatedCost.of(name, cost) for name, cost in always}
     for name, reference in own_costs(specs).items():
@@ -63,7 +63,7 @@ def stated_costs(*specs: Mapping[str, Any]) -> list[StatedCost]:
 
 
 def own_costs(specs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What these specs say of the costs that they name themselves; of several that name one, the first."""
+    """What these specs say about the costs that they add; if several add one, the first."""
     own: dict[str, Any] = {}
     for costs in (spec.get("costs") for spec in specs):
         own = {**(costs if isinstance(costs, Mapping) else {}), **own}
@@ -71,7 +71,7 @@ def own_costs(specs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def countable(spec: Mapping[str, Any]) -> dict[str, Cost]:
-    """The costs of a spec, as plain data, by name and in their order, without those that can't be made any more."""
+    """The costs of a spec, as plain data, by name and in their order, without those that can no longer be made."""
     own: dict[str, Cost] = {}
     for name, reference in own_costs([spec]).items():
         with contextlib.suppress(QnasError, ValueError):

@@ -22,7 +22,7 @@ from qnas.core.run.names import exported
 from qnas.core.run.record import RunRecord
 
 Report = Callable[[str, int, int], object]
-"""Told the target, how many images are compared, of how many."""
+"""Called with the target, how many images are compared, and of how many."""
 
 
 def planned(

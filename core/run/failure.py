@@ -1,4 +1,4 @@
-"""Failures of a stage, told with what to do about them."""
+"""Failures of a stage, explained with what to do about them."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from qnas.core.training.divergence import Diverged
 
 @contextlib.contextmanager
 def explain_failures(spec: Spec, checkpoints: StageCheckpoints) -> Iterator[None]:
-    """Tell what can stop a stage in one line, with what can be done.
+    """Explain in one line what stopped a stage, and what to do about it.
 
     Raises:
         QnasError: It diverged, or there was not enough memory.
@@ -33,7 +33,7 @@ def _kept(checkpoints: StageCheckpoints) -> str:
 
 
 def _way_back(spec: Spec, stage: str) -> str:
-    """How to go on with the run, where that is possible."""
+    """How to resume the run, where that is possible."""
     settings = getattr(spec, stage)
     if getattr(settings, "on_divergence", None) != "stop":
         return ""

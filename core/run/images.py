@@ -56,7 +56,7 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report, space: Sp
         data: Where they are.
         scale: The factor between the resolutions.
         seed: Decides the split.
-        report: Told which set is being loaded, how many images are done, of how many.
+        report: Called with the set that is being loaded, how many images are done, and of how many.
         space: Whose networks have to take the images.
 
     Raises:
@@ -101,7 +101,7 @@ def _warn_of_unlike(field: str, images: Sequence[ImagePair], scale: int) -> None
 def check_images(data: Data, scale: int, seed: int, tried: int = 0, space: Space | None = None) -> dict[str, int]:
     """How many images each set has, by ``train`` and ``test.NAME``, and whether a run would refuse any.
 
-    It is asked of headers and of what is in the cache, so that no image has to be decoded or generated.
+    Only headers and the cache are read: no image is decoded or generated.
 
     Args:
         data: Where the images are.
@@ -198,7 +198,7 @@ def _enough(count: int, validation: int) -> None:
 
 
 def split(pairs: list[ImagePair], validation: int, seed: int) -> SearchImages:
-    """Hold some images out and halve the rest, at random but always alike for one seed.
+    """Hold some images out and halve the rest at random; a seed always gives the same split.
 
     Raises:
         InputError: There are too few.

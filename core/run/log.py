@@ -1,6 +1,6 @@
-"""run.log: what a run did and met, each with its time, for whoever looks into it afterwards.
+"""run.log: what a run did and what happened to it, with the time of each, to be read afterwards.
 
-Everything comes through Python's own logging and warnings, those of libraries too.
+It collects Python's logging and warnings, including those of libraries.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ _WARNINGS = logging.getLogger("qnas.warnings")
 
 
 class RunLog(logging.Handler):
-    """Writes run.log. Lines from before the run has its folder are kept until then.
+    """Writes run.log. Lines from before the run has its folder are held back until then.
 
-    It never fails a run: if the log can't be written, there is one warning, and nothing more is written.
+    It never makes a run fail: if the log can't be written, it warns once and writes nothing more.
 
     Args:
         folder: The run's.
@@ -43,11 +43,11 @@ class RunLog(logging.Handler):
 
     @property
     def is_kept(self) -> bool:
-        """Whether what is said is in the file."""
+        """Whether records go to the file."""
         return self._waiting is None and not self._is_broken
 
     def begin(self) -> None:
-        """The folder is the run's own: write what was said so far, and from now on what is said."""
+        """Write what was logged so far, and from now on each record: the folder belongs to the run."""
         waiting, self._waiting = self._waiting or [], None
         self._write("".join(waiting))
 
@@ -71,34 +71,34 @@ class RunLog(logging.Handler):
 
 
 class _Indented(logging.Formatter):
-    """One line begins with the time, all that belong to it with a space."""
+    """A record starts with the time; its further lines are indented."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        """The time and where it is that time."""
+        """The time with its time zone."""
         del datefmt
         return time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(record.created))
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text that moves no cursor of who reads it."""
+        """The record as text without control characters."""
         return visible(super().format(record)).replace("\n", "\n  ")
 
 
 class _Stages:
-    """A listener that tells the log of the stages of a run and of their validations."""
+    """A listener that logs the stages of a run and their validations."""
 
     @hookimpl
     def qnas_stage_began(self, stage: str, steps: int) -> None:
-        """Tell of it."""
+        """Log it."""
         _STAGES.info("%s begins%s", stage, f": {steps} steps" if steps else "")
 
     @hookimpl
     def qnas_stage_resumed(self, stage: str, step: int) -> None:
-        """Tell of it."""
+        """Log it."""
         _STAGES.info("%s goes on behind step %d", stage, step)
 
     @hookimpl
     def qnas_step(self, stage: str, step: int, metrics: Mapping[str, Any]) -> None:
-        """Tell of a validation."""
+        """Log a validation."""
         if stage in {"search", "train"} and "psnr" in metrics:
             numbers = ", ".join(
                 f"{key} {value:.6g}" for key, value in metrics.items() if isinstance(value, int | float)
@@ -107,17 +107,17 @@ class _Stages:
 
     @hookimpl
     def qnas_stage_ended(self, stage: str, result: Mapping[str, Any]) -> None:
-        """Tell of it."""
+        """Log it."""
         seconds = result.get("seconds")
         _STAGES.info("%s ended%s", stage, f" after {seconds:.1f} s" if isinstance(seconds, int | float) else "")
 
 
 @contextlib.contextmanager
 def logged(folder: RunFolder, command: Sequence[str]) -> Iterator[RunLog]:
-    """The log of a run, which hears of everything inside.
+    """A context whose events go into the log of a run.
 
     Raises:
-        UnexpectedError: Something was raised that nobody should see; it says where to read about it.
+        UnexpectedError: A bug raised something unexpected; the message says where to read about it.
     """
     log, root, level = RunLog(folder), logging.getLogger(), _LOGGER.level
     root.addHandler(log)
@@ -132,7 +132,7 @@ def logged(folder: RunFolder, command: Sequence[str]) -> Iterator[RunLog]:
 
 
 def tell_environment(facts: Mapping[str, Any]) -> None:
-    """Tell the log what a run runs on: see :func:`qnas.core.run.resuming.environment.environment`."""
+    """Log what a run runs on: see :func:`qnas.core.run.resuming.environment.environment`."""
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
     _RUN.info("%s; Python %s on %s", packages, facts["python"], platform.platform())
     _RUN.info("device %s (%s), %s threads", facts["device"], facts["device_name"], facts["threads"])
@@ -140,7 +140,7 @@ def tell_environment(facts: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _heard_warnings() -> Iterator[None]:
-    """Tell the log of warnings too, before they are shown as they would be without it."""
+    """Log warnings too, before they are shown as usual."""
     show = warnings.showwarning
 
     def hear(
@@ -165,7 +165,7 @@ def _heard_warnings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _told(log: RunLog) -> Iterator[None]:
-    """Tell the log of what ends the run."""
+    """Log what ends the run."""
     try:
         yield
     except KeyboardInterrupt as error:
