@@ -29,6 +29,9 @@ hypothesis.settings.load_profile("qnas")
 WHOLE_PROGRAMS = ("quickstart", "throwaway", "workshop")
 """Fixtures that take a minute or more: a test that needs one is slow."""
 
+SLOW_CONTRACTS = ("test_contract[target openvino]", "test_contract[target qonnx]")
+"""A quarter of a minute each; that of onnxruntime, which writes the same files, is quick enough."""
+
 
 @pytest.hookimpl(tryfirst=True)  # before pytest picks by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Tests that share an environment stay together, so that one worker makes it and the other needs none.
     """
     for item in items:
-        if set(WHOLE_PROGRAMS) & set(getattr(item, "fixturenames", ())):
+        if set(WHOLE_PROGRAMS) & set(getattr(item, "fixturenames", ())) or item.name in SLOW_CONTRACTS:
             item.add_marker("slow")
     items.sort(key=_place)
 

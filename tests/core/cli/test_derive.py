@@ -50,6 +50,7 @@ def test_a_network_is_tuned_with_integers_between(parent: Path, tmp_path: Path) 
     assert "head.1.joint.quantizer.log_step" in names
 
 
+@pytest.mark.slow
 def test_it_starts_with_the_weights_of_its_parent(parent: Path, tmp_path: Path) -> None:
     out = tmp_path / "child"
     assert derive(parent, "--between", 16, "--steps", 1, "--learning-rate", 1e-9, "-o", out) == 0
@@ -60,6 +61,7 @@ def test_it_starts_with_the_weights_of_its_parent(parent: Path, tmp_path: Path) 
         torch.testing.assert_close(after[name], before[name], atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_one_that_was_stopped_goes_on_to_the_same_bytes(parent: Path, tmp_path: Path) -> None:
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     assert derive(parent, "--between", 8, "--steps", 4, "-o", whole) == 0

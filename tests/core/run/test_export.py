@@ -53,6 +53,7 @@ def test_the_target_is_exported_to_unless_others_are_named(
     assert [target.name for target in spec.exported_to] == names
 
 
+@pytest.mark.slow
 def test_a_stage_that_failed_is_done_again(
     exporting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
