@@ -46,22 +46,17 @@ def trained(name: str, seed: int, steps: int, between: int | None, folder: Path)
 @out_option
 def main(names: Sequence[str], seeds: int, steps: int, out: Path | None) -> None:
     """Train, and print what changed, as a table in Markdown."""
-    rows, measured = (
-        ["| network | floats between | 8 bits between | change | by seed |", "| --- | --- | --- | --- | --- |"],
-        [],
-    )
+    rows, measured = list(_HEAD), []
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
-            pairs = []
-            for seed in range(seeds):
-                pairs.append([trained(name, seed, steps, between, Path(folder)) for between in (None, BITS)])
+            pairs = [
+                [trained(name, seed, steps, between, Path(folder)) for between in (None, BITS)] for seed in range(seeds)
+            ]
             changes = [after - before for before, after in pairs]
             before, after = (statistics.mean(figures) for figures in zip(*pairs, strict=True))
             each = ", ".join(f"{change:+.2f}" for change in changes)
             rows.append(f"| {name} | {before:.2f} dB | {after:.2f} dB | {after - before:+.2f} dB | {each} |")
-            measured.append(
-                {"network": name, "floats_between": [p for p, _ in pairs], "integers_between": [p for _, p in pairs]}
-            )
+            measured.append({"network": name, "psnr_y": pairs})
             write_json(out, {"steps": steps, "measured": measured}, [])
     click.echo("\n".join(rows))
 
