@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 NAMES = (
     *("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough"),
-    "startup",
+    *("startup", "deployment", "between"),
 )
 
 
@@ -192,3 +192,27 @@ def test_what_a_thorough_part_says_is_kept_with_how_it_was_run(benchmark, tmp_pa
         assert told == f"tried {expected}\n"
         assert f"\ncommand: QNAS_FUZZ={expected} python -c " in head
         assert f"\nexit code: {expected}" in head
+
+
+def test_exported_networks_are_timed_beside_the_faster_float(benchmark, tmp_path: Path) -> None:
+    deployment, out = benchmark("deployment"), tmp_path / "figures.json"
+    arguments = ["--network", "espcn", "--side", "16", "--threads", "1", "--rounds", "2", "--out", str(out)]
+    done = CliRunner().invoke(deployment.main, arguments)
+    assert done.exit_code == 0, done.output
+    (measured,) = json.loads(out.read_text())["measured"]
+    figures = measured["figures"]
+    assert len(figures) == 6
+    assert max(figures[f"{target} float"]["speedup"] for target in ("openvino", "onnxruntime")) == 1
+    row = done.output.splitlines()[-1]
+    assert f"{figures['openvino 8 bits']['speedup']:.2f} x" in row
+
+
+def test_integers_between_the_slots_are_set_against_floats(benchmark, monkeypatch, tmp_path: Path) -> None:
+    between, out = benchmark("between"), tmp_path / "figures.json"
+    train = {"name": "dead-leaves", "amount": 12, "size": 32}
+    monkeypatch.setitem(between.SPEC, "data", {**between.SPEC["data"], "train": train, "patch": 8, "validation": 2})
+    arguments = ["--network", "espcn", "--seeds", "1", "--steps", "2", "--out", str(out)]
+    done = CliRunner().invoke(between.main, arguments)
+    assert done.exit_code == 0, done.output
+    ((before, after),) = json.loads(out.read_text())["measured"][0]["psnr_y"]
+    assert f"{after - before:+.2f} dB" in done.output.splitlines()[-1]
