@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
 from click.testing import CliRunner
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 NAMES = (
     *("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough"),
-    *("startup", "deployment", "between", "parity"),
+    *("startup", "deployment", "between", "parity", "segments"),
 )
 
 
@@ -214,8 +216,13 @@ def test_a_sample_of_the_grid_is_proven(benchmark, tmp_path: Path, monkeypatch) 
 def test_the_networks_of_parity_do_more_than_enlarge(benchmark) -> None:
     parity = benchmark("parity")
     image = torch.rand(1, 3, 24, 24)
-    with torch.no_grad():
-        assert all(float(parity.trained(name, 2, None)(image).std()) > 0.02 for name in ("espcn", "residual none"))
+    for name in ("abpn", "residual none"):
+        network = parity.trained(name, 2, None)
+        added = [network(image)]
+        for gain in (module for module in network.modules() if isinstance(module, parity.Gain)):
+            gain.register_forward_hook(lambda _, __, features: added.append(features))
+            network(image)
+        assert float(added[-1].detach().std()) > 0.02
 
 
 def test_photographs_are_cut_to_odd_sizes(benchmark) -> None:
@@ -226,13 +233,31 @@ def test_photographs_are_cut_to_odd_sizes(benchmark) -> None:
         assert pair.lr.shape[0] <= 97 and pair.lr.shape[1] <= 131
 
 
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_wrong_operator_is_found_between_quantizers(name: str, benchmark, tmp_path: Path) -> None:
+    parity, segments = benchmark("parity"), benchmark("segments")
+    network, lowered = parity.made("espcn", 2, None)
+    target, path, image = parity.Target.named(name), tmp_path / "espcn.onnx", torch.rand(1, 3, 15, 17)
+    target.write(lowered.program, path)
+    right = segments.compare_segments(network, path, target, [image])
+    assert right.integers > 3 * 15 * 17
+    assert right.wrong == ()
+
+    model = onnx.load(path)
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("_bias"))
+    shifted = onnx.numpy_helper.to_array(bias) + np.float32(0.1)
+    bias.CopyFrom(onnx.numpy_helper.from_array(shifted, bias.name))
+    onnx.save(model, path)
+    assert segments.compare_segments(network, path, target, [image]).wrong == ("tanh (Tanh)",)
+
+
 def test_a_case_that_is_not_proven_fails_the_benchmark(benchmark, tmp_path: Path, monkeypatch) -> None:
     parity = benchmark("parity")
 
     def no_file(*_: object) -> None:
         raise parity.QnasError("it has no form")
 
-    monkeypatch.setattr(parity, "parity_of", no_file)
+    monkeypatch.setattr(parity, "compared", no_file)
     done = CliRunner().invoke(parity.main, ["--only", "espcn/2/openvino", "--out", str(tmp_path / "parity.json")])
     assert done.exit_code == 1
     assert "espcn x2 openvino, floats between: it has no form\n0 of 1 proven" in done.output
