@@ -252,8 +252,8 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """A table with a line for each network: over its scales, the smallest share of equal values, and the furthest."""
     ways = [target + (f", {between} bits between" if between else "") for target, between in WAYS]
     lines = [["network", "scales", *ways], ["---"] * (len(WAYS) + 2)]
-    for network in dict.fromkeys(row["network"] for row in rows):
-        of_network = [row for row in rows if row["network"] == network]
+    by_network = {name: [row for row in rows if row["network"] == name] for name in networks()}
+    for network, of_network in filter(lambda item: item[1], by_network.items()):
         scales = ", ".join(map(str, sorted({row["scale"] for row in of_network})))
         cells = [_cell([row for row in of_network if (row["target"], row["between"]) == way]) for way in WAYS]
         lines.append([network, scales, *cells])

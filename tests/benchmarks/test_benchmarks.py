@@ -213,16 +213,23 @@ def test_a_sample_of_the_grid_is_proven(benchmark, tmp_path: Path, monkeypatch) 
     assert "no case is like edsr" in run("--only", "edsr").output
 
 
-def test_the_networks_of_parity_do_more_than_enlarge(benchmark) -> None:
+def test_the_page_about_deployment_has_the_table_of_the_kept_figures(benchmark) -> None:
+    kept = json.loads((FOLDER / "results/parity.json").read_text())
+    page = (FOLDER.parent / "docs/deployment.md").read_text()
+    assert benchmark("parity").markdown(kept["rows"]) in page
+    assert f"On {kept['date']}" in page and kept["commit"] in page
+    assert not [row for row in kept["rows"] if row["failure"]]
+
+
+@pytest.mark.parametrize("name", ["abpn", "residual none"])
+def test_the_networks_of_parity_do_more_than_enlarge(name: str, benchmark) -> None:
     parity = benchmark("parity")
-    image = torch.rand(1, 3, 24, 24)
-    for name in ("abpn", "residual none"):
-        network = parity.trained(name, 2, None)
-        added = [network(image)]
-        for gain in (module for module in network.modules() if isinstance(module, parity.Gain)):
-            gain.register_forward_hook(lambda _, __, features: added.append(features))
-            network(image)
-        assert float(added[-1].detach().std()) > 0.02
+    network = parity.trained(name, 2, None)
+    added = []
+    parts = [module for module in network.modules() if isinstance(module, parity.Gain)] or [network]
+    parts[0].register_forward_hook(lambda _, __, features: added.append(features.detach()))
+    network(torch.rand(1, 3, 24, 24))
+    assert float(added[0].std()) > 0.02
 
 
 def test_photographs_are_cut_to_odd_sizes(benchmark) -> None:
