@@ -248,8 +248,9 @@ def _in_words(found: Mapping[str, Any]) -> str:
     return f"{found['equal']:.4%} equal, {found['near_ties']} near ties, furthest off {found['largest_in_levels']}"
 
 
-def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+def markdown(kept: Mapping[str, Any]) -> str:
     """A table with a line for each network: over its scales, the smallest share of equal values, and the furthest."""
+    rows = kept["rows"]
     ways = [target + (f", {between} bits between" if between else "") for target, between in WAYS]
     lines = [["network", "scales", *ways], ["---"] * (len(WAYS) + 2)]
     by_network = {name: [row for row in rows if row["network"] == name] for name in networks()}
@@ -257,7 +258,21 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         scales = ", ".join(map(str, sorted({row["scale"] for row in of_network})))
         cells = [_cell([row for row in of_network if (row["target"], row["between"]) == way]) for way in WAYS]
         lines.append([network, scales, *cells])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"{_head(kept)}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _head(kept: Mapping[str, Any]) -> str:
+    rows = kept["rows"]
+    proven = [row for row in rows if not row["failure"]]
+    by_segments = sum("segments" in row for row in proven)
+    refused = sum(bool(row.get("export")) for row in proven)
+    versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
+    return (
+        f"On {kept['date']}, at commit {kept['commit']}: {len(proven)} of {len(rows)} files are proven,"
+        f" {by_segments} by\n"
+        f"segments. Of these, `qnas export` would refuse {refused}, as it compares whole images only.\n\n"
+        f"Versions: {versions}."
+    )
 
 
 def _cell(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -282,7 +297,7 @@ def main(patterns: Sequence[str], sample: bool, out: Path, only_table: bool, thr
     kept = {"steps": STEPS, "rows": [], **(json.loads(out.read_text()) if out.exists() else {})}
     rows: list[dict[str, Any]] = kept["rows"]
     if only_table:
-        click.echo(markdown(rows), nl=False)
+        click.echo(markdown(kept), nl=False)
         return
     chosen = [case for case in cases() if _is_chosen(case, patterns or (SAMPLE if sample else ("*",)))]
     if not chosen:
