@@ -47,6 +47,7 @@ PARTS = {
     "fuzz": Part([*PYTEST, "-m", "fuzz"], {"QNAS_FUZZ": "50"}),
     "kills": Part(["benchmarks/crash.py", "--kills", "200"]),
     "starts": Part(["benchmarks/quantizer_starts.py", "--out", "{results}/{date}-starts.json"]),
+    "parity": Part(["benchmarks/parity.py", "--out", "{results}/{date}-parity.json"]),
     "images": Part(["benchmarks/big_images.py"]),
     "search": Part(["benchmarks/search_step.py"]),
     "train": Part(["benchmarks/train_step.py"]),

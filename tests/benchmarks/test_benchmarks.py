@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
 from click.testing import CliRunner
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 NAMES = (
     *("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough"),
-    *("startup", "deployment", "between"),
+    *("startup", "deployment", "between", "parity", "segments"),
 )
 
 
@@ -175,6 +177,96 @@ def test_the_memory_of_large_images_is_measured(benchmark, tmp_path: Path) -> No
     measured = json.loads(out.read_text())["networks"][name]
     assert 1e8 < measured["bytes"] < 3e9
     assert measured["passes"] == 1
+
+
+def test_the_grid_of_parity_has_every_network_of_ours(benchmark) -> None:
+    parity = benchmark("parity")
+    names = {case.network for case in parity.cases()}
+    assert {"basic", "rfdn", "edsr-baseline", "block spab", "block basic-cell", "residual adq"} < names
+    assert not names & {"module", "skeleton"}
+    of_rfdn = [case.name for case in parity.cases() if case.network == "quantnas-rfdn"]
+    ways = ("onnxruntime", "openvino", "onnxruntime/8")
+    assert of_rfdn == [f"quantnas-rfdn/{scale}/{way}" for scale in (2, 4) for way in ways]
+    assert all(parity._is_chosen(case, ["*"]) for case in parity.cases())
+
+
+def test_a_sample_of_the_grid_is_proven(benchmark, tmp_path: Path, monkeypatch) -> None:
+    parity = benchmark("parity")
+    out = tmp_path / "parity.json"
+
+    def run(*options: str):
+        return CliRunner().invoke(parity.main, [*options, "--out", str(out), "--threads", "1"])
+
+    done = run("--sample")
+    assert done.exit_code == 0, done.output
+    rows = json.loads(out.read_text())["rows"]
+    assert {(row["target"], row["between"]) for row in rows} == set(parity.WAYS)
+    assert f"{len(rows)} of {len(rows)} proven" in done.output
+    for row in rows:
+        assert row["failure"] == ""
+        assert row["of_file"]["values"] > 100_000
+        assert f"{row['of_file']['equal']:.4%} equal" in done.output
+
+    monkeypatch.setattr(parity, "row_of", lambda *_: pytest.fail("it is in the file"))
+    assert run("--sample").exit_code == 0
+    assert "| espcn | 9" in run("--markdown").output or "| espcn | 100" in run("--markdown").output
+    assert "no case is like edsr" in run("--only", "edsr").output
+
+
+def test_the_page_about_deployment_has_the_table_of_the_kept_figures(benchmark) -> None:
+    kept = json.loads((FOLDER / "results/parity.json").read_text())
+    page = (FOLDER.parent / "docs/deployment.md").read_text()
+    assert benchmark("parity").markdown(kept) in page
+    assert not [row for row in kept["rows"] if row["failure"]]
+
+
+@pytest.mark.parametrize("name", ["abpn", "residual none"])
+def test_the_networks_of_parity_do_more_than_enlarge(name: str, benchmark) -> None:
+    parity = benchmark("parity")
+    network = parity.trained(name, 2, None)
+    added = []
+    parts = [module for module in network.modules() if isinstance(module, parity.Gain)] or [network]
+    parts[0].register_forward_hook(lambda _, __, features: added.append(features.detach()))
+    network(torch.rand(1, 3, 24, 24))
+    assert float(added[0].std()) > 0.02
+
+
+def test_photographs_are_cut_to_odd_sizes(benchmark) -> None:
+    parity = benchmark("parity")
+    for pair in parity.photographs(4):
+        assert pair.lr.shape[0] % 2 == pair.lr.shape[1] % 2 == 1
+        assert pair.hr.shape == (4 * pair.lr.shape[0], 4 * pair.lr.shape[1], 3)
+        assert pair.lr.shape[0] <= 97 and pair.lr.shape[1] <= 131
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_wrong_operator_is_found_between_quantizers(name: str, benchmark, tmp_path: Path) -> None:
+    parity, segments = benchmark("parity"), benchmark("segments")
+    network, lowered = parity.made("espcn", 2, None)
+    target, path, image = parity.Target.named(name), tmp_path / "espcn.onnx", torch.rand(1, 3, 15, 17)
+    target.write(lowered.program, path)
+    right = segments.compare_segments(network, path, target, [image])
+    assert right.integers > 3 * 15 * 17
+    assert right.wrong == ()
+
+    model = onnx.load(path)
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("_bias"))
+    shifted = onnx.numpy_helper.to_array(bias) + np.float32(0.1)
+    bias.CopyFrom(onnx.numpy_helper.from_array(shifted, bias.name))
+    onnx.save(model, path)
+    assert segments.compare_segments(network, path, target, [image]).wrong == ("tanh (Tanh)",)
+
+
+def test_a_case_that_is_not_proven_fails_the_benchmark(benchmark, tmp_path: Path, monkeypatch) -> None:
+    parity = benchmark("parity")
+
+    def no_file(*_: object) -> None:
+        raise parity.QnasError("it has no form")
+
+    monkeypatch.setattr(parity, "compared", no_file)
+    done = CliRunner().invoke(parity.main, ["--only", "espcn/2/openvino", "--out", str(tmp_path / "parity.json")])
+    assert done.exit_code == 1
+    assert "espcn x2 openvino, floats between: it has no form\n0 of 1 proven" in done.output
 
 
 def test_what_a_thorough_part_says_is_kept_with_how_it_was_run(benchmark, tmp_path: Path, monkeypatch) -> None:
