@@ -12,6 +12,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from .shown import Command, shown_commands
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
@@ -23,14 +25,14 @@ def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
 
 
-def console(document: str) -> list[list[str]]:
+def console(document: str) -> list[list[Command]]:
     """The commands that a document shows, block by block."""
-    return [[line.removeprefix("$ ") for line in block.splitlines()] for block in blocks(document, "console")]
+    return [list(shown_commands(block)) for block in blocks(document, "console")]
 
 
 def commands(document: str) -> list[str]:
-    """The commands that a document shows."""
-    return [command for block in console(document) for command in block]
+    """The lines of the commands that a document shows."""
+    return [command.line for block in console(document) for command in block]
 
 
 def shell(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -65,7 +67,7 @@ def quickstart(checkout: Path) -> Path:
 @pytest.fixture
 def plugin(tmp_path: Path) -> Path:
     """README's plugin as if it were installed: its module and its entry points on the path."""
-    (tmp_path / "qnas_chain.py").write_text(blocks("README.md", "python")[0])
+    (tmp_path / "qnas_chain.py").write_text(blocks("README.md", "python")[-1])
     project = tomllib.loads(blocks("README.md", "toml")[0])["project"]
     points = "".join(f"{name} = {target}\n" for name, target in project["entry-points"]["qnas"].items())
     information = tmp_path / "qnas_chain-1.0.dist-info"

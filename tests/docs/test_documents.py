@@ -14,9 +14,10 @@ import qnas
 from qnas.core.network import QuantizedLayers
 
 from .conftest import ROOT, blocks, commands, console, shell
+from .shown import Command, missing
 
 README = commands("README.md")
-QNAS = [block for block in console("README.md") if block[0].startswith("qnas ")]
+QNAS = [block for block in console("README.md") if block[0].line.startswith("qnas ")]
 MADE = [command for command in {*README, *commands("CONTRIBUTING.md")} if command.startswith("make ")]
 DOCUMENTS = [
     *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")),
@@ -25,6 +26,7 @@ DOCUMENTS = [
 BY_HAND = [command for command in README if not command.startswith(("qnas ", "make "))]
 SHORT = "--set search.steps=8 --set train.steps=8"
 """For a run that only needs some network, however bad."""
+RUN_SMALL = f"qnas run small.yaml {SHORT} --until train"
 
 
 def test_no_command_is_left_out() -> None:
@@ -33,15 +35,38 @@ def test_no_command_is_left_out() -> None:
     assert len(BY_HAND) == 3
 
 
+@pytest.fixture
+def folder(checkout: Path, tmp_path: Path) -> Path:
+    """What README's commands need, in a folder of its own."""
+    return shutil.copytree(checkout, tmp_path / "checkout", ignore=shutil.ignore_patterns("runs"))
+
+
+def output(command: str, folder: Path) -> str:
+    """What a command prints if it succeeds."""
+    done = shell(command, folder, COLUMNS="80")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("block", QNAS, ids=lambda block: block[-1])
-def test_the_commands_of_the_readme(block: list[str], checkout: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(checkout, tmp_path / "checkout", ignore=shutil.ignore_patterns("runs"))
-    needs_the_run = any("runs/small " in command for command in block)
-    for command in [*[f"qnas run small.yaml {SHORT} --until train"] * needs_the_run, *block]:
-        done = shell(command, folder)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout
+@pytest.mark.parametrize("block", QNAS, ids=lambda block: block[-1].line)
+def test_the_commands_of_the_readme(block: list[Command], folder: Path) -> None:
+    if any("runs/small " in command.line for command in block):
+        output(RUN_SMALL, folder)
+    for command in block:
+        printed = output(command.line, folder)
+        assert printed
+        assert not missing(command, printed), printed
+
+
+@pytest.mark.slow
+def test_the_program_of_the_readme_gives_the_images_of_upscale(folder: Path) -> None:
+    output(RUN_SMALL, folder)
+    output("qnas export runs/small --target onnxruntime", folder)
+    output("qnas upscale runs/small photo.png --target onnxruntime -o upscaled", folder)
+    (folder / "program.py").write_text(blocks("README.md", "python")[0])
+    output("python program.py", folder)
+    assert (folder / "photo_x2.png").read_bytes() == (folder / "upscaled/photo_x2.png").read_bytes()
 
 
 @pytest.mark.parametrize("command", sorted(MADE))

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from qnas.core.drawing.wording import quantity
 
-_COLUMNS = ("size", "integer convolutions", "equal values", "furthest off", "PSNR Y", "of the file")
+_COLUMNS = ("size", "integer convs", "equal", "furthest", "PSNR Y", "of the file")
 
 
 def export_table(exported: Mapping[str, Mapping[str, Any]]) -> Table:
