@@ -8,8 +8,9 @@ export NO_MKDOCS_2_WARNING = 1
 
 .PHONY: demo test slow thorough lint format docs clean
 
-demo: $(VENV)/installed
+demo: $(VENV)/installed-onnx
 	$(BIN)/qnas run specs/quickstart.yaml --out $(RUN) $(if $(wildcard $(RUN)/spec.yaml),--resume)
+	$(BIN)/qnas export $(RUN) --target onnxruntime --force
 
 test: $(VENV)/installed-test
 	$(PYTEST) -m "not slow"
@@ -43,6 +44,10 @@ $(BIN)/python:
 
 $(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --editable . --constraint constraints.txt
+	@touch $@
+
+$(VENV)/installed-onnx: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable '.[onnx]' --constraint constraints.txt
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

@@ -1,6 +1,7 @@
 """What the quickstart must show."""
 
 import json
+import re
 from pathlib import Path
 
 from .conftest import ROOT, commands, shell
@@ -51,11 +52,23 @@ def test_its_network_has_no_more_values_than_its_bits_allow(quickstart: Path) ->
 
 
 def test_make_demo_does_what_the_readme_does_by_hand(quickstart: Path) -> None:
-    plan = shell("make demo --dry-run --always-make", ROOT).stdout.replace(" --quiet", "")
+    plan = dry_run("make demo")
     for command in BY_HAND:
         assert command in plan
     assert BY_HAND[-1] == ".venv/bin/qnas run specs/quickstart.yaml"  # which the fixture has run
     assert (quickstart / "report.html").stat().st_size > 100_000
+
+
+def test_make_demo_ends_with_a_verified_file(quickstart: Path) -> None:
+    (export,) = re.findall(r"^\.venv/bin/(qnas export runs/quickstart .+)", dry_run("make demo"), re.MULTILINE)
+    done = shell(export, quickstart.parents[1])
+    assert done.returncode == 0, done.stderr
+    assert (quickstart / "export/onnxruntime.onnx").is_file()
+
+
+def dry_run(target: str) -> str:
+    """The commands of a target of make."""
+    return shell(f"{target} --dry-run --always-make", ROOT).stdout.replace(" --quiet", "")
 
 
 def test_the_folder_of_a_run_is_as_the_readme_says(quickstart: Path) -> None:
