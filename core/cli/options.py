@@ -54,7 +54,7 @@ target_option = click.option(
     metavar="NAME",
     multiple=True,
     required=True,
-    help="Where it is to run; qnas list targets shows what there is. Can be repeated.",
+    help="The runtime; qnas list targets shows which there are. Can be repeated.",
 )
 no_code_option = click.option(
     "--no-code",

@@ -1,4 +1,4 @@
-"""The interface of targets: the runtimes that a found network can leave PyTorch for."""
+"""The interface of targets: the runtimes that found networks are exported to."""
 
 import importlib.metadata
 from abc import abstractmethod
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 Values = npt.NDArray[np.float32]
 Runtime = Callable[[Values], Values]
-"""A file that is loaded: it enlarges (1, 3, H, W), RGB in 0..1, to (1, 3, H * scale, W * scale)."""
+"""A loaded file: it enlarges (1, 3, H, W), RGB in 0..1, to (1, 3, H * scale, W * scale)."""
 
 
 class Target(Component):
     """Writes a found network for one runtime, and runs what it wrote.
 
     Attributes:
-        suffix: Of its files, with the dot.
-        requires: The distributions that it needs.
+        suffix: Suffix of its files, with the dot.
+        requires: Distributions that it needs.
         extra: The extra of qnas that installs them, if there is one.
         any_size: Whether a file can take images of any size.
-        between: The widths that it can run between the slots; None stands for float.
-        fills: The one that a network for it has by default.
-        native_bits: The widths that the runtime computes with. At others it computes with the next that is wider:
+        between: Bit-widths that it can have between the slots; None stands for float.
+        fills: The one that networks for it have by default.
+        native_bits: Bit-widths that the runtime computes with. It computes with the next wider one for any other:
             exact and smaller to store, but no faster.
         native_source: Where that is documented.
     """
@@ -53,10 +53,10 @@ class Target(Component):
             program: The network from ``lr`` (1, 3, H, W), RGB in 0..1, to (1, 3, H * scale, W * scale), in PyTorch's
                 own quantized form: integer weights and activations stand between ``torch.ops.quantized_decomposed``
                 operators. H and W are fixed or symbols.
-            path: Of the file, which does not exist.
+            path: Where to write it; nothing is there yet.
 
         Raises:
-            InputError: The runtime has no form for something in it; the message names that.
+            InputError: The runtime can't run something in the network; the message names it.
         """
 
     @abstractmethod
@@ -64,26 +64,26 @@ class Target(Component):
         """Load a file that :meth:`write` wrote.
 
         Args:
-            path: Of the file.
-            threads: How many the runtime may use; 0 for as many as it likes.
+            path: The file.
+            threads: How many threads the runtime may use; 0 leaves that to the runtime.
         """
 
     def settings(self) -> Mapping[str, str]:
-        """What :meth:`load` sets in the runtime that it does not set by itself, by the runtime's names."""
+        """The settings in which :meth:`load` differs from the runtime's defaults, by the runtime's own names."""
         return {}
 
     def unfit(self, between: int | None) -> str:
-        """Why it can't run a network with so many bits between its slots (None for float), or ``""``."""
+        """Why it can't run a network with this many bits between its slots (None for float), or ``""``."""
         if between in self.between:
             return ""
         can = " or ".join(map(_in_words, sorted(self.between, key=str)))
-        return f"'{self.known_as}' needs {can} between the slots, and the network has {_in_words(between)} there"
+        return f"'{self.known_as}' needs {can} between the slots, but the network has {_in_words(between)} there"
 
     def versions(self) -> dict[str, str]:
         """The version of each distribution that it requires.
 
         Raises:
-            InputError: One is not installed; the message says what installs it.
+            InputError: One is not installed; the message says how to install it.
         """
         try:
             return {name: importlib.metadata.version(name) for name in self.requires}

@@ -1,4 +1,4 @@
-"""Exporting: a file for a target, kept only if it gives the images that were judged."""
+"""Exporting: a file for a target, kept only if it gives the same images as the network."""
 
 import hashlib
 from collections.abc import Callable
@@ -30,18 +30,18 @@ def export(
         network: What it was lowered from, on the CPU.
         lowered: The lowered network.
         target: Where it is to run.
-        path: Of the file. Until it is proven, it has ``.unverified`` before its suffix, and one that fails keeps that.
+        path: Where to write it. Until it is verified, ``.unverified`` stands before its suffix; if it fails, it stays.
         sets: Images to compare on.
         scale: The factor that the network enlarges by.
         report: Called with how many images are compared.
 
     Returns:
-        What is to be known of the file: its target with settings and versions, size, checksum, sizes that it takes,
+        What to know about the file: its target with settings and versions, size, checksum, sizes that it takes,
         how many convolutions compute on integers, and parity.
 
     Raises:
         InputError: The target is not installed, takes images of one size only, or can't do something in the network.
-        QnasError: The file gives other images.
+        QnasError: The file gives different images.
     """
     versions = target.versions()
     if lowered.size is None and not target.any_size:
@@ -53,7 +53,7 @@ def export(
     parity = compare(network, loaded(target, unverified), sets, scale, lowered.size, report)
     failure = parity.failure()
     if failure:
-        raise QnasError(f"the file for '{target.known_as}' gives other images: {failure}; it is left as {unverified}")
+        raise QnasError(f"the file for '{target.known_as}' gives different images: {failure}; it stays as {unverified}")
     unverified.replace(path)
     return _described(lowered, target, path, parity, versions)
 

@@ -1,4 +1,4 @@
-"""What a target can't do, or does no faster, known before anything is searched."""
+"""What a target can't do, or does no faster, found out before the search."""
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -50,21 +50,21 @@ def foresee(space: Space, scale: int, quantizer: Quantizer, targets: Iterable[Ta
 def _refuse_one_size(target: Target) -> None:
     if not target.any_size:
         raise InputError(
-            f"a file for '{target.known_as}' takes images of one size, which a run does not know: leave it out"
-            " (export: []), and write it by qnas export with --size HxW"
+            f"a file for '{target.known_as}' takes images of one size only, which a run does not know: leave it"
+            " out (export: []), and write it with qnas export --size HxW"
         )
 
 
 def _refuse_without_grid(quantizer: Quantizer) -> None:
     """Refuse a quantizer whose grids have no level at zero; others without a form are refused by their path."""
     if quantizer.is_float:
-        raise InputError(f"the quantizer '{quantizer.label}' leaves all in float: there are no integers to export")
+        raise InputError(f"the quantizer '{quantizer.label}' leaves everything in float: it has no integers to export")
     tried = quantizer.fake_quantizer(8, signed=False)
     tried.observe(torch.linspace(-0.3, 1, 101))
     try:
         IntegerGrid.of(tried)
     except InputError as error:
-        raise InputError(f"what the quantizer '{quantizer.label}' makes can't be exported: {error}") from None
+        raise InputError(f"the grids of the quantizer '{quantizer.label}' can't be exported: {error}") from None
 
 
 def _try(
@@ -89,6 +89,6 @@ def _notices(target: Target, widths: set[int]) -> Iterator[str]:
         wider = sorted(target.native_bits)
         listed = " and ".join(filter(None, [", ".join(map(str, narrow[:-1])), str(narrow[-1])]))
         yield (
-            f"'{target.known_as}' computes on {' or '.join(map(str, wider))} bits: at {listed} bits it is exact, and no"
+            f"'{target.known_as}' computes on {' or '.join(map(str, wider))} bits: at {listed} bits it is exact, but no"
             " faster"
         )

@@ -75,7 +75,7 @@ class IntegerActivation(nn.Module):
         self.activation = layer.activation
         grid = IntegerGrid.of(layer.quantizer)
         if grid.scale.numel() > 1:
-            raise InputError("its grid has several steps, and that of an activation may have one only")
+            raise InputError("its grid has several steps, but an activation can have only one")
         self.grid = (float(grid.scale), *grid[1:])
 
     def forward(self, features: Tensor) -> Tensor:

@@ -144,7 +144,7 @@ def _refuse_fixed(program: ExportedProgram) -> None:
     try:
         program.module()(torch.rand(1, 3, *(side + 1 for side in _EXAMPLE)))
     except Exception as error:  # whatever PyTorch asserts
-        raise InputError("the network can't take images of any size: name one (--size HxW)") from error
+        raise InputError("the network can't take images of every size: choose one (--size HxW)") from error
 
 
 def _sides(program: ExportedProgram) -> "list[int | torch.SymInt]":

@@ -26,7 +26,7 @@ def lr_size(text: str, scale: int) -> Size:
         scale: The factor that it is enlarged by. Where it does not divide a frame, the nearest size is meant.
 
     Raises:
-        InputError: It is no size.
+        InputError: It is not a size.
     """
     if text in FRAMES:
         height, width = FRAMES[text]
@@ -34,5 +34,5 @@ def lr_size(text: str, scale: int) -> Size:
     given = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text, re.ASCII)
     if not given:
         names = ", ".join(FRAMES)
-        raise InputError(f"'{text}' is no size: write height x width in LR pixels, such as 256x256, or one of {names}")
+        raise InputError(f"'{text}' is not a size: write height x width in LR pixels, like 256x256, or one of {names}")
     return int(given[1]), int(given[2])

@@ -46,7 +46,7 @@ def planned(
     for target, path in files.items():
         target.versions()
         if path.exists() and not force:
-            raise InputError("is there already: name another by -o, or replace it by --force", str(path))
+            raise InputError("is there already: name another with -o, or replace it with --force", str(path))
     return files
 
 
@@ -60,7 +60,7 @@ def export_found(
     freeze: bool = False,
     report: Report = lambda *_: None,
 ) -> Iterator[tuple[Target, dict[str, Any]]]:
-    """Write and prove a file for each target, and beside it what is known of it, as JSON.
+    """Write and verify a file for each target, and beside it what is known of it, as JSON.
 
     Args:
         network: The found network on the CPU; it is left as it is.
@@ -76,7 +76,7 @@ def export_found(
 
     Raises:
         InputError: The network can't be lowered, or a target can't do it.
-        QnasError: A file gives other images.
+        QnasError: A file gives different images.
     """
     judged = copy.deepcopy(network)
     frozen = freeze_statistics(judged) if freeze else []
@@ -98,7 +98,7 @@ def proven_file(record: RunRecord, target: Target) -> Path:
     """The file that was exported for a target.
 
     Raises:
-        InputError: There is none, or it is not the one that was proven.
+        InputError: There is none, or it is not the one that was verified.
     """
     name = target.registered_name()
     file, known = exported(name, target.suffix), exported(name, ".json")
@@ -106,7 +106,7 @@ def proven_file(record: RunRecord, target: Target) -> Path:
     if not record.folder.has(file) or not record.folder.has(known):
         raise InputError(f"the run has no file for '{name}' (qnas export RUN --target {name} writes one)", str(path))
     if hashlib.sha256(path.read_bytes()).hexdigest() != record.folder.read_json(known).get("sha256"):
-        raise InputError("is not the file that was proven: it is damaged, or another's", str(path))
+        raise InputError("is not the file that was verified: it is damaged, or was replaced", str(path))
     return path
 
 
@@ -114,7 +114,7 @@ def open_exported(record: RunRecord, target: Target) -> LoadedFile:
     """The file that was exported for a target, loaded.
 
     Raises:
-        InputError: There is none, it is not the one that was proven, or the target is not installed.
+        InputError: There is none, it is not the one that was verified, or the target is not installed.
     """
     path = proven_file(record, target)
     target.versions()
@@ -133,4 +133,4 @@ def test_sets(record: RunRecord, datasets: Mapping[str, Dataset] | None = None) 
     except InputError as error:
         if datasets is not None:
             raise
-        raise InputError(f"{error} (name images to compare on by --data)") from error
+        raise InputError(f"{error} (name images to compare on with --data)") from error

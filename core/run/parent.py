@@ -50,7 +50,7 @@ def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: flo
     """
     parent.refuse_untrained()
     if parent.between == between:
-        raise InputError(f"there are {between} bits between the slots already", str(parent.path))
+        raise InputError(f"already has {between} bits between its slots", str(parent.path))
     before = parent.spec.model_dump(mode="json")
     train = {**before["train"], "steps": steps, "init": "scratch"}
     if learning_rate is not None:

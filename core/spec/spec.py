@@ -77,10 +77,10 @@ class Spec(Versioned):
         costs: What is counted beside the costs that are always counted, by name.
         regularizers: Penalties on the architecture during the search, by name. They refer to costs by name.
         train: How the found network is trained.
-        target: The runtime that the found network is for, if there is one. What it can't do is refused before
-            anything is searched.
-        export: The targets to write files for, each proven to give the images that were judged; by default what
-            ``target`` names.
+        target: The runtime that the found network is for, if there is one. Whatever it can't run is refused before the
+            search.
+        export: The targets to write files for, each verified to give the same images as the found network; by default
+            what ``target`` names.
         report: The page that explains the run.
     """
 
@@ -109,7 +109,7 @@ class Spec(Versioned):
         return costs_with(self.costs)
 
     def foresee_export(self) -> list[str]:
-        """What its targets can't do faster; see :func:`qnas.core.deploy.foresight.foresee`.
+        """What its targets do no faster; see :func:`qnas.core.deploy.foresight.foresee`.
 
         Raises:
             InputError: It comes from the field that names the target.

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class OnnxRuntime(Target):
-    """ONNX Runtime on a CPU, with its own settings.
+    """ONNX Runtime on a CPU, with its default settings.
 
     Attributes:
         int4: Whether weights of at most 4 bits are stored as INT4: a smaller file, unpacked as it is loaded.
 
     Note:
-        A convolution computes on integers only if its output is quantized too. Others run in float, behind their
-        integers, which is exact but no faster. So networks for it have integers between their slots by default.
+        It computes a convolution on integers only if its output is quantized too. It computes others in float, from
+        dequantized integers: exact, but no faster. So networks for it have integers between their slots by default.
     """
 
     suffix: ClassVar = ".onnx"

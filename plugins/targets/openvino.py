@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class OpenVino(Target):
-    """OpenVINO on a CPU, from a file in ONNX's form.
+    """OpenVINO on a CPU, from an ONNX file.
 
     It computes convolutions on integers even where their output stays in float.
 
     Note:
-        With integers between the slots too, OpenVINO 2026.4 is off by a level after a fifth of all sums, and gains
-        nothing. So networks for it have floats there.
+        With integers between the slots too, OpenVINO 2026.4 is off by one level in a fifth of all sums, and no
+        faster. So networks for it have floats there.
 
     Attributes:
         int4: Whether weights of at most 4 bits are stored as INT4: a smaller file, unpacked as it is loaded.
-        precision: What it computes in between the integers. By itself OpenVINO takes bfloat16 on processors that have
+        precision: The precision of what stays in float. By default OpenVINO uses bfloat16 on processors that support
             it, which changes the image.
     """
 

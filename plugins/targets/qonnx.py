@@ -1,4 +1,4 @@
-"""QONNX: any bit-width, as what builds circuits from networks reads it (FINN, hls4ml)."""
+"""QONNX: any bit-width, for compilers that turn networks into circuits (FINN, hls4ml)."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar

@@ -209,7 +209,7 @@ def test_one_that_keeps_it_passes(registered, component):
         (Littering, "it refuses a network, but leaves a file"),
         (Failing, "for a network at 8 bits: KeyError: 'aten.conv2d'"),
         (Half, "for a network at 8 bits with 16 bits between its slots: it writes more than one file: first.wide"),
-        (Brighter, "with threads=0: its file gives other images than the network: "),
+        (Brighter, "with threads=0: its file gives different images than the network: "),
         (Parallel, "with threads=1: ValueError: it takes as many threads as there are"),
         (Doubled, r"what it loads makes \(1, 3, 48, 56\) float64, not \(1, 3, 48, 56\) float32"),
         (Tensors, "what it loads makes an object of type Tensor, not an array"),

@@ -27,7 +27,7 @@ def _threads(_: click.Context, __: click.Parameter, text: str) -> list[int]:
     counts = text.split(",")
     for count in counts:
         if not (count.isdecimal() and count.isascii() and 0 < int(count) < 1000):
-            raise InputError(f"'{count}' is no number of threads: write such as 1,2", "--threads")
+            raise InputError(f"'{count}' is not a number of threads: write, for example, 1,2", "--threads")
     return list(dict.fromkeys(map(int, counts)))
 
 
@@ -56,7 +56,7 @@ def _threads(_: click.Context, __: click.Parameter, text: str) -> list[int]:
     type=click.IntRange(min=1),
     default=MOST,
     show_default=True,
-    help="How many times each network enlarges the image at most; fewer are enough where the times hardly differ.",
+    help="How many times each network is timed at most; fewer are enough if the times hardly differ.",
 )
 @click.option(
     "--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the figures to this file."
@@ -71,15 +71,15 @@ def bench(
     rounds: int,
     out: Path | None,
 ) -> None:
-    """Time the networks that RUNs found in the runtimes where they are to run.
+    """Measure how fast the networks that RUNs found are in their runtimes.
 
-    Beside each stands the float network of the same architecture, written and run in the same way, and the same image
-    enlarged by Pillow's bicubic interpolation, which takes one thread. They take turns, once they are warm. What is
-    timed is the runtime alone, on values that are in memory. Half of the calls lie within the spread; speed is how many
-    times as fast as in float; memory is what a process takes in addition at its peak.
+    Each is timed beside the float network of the same architecture, exported in the same way, and beside Pillow's
+    bicubic interpolation, which uses one thread. After a warm-up they take turns. Only the runtime is timed, on values
+    in memory. The middle half of the times lies within the spread; speed is relative to the float network; memory is
+    the peak of what a process needs in addition.
 
-    The file that qnas export has written and proven is the one that is timed. Where there is none, one is written for
-    the purpose, and it is said to be "not verified". RUN/export/bench.json keeps the figures; qnas report shows them.
+    What is timed is the file that qnas export wrote and verified. If there is none, a temporary one is written, and the
+    result is marked "not verified". The figures are kept in RUN/export/bench.json, and qnas report shows them.
     """
     import torch
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     "--between",
     type=click.Choice(["8", "16"]),
     required=True,
-    help="Make integers of so many bits of what stands between the slots, such as sums.",
+    help="Bits of the integers between the slots, such as sums.",
 )
-@click.option("--steps", type=click.IntRange(min=1), required=True, help="How many steps to tune the network for.")
+@click.option("--steps", type=click.IntRange(min=1), required=True, help="How many steps to tune for.")
 @click.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
-    help="Of the tuning [default: as in RUN's training].",
+    help="Learning rate [default: that of RUN's training].",
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The folder of the new run.")
 @no_code_option
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 def derive(run: Path, between: str, steps: int, learning_rate: float | None, out: Path) -> None:
     """Tune the network that RUN found for integers between its slots, as a run of its own.
 
-    Some runtimes compute a convolution on integers only if what comes out is an integer too. The new run has RUN's
-    architecture and starts with its weights; the new quantizers are calibrated, then all is tuned. RUN is not changed.
+    Some runtimes compute a convolution on integers only if its output is quantized too. The new run has RUN's
+    architecture and starts from its weights: the new quantizers are calibrated, then the whole network is tuned. RUN
+    stays as it is.
     """
     from qnas.core.cli.running import run_and_show
     from qnas.core.files.folder import RunFolder

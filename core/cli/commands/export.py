@@ -24,7 +24,7 @@ def _size(_: click.Context, __: click.Parameter, text: str | None) -> str | None
     "-o",
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file [default: RUN/export/NAME.onnx, or the like].",
+    help="The file to write [default: RUN/export/NAME, with the target's suffix].",
 )
 @click.option(
     "--size",
@@ -42,7 +42,7 @@ def _size(_: click.Context, __: click.Parameter, text: str | None) -> str | None
     multiple=True,
     help="Images to compare on, as for qnas evaluate [default: the run's test sets]. Can be repeated.",
 )
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @no_code_option
 @verbose_option
 def export(
@@ -55,11 +55,11 @@ def export(
     places: Sequence[str],
     force: bool,
 ) -> None:
-    """Write the network that RUN found as a file for a runtime, and prove that it gives the images that were judged.
+    """Write the network that RUN found as a file for a runtime, and verify that it gives the same images.
 
-    The file is run in its runtime on the run's test sets, and compared value by value with the network. Only a file
-    that passes gets its name; NAME.json beside it says what was compared, with which versions and settings. A file
-    takes (1, 3, H, W), RGB in 0..1, and returns (1, 3, H x scale, W x scale).
+    The file is run in its runtime on the run's test sets, and its images are compared with the network's, value by
+    value. Only a file that passes gets its name; NAME.json beside it says what was compared, with which versions and
+    settings. A file takes (1, 3, H, W), RGB in 0..1, and returns (1, 3, H x scale, W x scale).
     """
     import torch
 
@@ -74,7 +74,7 @@ def export(
     if dynamic and size is not None:
         raise click.UsageError("--dynamic and --size exclude each other")
     if out is not None and len(names) > 1:
-        raise click.UsageError("-o names one file: leave it out, or name one --target")
+        raise click.UsageError("-o names one file: leave it out, or give one --target only")
     targets = [Target.named(name) for name in names]
     found = load_found(run, torch.device("cpu"))
     files = planned(run, targets, found.run.between, out, force=force)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--target",
     metavar="NAME",
-    help="Enlarge with the file that qnas export wrote for this target, in its runtime on the CPU, each image at once.",
+    help="Enlarge with the file that qnas export wrote for this target, in its runtime on the CPU, each image whole.",
 )
 @tile_option
 @freeze_option
@@ -67,7 +67,7 @@ def upscale(
         found, upscaler = load_upscaler(run, device, tile, freeze)
         scale = found.scale
     elif freeze or tile is not None or device != "auto":
-        raise click.UsageError("--target enlarges as the file does: leave out --tile, --freeze and --device")
+        raise click.UsageError("--target uses the file as it is: leave out --tile, --freeze and --device")
     else:
         scale, upscaler = load_exported(run, target)
     results = _planned(images, out, scale)

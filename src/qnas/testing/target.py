@@ -155,7 +155,7 @@ def _check_images(target: Target, path: Path, case: _Case, size: Size | None) ->
             runtime = target.load(path, threads)
             _check_runtime(runtime, size or _SIZE, scale)
             failure = compare(network, runtime, {"images": case.network.images()}, scale, size).failure()
-            assert not failure, f"its file gives other images than the network: {failure}"
+            assert not failure, f"its file gives different images than the network: {failure}"
 
 
 def _check_runtime(runtime: Runtime, size: Size, scale: int) -> None:

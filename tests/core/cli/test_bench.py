@@ -103,7 +103,7 @@ def test_a_file_that_was_exported_is_the_one_that_is_timed(run, capsys):
     assert [(entry["is_verified"], entry["sha256"]) for entry in kept(run)] == [(True, known["sha256"])] * 2
     assert kept(run)[0]["networks"]["found"]["file_bytes"] == known["bytes"]
     (run / "export/saved.pt2").write_bytes(b"another")
-    refused(capsys, r"saved\.pt2: is not the file that was proven", run)
+    refused(capsys, r"saved\.pt2: is not the file that was verified", run)
 
 
 def test_a_file_for_one_size_is_timed_at_that_size_only(run):
@@ -197,9 +197,9 @@ class Broken(Saved):
 
 def test_bad_input_is_refused_in_one_line(run, tmp_path, capsys, registered):
     refused(capsys, r"no target is named 'savd'; did you mean 'saved'", run, targets=("savd",))
-    refused(capsys, r"'700p' is no size: write height x width", run, "--size", "16x16,700p")
-    refused(capsys, r"'' is no size", run, "--size", "16x16,")
-    refused(capsys, r"--threads: '0' is no number of threads: write such as 1,2", run, "--threads", "1,0")
+    refused(capsys, r"'700p' is not a size: write height x width", run, "--size", "16x16,700p")
+    refused(capsys, r"'' is not a size", run, "--size", "16x16,")
+    refused(capsys, r"--threads: '0' is not a number of threads: write, for example, 1,2", run, "--threads", "1,0")
     refused(capsys, r"there is no run in the folder \(no spec\.yaml in it\)", tmp_path / "none")
     (run / "model.safetensors").rename(tmp_path / "model.safetensors")
     refused(capsys, r"the run has not trained a network yet", run)

@@ -104,4 +104,4 @@ def test_what_cannot_be_a_parent_is_named(parent: Path, tmp_path: Path, capsys: 
     child = tmp_path / "child"
     assert derive(parent, "--between", 8, "--steps", 1, "-o", child) == 0
     assert derive(child, "--between", 8, "--steps", 1, "-o", tmp_path / "grandchild") == 2
-    assert "there are 8 bits between the slots already" in capsys.readouterr().err
+    assert "already has 8 bits between its slots" in capsys.readouterr().err

@@ -87,7 +87,7 @@ def test_a_file_that_is_there_is_not_replaced_unasked(
     exported: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert export(exported, "--target", "onnxruntime", "--data", photos) == 2
-    assert "onnxruntime.onnx: is there already: name another by -o, or replace it by --force" in capsys.readouterr().err
+    assert "onnxruntime.onnx: is there already: name another with -o" in capsys.readouterr().err
 
 
 def test_one_size_and_frozen_statistics(tmp_path: Path, photos: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_file_that_gives_other_images_is_not_shipped(
     monkeypatch.setattr(OnnxRuntime, "load", lambda *arguments: lambda lr: load(*arguments)(lr) * 0.98)
     assert export(tmp_path / "run", "--target", "onnxruntime", "--data", photos) == 1
     message = capsys.readouterr().err.splitlines()[-1]
-    assert message.startswith("the file for 'onnxruntime' gives other images: ")
+    assert message.startswith("the file for 'onnxruntime' gives different images: ")
     assert [path.name for path in (tmp_path / "run" / "export").iterdir()] == ["onnxruntime.unverified.onnx"]
 
 
@@ -135,8 +135,8 @@ def test_a_file_that_cannot_be_loaded_is_not_shipped(
     ("arguments", "message"),
     [
         (("--target", "npu"), "no target is named 'npu'"),
-        (("--target", "onnxruntime", "--size", "16"), "'16' is no size: write height x width in LR pixels"),
-        (("--target", "onnxruntime", "--size", "0x4"), "'0x4' is no size"),
+        (("--target", "onnxruntime", "--size", "16"), "'16' is not a size: write height x width in LR pixels"),
+        (("--target", "onnxruntime", "--size", "0x4"), "'0x4' is not a size"),
         (("--target", "onnxruntime", "--size", "8x8", "--dynamic"), "--dynamic and --size exclude each other"),
         (("--target", "onnxruntime", "--target", "openvino", "-o", "a.onnx"), "-o names one file"),
         (("--target", "onnxruntime"), "the run has not trained a network yet"),
@@ -180,7 +180,7 @@ def test_test_sets_that_are_gone_are_named_with_the_way_out(tmp_path: Path, caps
     gone = {"name": "folder", "path": [str(tmp_path / "gone")]}
     edit_spec(tmp_path / "run", "data", "test", value={"photos": gone})
     assert export(tmp_path / "run", "--target", "onnxruntime") == 2
-    assert "(name images to compare on by --data)" in capsys.readouterr().err
+    assert "(name images to compare on with --data)" in capsys.readouterr().err
 
 
 def test_upscale_enlarges_with_the_file(
@@ -209,5 +209,5 @@ def test_upscale_refuses_a_file_that_was_not_proven(
     else:
         file.write_bytes(file.read_bytes()[:-1] + b"?")
     assert invoke(["upscale", str(run), str(photos / "0.png"), "--target", "onnxruntime", "-o", str(tmp_path)]) == 2
-    reason = {"none exported": "the run has no file for 'onnxruntime'", "flipped": "is not the file that was proven"}
+    reason = {"none exported": "the run has no file for 'onnxruntime'", "flipped": "is not the file that was verified"}
     assert reason[damage] in capsys.readouterr().err.splitlines()[-1]

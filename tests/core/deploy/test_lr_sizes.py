@@ -30,6 +30,6 @@ def test_sizes_in_lr_pixels_and_of_frames(text, scale, size):
     ["", "x", "0x5", "5x0", "12", "-3x4", "4x4x4", "\N{FULLWIDTH DIGIT FOUR}x4", "720", "721p", "5 x 5", "1e3x4"],
 )
 def test_what_is_no_size_is_refused(text):
-    message = f"'{text}' is no size: write height x width in LR pixels, such as 256x256, or one of 540p, 720p"
+    message = f"'{text}' is not a size: write height x width in LR pixels, like 256x256, or one of 540p, 720p"
     with pytest.raises(InputError, match=re.escape(message)):
         lr_size(text, 4)

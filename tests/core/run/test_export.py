@@ -24,7 +24,7 @@ def exporting(tiny: Path) -> Path:
 
 def test_a_run_for_a_target_ends_with_its_file(exporting: Path, tmp_path: Path) -> None:
     spec, folder = read_spec(exporting).spec, RunFolder(tmp_path / "run")
-    with pytest.warns(UserWarning, match=r"'onnxruntime' computes on 8 bits: at 4 bits it is exact, and no faster"):
+    with pytest.warns(UserWarning, match=r"'onnxruntime' computes on 8 bits: at 4 bits it is exact, but no faster"):
         run_spec(spec, folder)
     known = json.loads((folder.path / "export" / "onnxruntime.json").read_text())
     assert RunRecord(folder).stages["export"]["targets"] == {"onnxruntime": known}
@@ -61,7 +61,7 @@ def test_a_stage_that_failed_is_done_again(
     with monkeypatch.context() as broken:
         broken.setattr(OnnxRuntime, "load", lambda *_: lambda lr: lr.repeat(2, 2).repeat(2, 3) * 0)
         assert invoke(command) == 1
-    assert "the file for 'onnxruntime' gives other images" in capsys.readouterr().err
+    assert "the file for 'onnxruntime' gives different images" in capsys.readouterr().err
     assert (tmp_path / "run" / "evaluate" / "result.json").exists()
     assert invoke([*command, "--resume"]) == 0
     assert [path.name for path in sorted((tmp_path / "run" / "export").iterdir())] == [
@@ -74,7 +74,7 @@ def test_a_stage_that_failed_is_done_again(
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("quantizer.train=none", "spec.yaml:15:9: target: the quantizer 'none' leaves all in float"),
+        ("quantizer.train=none", "spec.yaml:15:9: target: the quantizer 'none' leaves everything in float"),
         ("quantizer.train=lsq+", "no level of its grid is zero: its offset is not a whole number of steps"),
         ("target=npu", "no target is named 'npu'"),
     ],
@@ -99,4 +99,4 @@ def test_a_target_that_is_not_installed_is_refused_before_the_search(
 
 def test_check_says_which_widths_are_no_faster(exporting: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["check", str(exporting)]) == 0
-    assert "'onnxruntime' computes on 8 bits: at 4 bits it is exact, and no faster" in capsys.readouterr().out
+    assert "'onnxruntime' computes on 8 bits: at 4 bits it is exact, but no faster" in capsys.readouterr().out

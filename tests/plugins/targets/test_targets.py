@@ -129,7 +129,7 @@ def test_a_target_of_one_size_refuses_any_size(tmp_path: Path) -> None:
 def test_a_target_of_one_size_is_refused_before_the_search(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["check", str(tiny), "--set", "target=qonnx"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith("--set target: a file for 'qonnx' takes images of one size, which a run does not know: ")
+    assert said.startswith("--set target: a file for 'qonnx' takes images of one size only, which a run does not know")
     assert invoke(["check", str(tiny), "--set", "target=qonnx", "--set", "export=[]"]) == 0
 
 
