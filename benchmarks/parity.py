@@ -241,7 +241,7 @@ def _measured(row: Mapping[str, Any]) -> str:
     by_segments = "{differing} of {integers} integers, up to {from_tie:.1g} steps from a tie".format_map(
         row["segments"]
     )
-    return f"{of_file} (float32 itself: {_in_words(row['of_float32_rounding'])}; by segments: {by_segments})"
+    return f"{of_file} (other rounding: {_in_words(row['of_rounding'])}; by segments: {by_segments})"
 
 
 def _in_words(found: Mapping[str, Any]) -> str:
@@ -265,12 +265,10 @@ def _head(kept: Mapping[str, Any]) -> str:
     rows = kept["rows"]
     proven = [row for row in rows if not row["failure"]]
     by_segments = sum("segments" in row for row in proven)
-    refused = sum(bool(row.get("export")) for row in proven)
     versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
     return (
         f"On {kept['date']}, at commit {kept['commit']}: {len(proven)} of {len(rows)} files are proven,"
-        f" {by_segments} by\n"
-        f"segments. Of these, `qnas export` would refuse {refused}, as it compares whole images only.\n\n"
+        f" {by_segments} by segments.\n\n"
         f"Versions: {versions}."
     )
 
