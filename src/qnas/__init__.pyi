@@ -42,6 +42,7 @@ from .core.network import (
     Candidate as Candidate,
     CostTable as CostTable,
     Form as Form,
+    Joint as Joint,
     NetworkCount as NetworkCount,
     QuantizedLayers as QuantizedLayers,
     Slot as Slot,
