@@ -185,6 +185,7 @@ def test_one_that_keeps_it_passes(registered, component):
     check_target(registered(component))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("component", "message"),
     [

@@ -106,6 +106,7 @@ def test_a_file_that_was_exported_is_the_one_that_is_timed(run, capsys):
     refused(capsys, r"saved\.pt2: is not the file that was verified", run)
 
 
+@pytest.mark.slow
 def test_a_file_for_one_size_is_timed_at_that_size_only(run):
     export(run, "--size", "16x20")
     assert bench(run, "--size", "24x24,16x20,20x16") == 0
@@ -116,6 +117,7 @@ def test_a_file_for_one_size_is_timed_at_that_size_only(run):
     ]
 
 
+@pytest.mark.slow
 def test_beside_a_file_with_frozen_statistics_the_float_network_has_frozen_ones(run, monkeypatch):
     write_run(run, ADQ)
     export(run, "--freeze")
@@ -129,6 +131,7 @@ def test_beside_a_file_with_frozen_statistics_the_float_network_has_frozen_ones(
     assert not kept(run)[0]["is_verified"]
 
 
+@pytest.mark.slow
 def test_figures_are_kept_until_the_same_is_measured_again(run, monkeypatch):
     monkeypatch.setitem(FRAMES, "720p", (24, 40))
     assert bench(run, "--size", "16x16,720p,12x20") == 0
@@ -140,6 +143,7 @@ def test_figures_are_kept_until_the_same_is_measured_again(run, monkeypatch):
     assert again[1] == first[1]
 
 
+@pytest.mark.slow
 def test_several_runs_are_timed_one_after_the_other(run, tmp_path, capsys):
     write_run(tmp_path / "other", scale=3)
     assert bench(run, tmp_path / "other", "--size", "16x16") == 0

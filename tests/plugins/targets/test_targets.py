@@ -133,6 +133,7 @@ def test_a_target_of_one_size_is_refused_before_the_search(tiny: Path, capsys: p
     assert invoke(["check", str(tiny), "--set", "target=qonnx", "--set", "export=[]"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["onnxruntime", "openvino"])
 def test_narrow_weights_can_be_stored_in_half_the_bytes(target: str, exported: Exported, tmp_path: Path) -> None:
     network, image = SmallNetwork.MIXED, np.random.default_rng(0).random((1, 3, 24, 26), dtype=np.float32)
