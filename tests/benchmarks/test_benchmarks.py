@@ -38,7 +38,9 @@ def benchmark(monkeypatch: pytest.MonkeyPatch):
             monkeypatch.setattr(search_step, constant, value)
         return importlib.import_module(name)
 
+    threads = torch.get_num_threads()
     yield load
+    torch.set_num_threads(threads)  # others need theirs, for the same bits
     for name in NAMES:
         sys.modules.pop(name, None)
 
