@@ -29,8 +29,8 @@ hypothesis.settings.load_profile("qnas")
 WHOLE_PROGRAMS = ("quickstart", "throwaway", "workshop")
 """Fixtures that take a minute or more: a test that needs one is slow."""
 
-SLOW_CONTRACTS = ("test_contract[target openvino]", "test_contract[target qonnx]")
-"""A quarter of a minute each; that of onnxruntime, which writes the same files, is quick enough."""
+SLOW_CONTRACTS = tuple(f"test_contract[target {name}]" for name in ("onnxruntime", "openvino", "qonnx"))
+"""A quarter of a minute each; tests/plugins/targets exports for each of them too."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest picks by markers

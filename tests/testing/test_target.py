@@ -180,6 +180,7 @@ class InPlace(Kept):
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("component", [Kept, Fixed])
 def test_one_that_keeps_it_passes(registered, component):
     check_target(registered(component))

@@ -113,6 +113,7 @@ def test_a_sweep_that_is_stopped_keeps_what_its_points_have(number: str, to: str
     assert not (point / ".lock").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="who lost its parent keeps its number there")
 def test_the_points_of_a_sweep_that_is_killed_keep_what_they_have(tiny: Path) -> None:
     sweep = qnas("sweep", str(tiny), "--out", "out", "--set", "train.steps=100000", folder=tiny.parent)

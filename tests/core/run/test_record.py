@@ -149,6 +149,7 @@ def test_runs_of_one_spec_from_before_and_after_a_field_share_a_row(tmp_path: Pa
     assert compared.notices == []
 
 
+@pytest.mark.slow
 def test_a_sweep_from_before_a_field_goes_on(tiny: Path, tmp_path: Path) -> None:
     sweep = ["sweep", str(tiny), "--seeds", "2", "--out", str(tmp_path / "sweep")]
     assert invoke([*sweep]) == 0

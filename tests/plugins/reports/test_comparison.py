@@ -59,6 +59,7 @@ def drawn(plot: ComparisonPlot, size: tuple[float, float] = WIDE) -> Figure:
     return figure
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_but_itself(made: Comparison, tmp_path: Path) -> None:
     text = page_of(made, tmp_path)
     page = Page(text)
@@ -92,11 +93,13 @@ def test_the_page_has_the_figures_of_every_row(made: Comparison, tmp_path: Path)
     assert "steps 800, batch 16, learning rate 0.001, init scratch" in text
 
 
+@pytest.mark.slow
 def test_the_rows_on_the_front_are_marked(made: Comparison, tmp_path: Path) -> None:
     marked = re.findall(r"<tr class=\"([a-z ]*)\"><th scope=\"row\">", page_of(made, tmp_path))
     assert ["front" in name for name in marked] == [group.on_front for group in made.groups]
 
 
+@pytest.mark.slow
 def test_links_lead_to_the_reports(made: Comparison, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -227,6 +230,7 @@ def test_one_point_alone_and_points_without_cost_are_drawn(tmp_path: Path) -> No
     assert axes.get_xscale() == "linear"
 
 
+@pytest.mark.slow
 def test_the_plot_in_the_page_takes_its_colours(made: Comparison) -> None:
     plot = ComparisonPlot(made)
     wide, narrow = plot.inline(WIDE), plot.inline(NARROW)
