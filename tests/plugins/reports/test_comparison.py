@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -45,6 +46,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     return compare_runs(find_runs([crowded(folder / "sweep")]), title="Six series")
 
 
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the files of the comparison are to be."""
+    return tmp_path_factory.mktemp("out")
+
+
+@pytest.fixture(scope="module")
+def files(made: Comparison, out: Path) -> Mapping[str, bytes]:
+    """The files of the comparison."""
+    return Report.of("html").compare(made, out)
+
+
+@pytest.fixture(scope="module")
+def text(files: Mapping[str, bytes]) -> str:
+    """The page of the comparison."""
+    return files["compare.html"].decode()
+
+
 def page_of(comparison: Comparison, folder: Path) -> str:
     return Report.of("html").compare(comparison, folder)["compare.html"].decode()
 
@@ -59,9 +78,7 @@ def drawn(plot: ComparisonPlot, size: tuple[float, float] = WIDE) -> Figure:
     return figure
 
 
-@pytest.mark.slow
-def test_the_page_needs_nothing_but_itself(made: Comparison, tmp_path: Path) -> None:
-    text = page_of(made, tmp_path)
+def test_the_page_needs_nothing_but_itself(text: str) -> None:
     page = Page(text)
     assert page.open == []
     assert not re.search(r"https?://|@import|<link|<script|<iframe", text)
@@ -83,8 +100,8 @@ def test_at_scale_1_runs_are_compared_with_the_input(made: Comparison, tmp_path:
     assert any("input 26.09 dB" in text.get_text() for text in axes.texts)
 
 
-def test_the_page_has_the_figures_of_every_row(made: Comparison, tmp_path: Path) -> None:
-    text = Page(page_of(made, tmp_path)).text
+def test_the_page_has_the_figures_of_every_row(made: Comparison, text: str) -> None:
+    text = Page(text).text
     assert "Best on Set14 is searched weight=0 : 27.68 dB, 1.59 dB above bicubic, at 4.00 GBitOps." in text
     for group in made.groups:
         assert group.label in text
@@ -93,17 +110,13 @@ def test_the_page_has_the_figures_of_every_row(made: Comparison, tmp_path: Path)
     assert "steps 800, batch 16, learning rate 0.001, init scratch" in text
 
 
-@pytest.mark.slow
-def test_the_rows_on_the_front_are_marked(made: Comparison, tmp_path: Path) -> None:
-    marked = re.findall(r"<tr class=\"([a-z ]*)\"><th scope=\"row\">", page_of(made, tmp_path))
+def test_the_rows_on_the_front_are_marked(made: Comparison, text: str) -> None:
+    marked = re.findall(r"<tr class=\"([a-z ]*)\"><th scope=\"row\">", text)
     assert ["front" in name for name in marked] == [group.on_front for group in made.groups]
 
 
-@pytest.mark.slow
-def test_links_lead_to_the_reports(made: Comparison, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    links = Page(page_of(made, out)).links
+def test_links_lead_to_the_reports(made: Comparison, text: str, out: Path) -> None:
+    links = Page(text).links
     assert len(links) == len(made.runs)
     assert all(not Path(link).is_absolute() for link in links)
     assert {(out / unquote(link)).resolve() for link in links} == {run.report.resolve() for run in made.runs}
@@ -146,8 +159,7 @@ def test_notices_stand_above_the_plot(tmp_path: Path) -> None:
     assert "These runs were trained differently: train.steps 1600 and 800." in text
 
 
-def test_the_files_are_images(made: Comparison, tmp_path: Path) -> None:
-    files = Report.of("html").compare(made, tmp_path)
+def test_the_files_are_images(files: Mapping[str, bytes]) -> None:
     assert ElementTree.fromstring(files["compare.svg"]).tag == "{http://www.w3.org/2000/svg}svg"
     with Image.open(io.BytesIO(files["compare.png"])) as image:
         assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
@@ -230,7 +242,6 @@ def test_one_point_alone_and_points_without_cost_are_drawn(tmp_path: Path) -> No
     assert axes.get_xscale() == "linear"
 
 
-@pytest.mark.slow
 def test_the_plot_in_the_page_takes_its_colours(made: Comparison) -> None:
     plot = ComparisonPlot(made)
     wide, narrow = plot.inline(WIDE), plot.inline(NARROW)
