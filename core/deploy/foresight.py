@@ -1,16 +1,17 @@
 """What a target can't do, or does no faster, found out before the search."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from qnas.core.components import Quantizer, Space, Target
 from qnas.core.deploy.integers import IntegerGrid
 from qnas.core.deploy.lowering import lower
 from qnas.core.errors import InputError, QnasError, first_line
-from qnas.core.network import Candidate, build_found, slot_candidates
+from qnas.core.network import build_found, slot_candidates
 from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.network.probing.seeds import generators_kept
 from qnas.core.settings import FLOAT_BITS
@@ -18,13 +19,16 @@ from qnas.core.settings import FLOAT_BITS
 _SIDE = 32
 
 
-def foresee(space: Space, scale: int, quantizer: Quantizer, targets: Iterable[Target]) -> list[str]:
+def foresee(
+    space: Space, scale: int, quantizer: Quantizer, between: int | None, targets: Sequence[Target]
+) -> list[str]:
     """Try what can be tried of an export: a network of the space, untrained, is lowered and written for each target.
 
     Args:
         space: The search space.
         scale: The factor that its networks enlarge by.
         quantizer: That of the found network.
+        between: The width of what stands between its slots, None for float.
         targets: What it is exported to.
 
     Returns:
@@ -33,18 +37,18 @@ def foresee(space: Space, scale: int, quantizer: Quantizer, targets: Iterable[Ta
     Raises:
         InputError: A target is not installed, or can't do something in the network; the message says what.
     """
-    chosen = list(targets)
-    if not chosen:
+    if not targets:
         return []
     candidates = slot_candidates(space, scale)
-    for target in chosen:
+    for target in targets:
         target.versions()
         _refuse_one_size(target)
     _refuse_without_grid(quantizer)
+    chosen = {path: options[0] for path, options in candidates.items()}
     with generators_kept():
-        _try(space, scale, quantizer, {path: options[0] for path, options in candidates.items()}, chosen)
+        _try(build_found(space, scale, chosen, quantizer, between), targets)
     widths = {width for options in candidates.values() for c in options if c.widths for width in c.widths}
-    return [notice for target in chosen for notice in _notices(target, widths)]
+    return [notice for target in targets for notice in _notices(target, widths)]
 
 
 def _refuse_one_size(target: Target) -> None:
@@ -67,10 +71,7 @@ def _refuse_without_grid(quantizer: Quantizer) -> None:
         raise InputError(f"the grids of the quantizer '{quantizer.label}' can't be exported: {error}") from None
 
 
-def _try(
-    space: Space, scale: int, quantizer: Quantizer, choices: Mapping[str, Candidate], targets: Iterable[Target]
-) -> None:
-    network = build_found(space, scale, choices, quantizer)
+def _try(network: nn.Module, targets: Sequence[Target]) -> None:
     calibrate_for_training(network, lambda: network(torch.rand(1, 3, _SIDE, _SIDE)))
     lowered = lower(network.eval(), None)
     with tempfile.TemporaryDirectory() as folder:

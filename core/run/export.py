@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from qnas.core.components import Dataset, Target, freeze_statistics
-from qnas.core.deploy.exporting import export
+from qnas.core.deploy.exporting import export, loaded
 from qnas.core.deploy.loaded import LoadedFile
 from qnas.core.deploy.lowering import lower
 from qnas.core.deploy.lr_sizes import Size
@@ -115,13 +115,14 @@ def open_exported(record: RunRecord, target: Target) -> LoadedFile:
 
     Raises:
         InputError: There is none, it is not the one that was verified, or the target is not installed.
+        QnasError: The runtime refuses it.
     """
     path = proven_file(record, target)
     target.versions()
-    return LoadedFile(target.load(path))
+    return LoadedFile(loaded(target, path))
 
 
-def test_sets(record: RunRecord, datasets: Mapping[str, Dataset] | None = None) -> Sets:
+def sets_to_compare(record: RunRecord, datasets: Mapping[str, Dataset] | None = None) -> Sets:
     """Images to compare on, by the names of their sets: those of the run, or others.
 
     Raises:

@@ -5,10 +5,11 @@ import shutil
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from qnas.core.components import Quantizer
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, first_line
 from qnas.core.files.folder import RunFolder
 from qnas.core.network import Architecture, fill_joints
 from qnas.core.network.calibration import calibrate_for_training
@@ -39,6 +40,8 @@ _TAKEN = (
 def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: float | None) -> Spec:
     """The spec of a run that tunes the network of another with integers between its slots.
 
+    It exports to those of the other's targets that can run such a network.
+
     Args:
         parent: The other, which has trained its network.
         between: Their width.
@@ -46,19 +49,32 @@ def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: flo
         learning_rate: Of the tuning; by default as in the training.
 
     Raises:
-        InputError: The parent has no network yet, or has these integers already; or its spec is not valid any more.
+        InputError: The parent has no network yet, has integers there already, or its network can't have any; or its
+            spec is not valid any more.
     """
     parent.refuse_untrained()
-    if parent.between == between:
-        raise InputError(f"already has {between} bits between its slots", str(parent.path))
+    if parent.between is not None:
+        raise InputError(f"already has {parent.between} bits between its slots", str(parent.path))
     before = parent.spec.model_dump(mode="json")
+    targets = [target for target in parent.spec.exported_to if not target.unfit(between)]
     train = {**before["train"], "steps": steps, "init": "scratch"}
     if learning_rate is not None:
         train["learning_rate"] = learning_rate
     name = f"{before['name']}-between-{between}"
-    changed = {"name": name, "train": train, "quantizer": {**before["quantizer"], "between": between}}
-    with parent.as_it_was():
-        return Spec.model_validate({**before, **changed})
+    changed = {
+        "name": name,
+        "train": train,
+        "quantizer": {**before["quantizer"], "between": between},
+        "target": None,
+        "export": [target.model_dump(mode="json") for target in targets],
+    }
+    try:
+        with parent.as_it_was():
+            return Spec.model_validate({**before, **changed})
+    except ValidationError as error:
+        raise InputError(
+            f"can't have {between} bits between its slots: {first_line(error)}", str(parent.path)
+        ) from None
 
 
 def take_over(parent: RunRecord, folder: RunFolder) -> None:

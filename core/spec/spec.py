@@ -117,7 +117,8 @@ class Spec(Versioned):
         from qnas.core.deploy.foresight import foresee
 
         with from_field("target" if self.export is None else "export"):
-            return foresee(self.space, self.scale, self.quantizer.train, self.exported_to)
+            quantizer = self.quantizer
+            return foresee(self.space, self.scale, quantizer.train, quantizer.between, self.exported_to)
 
     @property
     def exported_to(self) -> tuple[Target, ...]:

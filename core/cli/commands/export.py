@@ -68,7 +68,7 @@ def export(
     from qnas.core.cli.terminal.export_table import export_table
     from qnas.core.cli.terminal.progress import show_counts
     from qnas.core.components import Target
-    from qnas.core.run.export import export_found, planned, test_sets
+    from qnas.core.run.export import export_found, planned, sets_to_compare
     from qnas.core.run.found import load_found
 
     if dynamic and size is not None:
@@ -78,7 +78,7 @@ def export(
     targets = [Target.named(name) for name in names]
     found = load_found(run, torch.device("cpu"))
     files = planned(run, targets, found.run.between, out, force=force)
-    sets = test_sets(found.run, named_sets(places) if places else None)
+    sets = sets_to_compare(found.run, named_sets(places) if places else None)
     taken = None if size is None else lr_size(size, found.scale)
     with show_counts("compare") as report:
         exported = export_found(found.network, found.scale, files, sets, size=taken, freeze=freeze, report=report)

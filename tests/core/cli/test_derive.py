@@ -9,12 +9,14 @@ import torch
 
 from qnas.core.cli.main import invoke
 from qnas.core.files.folder import RunFolder
+from qnas.core.run.parent import derived_spec
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.stop import Stop
 from qnas.core.run.run import run_spec
 from qnas.core.spec import read_spec
 
 from ...conftest import TINY
+from ...found_run import edit_spec, write_run
 
 
 @pytest.fixture(scope="module")
@@ -103,5 +105,23 @@ def test_what_cannot_be_a_parent_is_named(parent: Path, tmp_path: Path, capsys: 
     assert "the output folder exists" in capsys.readouterr().err
     child = tmp_path / "child"
     assert derive(parent, "--between", 8, "--steps", 1, "-o", child) == 0
-    assert derive(child, "--between", 8, "--steps", 1, "-o", tmp_path / "grandchild") == 2
-    assert "already has 8 bits between its slots" in capsys.readouterr().err
+    for between in (8, 16):  # the steps that were trained are those of 8 bits
+        assert derive(child, "--between", between, "--steps", 1, "-o", tmp_path / "grandchild") == 2
+        assert "already has 8 bits between its slots" in capsys.readouterr().err
+
+
+def test_a_network_in_float_cannot_have_integers_between(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "run", train="none")
+    assert derive(tmp_path / "run", "--between", 8, "--steps", 1, "-o", tmp_path / "child") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "can't have 8 bits between its slots: " in line
+    assert "a network in float has no integers between its slots" in line
+
+
+def test_it_exports_to_the_targets_that_can_run_it(parent: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(parent, run)
+    edit_spec(run, "target", value="openvino")
+    edit_spec(run, "export", value=["onnxruntime", "openvino"])
+    spec = derived_spec(RunRecord(RunFolder(run)), 8, 1, None)
+    assert [target.name for target in spec.exported_to] == ["onnxruntime"]
