@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from qnas.core.upscale.exact_ops import REACH, interpolation_taps
+from qnas.core.upscale.interpolation import REACH, Interpolation, interpolation_taps
 
 _MODE = "bicubic"
 _SCALES = range(2, 9)
@@ -33,20 +33,12 @@ class ByConvolution(TorchFunctionMode):
         return (_interpolate if func is F.interpolate else func)(*args, **(kwargs or {}))
 
 
-def _interpolate(
-    image: Tensor,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    align_corners: bool | None = None,
-    recompute_scale_factor: bool | None = None,
-    antialias: bool = False,
-) -> Tensor:
-    is_known = isinstance(scale_factor, int | float) and scale_factor in _SCALES
-    if mode != _MODE or size is not None or align_corners or not is_known:
-        return F.interpolate(image, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
-    taps = torch.tensor(interpolation_taps(int(scale_factor), mode, antialias))
-    return _normalised(image, taps) if antialias else _enlarged(_continued(image), taps)
+def _interpolate(*args: Any, **kwargs: Any) -> Tensor:
+    call = Interpolation(*args, **kwargs)
+    if call.mode != _MODE or call.factor not in _SCALES:
+        return call.compute()
+    taps = torch.tensor(interpolation_taps(call.factor, call.mode, call.antialias))
+    return _normalised(call.input, taps) if call.antialias else _enlarged(_continued(call.input), taps)
 
 
 def _continued(image: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from qnas.core.upscale.interpolation import REACH, Interpolation, interpolation_taps
+
 Size = int | tuple[int, ...]
-REACH = 2  # pixels that bicubic interpolation reads on each side
-_MIDDLE = 4  # a pixel that is far from both ends of 9
 
 
 def exact_ops(device: torch.device) -> contextlib.AbstractContextManager[object]:
@@ -93,21 +93,13 @@ def _silu(tensor: Tensor, inplace: bool = False) -> Tensor:
     return tensor.mul_(_sigmoid(tensor)) if inplace else tensor * _sigmoid(tensor)
 
 
-def _interpolate(
-    image: Tensor,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    align_corners: bool | None = None,
-    recompute_scale_factor: bool | None = None,
-    antialias: bool = False,
-) -> Tensor:
-    is_whole = isinstance(scale_factor, int | float) and scale_factor == int(scale_factor) > 1
-    if size is not None or align_corners or not is_whole or mode not in {"bilinear", "bicubic"}:
-        return F.interpolate(image, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
-    taps = interpolation_taps(int(scale_factor), mode, antialias)
+def _interpolate(*args: Any, **kwargs: Any) -> Tensor:
+    call = Interpolation(*args, **kwargs)
+    if call.factor is None or call.mode not in {"bilinear", "bicubic"}:
+        return call.compute()
+    image, taps = call.input, interpolation_taps(call.factor, call.mode, call.antialias)
     for _ in range(2):
-        image = _enlarge_rows(image, taps, is_clamped=not antialias).transpose(2, 3)
+        image = _enlarge_rows(image, taps, is_clamped=not call.antialias).transpose(2, 3)
     return image
 
 
@@ -125,15 +117,6 @@ def _weighted(padded: Tensor, weights: tuple[float, ...]) -> Tensor:
     length = padded.shape[2] - 2 * REACH
     terms = [weight * padded[:, :, k : k + length] for k, weight in enumerate(weights) if weight]
     return functools.reduce(torch.add, terms)
-
-
-@functools.cache
-def interpolation_taps(scale: int, mode: str, antialias: bool) -> tuple[tuple[float, ...], ...]:
-    """The weights of an old pixel and its neighbours for each of the ``scale`` new pixels inside it."""
-    impulses = torch.eye(2 * _MIDDLE + 1, dtype=torch.float64)[None, :, None]  # one per channel
-    answers = F.interpolate(impulses, scale_factor=(1, scale), mode=mode, align_corners=False, antialias=antialias)
-    near = slice(_MIDDLE - REACH, _MIDDLE + REACH + 1)
-    return tuple(map(tuple, answers[0, near, 0, _MIDDLE * scale : (_MIDDLE + 1) * scale].T.tolist()))
 
 
 _ALIKE: Mapping[Callable[..., Any], Callable[..., Tensor]] = {

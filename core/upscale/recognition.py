@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from qnas.core.components import Moments
+from qnas.core.upscale.interpolation import Interpolation
 from qnas.core.upscale.whole_image import Reduction, Resize, WholeImageCall
 
 Sums = Literal["whole", "tile"]
@@ -225,24 +226,16 @@ def _normalized(features: Tensor, groups: int, weight: Tensor | None, bias: Tens
     return Reduction(features, finish)
 
 
-def _interpolate(
-    input: Tensor,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    align_corners: bool | None = None,
-    recompute_scale_factor: bool | None = None,
-    antialias: bool = False,
-) -> Resize | None:
-    del recompute_scale_factor
-    if size is None or scale_factor is not None:
+def _interpolate(*args: Any, **kwargs: Any) -> Resize | None:
+    call = Interpolation(*args, **kwargs)
+    if call.size is None or call.scale_factor is not None:
         return None
-    height, width = (size, size) if isinstance(size, int) else map(int, size)
+    height, width = (call.size, call.size) if isinstance(call.size, int) else map(int, call.size)
 
     def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-        return F.interpolate(image, size, None, mode, align_corners, antialias=antialias)
+        return call._replace(input=image, size=size, recompute_scale_factor=None).compute()
 
-    return Resize(input, (height, width), resize)
+    return Resize(call.input, (height, width), resize)
 
 
 _deviation = _spread(lambda variance, _: variance.sqrt())

@@ -17,6 +17,13 @@ def test_bicubic_enlargement_by_convolution_is_pytorchs(height: int, width: int,
         torch.testing.assert_close(F.interpolate(image, **arguments), expected, atol=2e-6, rtol=0)
 
 
+def test_the_image_may_be_named() -> None:
+    image = torch.rand(1, 3, 5, 7)
+    expected = F.interpolate(image, scale_factor=2, mode="bicubic")
+    with ByConvolution():
+        torch.testing.assert_close(F.interpolate(input=image, scale_factor=2, mode="bicubic"), expected)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
