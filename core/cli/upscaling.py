@@ -52,7 +52,7 @@ def load_exported(run: Path, name: str) -> tuple[int, "Upscaler"]:
 
     from qnas.core.components import Target
     from qnas.core.files.folder import RunFolder
-    from qnas.core.run.export import open_exported
+    from qnas.core.run.deployment.export import open_exported
     from qnas.core.run.record import RunRecord
     from qnas.core.upscale.tiles import Upscaler
 

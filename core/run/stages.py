@@ -13,8 +13,8 @@ from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network import Architecture, Supernet, slot_candidates
+from qnas.core.run.deployment.export import export_found, planned
 from qnas.core.run.examples import write_examples
-from qnas.core.run.export import export_found, planned
 from qnas.core.run.images import RunImages
 from qnas.core.run.names import (
     ARCHITECTURE,

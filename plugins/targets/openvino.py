@@ -30,7 +30,7 @@ class OpenVino(Target):
     extra: ClassVar = "openvino"
     between: ClassVar = frozenset({None})
     native_source: ClassVar = (
-        "https://docs.openvino.ai/2025/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.html"
+        "https://docs.openvino.ai/2024/openvino-workflow/running-inference/inference-devices-and-modes/cpu-device.html"
     )
 
     int4: bool = False

@@ -88,7 +88,7 @@ def bench(
     from qnas.core.cli.terminal.progress import show_counts
     from qnas.core.components import Target
     from qnas.core.files.atomic import write_atomically
-    from qnas.core.run import bench as timed
+    from qnas.core.run.deployment import bench as timed
     from qnas.core.run.found import load_found
 
     targets = [Target.named(name) for name in dict.fromkeys(names)]

@@ -41,7 +41,7 @@ def target(registered, monkeypatch) -> str:
     """The runtime's name. Nothing is to settle, and no process of its own says how much memory it takes."""
     monkeypatch.setattr(Saved, "threads", [])
     monkeypatch.setattr("qnas.core.deploy.timing.SETTLE", 0)
-    monkeypatch.setattr("qnas.core.run.bench.peak_memory", lambda *asked: 1_000_000 * asked[-1])
+    monkeypatch.setattr("qnas.core.run.deployment.bench.peak_memory", lambda *asked: 1_000_000 * asked[-1])
     return registered(Saved)
 
 
@@ -122,7 +122,7 @@ def test_beside_a_file_with_frozen_statistics_the_float_network_has_frozen_ones(
     write_run(run, ADQ)
     export(run, "--freeze")
     frozen = []
-    monkeypatch.setattr("qnas.core.run.file_pairs.freeze_statistics", frozen.append)
+    monkeypatch.setattr("qnas.core.run.deployment.file_pairs.freeze_statistics", frozen.append)
     assert bench(run, "--size", "16x16") == 0
     assert len(frozen) == 1
     (run / "export/saved.json").unlink()
@@ -171,7 +171,7 @@ def test_memory_that_can_not_be_measured_is_left_out_with_the_reason(run, capsys
     def refuse(*_: object) -> int:
         raise QnasError("nobody knows")
 
-    monkeypatch.setattr("qnas.core.run.bench.peak_memory", refuse)
+    monkeypatch.setattr("qnas.core.run.deployment.bench.peak_memory", refuse)
     with pytest.warns(QnasWarning, match="the peak memory of 'saved' is not measured: nobody knows"):
         assert bench(run, "--size", "16x16") == 0
     assert kept(run)[0]["networks"]["found"]["peak_memory_bytes"] is None

@@ -14,7 +14,7 @@ from qnas.core.components import Target, freeze_statistics
 from qnas.core.deploy.lowering import Lowered, capture, lower
 from qnas.core.deploy.lr_sizes import Size
 from qnas.core.errors import InputError
-from qnas.core.run.export import proven_file
+from qnas.core.run.deployment.export import proven_file
 from qnas.core.run.found import FoundNetwork
 from qnas.core.run.names import exported
 

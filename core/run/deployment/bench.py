@@ -20,7 +20,7 @@ from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.memory import peak_memory
 from qnas.core.deploy.timing import MOST, Call, Timing, time_in_turn
 from qnas.core.errors import QnasError, QnasWarning, first_line
-from qnas.core.run.file_pairs import FilePair, FilePairs
+from qnas.core.run.deployment.file_pairs import FilePair, FilePairs
 from qnas.core.run.found import FoundNetwork
 from qnas.core.run.names import TIMINGS
 
