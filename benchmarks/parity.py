@@ -267,7 +267,7 @@ def _head(kept: Mapping[str, Any]) -> str:
     by_segments = sum("segments" in row for row in proven)
     versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
     return (
-        f"On {kept['date']}, at commit {kept['commit']}: {len(proven)} of {len(rows)} files are proven,"
+        f"By {kept['date']}, the last rows at commit {kept['commit']}: {len(proven)} of {len(rows)} files are proven,"
         f" {by_segments} by segments.\n\n"
         f"Versions: {versions}."
     )

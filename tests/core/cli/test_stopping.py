@@ -95,7 +95,14 @@ def wait_for(what: Callable[[], object]) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-@pytest.mark.parametrize(("number", "to"), [("SIGINT", "all"), ("SIGTERM", "sweep"), ("SIGTERM", "all")])
+@pytest.mark.parametrize(
+    ("number", "to"),
+    [
+        pytest.param("SIGINT", "all", marks=pytest.mark.slow),
+        ("SIGTERM", "sweep"),
+        pytest.param("SIGTERM", "all", marks=pytest.mark.slow),
+    ],
+)
 def test_a_sweep_that_is_stopped_keeps_what_its_points_have(number: str, to: str, tiny: Path) -> None:
     """Ctrl-C reaches the sweep and its points at once, and the sweep then sends its points SIGTERM."""
     long = ("--set", "search.steps=100000", "--set", "search.epochs=20000")

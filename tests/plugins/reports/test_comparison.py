@@ -89,6 +89,7 @@ def test_the_page_needs_nothing_but_itself(text: str) -> None:
     assert set(re.findall(r"aria-labelledby=\"(.*?)\"", text)) <= set(ids)
 
 
+@pytest.mark.slow
 def test_at_scale_1_runs_are_compared_with_the_input(made: Comparison, tmp_path: Path) -> None:
     denoised = replace(made, scale=1)
     page = Page(page_of(denoised, tmp_path)).text
@@ -242,6 +243,7 @@ def test_one_point_alone_and_points_without_cost_are_drawn(tmp_path: Path) -> No
     assert axes.get_xscale() == "linear"
 
 
+@pytest.mark.slow
 def test_the_plot_in_the_page_takes_its_colours(made: Comparison) -> None:
     plot = ComparisonPlot(made)
     wide, narrow = plot.inline(WIDE), plot.inline(NARROW)
