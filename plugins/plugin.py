@@ -105,4 +105,5 @@ def qnas_register_targets(register: Register) -> None:
     home = "qnas.plugins.targets"
     register("onnxruntime", f"{home}.onnxruntime:OnnxRuntime", "ONNX Runtime on a CPU")
     register("openvino", f"{home}.openvino:OpenVino", "OpenVINO on a CPU")
+    register("tensorrt", f"{home}.tensorrt:TensorRt", "TensorRT on NVIDIA's GPUs; its graph is checked on a CPU")
     register("qonnx", f"{home}.qonnx:Qonnx", "QONNX, of any bit-width, for compilers of FPGAs")

@@ -25,7 +25,7 @@ ADQ: dict[str, Any] = {**PLAIN, "residual": "adq"}
 
 
 def write_run(
-    path: Path, space: dict[str, Any] = PLAIN, scale: int = 2, train: str = "lsq", between: int | None = None
+    path: Path, space: dict[str, Any] = PLAIN, scale: int = 2, train: Any = "lsq", between: int | None = None
 ) -> nn.Module:
     """Write spec.yaml, architecture.json and model.safetensors; returns the network."""
     torch.manual_seed(0)

@@ -56,6 +56,14 @@ target_option = click.option(
     required=True,
     help="The runtime; qnas list targets shows which there are. Can be repeated.",
 )
+target_fields_option = click.option(
+    "--set",
+    "fields",
+    metavar="NAME.FIELD=VALUE",
+    multiple=True,
+    help="Set a field of a target, such as --set onnxruntime.int4=true; qnas show target NAME names them. Can be"
+    " repeated.",
+)
 no_code_option = click.option(
     "--no-code",
     is_flag=True,

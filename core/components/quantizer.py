@@ -94,12 +94,15 @@ class Quantizer(Component):
     Attributes:
         stages: Where it can be used. Only a quantizer with an integer grid may train the found network, as
             otherwise the network would not be what its bit-widths say.
+        signed: Whether activations that can't be negative get signed integers too, as runtimes need that know no
+            others. The negative half of their levels is then unused.
     """
 
     kind = "quantizer"
     stages: ClassVar[frozenset[Literal["search", "train"]]] = frozenset({"search", "train"})
     is_float: ClassVar[bool] = False
     """Whether it leaves everything in float, so that a layer counts as 32 bits whatever its width says."""
+    signed: bool = False
 
     @abstractmethod
     def fake_quantizer(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
@@ -116,5 +119,7 @@ class Quantizer(Component):
         return WeightedSum([self.at(b, signed=signed, channels=channels) for b in bits])
 
     def at(self, bits: int, *, signed: bool, channels: int | None = None) -> FakeQuantizer:
-        """:meth:`fake_quantizer`, with 32 bits meaning float."""
-        return Unquantized() if bits == FLOAT_BITS else self.fake_quantizer(bits, signed=signed, channels=channels)
+        """:meth:`fake_quantizer`, with 32 bits meaning float, and of signed integers if all are to be signed."""
+        if bits == FLOAT_BITS:
+            return Unquantized()
+        return self.fake_quantizer(bits, signed=signed or self.signed, channels=channels)

@@ -30,6 +30,9 @@ class Target(Component):
         any_size: Whether a file can take images of any size.
         between: Bit-widths that it can have between the slots; None stands for float.
         fills: The one that networks for it have by default.
+        signed: Whether it knows signed integers only, so that networks for it have no others by default.
+        checked_in: The runtime that :meth:`load` takes instead, where the target's own is found on its devices only.
+            What is proven is then the graph.
         native_bits: Bit-widths that the runtime computes with. It computes with the next wider one for any other:
             exact and smaller to store, but no faster.
         native_source: Where that is documented.
@@ -42,6 +45,8 @@ class Target(Component):
     any_size: ClassVar[bool] = True
     between: ClassVar[frozenset[int | None]] = frozenset({None, 8, 16})
     fills: ClassVar[int | None] = None
+    signed: ClassVar[bool] = False
+    checked_in: ClassVar[str] = ""
     native_bits: ClassVar[frozenset[int]] = frozenset({8})
     native_source: ClassVar[str] = ""
 
@@ -71,6 +76,11 @@ class Target(Component):
     def settings(self) -> Mapping[str, str]:
         """The settings in which :meth:`load` differs from the runtime's defaults, by the runtime's own names."""
         return {}
+
+    @property
+    def proof(self) -> str:
+        """What is run to prove its files: ``run``, or ``graph-checked`` where that is another runtime."""
+        return "graph-checked" if self.checked_in else "run"
 
     def unfit(self, between: int | None) -> str:
         """Why it can't run a network with this many bits between its slots (None for float), or ``""``."""

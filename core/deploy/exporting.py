@@ -36,8 +36,8 @@ def export(
         report: Called with how many images are compared.
 
     Returns:
-        What to know about the file: its target with settings and versions, size, checksum, sizes that it takes,
-        how many convolutions compute on integers, and parity.
+        What to know about the file: its target with settings and versions, what was run for the proof, size, checksum,
+        sizes that it takes, how many convolutions compute on integers, and parity.
 
     Raises:
         InputError: The target is not installed, takes images of one size only, or can't do something in the network.
@@ -80,6 +80,7 @@ def _described(
         "target": target.reference(),
         "settings": dict(target.settings()),
         "versions": versions,
+        "proof": target.proof,
         "file": path.name,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),

@@ -60,6 +60,18 @@ class QuantizerChoice(Settings):
                 invalid("QuantizerChoice", f"'{quantizer.label}' can't {stage}: {why}", quantizer.label, stage)
         return self
 
+    def suited(self, target: Target) -> Self:
+        """A copy in which the target decides what is left open."""
+        chosen: dict[str, object] = {stage: self._signed(stage) for stage in ("search", "train") if target.signed}
+        if "between" not in self.model_fields_set:
+            chosen["between"] = target.fills
+        return self.model_copy(update=chosen)
+
+    def _signed(self, stage: str) -> Quantizer:
+        quantizer: Quantizer = getattr(self, stage)
+        is_open = "signed" not in quantizer.model_fields_set
+        return quantizer.model_copy(update={"signed": True}) if is_open else quantizer
+
 
 class Spec(Versioned):
     """The complete definition of a run: on a CPU, the same spec, seed and machine give the same result.
@@ -134,7 +146,7 @@ class Spec(Versioned):
             with as_of(self.version):
                 self._try_network()
         self._refuse_unfit_crop()
-        self._fill_between()
+        self._suit_target()
         if self.train.init == "supernet" and not self.search.leaves_supernet:
             invalid(
                 "Spec",
@@ -145,12 +157,10 @@ class Spec(Versioned):
             )
         return self
 
-    def _fill_between(self) -> None:
+    def _suit_target(self) -> None:
         """Let the target decide what the spec leaves open, and refuse what the targets can't do."""
-        is_open = "between" not in self.quantizer.model_fields_set and not self.quantizer.train.is_float
-        if self.target is not None and is_open:
-            chosen = self.quantizer.model_copy(update={"between": self.target.fills})
-            object.__setattr__(self, "quantizer", chosen)
+        if self.target is not None and not self.quantizer.train.is_float:
+            object.__setattr__(self, "quantizer", self.quantizer.suited(self.target))
         between = self.quantizer.between
         for reason in filter(None, (target.unfit(between) for target in self.exported_to)):
             invalid("Spec", reason, between, "quantizer", "between")

@@ -24,6 +24,12 @@ class ExportedFile:
     known: Figures
 
     @property
+    def proof(self) -> str:
+        """What was run for the proof, if that was not the runtime itself."""
+        proof = str(self.known.get("proof", "run"))
+        return "" if proof == "run" else proof
+
+    @property
     def takes(self) -> str:
         """The size of the LR images that it takes."""
         return _size(self.known["size"]) if self.known.get("size") else "any size"
@@ -36,8 +42,8 @@ class ExportedFile:
 
     @property
     def rounding(self) -> Figures:
-        """How the network's values compare with those in float64; empty where nothing depends on it."""
-        values: Figures = self.known["parity"].get("of_float32_rounding", {})
+        """How much of the image rounding alone changes; empty where nothing depends on it."""
+        values: Figures = self.known["parity"].get("of_rounding", {})
         return values
 
     @property
@@ -116,7 +122,7 @@ class Device:
 
     @property
     def roundings(self) -> list[Figures]:
-        """How the network's values compare with those in float64, where a file needs that as an excuse."""
+        """How much of the image rounding alone changes, where a file needs that as an excuse."""
         found = [file.rounding for file in self.files if file.rounding]
         return [one for index, one in enumerate(found) if one not in found[:index]]
 

@@ -80,14 +80,17 @@ class Qdq:
             return Integers(ir.DataType(dtype).numpy(), zero_point, smallest, largest)
         return Integers(np.dtype(np.uint8), zero_point - smallest, 0, largest - smallest)
 
+    def quantized(self, x: Any, scale: float, integers: Integers) -> Any:
+        """The integers of values."""
+        return integers.clipped(op.QuantizeLinear(x, constant(scale, np.float32), integers.zero))
+
     def weights(self, stored: Any, scales: Any, zero_points: Any, axis: int, integers: Integers) -> Any:
         """The values of weights or biases that are stored as integers."""
         del integers
         return op.DequantizeLinear(stored, scales, zero_points, axis=axis)
 
     def _quantize(self, x: Any, scale: float, *grid: int) -> Any:
-        integers = self.integers(*grid)
-        return integers.clipped(op.QuantizeLinear(x, constant(scale, np.float32), integers.zero))
+        return self.quantized(x, scale, self.integers(*grid))
 
     def _dequantize(self, x: Any, scale: float, *grid: int, out_dtype: Any = None) -> Any:
         del out_dtype

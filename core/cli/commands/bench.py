@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qnas.core.cli.options import no_code_option, target_option, verbose_option
+from qnas.core.cli.options import no_code_option, target_fields_option, target_option, verbose_option
 from qnas.core.deploy.lr_sizes import FRAMES, lr_size
 from qnas.core.deploy.timing import MOST
 from qnas.core.errors import InputError
@@ -34,6 +34,7 @@ def _threads(_: click.Context, __: click.Parameter, text: str) -> list[int]:
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
 @target_option
+@target_fields_option
 @click.option(
     "--threads",
     metavar="N,...",
@@ -66,6 +67,7 @@ def _threads(_: click.Context, __: click.Parameter, text: str) -> list[int]:
 def bench(
     runs: Sequence[Path],
     names: Sequence[str],
+    fields: Sequence[str],
     threads: Sequence[int],
     sizes: Sequence[str],
     rounds: int,
@@ -83,17 +85,17 @@ def bench(
     """
     import torch
 
+    from qnas.core.cli.targets import named_targets
     from qnas.core.cli.terminal.bench_view import print_bench
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.cli.terminal.progress import show_counts
-    from qnas.core.components import Target
     from qnas.core.files.atomic import write_atomically
     from qnas.core.run.deployment import bench as timed
     from qnas.core.run.found import load_found
 
-    targets = [Target.named(name) for name in dict.fromkeys(names)]
+    targets = named_targets(names, fields)
     for target in targets:
-        target.versions()  # one that is not installed is refused
+        timed.refuse_untimed(target)
     found = {str(path): load_found(path, torch.device("cpu")) for path in runs}
     measured: list[dict[str, Any]] = []
     with show_counts("time") as report:

@@ -2,13 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from qnas.core.cli.options import freeze_option, no_code_option, run_argument, target_option, verbose_option
+from qnas.core.cli.options import (
+    freeze_option,
+    no_code_option,
+    run_argument,
+    target_fields_option,
+    target_option,
+    verbose_option,
+)
 from qnas.core.deploy.lr_sizes import lr_size
 from qnas.core.drawing.wording import signed
+
+if TYPE_CHECKING:
+    from qnas.core.components import Target
 
 
 def _size(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
@@ -20,6 +30,7 @@ def _size(_: click.Context, __: click.Parameter, text: str | None) -> str | None
 @click.command()
 @run_argument
 @target_option
+@target_fields_option
 @click.option(
     "-o",
     "--out",
@@ -48,6 +59,7 @@ def _size(_: click.Context, __: click.Parameter, text: str | None) -> str | None
 def export(
     run: Path,
     names: Sequence[str],
+    fields: Sequence[str],
     out: Path | None,
     size: str | None,
     dynamic: bool,
@@ -64,10 +76,10 @@ def export(
     import torch
 
     from qnas.core.cli.datasets import named_sets
+    from qnas.core.cli.targets import named_targets
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.cli.terminal.export_table import export_table
     from qnas.core.cli.terminal.progress import show_counts
-    from qnas.core.components import Target
     from qnas.core.run.deployment.export import export_found, planned, sets_to_compare
     from qnas.core.run.found import load_found
 
@@ -75,7 +87,7 @@ def export(
         raise click.UsageError("--dynamic and --size exclude each other")
     if out is not None and len(names) > 1:
         raise click.UsageError("-o names one file: leave it out, or give one --target only")
-    targets = [Target.named(name) for name in names]
+    targets = named_targets(names, fields)
     found = load_found(run, torch.device("cpu"))
     files = planned(run, targets, found.run.between, out, force=force)
     sets = sets_to_compare(found.run, named_sets(places) if places else None)
@@ -84,10 +96,14 @@ def export(
         exported = export_found(found.network, found.scale, files, sets, size=taken, freeze=freeze, report=report)
         known = {target.registered_name(): facts for target, facts in exported}
     Terminal().print(export_table(known))
-    for path in files.values():
-        click.echo(f"see {path}")
+    for target, path in files.items():
+        click.echo(f"see {path}{_caveat(target)}")
     if freeze and not places:
         _say_cost(next(iter(known.values())), found.run.result)
+
+
+def _caveat(target: "Target") -> str:
+    return f" ({target.proof}: run by {target.checked_in}, not by what it is for)" if target.checked_in else ""
 
 
 def _say_cost(known: Mapping[str, Any], result: Mapping[str, Any]) -> None:

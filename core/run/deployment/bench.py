@@ -19,7 +19,7 @@ from qnas.core.deploy.exporting import loaded
 from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.memory import peak_memory
 from qnas.core.deploy.timing import MOST, Call, Timing, time_in_turn
-from qnas.core.errors import QnasError, QnasWarning, first_line
+from qnas.core.errors import InputError, QnasError, QnasWarning, first_line
 from qnas.core.run.deployment.file_pairs import FilePair, FilePairs
 from qnas.core.run.found import FoundNetwork
 from qnas.core.run.names import TIMINGS
@@ -56,11 +56,13 @@ def bench(
         What was measured for each target, size and number of threads, as plain data.
 
     Raises:
-        InputError: The network can't be lowered, a target can't do it, or a file of the run is damaged.
+        InputError: The network can't be lowered, a target can't do it or can't be timed, or a file of the run is
+            damaged.
         QnasError: A runtime fails.
     """
     kept = {_key(entry): entry for entry in found.run.timings}
     for target in targets:
+        refuse_untimed(target)
         with tempfile.TemporaryDirectory() as folder:
             files = FilePairs(found, target, Path(folder))
             for size, count in itertools.product(sizes, threads):
@@ -68,6 +70,20 @@ def bench(
                 kept[_key(measured)] = measured
                 found.folder.write_json(TIMINGS, {"measured": list(kept.values())})
                 yield measured
+
+
+def refuse_untimed(target: Target) -> None:
+    """Refuse a target that can't be timed.
+
+    Raises:
+        InputError: It is not installed, or its runtime is on its devices only.
+    """
+    target.versions()
+    if target.checked_in:
+        raise InputError(
+            f"'{target.known_as}' can't be timed: {target.checked_in} runs its files here, not the runtime that they"
+            " are for"
+        )
 
 
 def _key(entry: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from torch import nn
 
 from qnas.core.components import Dataset, Target, freeze_statistics
@@ -15,7 +16,7 @@ from qnas.core.deploy.loaded import LoadedFile
 from qnas.core.deploy.lowering import lower
 from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.parity import Sets
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, first_line
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.loading import load_images
 from qnas.core.run.names import exported
@@ -111,15 +112,25 @@ def proven_file(record: RunRecord, target: Target) -> Path:
 
 
 def open_exported(record: RunRecord, target: Target) -> LoadedFile:
-    """The file that was exported for a target, loaded.
+    """The file that was exported for a target, loaded with the settings that it was verified with.
 
     Raises:
         InputError: There is none, it is not the one that was verified, or the target is not installed.
         QnasError: The runtime refuses it.
     """
     path = proven_file(record, target)
-    target.versions()
-    return LoadedFile(loaded(target, path))
+    verified = _as_verified(record, target.registered_name())
+    verified.versions()
+    return LoadedFile(loaded(verified, path))
+
+
+def _as_verified(record: RunRecord, name: str) -> Target:
+    """The target with the fields that its file was written with."""
+    known = record.folder.read_json(exported(name, ".json"))
+    try:
+        return Target.of(known.get("target", name))
+    except ValidationError as error:
+        raise InputError(f"is damaged: {first_line(error)}", str(record.path / exported(name, ".json"))) from None
 
 
 def sets_to_compare(record: RunRecord, datasets: Mapping[str, Dataset] | None = None) -> Sets:

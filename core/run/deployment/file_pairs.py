@@ -65,10 +65,11 @@ class FilePairs:
 
     @cached_property
     def _known(self) -> Mapping[str, Any]:
-        """What is known of the file that ``qnas export`` wrote, empty where there is none."""
+        """What is known of the file that ``qnas export`` wrote for just this target, empty where there is none."""
         name = self._target.registered_name()
         is_there = self._found.folder.has(exported(name, self._target.suffix))
-        return self._found.run.exports.get(name, {}) if is_there else {}
+        known = self._found.run.exports.get(name, {}) if is_there else {}
+        return known if known.get("target") == self._target.reference() else {}
 
     @cached_property
     def _proven(self) -> FilePair:

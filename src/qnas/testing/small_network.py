@@ -62,16 +62,17 @@ class SmallNetwork(Enum):
         return {path: Candidate(native, next(widths)) for path in slot_candidates(self.space, self.scale)}
 
     @functools.cache
-    def network(self, between: int | None = None) -> nn.Module:
+    def network(self, between: int | None = None, signed: bool = False) -> nn.Module:
         """The network, calibrated, with a say in the image for each of its parts.
 
         Args:
             between: The width of what stands between its slots, None for float.
+            signed: Whether all its integers are signed.
         """
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(0)
             architecture = Architecture.from_candidates(self.space, self.scale, self.chosen())
-            network = architecture.build(Quantizer.of("lsq"), between).eval()
+            network = architecture.build(Quantizer.of({"name": "lsq", "signed": signed}), between).eval()
             for name, parameter in network.named_parameters():
                 if name.endswith("bias") or name.startswith("gain."):
                     nn.init.uniform_(parameter, 0.1, 0.5)
@@ -80,10 +81,10 @@ class SmallNetwork(Enum):
         return network
 
     @functools.cache
-    def lowered(self, size: Size | None, between: int | None = None) -> Lowered:
+    def lowered(self, size: Size | None, between: int | None = None, signed: bool = False) -> Lowered:
         """The network for images of a size, None for any."""
         with torch.random.fork_rng(devices=()):
-            return lower(self.network(between), size)
+            return lower(self.network(between, signed), size)
 
     @functools.cache
     def images(self) -> tuple[ImagePair, ...]:

@@ -40,7 +40,8 @@ class _Case(NamedTuple):
 def check_target(reference: Target | str | Mapping[str, Any]) -> None:
     """Check that a target meets its contract, by exporting small networks.
 
-    They are at 8 bits, at mixed bit-widths, with attention, and with each width between their slots that it can run.
+    They are at 8 bits, at mixed bit-widths, with attention, and with each width between their slots that it can run;
+    all integers are signed if it wants that.
 
     The packages that it requires are installed. It writes one file a network, the same bytes each time, that says
     nothing of this machine, and leaves the network as it is. What it loads gives the images of the network, on one
@@ -84,7 +85,7 @@ def _check_versions(target: Target) -> None:
 
 def _refusal(target: Target, case: _Case) -> str:
     """Check one network; returns why the target refuses it, or ``""``."""
-    lowered = case.network.lowered(None if target.any_size else _SIZE, case.between)
+    lowered = case.network.lowered(None if target.any_size else _SIZE, case.between, target.signed)
     with told_as(f"for {case}"), tempfile.TemporaryDirectory() as parent:
         path = Path(parent) / f"first{target.suffix}"
         reason = _write(target, lowered.program, path)
@@ -149,7 +150,7 @@ def _check_again(target: Target, program: ExportedProgram, first: Path) -> None:
 
 
 def _check_images(target: Target, path: Path, case: _Case, size: Size | None) -> None:
-    network, scale = case.network.network(case.between), case.network.scale
+    network, scale = case.network.network(case.between, target.signed), case.network.scale
     for threads in (0, 1):
         with told_as(f"with threads={threads}"):
             runtime = target.load(path, threads)

@@ -197,6 +197,38 @@ def test_upscale_enlarges_with_the_file(
         assert "leave out --tile, --freeze and --device" in capsys.readouterr().err
 
 
+def test_a_field_of_a_target_is_set_and_the_file_is_loaded_with_it(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path)
+    assert export(tmp_path, "--target", "onnxruntime", "--set", "onnxruntime.int4=true", "--data", photos) == 0
+    known = json.loads((tmp_path / "export" / "onnxruntime.json").read_text())
+    assert known["target"] == {"name": "onnxruntime", "int4": True}
+    taken, load = [], OnnxRuntime.load
+    monkeypatch.setattr(OnnxRuntime, "load", lambda self, *others: (taken.append(self.int4), load(self, *others))[1])
+    image, out = next(photos.glob("*.png")), tmp_path / "sr"
+    assert invoke(["upscale", str(tmp_path), str(image), "--out", str(out), "--target", "onnxruntime"]) == 0
+    assert taken == [True]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("openvino.precision=f64", "--set openvino.precision: must be 'f32' or 'bf16' (got 'f64')"),
+        ("openvino.foo=1", "--set openvino.foo: unknown field"),
+        ("onnxruntime.int4=true", "--set onnxruntime.int4: 'onnxruntime.int4' is no field of a target that is named"),
+        ("openvino=1", "--set openvino: 'openvino' is no field of a target that is named: it must be openvino.FIELD"),
+        ("openvino.int4", "--set openvino.int4: must be key=value, such as openvino.precision=bf16"),
+    ],
+)
+def test_a_wrong_field_of_a_target_is_one_line(
+    given: str, said: str, exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(exported, "--target", "openvino", "--set", given) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith(said) and len(error.splitlines()) == 1
+
+
 @pytest.mark.parametrize("damage", ["none exported", "flipped"])
 def test_upscale_refuses_a_file_that_was_not_proven(
     damage: str, exported: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -82,12 +82,12 @@ def test_a_file_is_shown_with_its_size_and_how_equal_it_is(tiny):
     ]
     assert text.count("<tbody>") == 1
     assert "frozen" not in text
-    assert "float64" not in text
+    assert "rounding errors" not in text
 
 
 def test_what_a_file_needs_to_be_known_of_it_stands_below(tiny):
     rounding = {"values": 1000, "differing": 2, "equal": 0.998, "largest_in_levels": 3}
-    parity = {**exported()["parity"], "of_float32_rounding": rounding, "psnr_y": {"flat": {"network": 1, "file": None}}}
+    parity = {**exported()["parity"], "of_rounding": rounding, "psnr_y": {"flat": {"network": 1, "file": None}}}
     frozen = exported(size=[64, 48], frozen=["body.0"], parity=parity)
     text = section(tiny, {"openvino": exported(), "onnxruntime": frozen, "third": frozen})
     assert rows(text, 0)[0][3:] == [
