@@ -57,8 +57,8 @@ class ModuleSpace(Space):
             file: safetensors, or a state dict written by ``torch.save``, which may be inside a checkpoint (its moving
             average, ``params_ema``, comes first) and have ``module.`` and the like before its names. A relative path
             starts from the current folder; the run keeps a copy (``start.safetensors``). Layers that are not slots
-            always start from the module's own weights, or from the file. Both the search and a training from
-            ``scratch`` (``train.init``) start there.
+            always start from the module's own weights, or from the file. The search starts there, and the training of
+            the found network too, unless ``train.start`` says otherwise.
     """
 
     scales: ClassVar[frozenset[int]] = frozenset({1, 2, 3, 4})
@@ -122,6 +122,15 @@ class ModuleSpace(Space):
         copy = self.model_copy()
         copy._is_restored = True
         return copy
+
+    @property
+    def has_weights(self) -> bool:
+        """See :attr:`qnas.Space.has_weights`."""
+        return self.weights != "fresh"
+
+    def fresh(self) -> Self:
+        """See :meth:`qnas.Space.fresh`."""
+        return self.model_copy(update={"weights": "fresh"})
 
     def packages(self) -> Sequence[str]:
         """See :meth:`qnas.Space.packages`."""

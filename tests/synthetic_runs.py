@@ -25,7 +25,7 @@ SPEC: Mapping[str, Any] = {
     "quantizer": {"search": {"name": "noise"}, "train": {"name": "lsq"}},
     "search": {"name": "differentiable", "steps": 100},
     "regularizers": {"cost": {"name": "cost", "weight": 0.001}},
-    "train": {"steps": 800, "batch": 16, "learning_rate": 0.001, "init": "scratch"},
+    "train": {"steps": 800, "batch": 16, "learning_rate": 0.001, "start": "scratch"},
 }
 ENVIRONMENT: Mapping[str, Any] = {
     "device": "cpu",

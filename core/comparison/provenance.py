@@ -8,7 +8,7 @@ from qnas.core.comparison.differences import machine
 from qnas.core.comparison.fields import told
 from qnas.core.comparison.reading.finished_run import FinishedRun
 
-_TRAINING = ("steps", "batch", "learning_rate", "scalar_learning_rate", "step_learning_rate", "init")
+_TRAINING = ("steps", "batch", "learning_rate", "scalar_learning_rate", "step_learning_rate", "start")
 
 
 class Fact(NamedTuple):

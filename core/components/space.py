@@ -100,6 +100,15 @@ class Space(Component):
         """This space for a network that is given all its weights: it reads none to begin with."""
         return self
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether its networks start from weights that are there already: by default not."""
+        return False
+
+    def fresh(self) -> Self:
+        """This space with fresh weights in its networks, whatever there is."""
+        return self
+
     def packages(self) -> Sequence[str]:
         """The packages that its network is made with beside qnas, as they are imported: a run notes their versions."""
         return ()

@@ -37,6 +37,7 @@ from qnas.core.network.open_module import Survey, open_slots, survey
 from qnas.core.network.sharing import count_networks, leaders
 from qnas.core.network.slot import FilledSlot, Slot
 from qnas.core.network.supernet import Supernet, Tie, one_hot, uniform
+from qnas.core.network.transfer import take_weights
 
 __all__ = [
     "LR_SIZE",
@@ -90,5 +91,6 @@ __all__ = [
     "refuse_size",
     "slot_candidates",
     "survey",
+    "take_weights",
     "uniform",
 ]

@@ -27,6 +27,13 @@ class Choice(Settings):
             return Candidate(self.operation, None)
         return Candidate(self.operation, Widths(self.weight_bits, self.activation_bits))
 
+    def at_least(self, bits: int) -> Self:
+        """This choice with so many bits where it has fewer."""
+        if self.weight_bits is None or self.activation_bits is None:
+            return self
+        widths = (max(width, bits) for width in (self.weight_bits, self.activation_bits))
+        return self.model_copy(update=dict(zip(("weight_bits", "activation_bits"), widths, strict=True)))
+
 
 class Architecture(Versioned):
     """A found network without its weights.
@@ -88,6 +95,15 @@ class Architecture(Versioned):
     def candidates(self) -> dict[str, Candidate]:
         """Maps slot paths to candidates."""
         return {path: choice.candidate() for path, choice in self.slots.items()}
+
+    def fresh(self) -> Self:
+        """This architecture with fresh weights in its network, whatever its space states."""
+        return self.model_copy(update={"space": self.space.fresh()})
+
+    def at_least(self, bits: int) -> Self:
+        """This architecture with so many bits wherever it has fewer."""
+        slots = {path: choice.at_least(bits) for path, choice in self.slots.items()}
+        return self.model_copy(update={"slots": slots})
 
     def build(self, quantizer: Quantizer, between: int | None = None) -> nn.Module:
         """The network, freshly initialised.

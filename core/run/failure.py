@@ -34,14 +34,20 @@ def _kept(checkpoints: StageCheckpoints) -> str:
 
 def _way_back(spec: Spec, stage: str) -> str:
     """How to resume the run, where that is possible."""
-    settings = getattr(spec, stage)
-    if getattr(settings, "on_divergence", None) != "stop":
+    settings = _settings_of(stage)
+    if getattr(getattr(spec, settings), "on_divergence", None) != "stop":
         return ""
-    return f"; or let it go back and halve the rate: --resume --set {stage}.on_divergence=lower-rate"
+    return f"; or let it go back and halve the rate: --resume --set {settings}.on_divergence=lower-rate"
 
 
 def _to_lower(spec: Spec, stage: str) -> str:
-    if stage not in {"search", "train"}:
+    if stage not in {"search", "float", "train"}:
         return "give it smaller images or the space fewer channels"
-    batch = getattr(spec, stage).batch
-    return f"lower {stage}.batch ({batch}), data.patch ({spec.data.patch}) or the space's channels"
+    settings = _settings_of(stage)
+    batch = getattr(spec, settings).batch
+    return f"lower {settings}.batch ({batch}), data.patch ({spec.data.patch}) or the space's channels"
+
+
+def _settings_of(stage: str) -> str:
+    """The field of the spec that says how a stage trains."""
+    return "train" if stage == "float" else stage

@@ -99,7 +99,7 @@ class _Stages:
     @hookimpl
     def qnas_step(self, stage: str, step: int, metrics: Mapping[str, Any]) -> None:
         """Log a validation."""
-        if stage in {"search", "train"} and "psnr" in metrics:
+        if stage in {"search", "float", "train"} and "psnr" in metrics:
             numbers = ", ".join(
                 f"{key} {value:.6g}" for key, value in metrics.items() if isinstance(value, int | float)
             )

@@ -10,8 +10,9 @@ from typing import Any, Final
 from qnas.core.files.exclusive import FILE as LOCK
 from qnas.core.files.folder import HISTORY
 
-STAGES = ("search", "derive", "train", "evaluate", "export", "report")
-"""The stages of a run, in their order. Nothing is exported where no target is named; that stage is then left out."""
+STAGES = ("search", "derive", "float", "train", "evaluate", "export", "report")
+"""The stages of a run, in their order. Those that a spec has no use for are left out: ``float`` where nothing needs the
+network in float, ``export`` where no target is named."""
 
 SPEC = "spec.yaml"
 ENVIRONMENT = "environment.json"
@@ -27,6 +28,8 @@ SUPERNET = "search/supernet.safetensors"
 PARENT = "parent.json"
 PARENT_WEIGHTS = "parent.safetensors"
 """Where a run took its network from, and the weights that it started with."""
+FLOAT_WEIGHTS = "float/model.safetensors"
+"""Those of the found network, trained with nothing quantized."""
 LAST_WEIGHTS = "train/last.safetensors"
 BEST_BEFORE = "search/best.json"
 """What the search found, in runs of qnas 0.1; the architecture is a copy of it."""
@@ -49,6 +52,7 @@ __all__ = [
     "EXAMPLES",
     "EXAMPLE_KINDS",
     "EXPORT",
+    "FLOAT_WEIGHTS",
     "HISTORY",
     "IMAGES",
     "IMAGE_NAMES",

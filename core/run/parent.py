@@ -57,7 +57,7 @@ def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: flo
         raise InputError(f"already has {parent.between} bits between its slots", str(parent.path))
     before = parent.spec.model_dump(mode="json")
     targets = [target for target in parent.spec.exported_to if not target.unfit(between)]
-    train = {**before["train"], "steps": steps, "init": "scratch"}
+    train = {**before["train"], "steps": steps, "start": None, "float_steps": None, "narrowing": []}
     if learning_rate is not None:
         train["learning_rate"] = learning_rate
     name = f"{before['name']}-between-{between}"

@@ -7,18 +7,20 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from qnas.core.components import Quantizer
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.patches import PatchSampler
-from qnas.core.network import Architecture, Supernet, slot_candidates
+from qnas.core.network import Architecture, Supernet, slot_candidates, take_weights
 from qnas.core.run.deployment.export import export_found, planned
 from qnas.core.run.examples import write_examples
 from qnas.core.run.images import RunImages
 from qnas.core.run.names import (
     ARCHITECTURE,
     BEST_BEFORE,
+    FLOAT_WEIGHTS,
     LAST_ARCHITECTURE,
     LAST_WEIGHTS,
     PARENT,
@@ -34,13 +36,14 @@ from qnas.core.search.derive import derive
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.task import SearchTask
 from qnas.core.spec import Spec
+from qnas.core.training.chain import Chain
 from qnas.core.training.checkpoints import Checkpoints
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine
 from qnas.core.training.optimizer import OwnRates
 from qnas.core.training.schedule import Schedule
-from qnas.core.training.streams import DERIVE, TRAIN, stream_number
-from qnas.core.training.trainer import Trainer
+from qnas.core.training.streams import DERIVE, FLOAT, TRAIN, stream_number
+from qnas.core.training.trainer import OnStep, Trained, Trainer
 from qnas.core.upscale.scoring import judge_sets, validate
 from qnas.core.upscale.tiles import Upscaler
 
@@ -85,9 +88,9 @@ class Run:
         """The quantizer of the found network, as the run's spec.yaml has it."""
         return RunRecord(self.folder).quantizer_data  # type: ignore[no-any-return]
 
-    def found_network(self) -> nn.Module:
-        """The found network, freshly initialised."""
-        return self.architecture.build(self.spec.quantizer.train, self.spec.quantizer.between)
+    def network_of(self, architecture: Architecture) -> nn.Module:
+        """The network of an architecture, quantized as the found one, as its space starts it."""
+        return architecture.build(self.spec.quantizer.train, self.spec.quantizer.between)
 
     def trained_network(self) -> nn.Module:
         """The found network as it was trained, on the CPU, in evaluation mode."""
@@ -153,7 +156,7 @@ def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:
 def only_architecture(spec: Spec) -> SearchOutcome | None:
     """The outcome of a search that has nothing to choose, as of a fixed network at uniform bits; else None."""
     options = slot_candidates(spec.space, spec.scale)
-    is_wanted = bool(options) and spec.train.init == "supernet"  # for its weights
+    is_wanted = bool(options) and spec.start == "supernet"  # for its weights
     if is_wanted or any(len(candidates) > 1 for candidates in options.values()):
         return None
     chosen = {path: candidates[0] for path, candidates in options.items()}
@@ -199,35 +202,101 @@ def _taken_over(run: Run) -> Child | None:
     return taken_over(run.folder, run.architecture, quantizer.train, quantizer.between)
 
 
-def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
-    """Train the found network with real fake quantization."""
+def train_float(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
+    """Train the found network with nothing quantized, for the training of the quantized one to start from."""
     settings = run.spec.train
     checkpoints.begin()
     torch.manual_seed(run.spec.seed)
+    network = run.machine.place(run.architecture.build(Quantizer.of("none")))
+    trainer = _trainer(run, network, journal, settings.float_steps or settings.steps, stream=FLOAT)
+    checkpoints.restore(trainer)
+    trained = trainer.run(lambda step: checkpoints.keep(step, trainer))
+    run.folder.write_tensors(FLOAT_WEIGHTS, trained.best)
+    return _result_of(trained)
+
+
+def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
+    """Train the found network with real fake quantization."""
+    checkpoints.begin()
+    torch.manual_seed(run.spec.seed)
+    train = _train_narrowing if run.spec.train.narrowing else _train_at_once
+    trained = train(run, journal, checkpoints)
+    write_weights(run.folder, trained.best, run.train_quantizer)
+    run.folder.write_tensors(LAST_WEIGHTS, trained.last)
+    return _result_of(trained)
+
+
+def _train_at_once(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> Trained:
     child = _taken_over(run)
+    network = run.machine.place(_started(run) if child is None else child.network)
+    trainer = _trainer(run, network, journal, run.spec.train.steps)
     if child is not None:
-        network = child.network
-    else:
-        network = _inherited(run) if settings.init == "supernet" else run.found_network()
-    run.machine.place(network)
+        child.calibrate(run.sampler(TRAIN).draw().lr)
+    elif run.spec.start != "supernet":
+        trainer.calibrate()
+    checkpoints.restore(trainer)
+    return trainer.run(lambda step: checkpoints.keep(step, trainer))
+
+
+def _train_narrowing(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> Trained:
+    """Train at wide widths first: a training for each, of its share of the steps, on the weights of the one before."""
+    widths = run.spec.train.narrowing
+    share = run.spec.train.steps // (len(widths) + 1)
+    wider = [_Part(run, journal, run.architecture.at_least(width), share) for width in widths]
+    last = _Part(run, journal, run.architecture, run.spec.train.steps - share * len(widths))
+    return Chain([*wider, last], _started(run).state_dict(), checkpoints).run()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of the training, on a network whose layers are those of the found one."""
+
+    run: Run
+    journal: Journal
+    architecture: Architecture
+    steps: int
+
+    def __call__(self, weights: Mapping[str, Tensor], steps_before: int) -> Trainer:
+        network = self.run.network_of(self.architecture)
+        take_weights(network, weights)
+        trainer = _trainer(self.run, self.run.machine.place(network), self.journal, self.steps, steps_before)
+        trainer.calibrate()
+        return trainer
+
+
+def _started(run: Run) -> nn.Module:
+    """The found network with what its training starts from."""
+    if run.spec.start == "supernet":
+        return _inherited(run)
+    if run.spec.start == "scratch":
+        return run.network_of(run.architecture.fresh())
+    network = run.network_of(run.architecture)
+    if run.spec.start == "float":
+        take_weights(network, run.folder.read_tensors(FLOAT_WEIGHTS))
+    return network
+
+
+def _trainer(
+    run: Run, network: nn.Module, journal: Journal, steps: int, steps_before: int = 0, stream: str = TRAIN
+) -> Trainer:
+    settings = run.spec.train
     schedule = Schedule(
-        settings.steps,
+        steps,
         settings.learning_rate,
         settings.validations,
         settings.clip,
         settings.on_divergence,
         OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
     )
-    validation = run.images.learn.validation
-    trainer = Trainer(run.machine, network, run.sampler(TRAIN), validation, schedule, journal.step, journal.record)
-    if child is not None:
-        child.calibrate(run.sampler(TRAIN).draw().lr)
-    elif settings.init == "scratch":
-        trainer.calibrate()
-    checkpoints.restore(trainer)
-    trained = trainer.run(lambda step: checkpoints.keep(step, trainer))
-    write_weights(run.folder, trained.best, run.train_quantizer)
-    run.folder.write_tensors(LAST_WEIGHTS, trained.last)
+
+    def counted(report: OnStep) -> OnStep:
+        return lambda step, metrics: report(steps_before + step, metrics)
+
+    reports = map(counted, (journal.step, journal.record))
+    return Trainer(run.machine, network, run.sampler(stream), run.images.learn.validation, schedule, *reports)
+
+
+def _result_of(trained: Trained) -> dict[str, Any]:
     return {
         "best_step": trained.best_step,
         "best_psnr_y": trained.best_psnr,
@@ -276,18 +345,21 @@ def report(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[st
 
 Stage = Callable[[Run, Journal, StageCheckpoints], dict[str, Any]]
 WORK: Mapping[str, Stage] = dict(
-    zip(STAGES, (search, derive_found, train_found, evaluate, export, report), strict=True)
+    zip(STAGES, (search, derive_found, train_float, train_found, evaluate, export, report), strict=True)
 )
 """Stage to what it does."""
 
 
 def stages_of(spec: Spec) -> list[str]:
     """The stages that a run of a spec has."""
-    return [stage for stage in STAGES if stage != "export" or spec.exported_to]
+    is_left_out = {"float": not spec.needs_float, "export": not spec.exported_to}
+    return [stage for stage in STAGES if not is_left_out.get(stage)]
 
 
 def planned_steps(spec: Spec, stage: str) -> int:
     """How many steps a stage will report, 0 for those that report none."""
     if stage == "search" and only_architecture(spec) is None:
         return spec.search.planned_steps()
+    if stage == "float" and spec.needs_float:
+        return spec.train.float_steps or spec.train.steps
     return spec.train.steps if stage == "train" else 0

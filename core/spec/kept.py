@@ -1,10 +1,13 @@
 """The spec that a run keeps, read with the defaults of its version."""
 
-from collections.abc import Mapping
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from qnas.core.deprecation import QnasDeprecationWarning
 from qnas.core.errors import InputError, QnasError
 from qnas.core.settings import SPEC_VERSION, UNSTATED_VERSION
 from qnas.core.settings.versioned import is_known
@@ -49,7 +52,8 @@ def read_kept(text: str, where: str) -> "Spec":
     if not isinstance(document.data, dict):
         raise InputError("a spec is a mapping of fields", document.place(()))
     document.data["version"] = version_of(document.data)
-    return validate(document, Spec, UNTRIED)
+    with _under_any_name():
+        return validate(document, Spec, UNTRIED)
 
 
 def complete(kept: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -69,10 +73,19 @@ def complete(kept: Mapping[str, Any]) -> Mapping[str, Any]:
     return made
 
 
+@contextlib.contextmanager
+def _under_any_name() -> Iterator[None]:
+    """A context in which old names of fields are as good as new ones: nobody is to edit the spec that a run keeps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", QnasDeprecationWarning)
+        yield
+
+
 def _completed(data: Mapping[str, Any]) -> dict[str, Any] | None:
     from qnas.core.spec.spec import UNTRIED, Spec
 
     try:
-        return Spec.model_validate(data, context=UNTRIED).model_dump(mode="json")
+        with _under_any_name():
+            return Spec.model_validate(data, context=UNTRIED).model_dump(mode="json")
     except (ValidationError, QnasError):
         return None

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from qnas.core.components.space import EVERY_ROLE
 from qnas.core.errors import InputError
-from qnas.core.settings import Settings
 from qnas.core.spec.document import Assignment, Document, read_document
 from qnas.core.spec.messages import message
 from qnas.core.spec.spec import Spec
 from qnas.core.spec.yaml_nodes import Dumper, Where
 from qnas.core.visible import one_line
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=BaseModel)
 _LONGEST = 60
 _LONGEST_LINE = 1000
 

@@ -22,7 +22,7 @@ from qnas.core.search.searcher import Searcher
 from qnas.core.settings import BetweenBits, Seed, Settings, Versioned, as_of, invalid
 from qnas.core.spec.by_name import CostsByName, RegularizersByName, described_by_key
 from qnas.core.training.machine import Device, Precision
-from qnas.core.training.settings import Training
+from qnas.core.training.settings import Start, Training
 
 UNTRIED = {"untried": True}
 """The context for validating a spec without building its network."""
@@ -133,6 +133,16 @@ class Spec(Versioned):
             return foresee(self.space, self.scale, quantizer.train, quantizer.between, self.exported_to)
 
     @property
+    def start(self) -> Start:
+        """What the training of the found network starts from."""
+        return self.train.start or ("weights" if self.space.has_weights else "scratch")
+
+    @property
+    def needs_float(self) -> bool:
+        """Whether the found network is trained in float too."""
+        return self.train.start == "float"
+
+    @property
     def exported_to(self) -> tuple[Target, ...]:
         """The targets to write files for."""
         if self.export is not None:
@@ -147,15 +157,20 @@ class Spec(Versioned):
                 self._try_network()
         self._refuse_unfit_crop()
         self._suit_target()
-        if self.train.init == "supernet" and not self.search.leaves_supernet:
-            invalid(
-                "Spec",
-                f"the search '{self.search.label}' leaves no supernet: use scratch",
-                "supernet",
-                "train",
-                "init",
-            )
+        self._refuse_unfit_start()
         return self
+
+    def _refuse_unfit_start(self) -> None:
+        start = self.train.start
+        if start == "supernet" and not self.search.leaves_supernet:
+            reason = f"the search '{self.search.label}' leaves no supernet: use scratch"
+            invalid("Spec", reason, start, "train", "start")
+        if start == "weights" and not self.space.has_weights:
+            reason = f"the space '{self.space.known_as}' states no weights to start from: use scratch, or float"
+            invalid("Spec", reason, start, "train", "start")
+        if self.train.float_steps is not None and not self.needs_float:
+            reason = "nothing is trained in float: leave it out, or start there (start: float)"
+            invalid("Spec", reason, self.train.float_steps, "train", "float_steps")
 
     def _suit_target(self) -> None:
         """Let the target decide what the spec leaves open, and refuse what the targets can't do."""

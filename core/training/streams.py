@@ -11,6 +11,7 @@ import numpy as np
 STATISTICS = "statistics"
 DERIVE = "derive"
 TRAIN = "train"
+FLOAT = "float"
 
 _NUMBERS: Mapping[str, int] = {
     # The differentiable search: batches for the weights, for alpha, and for calibrating the supernet.

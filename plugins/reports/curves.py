@@ -45,11 +45,14 @@ def _cost_charts(record: RunRecord, history: History, taken: float | None, sampl
 
 def train_charts(record: RunRecord) -> list[Chart]:
     """Loss and PSNR while training the found network."""
-    history = record.history["train"]
+    history, floating = (record.history[stage] for stage in ("train", "float"))
     best = record.stages["train"].get("best_step")
+    psnr = [_line(history, "psnr", "found network")]
+    if floating:
+        psnr.append(_line(floating, "psnr", "the same in float", "other"))
     charts = [
         Chart("Loss (mean absolute error)", [_line(history, "loss", "loss")], best),
-        Chart("PSNR Y on held-out images, dB", [_line(history, "psnr", "found network")], best),
+        Chart("PSNR Y on held-out images, dB", psnr, best),
     ]
     return _drawable(charts)
 

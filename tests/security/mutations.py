@@ -28,7 +28,7 @@ data:
 quantizer: {search: {name: noise, distribution: uniform}, train: lsq}
 search: {steps: 6, epochs: 3, batch: 2, alpha_learning_rate: 0.1, relaxation: softmax}
 regularizers: {entropy: {weight: 0.1}, price: {name: cost, cost: macs, weight: 1e-4}}
-train: {steps: 6, batch: 2, validations: 3, init: supernet, clip: 1.5}
+train: {steps: 6, batch: 2, validations: 3, start: supernet, clip: 1.5}
 report: html
 """,
     "skeleton": """\

@@ -247,7 +247,7 @@ TINY = textwrap.dedent("""\
       validation: 2
       patch: 8
     search: {steps: 4, epochs: 2, batch: 2}
-    train: {steps: 4, batch: 2, validations: 1, init: supernet}
+    train: {steps: 4, batch: 2, validations: 1, start: supernet}
 """)
 
 

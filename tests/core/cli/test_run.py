@@ -156,7 +156,7 @@ def test_resume_refuses_another_spec_and_a_folder_without_a_run(
 @pytest.mark.parametrize(
     "overrides",
     [
-        ["train.init=supernet"],
+        ["train.start=supernet"],
         ["precision=bfloat16"],
         ["search={name: random, samples: 2, steps: 3}"],
         ["search.relaxation=gumbel", "search.final_temperature=0.1"],

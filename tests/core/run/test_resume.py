@@ -27,9 +27,10 @@ WAYS: Mapping[str, tuple[str, ...]] = {
         *("search.on_divergence=lower-rate", "train.on_divergence=lower-rate"),
     ),
     "lsq": (
-        *("quantizer.search=lsq", "train.init=supernet", "precision=bfloat16"),
+        *("quantizer.search=lsq", "train.start=supernet", "precision=bfloat16"),
         *("search.scalar_learning_rate=0.03", "train.scalar_learning_rate=0.02", "train.step_learning_rate=0.001"),
     ),
+    "from float": ("train.start=float", "train.narrowing=[8, 6]", "space.bits=[4]"),
     "random": ("search={name: random, samples: 3, steps: 4, batch: 2}",),
 }
 
@@ -73,7 +74,7 @@ class Stopping:
 
     @hookimpl
     def qnas_step(self, stage: str, step: int) -> None:
-        if stage in {"search", "train"} and step % self.every == 0 and self.stop.signal is None:
+        if stage in {"search", "float", "train"} and step % self.every == 0 and self.stop.signal is None:
             self.stop.ask(15)
 
     @hookimpl
@@ -108,7 +109,8 @@ def test_stopped_after_every_second_step_it_ends_the_same(way: str, tiny: Path, 
     if way == "random":  # which reports a sample with its objective, after the last step that can be saved
         assert [step for stage, step in resumed if stage == "search"] == [2, 5, 6, 9, 10]
     else:
-        assert resumed == [(stage, step) for stage in ("search", "train") for step in (2, 4, 6)]
+        stages = ("search", "float", "train") if way == "from float" else ("search", "train")
+        assert resumed == [(stage, step) for stage in stages for step in (2, 4, 6)]
     assert_identical(tmp_path / "pieces", tmp_path / "whole")
 
 

@@ -43,7 +43,7 @@ def test_specs_with_the_same_fields_lack_the_same(changes: Mapping[str, Any]) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["precision", "train.init", "data.patch", "space.channels", "regularizers.cost.weight"]
+    "path", ["precision", "train.start", "data.patch", "space.channels", "regularizers.cost.weight"]
 )
 def test_a_field_that_one_of_them_lacks_is_noticed(path: str) -> None:
     assert lack_the_same([without(path), without(path)])

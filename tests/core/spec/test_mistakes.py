@@ -237,8 +237,8 @@ MISTAKES = {
         "'noise' can't train: it has no integer grid",
     ),
     "the supernet of a random search": (
-        "train: {init: supernet}\nsearch: random\n",
-        "spec.yaml:1:15: train.init",
+        "train: {start: supernet}\nsearch: random\n",
+        "spec.yaml:1:16: train.start",
         "the search 'random' leaves no supernet: use scratch",
     ),
     "a warm-up without an end": (

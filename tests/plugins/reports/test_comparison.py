@@ -108,7 +108,7 @@ def test_the_page_has_the_figures_of_every_row(made: Comparison, text: str) -> N
         assert group.label in text
         assert f"{group.psnr.mean:.2f} ±0.01" in text
     assert "cpu (x86_64, 2 threads)" in text
-    assert "steps 800, batch 16, learning rate 0.001, init scratch" in text
+    assert "steps 800, batch 16, learning rate 0.001, start scratch" in text
 
 
 def test_the_rows_on_the_front_are_marked(made: Comparison, text: str) -> None:
