@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from qnas.core.components import FakeQuantizer, Quantizer
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
+from qnas.core.network.image_levels import ImageLevels
 from qnas.core.network.joint import Joint
 from qnas.core.network.slot import FilledSlot
 from qnas.core.network.statistics import modes_kept
@@ -27,8 +28,10 @@ def fill_joints(network: nn.Module, quantizer: Quantizer, bits: int) -> list[Qua
     """Quantize what stands between the slots of a found network, and let biases be integers.
 
     A joint stays open where nothing is gained: where the tensor has passed another, or leads straight into one slot,
-    which quantizes it anyhow. The bias of a convolution whose input comes from a quantizer is rounded to whole
-    multiples of ``s_x s_w`` from then on, the product of the steps of input and weights, as integer kernels add it.
+    which quantizes it anyhow. An image that the network returns is rounded to its levels, which are known; it stays in
+    float where all integers are to be signed. The bias of a convolution whose input comes from a quantizer is rounded
+    to whole multiples of ``s_x s_w`` from then on, the product of the steps of input and weights, as integer kernels
+    add it.
 
     Args:
         network: A found network.
@@ -41,9 +44,13 @@ def fill_joints(network: nn.Module, quantizer: Quantizer, bits: int) -> list[Qua
     device = next(network.parameters()).device
     flow, filled = Flow(network), []
     for path, joint in flow.needed().items():
-        signed = joint.signed and not flow.gives_output(joint)  # of an image, what is below 0 is not seen
-        filled.append(QuantizedActivation("none", quantizer, bits, signed).to(device))
-        network.set_submodule(path, filled[-1])
+        filling = QuantizedActivation("none", quantizer, bits, joint.signed)
+        if flow.gives_output(joint):
+            if quantizer.signed:
+                continue
+            filling.quantizer = ImageLevels(bits)
+        filled.append(filling.to(device))
+        network.set_submodule(path, filling)
     for convolution, entrance in flow.entrances.items():
         convolution.round_bias_for(entrance)
     return filled

@@ -19,12 +19,12 @@ SPACES = {
 }
 
 
-def found(fields: dict[str, object], between: int | None = None) -> nn.Module:
+def found(fields: dict[str, object], between: int | None = None, signed: bool = False) -> nn.Module:
     """A network of the space, calibrated, with biases that are not zero."""
     torch.manual_seed(0)
     space = Space.of(fields)
     choices = {path: candidates[0] for path, candidates in slot_candidates(space, 2).items()}
-    network = build_found(space, 2, choices, LSQ, between)
+    network = build_found(space, 2, choices, Quantizer.of({"name": "lsq", "signed": signed}), between)
     for name, parameter in network.named_parameters():
         if name.endswith("bias") or name.startswith("gain."):
             nn.init.uniform_(parameter, -0.1, 0.3)
@@ -75,10 +75,17 @@ def test_a_joint_that_leads_straight_into_a_slot_stays_open() -> None:
     ]
 
 
-def test_an_image_that_comes_out_is_not_negative() -> None:
-    (path, joint), *others = filled_in(found(SPACES["chain"], between=8)).items()
+def test_an_image_that_comes_out_has_its_levels_and_gradients_that_lead_back_into_them() -> None:
+    network = found(SPACES["chain"], between=8)
+    (path, joint), *others = filled_in(network).items()
     assert (path, others) == ("upsample.0.joint", [])
-    assert joint.quantizer.grid()[1:3] == (0, 255)
+    levels = 255 * network(torch.rand(1, 3, 17, 19)).detach()
+    torch.testing.assert_close(levels, levels.round(), rtol=0, atol=1e-4)
+    image = torch.tensor([-0.5, 0.0, 0.3, 1.0, 1.5], requires_grad=True)
+    rounded = joint.quantizer(image)
+    rounded.sum().backward()
+    torch.testing.assert_close(255 * rounded, torch.tensor([0.0, 0.0, 76.0, 255.0, 255.0]), rtol=0, atol=1e-4)
+    assert torch.equal(image.grad, torch.ones(5))
     assert filled_in(found(SPACES["adq"], between=8))["refine.joint"].quantizer.grid()[1:3] == (-128, 127)
 
 
@@ -109,7 +116,15 @@ def test_gradients_reach_biases_and_the_quantizers_between() -> None:
     network(torch.rand(1, 3, 16, 16)).square().mean().backward()
     named = dict(network.named_parameters())
     assert named["head.0.operation.bias"].grad.abs().sum() > 0
-    assert all(named[f"{path}.quantizer.log_step"].grad is not None for path in filled_in(network))
+    learned = [path for path, joint in filled_in(network).items() if list(joint.parameters())]
+    assert len(learned) == len(filled_in(network)) - 1  # all but the levels of the image
+    assert all(named[f"{path}.quantizer.log_step"].grad is not None for path in learned)
+
+
+def test_where_all_integers_are_signed_the_image_stays_in_float() -> None:
+    network = found(SPACES["residual"], between=8, signed=True)
+    assert "upsample.0.joint" not in filled_in(network)
+    assert {joint.quantizer.grid()[1:3] for joint in filled_in(network).values()} == {(-128, 127)}
 
 
 def test_at_sixteen_bits_little_changes() -> None:
