@@ -35,18 +35,22 @@ def foresee(
         What the user should know: widths that a runtime computes no faster than wider ones.
 
     Raises:
-        InputError: A target is not installed, or can't do something in the network; the message says what.
+        InputError: A target is not installed, or can't do something in the network, or a network that others wrote
+            can't have integers between its slots; the message says what.
     """
-    if not targets:
+    if not targets and (between is None or not space.is_foreign()):
         return []
     candidates = slot_candidates(space, scale)
+    chosen = {path: options[0] for path, options in candidates.items()}
     for target in targets:
         target.versions()
         _refuse_one_size(target)
-    _refuse_without_grid(quantizer)
-    chosen = {path: options[0] for path, options in candidates.items()}
+    if targets:
+        _refuse_without_grid(quantizer)
     with generators_kept():
-        _try(build_found(space, scale, chosen, quantizer, between), targets)
+        network = build_found(space, scale, chosen, quantizer, between)
+        if targets:
+            _try(network, targets)
     widths = {width for options in candidates.values() for c in options if c.widths for width in c.widths}
     return [notice for target in targets for notice in _notices(target, widths)]
 

@@ -16,6 +16,7 @@ from qnas.core.network.slot import Slot
 
 _NEVER_NEGATIVE = ("ReluBackward", "SigmoidBackward", "HardsigmoidBackward", "SoftmaxBackward", "AbsBackward")
 _TRIES = 8
+_MARK = "_is_opened"
 _FLOAT: Mapping[type[nn.Module], str] = {
     nn.MultiheadAttention: "an attention",
     nn.Linear: "a linear layer",
@@ -132,7 +133,7 @@ class _Runs:
                 self._look(network, "training", 2, 1, size)
         for _ in range(_TRIES):  # where values choose between layers, as a router of experts does
             if any(self.modes_of(module) == ["training"] for module in layers):
-                _stir(network)
+                stir(network)
                 self._look(network, "evaluation", 1, 1, size)
 
     def _look(self, network: nn.Module, mode: str, images: int, brightness: int, size: tuple[int, int]) -> Any:
@@ -165,11 +166,17 @@ def open_slots(network: nn.Module, signed: Mapping[str, bool], role: str, *, kee
             if module not in opened:
                 opened[module] = _slot(module, role, signed[path], keep_weights)
             network.set_submodule(path, opened[module])
+    vars(network)[_MARK] = True
     return network
 
 
+def is_opened(network: nn.Module) -> bool:
+    """Whether :func:`open_slots` made the slots of ``network``, so that its code knows nothing of slots and joints."""
+    return _MARK in vars(network)
+
+
 @torch.no_grad()
-def _stir(network: nn.Module) -> None:
+def stir(network: nn.Module) -> None:
     """Change the weights of ``network`` to others of about the same size."""
     for parameter in network.parameters():
         if parameter.is_floating_point() and not parameter.is_meta:
