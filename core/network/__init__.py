@@ -1,7 +1,6 @@
 """Slots and their contents: the quantized convolution, the mixed slot, the supernet, the architecture."""
 
 from qnas.core.network.architecture import Architecture, Choice
-from qnas.core.network.between import fill_joints
 from qnas.core.network.candidate import Candidate, candidates_of, grid, originals
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d, QuantizedLayers
 from qnas.core.network.counting.convolutions import (
@@ -32,6 +31,7 @@ from qnas.core.network.fill import (
 from qnas.core.network.gain import Gain
 from qnas.core.network.inheritance import ancestors, inherit_weights
 from qnas.core.network.joint import Joint
+from qnas.core.network.joints.between import fill_joints
 from qnas.core.network.mixing.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.open_module import Survey, open_slots, survey
 from qnas.core.network.sharing import count_networks, leaders

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from qnas.core.components import Offer, Operation, Quantizer, SlotShape, Space
 from qnas.core.errors import InputError, QnasError, as_input_error, from_field
-from qnas.core.network.between import fill_joints
 from qnas.core.network.candidate import Candidate, candidates_of, originals
 from qnas.core.network.convolution import SlotConv2d
+from qnas.core.network.joints.between import fill_joints
 from qnas.core.network.memo import once_a_space
 from qnas.core.network.mixing.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.probing.devices import is_without_values, made_on_cpu, without_values

@@ -44,7 +44,9 @@ def test_from_float_training_starts_with_the_weights_of_the_float_network(tiny: 
     record, weights = trained(tiny, HARDLY, "train.start=float", "train.float_steps=5")
     floating = record.folder.read_tensors(FLOAT_WEIGHTS)
     assert not any("quantizer" in name for name in floating)
-    assert all(torch.allclose(value, floating[name], rtol=0, atol=1e-20) for name, value in weights.items() if is_weight(name))
+    assert all(
+        torch.allclose(value, floating[name], rtol=0, atol=1e-20) for name, value in weights.items() if is_weight(name)
+    )
     assert steps(record, "float") == [1, 3, 5]
     assert record.stages["float"]["best_psnr_y"] > 0
     assert set(weights) == set(from_scratch)

@@ -12,10 +12,10 @@ from torch.utils._pytree import tree_leaves
 
 from qnas.core.components import FakeQuantizer, Quantizer
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
-from qnas.core.network.finding_meetings import find_meetings
-from qnas.core.network.image_levels import ImageLevels
 from qnas.core.network.joint import Joint
-from qnas.core.network.meetings import MeetingJoints, is_map
+from qnas.core.network.joints.finding_meetings import find_meetings
+from qnas.core.network.joints.image_levels import ImageLevels
+from qnas.core.network.joints.meetings import MeetingJoints, is_map
 from qnas.core.network.open_module import is_opened
 from qnas.core.network.slot import FilledSlot
 from qnas.core.network.statistics import modes_kept

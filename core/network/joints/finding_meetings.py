@@ -12,7 +12,16 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from qnas.core.errors import InputError
-from qnas.core.network.meetings import DIFFERENCES, MEETING, Place, Visits, is_map, keys_of, modules_outside, place_of
+from qnas.core.network.joints.meetings import (
+    DIFFERENCES,
+    MEETING,
+    Place,
+    Visits,
+    is_map,
+    keys_of,
+    modules_outside,
+    place_of,
+)
 from qnas.core.network.open_module import stir
 from qnas.core.network.probing.seeds import generators_kept, seed_everything
 from qnas.core.network.slot import FilledSlot

@@ -1,0 +1,1 @@
+"""Joints: what stands between slots, which may be integers too."""
