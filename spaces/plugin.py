@@ -21,6 +21,10 @@ def qnas_register_spaces(register: Register) -> None:
     register("imdn", f"{_KNOWN}.imdn:IMDN", "IMDN (Hui et al. 2019)")
     register("rfdn", f"{_KNOWN}.rfdn:RFDN", "RFDN (Liu et al. 2020)")
     register("rlfn", f"{_KNOWN}.rlfn:RLFN", "RLFN (Kong et al. 2022)")
+    register("span", f"{_KNOWN}.span:SPAN", "SPAN-S (Wan et al. 2024), inference form")
+    register("compact", f"{_KNOWN}.compact:Compact", "SRVGGNetCompact of Real-ESRGAN (Wang et al. 2021)")
+    register("quicksrnet", f"{_KNOWN}.quicksrnet:QuickSRNet", "QuickSRNet-Medium (Berger et al. 2023)")
+    register("xlsr", f"{_KNOWN}.xlsr:XLSR", "XLSR (Ayazoglu 2021)")
     register("quantnas-rfdn", f"{_KNOWN}.quantnas_rfdn:QuantNASRFDN", "QuantNAS's space inspired by RFDN")
 
 

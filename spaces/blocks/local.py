@@ -78,8 +78,12 @@ class ParameterFreeAttention(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
-        refined = self.refine(features)
+        return self.with_first(features)[1]
+
+    def with_first(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C, H, W) to the output of the first convolution and that of the block, both of the same shape."""
+        first = self.refine[0](features)
+        refined = self.refine[2](self.refine[1](first))
         total = self.joints["sum"](refined + features)
         attention = self.joints["attention"](torch.sigmoid(refined) - 0.5)
-        result: Tensor = self.joints["product"](total * attention)
-        return result
+        return first, self.joints["product"](total * attention)

@@ -21,11 +21,14 @@ from qonnx.util.inference_cost import inference_cost  # noqa: E402
 
 SCALE = 4
 BITS = [2, 3, 4, 5, 8, [4, 8], [8, 3], 32]
-KNOWN = ["espcn", "fsrcnn", "srresnet", "edsr-baseline", "imdn", "rfdn", "rlfn", "ecbsr", "abpn"]
+KNOWN = [
+    *("espcn", "fsrcnn", "srresnet", "edsr-baseline", "imdn", "rfdn", "rlfn", "ecbsr", "abpn"),
+    *("span", "compact", "quicksrnet", "xlsr"),
+]
 COMPOSITE = ["separable5x5", "growth3x3", "conv3x3g2", "conv5x1-1x5", {"name": "conv", "dilation": 2}]
 SPACES = {
     **{name: {"name": name, "operations": ["native"]} for name in (*KNOWN, "quantnas-rfdn", "basic", "skeleton")},
-    "span": {
+    "spab": {
         "extends": "skeleton",
         "body": [{"block": "spab", "repeat": 3}],
         "activation": "silu",

@@ -10,7 +10,10 @@ from qnas.core.network.calibration import calibrate
 
 from ..totals import total
 
-KNOWN = ["espcn", "fsrcnn", "srresnet", "edsr-baseline", "imdn", "rfdn", "rlfn", "ecbsr", "abpn"]
+KNOWN = [
+    *("espcn", "fsrcnn", "srresnet", "edsr-baseline", "imdn", "rfdn", "rlfn", "ecbsr", "abpn"),
+    *("span", "compact", "quicksrnet", "xlsr"),
+]
 LSQ = Quantizer.of("lsq")
 LR_SIZE = {2: (360, 640), 3: (240, 427), 4: (180, 320)}  # for a 1280 x 720 output
 
@@ -33,6 +36,28 @@ PUBLISHED = {
     ("rlfn", 2): (527, 115.4),
     ("rlfn", 4): (543, 29.8),
 }
+
+SMALL, LARGE = {"body": [{"block": "chain", "length": 2}]}, {"channels": 64, "body": [{"block": "chain", "length": 11}]}
+DEEP = {"body": [{"block": "chain", "length": 32}]}
+
+# Thousands of parameters where no MACs are published for this size, by network, scale and what else is set.
+PUBLISHED_PARAMETERS = [
+    # Wan et al. 2024, tables of benchmark results: SPAN-S, then SPAN
+    ("span", 2, {}, 411),
+    ("span", 4, {}, 426),
+    ("span", 2, {"channels": 52}, 481),
+    ("span", 4, {"channels": 52}, 498),
+    # realesr-animevideov3 and realesr-general-x4v3, as Hugging Face counts the weights of the official files
+    ("compact", 4, {}, 621),
+    ("compact", 4, DEEP, 1210),
+    # Model cards of Qualcomm AI Hub; of the medium variant at x2 the tensors in the official file, as LibreYOLO counts
+    ("quicksrnet", 3, SMALL, 27.2),
+    ("quicksrnet", 2, {}, 50.604),
+    ("quicksrnet", 3, {}, 55.0),
+    ("quicksrnet", 4, LARGE, 436),
+    ("xlsr", 3, {}, 22.0),
+    ("xlsr", 4, {}, 28.0),
+]
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +87,16 @@ def test_parameters_and_macs_are_those_published(count, draw, name, scale):
         network = build_found(space, scale, draw(space, scale), Quantizer.of("none"))
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(thousands * 1e3, rel=0.02)
     assert total("macs", count(name, scale, LR_SIZE[scale])) == pytest.approx(giga * 1e9, rel=0.02)
+
+
+@pytest.mark.parametrize(("name", "scale", "fields", "thousands"), PUBLISHED_PARAMETERS)
+def test_parameters_are_those_published_and_all_weights_run_at_the_size_of_the_lr_image(
+    count, name, scale, fields, thousands
+):
+    convolutions = count(name, scale, LR_SIZE[scale], **fields)
+    assert total("params", convolutions) == pytest.approx(thousands * 1e3, rel=0.02)
+    height, width = LR_SIZE[scale]
+    assert total("macs", convolutions) == weights(convolutions) * height * width
 
 
 def test_ecbsr_is_as_published_but_for_its_colours(count):

@@ -138,10 +138,61 @@ class FeatureDistillation(nn.Module):
         return x * self.e4(enlarged + self.e_f(reduced)).sigmoid()
 
 
+class SPAN(nn.Module):
+    """SPAN-S (Wan et al. 2024) in its inference form, without the mean colour.
+
+    Its code activates in place: what is kept of the last block's first convolution is behind the activation.
+    """
+
+    def __init__(self, scale):
+        super().__init__()
+        self.head, self.last, self.fuse = conv(3, 48), conv(48, 48), conv(4 * 48, 48, 1)
+        self.blocks = nn.ModuleList(nn.ModuleList(conv(48, 48) for _ in range(3)) for _ in range(6))
+        self.up = shuffle(48, 3, scale)
+
+    def forward(self, image):
+        head = features = self.head(image)
+        outputs = []
+        for one, two, three in self.blocks:
+            inside = F.silu(one(features))
+            refined = three(F.silu(two(inside)))
+            features = (refined + features) * (refined.sigmoid() - 0.5)
+            outputs.append(features)
+        return self.up(self.fuse(torch.cat([head, self.last(features), outputs[0], inside], 1)))
+
+    def names(self):
+        blocks = {f"blocks.{i}.{j}": f"body.{i}.refine.{j}" for i in range(6) for j in range(3)}
+        return {"head": "head", **blocks, "last": "last", "fuse": "fuse", "up.0": "upsample.0"}
+
+
+class XLSR(nn.Module):
+    """XLSR (Ayazoglu 2021), without the clip to 0..1 at its end."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.first, self.mix, self.beside = conv(3, 32), conv(32, 32, 1), conv(3, 16)
+        self.grouped = nn.ModuleList(nn.Conv2d(32, 32, 3, padding=1, groups=4) for _ in range(3))
+        self.mixing = nn.ModuleList(conv(32, 32, 1) for _ in range(3))
+        self.fuse, self.up = conv(48, 32, 1), shuffle(32, 3, scale)
+
+    def forward(self, image):
+        features = self.mix(F.relu(self.first(image)))
+        for grouped, mix in zip(self.grouped, self.mixing, strict=True):
+            features = mix(F.relu(grouped(features)))
+        return self.up(F.relu(self.fuse(torch.cat([features, self.beside(image)], 1))))
+
+    def names(self):
+        blocks = {f"{part}.{i}": f"body.{i}.{j}" for i in range(3) for j, part in enumerate(("grouped", "mixing"))}
+        ends = {"fuse": "fuse", "up.0": "upsample.0"}
+        return {"first": "head.0", "mix": "head.1", **blocks, "beside": "beside", **ends}
+
+
 PLAIN = {
     "edsr-baseline": EDSR,
     "imdn": lambda scale: Fused(scale, 64, [MultiDistillation() for _ in range(6)]),
     "rfdn": lambda scale: Fused(scale, 50, [FeatureDistillation() for _ in range(4)]),
+    "span": SPAN,
+    "xlsr": XLSR,
 }
 
 

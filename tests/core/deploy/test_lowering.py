@@ -11,6 +11,8 @@ from qnas.core.network.calibration import calibrate_for_training
 SPACES = (
     {"name": "basic", "channels": 6, "cells": 1, "image_residual": "bicubic", "bits": [[2, 4], 8]},
     {"name": "skeleton", "channels": 8, "body": ["rfdb"], "bits": [3, 6]},
+    {"name": "span", "channels": 6, "blocks": 2, "bits": [4, 8]},
+    {"name": "xlsr", "channels": 8, "beside": 4, "blocks": 1, "bits": [4, 8]},
 )
 
 
