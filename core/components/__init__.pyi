@@ -7,6 +7,11 @@ from .block import (
     Block as Block,
     Count as Count,
 )
+from .branches import (
+    Branches as Branches,
+    branches_unfit as branches_unfit,
+    expand as expand,
+)
 from .component import Component as Component
 from .cost import (
     ConvolutionShape as ConvolutionShape,

@@ -1,6 +1,7 @@
 """The interface of operations: the candidates of a slot."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -8,6 +9,7 @@ from pydantic import AfterValidator
 from torch import nn
 
 from qnas.core.components.activation import Activation, is_signed
+from qnas.core.components.branches import Branch
 from qnas.core.components.component import Component
 
 Pair = tuple[int, int]
@@ -47,7 +49,10 @@ class SlotShape:
 
 @dataclass(frozen=True)
 class ConvShape:
-    """The arguments of a convolution, each size as (height, width)."""
+    """The arguments of a convolution, each size as (height, width).
+
+    Its kernel may be trained as the sum of those of ``branches`` (see :mod:`qnas.core.network.branches`).
+    """
 
     in_channels: int
     out_channels: int
@@ -57,6 +62,7 @@ class ConvShape:
     dilation: Pair
     groups: int
     bias: bool
+    branches: tuple[Branch, ...] = ()
 
 
 class Layers(ABC):
@@ -81,11 +87,12 @@ class Layers(ABC):
         dilation: Size = 1,
         padding: Size | None = None,
         bias: bool = True,
+        branches: Sequence[Branch] = (),
     ) -> nn.Module:
         """A convolution with quantized weights; its input must be quantized already.
 
         A slot's input is. Between two convolutions of an operation stands :meth:`activation`. In a space without
-        biases it has none, whatever ``bias`` says.
+        biases it has none, whatever ``bias`` says. In training, ``branches`` are added to its kernel.
 
         Raises:
             ValueError: The kernel is even and no padding is given: without one it is padded to keep the size.
@@ -93,7 +100,8 @@ class Layers(ABC):
         size, spread = _pair(kernel_size), _pair(dilation)
         around = same_padding(size, spread) if padding is None else _pair(padding)
         has_bias = bias and self.bias
-        return self.make_conv(ConvShape(in_channels, out_channels, size, stride, around, spread, groups, has_bias))
+        shape = ConvShape(in_channels, out_channels, size, stride, around, spread, groups, has_bias, tuple(branches))
+        return self.make_conv(shape)
 
     def activation(self, activation: Activation) -> nn.Module:
         """An activation whose output is quantized, signed where it can be negative."""

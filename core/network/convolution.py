@@ -1,6 +1,7 @@
 """The quantized convolution and the quantized activation: the layers of a found network."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +17,20 @@ from qnas.core.components import (
     keeps_size,
     make_activation,
 )
+from qnas.core.network.branches import BranchSum
 from qnas.core.settings import FLOAT_BITS, Widths
 
 
 class SlotConv2d(nn.Conv2d):
-    """A convolution in a slot. Its bias starts at zero."""
+    """A convolution in a slot. Its bias starts at zero.
+
+    Attributes:
+        shape: What it was made from.
+        is_given: Whether its weights are to be kept: it was given them, or was trained with branches.
+        branches: What is added to its weights and its bias, while it is trained with branches.
+    """
+
+    branches: BranchSum | None
 
     def __init__(self, shape: ConvShape, padding_mode: PaddingMode = "zeros") -> None:
         super().__init__(
@@ -35,6 +45,8 @@ class SlotConv2d(nn.Conv2d):
             padding_mode,
         )
         self.shape = shape
+        self.is_given = False
+        self.branches = None
 
     def reset_parameters(self) -> None:
         """Start as PyTorch does, but with zero bias: an SR network first has to unlearn random biases."""
@@ -47,6 +59,15 @@ class SlotConv2d(nn.Conv2d):
         """Whether height and width stay the same at stride 1."""
         return keeps_size(self.shape.kernel_size, self.shape.padding, self.shape.dilation)
 
+    def kernel(self) -> Tensor:
+        """The kernel that it convolves with: (C_out, C_in / groups, k_h, k_w)."""
+        return self.weight if self.branches is None else self.weight + self.branches.kernel()
+
+    def offset(self) -> Tensor | None:
+        """The bias that it adds, (C_out,)."""
+        added = None if self.branches is None else self.branches.bias()
+        return self.bias if added is None or self.bias is None else self.bias + added
+
     def convolve(self, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The convolution with ``weight`` and ``bias`` in place of its own."""
         result: Tensor = self._conv_forward(features, weight, bias)
@@ -57,6 +78,39 @@ class SlotConv2d(nn.Conv2d):
         """Start from these weights."""
         for name, value in weights.items():
             self.get_parameter(name).copy_(value)
+        self.is_given = True
+        self._take_up(self.branches)
+
+    @torch.no_grad()
+    def grow(self) -> None:
+        """Get the branches that its shape asks for, if it has not got them yet; see :func:`.grow_branches`."""
+        if self.shape.branches and self.branches is None:
+            self.branches = BranchSum(self.shape).to(self.weight)
+            if self.is_given:
+                self._take_up(self.branches)
+
+    @torch.no_grad()
+    def fuse(self) -> None:
+        """Become plain: its weights and its bias take over what its branches add."""
+        if self.branches is None:
+            return
+        kernel, offset = self.kernel(), self.offset()
+        self.branches, self.is_given = None, True
+        self.weight.copy_(kernel)
+        if self.bias is not None and offset is not None:
+            self.bias.copy_(offset)
+
+    def _take_up(self, branches: BranchSum | None) -> None:
+        """Change its weights and its bias so that, with the branches, they are what they have been without."""
+        if branches is not None:
+            self.weight.sub_(branches.kernel())
+            added = branches.bias()
+            if self.bias is not None and added is not None:
+                self.bias.sub_(added)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *others: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *others)
+        self.is_given = self.is_given or f"{prefix}weight" in state_dict
 
 
 def outlet(operation: nn.Module) -> SlotConv2d | None:
@@ -88,7 +142,8 @@ class QuantizedConv2d(SlotConv2d):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C_in, H, W) to (N, C_out, H / stride, W / stride)."""
-        return self.convolve(features, _quantized(self.weight, self.weight_quantizer), self._rounded_bias())
+        weight = _quantized(self.kernel(), self.weight_quantizer)
+        return self.convolve(features, weight, self._rounded(self.offset()))
 
     def round_bias_for(self, entrance: FakeQuantizer) -> None:
         """Round the bias to whole steps of the products that it is added to, if both factors are integers.
@@ -107,21 +162,27 @@ class QuantizedConv2d(SlotConv2d):
         step = self._entrance[0].grid().step * self.weight_quantizer.grid().step
         return step.detach().flatten().expand(self.out_channels)
 
-    def _rounded_bias(self) -> Tensor | None:
-        step = None if self.weight.is_meta else self.bias_step
-        if self.bias is None or step is None:
-            return self.bias
+    def _rounded(self, bias: Tensor | None) -> Tensor | None:
+        step = None if bias is None or bias.is_meta else self.bias_step
+        if bias is None or step is None:
+            return bias
         # The gradient passes straight through.
-        return self.bias + ((self.bias / step).round() * step - self.bias).detach()
+        return bias + ((bias / step).round() * step - bias).detach()
 
     def take(self, weights: Mapping[str, Tensor]) -> None:
         """Start from these weights, which the quantizer is set up for."""
         super().take(weights)
         self._set_up()
 
+    def grow(self) -> None:
+        """See :meth:`SlotConv2d.grow`; the quantizer is set up for the kernel that a fresh one starts with."""
+        super().grow()
+        if self.branches is not None and not self.is_given:
+            self._set_up()
+
     def _set_up(self) -> None:
         if not self.weight.is_meta:  # otherwise there are no values to observe
-            self.weight_quantizer.observe(self.weight.detach())
+            self.weight_quantizer.observe(self.kernel().detach())
 
 
 class QuantizedActivation(nn.Module):

@@ -9,6 +9,7 @@ from qnas.core.errors import QnasError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
 from qnas.core.network.mixing.mixed import MixedActivation, MixedConv2d, MixedSlot, WidthMixture
+from qnas.core.network.reparameterization import fused_state
 from qnas.core.network.slot import FilledSlot
 from qnas.core.settings import Widths
 
@@ -21,7 +22,7 @@ def inherit_weights(found: nn.Module, mixed: nn.Module, choices: Mapping[str, Ca
     Raises:
         QnasError: The supernet lacks the weights of a convolution.
     """
-    source = mixed.state_dict()
+    source = fused_state(mixed)
     wanted = found.state_dict()
     prefixes = {f"{path}.operation.": _home(mixed, path, choices[path]) for path in choices}
     copied = {}

@@ -11,6 +11,7 @@ from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import Form, build_mixed
 from qnas.core.network.gain import Gain
 from qnas.core.network.mixing.mixed import MixedSlot
+from qnas.core.network.reparameterization import grow_branches
 from qnas.core.network.sharing import Candidates, leaders
 
 
@@ -63,6 +64,7 @@ class Supernet(nn.Module):
         for module in self.network.modules():
             if isinstance(module, Gain):
                 module.begin_search()
+        grow_branches(self.network)
         self.slots = {path: m for path, m in self.network.named_modules() if isinstance(m, MixedSlot)}
         self.candidates = {path: slot.candidates for path, slot in self.slots.items()}
         mask = candidate_mask(self.candidates)

@@ -10,11 +10,12 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.parametrize import ParametrizationList
 
 from qnas.core.components import FakeQuantizer
+from qnas.core.network.branches import KernelBranch
 
 _FUSED = frozenset({"cpu", "cuda"})  # devices that update all parameters at once, in a fraction of the time
 
 # If a parameter of these has one element, it is not a scalar: the layer has a single channel.
-_LAYERS = (_ConvNd, nn.Linear, _NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, ParametrizationList)
+_LAYERS = (_ConvNd, nn.Linear, _NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, ParametrizationList, KernelBranch)
 
 # The gradient of the logarithm of an 8-bit step is around 1e-8, which is Adam's default and would freeze it.
 _EPSILON_OF_STEPS = 1e-12

@@ -10,6 +10,7 @@ from qnas.core.files.state import State
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.network.reparameterization import fuse_branches, fused_state, grow_branches
 from qnas.core.training.loop import Loop
 from qnas.core.training.machine import Machine
 from qnas.core.training.optimizer import adam
@@ -51,6 +52,8 @@ class Trained:
 class Trainer(Loop):
     """Trains one network in place, and leaves it with its last weights, in evaluation mode.
 
+    While it trains, convolutions have the branches that their operations ask for; afterwards these are fused.
+
         trainer = qnas.Trainer(machine, network, batches, validation, qnas.Schedule(1000, 1e-3))
         trainer.calibrate()
         trained = trainer.run()
@@ -80,6 +83,7 @@ class Trainer(Loop):
         on_step: OnStep = report_nothing,
         on_validation: OnStep = report_nothing,
     ) -> None:
+        grow_branches(network)
         self.batches = batches
         self.validation = validation
         self.schedule = schedule
@@ -109,7 +113,7 @@ class Trainer(Loop):
             Diverged: See :meth:`Loop.go_on`.
         """
         self.go_on(self.schedule.steps, keep)
-        self.network.eval()
+        fuse_branches(self.network.eval())
         last = _snapshot(self.network)
         return Trained(self._best, self._best_psnr, self._best_step, last, self._psnr, self._error, self.halvings)
 
@@ -150,4 +154,4 @@ class Trainer(Loop):
 
 
 def _snapshot(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+    return {name: value.detach().clone() for name, value in fused_state(network).items()}

@@ -3,8 +3,9 @@
 from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
 
-from qnas.core.components import Layers, Operation, SlotShape, keeps_size
+from qnas.core.components import Layers, Operation, SlotShape, branches_unfit, keeps_size
 from qnas.core.settings import Extent
+from qnas.plugins.operations.branched import Branched
 from qnas.plugins.operations.odd import OddInt
 
 PositivePair = tuple[Extent, Extent]
@@ -17,7 +18,7 @@ def groups_unfit(groups: int, slot: SlotShape) -> str:
     return ""
 
 
-class Convolution(Operation):
+class Convolution(Branched):
     """One zero-padded convolution.
 
     Attributes:
@@ -31,8 +32,10 @@ class Convolution(Operation):
     dilation: Extent = 1
 
     def unfit(self, slot: SlotShape) -> str:
-        """A reason if the groups don't divide the slot's channels."""
-        return groups_unfit(self.groups, slot)
+        """A reason if the groups don't divide the slot's channels, or a branch does not fit."""
+        return groups_unfit(self.groups, slot) or branches_unfit(
+            self.branches, (self.kernel, self.kernel), (slot.in_channels, slot.out_channels)
+        )
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
         """See :meth:`qnas.Operation.build`."""
@@ -43,10 +46,11 @@ class Convolution(Operation):
             stride=slot.stride,
             groups=self.groups,
             dilation=self.dilation,
+            branches=self.branches,
         )
 
 
-class Conv2d(Operation):
+class Conv2d(Branched):
     """A convolution with all arguments of PyTorch's, each size as (height, width); the slot sets the stride.
 
     It represents a convolution of an existing network in its slot.
@@ -66,14 +70,16 @@ class Conv2d(Operation):
     bias: bool = True
 
     def unfit(self, slot: SlotShape) -> str:
-        """A reason if the groups don't divide the slot's channels, or the padding does not keep the size."""
+        """A reason if the groups don't divide the channels, the padding changes the size, or a branch does not fit."""
         if self.padding is None and not all(size % 2 for size in self.kernel_size):
             return "an even kernel needs 'padding'"
         if slot.keeps_size and self.padding is not None:
             kernel = "x".join(map(str, self.kernel_size))
             if not keeps_size(self.kernel_size, self.padding, self.dilation):
                 return f"with padding {list(self.padding)} a {kernel} kernel does not keep the size of an image"
-        return groups_unfit(self.groups, slot)
+        return groups_unfit(self.groups, slot) or branches_unfit(
+            self.branches, self.kernel_size, (slot.in_channels, slot.out_channels)
+        )
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
         """See :meth:`qnas.Operation.build`."""
@@ -86,6 +92,7 @@ class Conv2d(Operation):
             dilation=self.dilation,
             padding=self.padding,
             bias=self.bias,
+            branches=self.branches,
         )
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from torch import nn
 
 from qnas.core.components import Layers, Operation, SlotShape
+from qnas.plugins.operations.branched import Branched
 
 
 class Identity(Operation):
@@ -26,19 +27,32 @@ class Identity(Operation):
         return nn.Identity()
 
 
-class Native(Operation):
-    """The operation that the original architecture has in the slot, so that every space has its own baseline."""
+class Native(Branched):
+    """The operation that the original architecture has in the slot, so that every space has its own baseline.
+
+    If that is one convolution, it may be trained with branches.
+    """
 
     is_native: ClassVar[bool] = True
 
     def unfit(self, slot: SlotShape) -> str:
         """See :meth:`qnas.Operation.unfit`."""
-        return Operation.of(slot.native).unfit(slot)
+        original = self._in(slot)
+        if self.branches and not isinstance(original, Branched):
+            return f"'{original.label}' can't be trained with branches"
+        return original.unfit(slot)
 
     def is_quantized_in(self, slot: SlotShape) -> bool:
         """See :meth:`qnas.Operation.is_quantized_in`."""
-        return Operation.of(slot.native).is_quantized_in(slot)
+        return self._in(slot).is_quantized_in(slot)
 
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
         """See :meth:`qnas.Operation.build`."""
-        return Operation.of(slot.native).build(slot, layers)
+        return self._in(slot).build(slot, layers)
+
+    def _in(self, slot: SlotShape) -> Operation:
+        """What the slot has, with the branches of this operation, if it says any."""
+        original = Operation.of(slot.native)
+        if self.branches and isinstance(original, Branched):
+            return original.model_copy(update={"branches": self.branches})
+        return original

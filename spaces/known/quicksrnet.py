@@ -10,7 +10,7 @@ class QuickSRNet(Skeleton):
 
     The small variant has a body of two convolutions. The large one has 64 channels, eleven convolutions in its body,
     and ``image_residual: nearest``. Differs in two ways: ReLU instead of a clip to 0..1, since a quantizer behind it
-    clips; the convolutions start at random instead of near the identity.
+    clips; the convolutions start at random instead of near the identity, unless they are trained with that branch.
     """
 
     example = {"channels": 8, "body": ["chain"]}

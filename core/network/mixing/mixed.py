@@ -88,7 +88,7 @@ class MixedConv2d(SlotConv2d):
 
     def forward(self, features: Tensor) -> Tensor:
         """The convolution with its weights mixed by the slot's probabilities."""
-        weight, bias = self.weight_mixture(self.weight, self.given.value), self.bias
+        weight, bias = self.weight_mixture(self.kernel(), self.given.value), self.offset()
         if self.share is not None:
             weight, bias = weight * self.share, None if bias is None else bias * self.share
         return self.convolve(features, weight, bias)
@@ -266,9 +266,10 @@ class MergedSlot(MixedSlot):
         self, merger: KernelMerger, shares: Sequence[Tensor], widths: Sequence[Tensor], quantized: Tensor
     ) -> Tensor:
         convolutions = self._convolutions()
-        kernels = [c.weight_mixture(c.weight, widths[i]) for c, i in zip(convolutions, self.merged, strict=True)]
+        kernels = [c.weight_mixture(c.kernel(), widths[i]) for c, i in zip(convolutions, self.merged, strict=True)]
         chosen = torch.stack([shares[i] for i in self.merged])
-        biases = [share * c.bias for c, share in zip(convolutions, chosen.unbind(), strict=True) if c.bias is not None]
+        offsets = [(c.offset(), share) for c, share in zip(convolutions, chosen.unbind(), strict=True)]
+        biases = [share * offset for offset, share in offsets if offset is not None]
         bias = torch.stack(biases).sum(0) if biases else None
         return merger.convolve(quantized, merger.merge(kernels, chosen), bias)
 

@@ -151,13 +151,13 @@ def test_an_unknown_field_is_told_with_the_nearest_and_the_valid_ones():
         Operation.of({"name": "conv", "kernal": 5})
     (error,) = caught.value.errors()
     assert error["loc"] == ("kernal",)
-    assert error["msg"] == "unknown field; did you mean 'kernel'? (fields: kernel, groups, dilation)"
+    assert error["msg"] == "unknown field; did you mean 'kernel'? (fields: branches, kernel, groups, dilation)"
 
 
 def test_the_name_is_not_proposed_as_a_field():
     with pytest.raises(ValidationError) as caught:
         Operation.of({"name": "conv", "nam": 5})
-    assert caught.value.errors()[0]["msg"] == "unknown field (fields: kernel, groups, dilation)"
+    assert caught.value.errors()[0]["msg"] == "unknown field (fields: branches, kernel, groups, dilation)"
 
 
 def test_messages_are_good_english():

@@ -32,6 +32,10 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     ),
     "from float": ("train.start=float", "train.narrowing=[8, 6]", "space.bits=[4]"),
     "random": ("search={name: random, samples: 3, steps: 4, batch: 2}",),
+    "branches": (
+        "space.operations={body: [{name: native, branches: [ecbsr, repvgg]}, conv1x1], all: [native]}",
+        *("train.init=supernet", "train.on_divergence=lower-rate"),
+    ),
 }
 
 

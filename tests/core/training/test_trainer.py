@@ -1,3 +1,4 @@
+import copy
 import os
 
 import numpy as np
@@ -5,8 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from qnas.core.components import Quantizer
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler
+from qnas.core.network import QuantizedLayers
+from qnas.core.settings import Widths
 from qnas.core.training.machine import Machine
 from qnas.core.training.schedule import Schedule
 from qnas.core.training.trainer import Trainer
@@ -77,3 +81,28 @@ def test_files_are_written_with_the_users_umask(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
+
+
+def branched_trainer(pairs, seed):
+    torch.manual_seed(seed)
+    convolution = QuantizedLayers(Quantizer.of("lsq"), Widths(8, 8)).conv(3, 12, 3, branches=["ecbsr", "conv1x1"])
+    batches = PatchSampler(pairs, 2, 8, 2, augment=True, seed=0, device=CPU)
+    network = nn.Sequential(convolution, nn.PixelShuffle(2))
+    return Trainer(Machine(CPU), network, batches, pairs[:1], Schedule(6, 0.01, validations=2))
+
+
+def test_branches_are_trained_saved_and_in_the_end_fused(pairs):
+    whole = branched_trainer(pairs, seed=0)
+    assert whole.network[0].branches is not None
+    started, states = copy.deepcopy(whole.network.state_dict()), []
+    trained = whole.run(lambda step: states.append(copy.deepcopy(whole.state_dict())))
+    assert all(not torch.equal(value, started[name]) for name, value in states[-1]["network"].items())
+    plain = QuantizedLayers(Quantizer.of("lsq"), Widths(8, 8)).conv(3, 12, 3)
+    for kept in (trained.best, trained.last, whole.network.state_dict()):
+        assert [name.removeprefix("0.") for name in kept] == list(plain.state_dict())
+
+    resumed = branched_trainer(pairs, seed=1)
+    resumed.load_state_dict(states[2])
+    again = resumed.run()
+    assert all(torch.equal(again.last[name], value) for name, value in trained.last.items())
+    assert all(torch.equal(again.best[name], value) for name, value in trained.best.items())
