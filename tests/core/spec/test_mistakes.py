@@ -145,7 +145,7 @@ MISTAKES = {
     "unknown field of an operation": (
         "space:\n  name: basic\n  operations:\n    all:\n      - conv3x3\n      - name: conv\n        kernal: 5\n",
         "spec.yaml:7:9: space.operations.all.1.kernal",
-        "unknown field; did you mean 'kernel'? (fields: kernel, groups, dilation)",
+        "unknown field; did you mean 'kernel'? (fields: branches, kernel, groups, dilation)",
     ),
     "unknown field of a component without fields": (
         "data: {train: {name: photos, sise: 3}}\n",
