@@ -16,15 +16,15 @@ from qnas.core.spec import read_spec
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("init", ["scratch", "supernet"])
-def test_what_is_kept_of_a_run_with_branches_is_plain(init: str, tiny: Path, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("start", ["scratch", "supernet"])
+def test_what_is_kept_of_a_run_with_branches_is_plain(start: str, tiny: Path, tmp_path: Path, monkeypatch) -> None:
     summed = []
     kernel = BranchSum.kernel
     monkeypatch.setattr(BranchSum, "kernel", lambda self: summed.append(1) or kernel(self))
     layouts, costs = [], []
     for name, operation in {"with": "{name: native, branches: [ecbsr, identity]}", "without": "native"}.items():
         candidates = f"space.operations={{body: [{operation}], all: [native]}}"
-        spec = read_spec(tiny, ("space.bits=[8]", f"train.init={init}", candidates)).spec
+        spec = read_spec(tiny, ("space.bits=[8]", f"train.start={start}", candidates)).spec
         done = run_spec(spec, RunFolder(tmp_path / name), until="evaluate")
         weights = safetensors.torch.load_file(tmp_path / name / "model.safetensors")
         layouts.append({name: tensor.shape for name, tensor in weights.items()})

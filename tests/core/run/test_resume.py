@@ -34,7 +34,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "random": ("search={name: random, samples: 3, steps: 4, batch: 2}",),
     "branches": (
         "space.operations={body: [{name: native, branches: [ecbsr, repvgg]}, conv1x1], all: [native]}",
-        *("train.init=supernet", "train.on_divergence=lower-rate"),
+        *("train.start=float", "train.narrowing=[6]", "train.on_divergence=lower-rate"),
     ),
 }
 
@@ -113,7 +113,7 @@ def test_stopped_after_every_second_step_it_ends_the_same(way: str, tiny: Path, 
     if way == "random":  # which reports a sample with its objective, after the last step that can be saved
         assert [step for stage, step in resumed if stage == "search"] == [2, 5, 6, 9, 10]
     else:
-        stages = ("search", "float", "train") if way == "from float" else ("search", "train")
+        stages = ("search", "float", "train") if "train.start=float" in WAYS[way] else ("search", "train")
         assert resumed == [(stage, step) for stage in stages for step in (2, 4, 6)]
     assert_identical(tmp_path / "pieces", tmp_path / "whole")
 
