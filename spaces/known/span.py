@@ -16,8 +16,8 @@ from qnas.spaces.skeleton import RGB
 class SPAN(Space):
     """SPAN (Wan et al. 2024) in its inference form: each of the convolutions that it trains as several is one.
 
-    As its code computes it, except that the mean colour is not subtracted, which changes no count. This is SPAN-S; SPAN
-    has 52 channels. ``{name: native, branches: span}`` as operation trains a convolution as several.
+    As its code computes it, except that the image is not centred and not scaled to 0..255, which changes no count. This
+    is SPAN-S; SPAN has 52 channels. ``{name: native, branches: span}`` as operation trains a convolution as several.
 
     Attributes:
         channels: Width of the network.

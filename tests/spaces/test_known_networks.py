@@ -42,19 +42,19 @@ DEEP = {"body": [{"block": "chain", "length": 32}]}
 
 # Thousands of parameters where no MACs are published for this size, by network, scale and what else is set.
 PUBLISHED_PARAMETERS = [
-    # Wan et al. 2024, tables of benchmark results: SPAN-S, then SPAN
-    ("span", 2, {}, 411),
+    # SPAN-S and SPAN of Wan et al. 2024, as a public table of small networks quotes them
     ("span", 4, {}, 426),
-    ("span", 2, {"channels": 52}, 481),
     ("span", 4, {"channels": 52}, 498),
     # realesr-animevideov3 and realesr-general-x4v3, as Hugging Face counts the weights of the official files
     ("compact", 4, {}, 621),
     ("compact", 4, DEEP, 1210),
-    # Model cards of Qualcomm AI Hub; of the medium variant at x2 the tensors in the official file, as LibreYOLO counts
-    ("quicksrnet", 3, SMALL, 27.2),
+    # The medium variant: the tensors in the official file at x2, as LibreYOLO counts them, and at x3 the model card of
+    # Qualcomm AI Hub. The others: model cards of APLUX, 32.48 and 425.67 times 1024
     ("quicksrnet", 2, {}, 50.604),
     ("quicksrnet", 3, {}, 55.0),
-    ("quicksrnet", 4, LARGE, 436),
+    ("quicksrnet", 4, SMALL, 33.26),
+    ("quicksrnet", 4, LARGE, 435.9),
+    # Model cards of Qualcomm AI Hub
     ("xlsr", 3, {}, 22.0),
     ("xlsr", 4, {}, 28.0),
 ]
