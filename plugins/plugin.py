@@ -103,6 +103,7 @@ def qnas_register_degradations(register: Register) -> None:
 def qnas_register_targets(register: Register) -> None:
     """Register targets."""
     home = "qnas.plugins.targets"
+    register("litert", f"{home}.litert:LiteRt", "LiteRT (TensorFlow Lite) on a CPU, all in int8")
     register("onnxruntime", f"{home}.onnxruntime:OnnxRuntime", "ONNX Runtime on a CPU")
     register("openvino", f"{home}.openvino:OpenVino", "OpenVINO on a CPU")
     register("tensorrt", f"{home}.tensorrt:TensorRt", "TensorRT on NVIDIA's GPUs; its graph is checked on a CPU")

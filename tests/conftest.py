@@ -29,7 +29,7 @@ hypothesis.settings.load_profile("qnas")
 WHOLE_PROGRAMS = ("quickstart", "throwaway", "workshop")
 """Fixtures that take a minute or more: a test that needs one is slow."""
 
-SLOW_CONTRACTS = tuple(f"test_contract[target {name}]" for name in ("onnxruntime", "openvino", "qonnx"))
+SLOW_CONTRACTS = tuple(f"test_contract[target {name}]" for name in ("litert", "onnxruntime", "openvino", "qonnx"))
 """A quarter of a minute each; tests/plugins/targets exports for each of them too."""
 
 

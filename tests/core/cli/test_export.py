@@ -55,6 +55,21 @@ def export(*arguments: object) -> int:
     return invoke(["export", *map(str, arguments)])
 
 
+def test_a_run_with_integers_between_is_exported_for_litert(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    write_run(run, ADQ, between=8)
+    assert export(run, "--target", "litert", "--data", photos) == 2
+    assert "a file for 'litert' takes images of one size: name it (--size HxW)" in capsys.readouterr().err
+    assert export(run, "--target", "litert", "--data", photos, "--size", "31x35") == 0
+    known = json.loads((run / "export" / "litert.json").read_text())
+    assert known["size"] == [31, 35]
+    assert known["integer_convolutions"] == known["convolutions"] > 0
+    assert known["bytes"] == (run / "export" / "litert.tflite").stat().st_size
+    assert set(known["versions"]) == {"ai-edge-litert"}
+
+
 def test_what_is_known_of_a_file_stands_beside_it(exported: Path) -> None:
     known = json.loads((exported / "export" / "openvino.json").read_text())
     content = (exported / "export" / known["file"]).read_bytes()

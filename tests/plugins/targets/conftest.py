@@ -21,7 +21,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
         target = Target.of(name)
         file = folder / f"{name}-{network.name}{target.suffix}"
         if not file.exists():
-            target.write(network.lowered(None if target.any_size else SIZE).program, file)
+            size = None if target.any_size else SIZE
+            target.write(network.lowered(size, None if None in target.between else target.fills).program, file)
         return file
 
     return path

@@ -32,7 +32,7 @@ numpy.save(sys.argv[3], session.run(["sr"], {"lr": numpy.load(sys.argv[2])})[0])
 assert not {"torch", "qnas", "onnx"} & set(sys.modules)
 """
 ROOT = Path(__file__).resolve().parents[3]
-PACKAGES = ("onnx", "onnxscript", "onnxruntime", "openvino", "qonnx")
+PACKAGES = ("ai_edge_litert", "flatbuffers", "onnx", "onnxscript", "onnxruntime", "openvino", "qonnx")
 
 
 def sides(value: onnx.ValueInfoProto) -> list[int | str]:
@@ -81,7 +81,7 @@ def installed_by(extra: str) -> set[str]:
     return (names - others).union(*(installed_by(name[5:-1]) for name in others))
 
 
-@pytest.mark.parametrize("target", ["onnxruntime", "openvino", "qonnx"])
+@pytest.mark.parametrize("target", ["litert", "onnxruntime", "openvino", "qonnx"])
 def test_a_target_that_is_not_installed_says_which_extra_it_needs(
     target: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,9 +90,9 @@ def test_a_target_that_is_not_installed_says_which_extra_it_needs(
 
     made = Target.of(target)
     assert installed_by(made.extra) >= set(made.requires)
-    write_run(tmp_path)
+    write_run(tmp_path, between=made.fills)
     monkeypatch.setattr(importlib.metadata, "version", missing)
-    said = f"the target '{target}' needs onnx, which is not installed: pip install 'qnas[{made.extra}]'"
+    said = f"the target '{target}' needs {made.requires[0]}, which is not installed: pip install 'qnas[{made.extra}]'"
     with pytest.raises(InputError) as refusal:
         made.versions()
     assert str(refusal.value) == said
@@ -104,6 +104,7 @@ def test_a_target_that_is_not_installed_says_which_extra_it_needs(
     ("arguments", "shown"),
     [
         (["list", "targets"], "OpenVINO on a CPU"),
+        (["show", "target", "litert"], "(1, H, W, 3)"),
         (["show", "target", "onnxruntime"], "ONNX Runtime on a CPU"),
         (["show", "target", "openvino"], "precision"),
         (["show", "target", "qonnx"], "FPGAs"),
@@ -119,10 +120,11 @@ def test_targets_are_shown_where_nothing_of_them_is_installed(arguments: list[st
     assert shown in done.stdout
 
 
-def test_a_target_of_one_size_refuses_any_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["litert", "qonnx"])
+def test_a_target_of_one_size_refuses_any_size(target: str, tmp_path: Path) -> None:
     network = SmallNetwork.UNIFORM
-    with pytest.raises(InputError, match=r"^a file for 'qonnx' takes images of one size: name it \(--size HxW\)$"):
-        export(network.network(), network.lowered(None), Target.of("qonnx"), tmp_path / "a.onnx", {}, network.scale)
+    with pytest.raises(InputError, match=rf"^a file for '{target}' takes images of one size: name it \(--size HxW\)$"):
+        export(network.network(), network.lowered(None), Target.of(target), tmp_path / "a.file", {}, network.scale)
     assert list(tmp_path.iterdir()) == []
 
 
