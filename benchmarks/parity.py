@@ -37,6 +37,7 @@ from torch import Tensor, nn
 from qnas.core.components import Dataset, Degradation, Quantizer, Space, Target
 from qnas.core.deploy.exporting import loaded
 from qnas.core.deploy.lowering import Lowered, lower
+from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.parity import compare
 from qnas.core.errors import QnasError
 from qnas.core.images.loading import load_images
@@ -64,9 +65,9 @@ TRAIN = {"name": "dead-leaves", "amount": 16, "size": 128}
 TEST = "photos"
 COMPOSED = ("module", "skeleton")
 """Spaces that are no network until one is composed."""
-WAYS = (("onnxruntime", None), ("openvino", None), ("onnxruntime", 8))
+WAYS = (("onnxruntime", None), ("openvino", None), ("onnxruntime", 8), ("litert", 8))
 """Targets, and the width of what stands between the slots."""
-SAMPLE = ("espcn/2/*", "block rfdb/3/openvino", "residual adq/2/onnxruntime/8")
+SAMPLE = ("espcn/2/*", "block rfdb/3/openvino", "residual adq/2/onnxruntime/8", "block chain/2/litert/8")
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def cases() -> Iterator[Case]:
                 yield Case(network, scale, target, between)
 
 
+@lru_cache(maxsize=1)
 def trained(network: str, scale: int, between: int | None) -> nn.Module:
     """A network with random candidates at random widths, trained for a few steps."""
     torch.manual_seed(0)
@@ -176,13 +178,21 @@ def drawn(space: Space, scale: int, seed: str) -> dict[str, Candidate]:
     return {path: chance.choice(candidates) for path, candidates in slot_candidates(space, scale).items()}
 
 
-def photographs(scale: int) -> list[ImagePair]:
-    """The middle of each photograph."""
-    return [_middle(pair, scale) for pair in load_images(Dataset.of(TEST), scale, Degradation.of("matlab"))]
+def photographs(scale: int, *, of_one_size: bool = False) -> list[ImagePair]:
+    """The middle of each photograph; of one size where a file takes no other."""
+    pairs = load_images(Dataset.of(TEST), scale, Degradation.of("matlab"))
+    sizes = [_odd_size(pair) for pair in pairs]
+    if of_one_size:
+        sizes = [(min(height for height, _ in sizes), min(width for _, width in sizes))] * len(sizes)
+    return [_middle(pair, size, scale) for pair, size in zip(pairs, sizes, strict=True)]
 
 
-def _middle(pair: ImagePair, scale: int) -> ImagePair:
-    sides = [min(wanted, there - (there + 1) % 2) for wanted, there in zip(SIZE, pair.lr.shape, strict=False)]
+def _odd_size(pair: ImagePair) -> Size:
+    height, width = (min(most, there - (there + 1) % 2) for most, there in zip(SIZE, pair.lr.shape, strict=False))
+    return height, width
+
+
+def _middle(pair: ImagePair, sides: Size, scale: int) -> ImagePair:
     starts = [(there - side) // 2 for there, side in zip(pair.lr.shape, sides, strict=False)]
     lr, hr = (
         tuple(slice(factor * start, factor * (start + side)) for start, side in zip(starts, sides, strict=True))
@@ -207,12 +217,15 @@ def compared(case: Case, threads: int) -> dict[str, Any]:
     Raises:
         QnasError: There is no such file.
     """
-    network, lowered = made(case.network, case.scale, case.between)
-    target, photos = Target.named(case.target), photographs(case.scale)
+    target = Target.named(case.target)
+    photos = photographs(case.scale, of_one_size=not target.any_size)
+    height, width, _ = photos[0].lr.shape
+    size = None if target.any_size else (height, width)
+    network, lowered = made(case.network, case.scale, case.between, size)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"network{target.suffix}"
         target.write(lowered.program, path)
-        parity = compare(network, loaded(target, path, threads), {TEST: photos}, case.scale)
+        parity = compare(network, loaded(target, path, threads), {TEST: photos}, case.scale, size)
         if parity.is_close:
             return {"failure": parity.failure(), **parity.to_json()}
         segments = compare_segments(network, path, target, [to_tensor(photo.lr[None], CPU) for photo in photos])
@@ -221,10 +234,10 @@ def compared(case: Case, threads: int) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)  # the targets of a network follow each other
-def made(network: str, scale: int, between: int | None) -> tuple[nn.Module, Lowered]:
-    """A trained network, as it is and lowered."""
+def made(network: str, scale: int, between: int | None, size: Size | None = None) -> tuple[nn.Module, Lowered]:
+    """A trained network, as it is and lowered for images of a size, or of any."""
     found = trained(network, scale, between)
-    return found, lower(found)
+    return found, lower(found, size)
 
 
 def line_of(row: Mapping[str, Any]) -> str:

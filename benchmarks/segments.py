@@ -23,6 +23,8 @@ from qnas.core.deploy.lowering import INPUT, with_integers
 
 Values = npt.NDArray[Any]
 Feeds = Mapping[str, Values]
+Run = Callable[[Feeds], list[Values]]
+"""From the integers that the segments get to those that they make; at the end stands the enlarged image."""
 TIE = 1e-2
 """Steps; a value that is no further from a tie may be rounded to either side. Sums in float32 differ by up to 0.001."""
 NEAR = 1e-2
@@ -63,20 +65,21 @@ class Segments:
 
 
 def compare_segments(network: nn.Module, path: Path, target: Target, images: Sequence[Tensor]) -> Segments:
-    """Compare a file in ONNX's form segment by segment.
+    """Compare a file segment by segment.
 
     Args:
         network: What it was written from.
         path: Of the file.
-        target: The runtime: ``onnxruntime`` or ``openvino``.
-        images: (1, 3, H, W), RGB in 0..1.
+        target: The runtime: ``litert``, ``onnxruntime`` or ``openvino``.
+        images: (1, 3, H, W), RGB in 0..1, of a size that the file takes.
     """
-    model = onnx.load(path)
-    cuts = cut(model)
-    run = _RUNTIMES[target.registered_name()](model, target)
+    from tflite_segments import cut_tflite
+
+    cuts, run = cut_tflite(path) if path.suffix == ".tflite" else cut_onnx(path, target)
     found, integers = Segments(), with_integers(network)
     for image in images:
-        references, output = watched(integers, image)
+        seen_there, output = watched(integers, image)
+        references = [seen_there[of.quantizer] for of in cuts]
         feeds = {of.name: of.integers(seen.values) for of, seen in zip(cuts, references, strict=True)}
         *made, enlarged = run({INPUT: image.numpy(), **feeds})
         for of, seen, ours in zip(cuts, references, made, strict=True):
@@ -94,17 +97,25 @@ class Cut(NamedTuple):
         scale: The step.
         zero_point: The integer of zero.
         made_by: What gives the values that are quantized there.
+        quantizer: Which of the network's quantizers that is, in their order.
     """
 
     name: str
     scale: Values
     zero_point: Values
     made_by: str
+    quantizer: int
 
     def integers(self, values: Tensor) -> Values:
         """The integers of values on the grid."""
         whole: Values = np.rint(values.numpy() / self.scale) + self.zero_point
         return whole.astype(self.zero_point.dtype)
+
+
+def cut_onnx(path: Path, target: Target) -> tuple[list[Cut], Run]:
+    """A file in ONNX's form, cut, and what runs all of its segments."""
+    model = onnx.load(path)
+    return cut(model), _RUNTIMES[target.registered_name()](model, target)
 
 
 def cut(model: onnx.ModelProto) -> list[Cut]:
@@ -119,7 +130,7 @@ def cut(model: onnx.ModelProto) -> list[Cut]:
             quantize = next(n for n in _back(makers, node.input[0]) if n.op_type == "QuantizeLinear")
             maker = makers.get(quantize.input[0])
             what = f"{quantize.input[0]} ({maker.op_type if maker else 'input'})"
-            of = Cut(f"{node.input[0]}_in", known[node.input[1]], known[node.input[2]], what)
+            of = Cut(f"{node.input[0]}_in", known[node.input[1]], known[node.input[2]], what, len(cuts))
             dtype = onnx.helper.np_dtype_to_tensor_dtype(of.zero_point.dtype)
             graph.output.append(onnx.helper.make_tensor_value_info(node.input[0], dtype, [None] * 4))
             graph.input.append(onnx.helper.make_tensor_value_info(of.name, dtype, [None] * 4))
@@ -153,7 +164,7 @@ def watched(integers: nn.Module, image: Tensor) -> tuple[list[Reference], Tensor
     return seen, output
 
 
-def _in_onnxruntime(model: onnx.ModelProto, _: Target) -> Callable[[Feeds], list[Values]]:
+def _in_onnxruntime(model: onnx.ModelProto, _: Target) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -167,7 +178,7 @@ def _in_onnxruntime(model: onnx.ModelProto, _: Target) -> Callable[[Feeds], list
     return run
 
 
-def _in_openvino(model: onnx.ModelProto, target: Target) -> Callable[[Feeds], list[Values]]:
+def _in_openvino(model: onnx.ModelProto, target: Target) -> Run:
     import openvino
 
     core = openvino.Core()

@@ -129,7 +129,8 @@ class Translation:
         args, kwargs = cast("tuple[Any, Any]", map_arg((node.args, dict(node.kwargs)), self._values.__getitem__))
         if node.target == _DEQUANTIZE_CHANNELS:
             return _stored(*args)
-        if not any(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs), is_leaf=_is_tensor)):
+        is_known = not any(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs), is_leaf=_is_tensor))
+        if is_known and not _is_outer_product(node):
             args, kwargs = tree_map(_known, (args, kwargs), is_leaf=_is_tensor)
             return node.target(*args, **kwargs)  # type: ignore[operator]
         if node.target not in self._writers:
@@ -288,6 +289,12 @@ def _needed(output: Node) -> set[Node]:
             needed.add(node)
             waiting += [] if node.target in _SHAPES else node.all_input_nodes
     return needed
+
+
+def _is_outer_product(node: Node) -> bool:
+    """Whether it is a product larger than its factors together, which a file would be large with."""
+    sizes = [factor.meta["val"].numel() for factor in node.all_input_nodes]
+    return node.target == _ATEN.mul.Tensor and len(sizes) > 1 and node.meta["val"].numel() > sum(sizes)
 
 
 def _stored(integers: torch.Tensor, scales: torch.Tensor, zero_points: torch.Tensor, *_: Any) -> Stored:

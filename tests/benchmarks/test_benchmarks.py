@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import onnx
 import pytest
 import torch
+from ai_edge_litert import schema_py_generated as schema
 from click.testing import CliRunner
 
 from qnas.core.components import Quantizer, Space
@@ -187,7 +189,7 @@ def test_the_grid_of_parity_has_every_network_of_ours(benchmark) -> None:
     assert {"basic", "rfdn", "edsr-baseline", "block spab", "block basic-cell", "residual adq"} < names
     assert not names & {"module", "skeleton"}
     of_rfdn = [case.name for case in parity.cases() if case.network == "quantnas-rfdn"]
-    ways = ("onnxruntime", "openvino", "onnxruntime/8")
+    ways = ("onnxruntime", "openvino", "onnxruntime/8", "litert/8")
     assert of_rfdn == [f"quantnas-rfdn/{scale}/{way}" for scale in (2, 4) for way in ways]
     assert all(parity._is_chosen(case, ["*"]) for case in parity.cases())
 
@@ -240,6 +242,27 @@ def test_photographs_are_cut_to_odd_sizes(benchmark) -> None:
         assert pair.lr.shape[0] % 2 == pair.lr.shape[1] % 2 == 1
         assert pair.hr.shape == (4 * pair.lr.shape[0], 4 * pair.lr.shape[1], 3)
         assert pair.lr.shape[0] <= 97 and pair.lr.shape[1] <= 131
+
+
+def test_a_wrong_operator_is_found_between_the_integers_of_litert(benchmark, tmp_path: Path) -> None:
+    parity, segments = benchmark("parity"), benchmark("segments")
+    network, lowered = parity.made("espcn", 2, 8, (15, 17))
+    target, path, image = parity.Target.named("litert"), tmp_path / "espcn.tflite", torch.rand(1, 3, 15, 17)
+    target.write(lowered.program, path)
+    right = segments.compare_segments(network, path, target, [image])
+    assert right.integers > 5 * 15 * 17
+    assert right.wrong == ()
+
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes())
+    (graph,) = model.subgraphs
+    bias = next(tensor for tensor in graph.tensors if tensor.type == schema.TensorType.INT32)
+    numbers = model.buffers[bias.buffer].data.copy().view(np.int32)
+    model.buffers[bias.buffer].data = (numbers + np.rint(0.1 / bias.quantization.scale).astype(np.int32)).view(np.uint8)
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(builder.Output())
+    (wrong,) = segments.compare_segments(network, path, target, [image]).wrong
+    assert wrong.endswith("(CONV_2D)")
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])

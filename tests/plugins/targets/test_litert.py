@@ -249,6 +249,14 @@ def test_a_file_is_as_large_as_its_weights_in_int8(tmp_path: Path) -> None:
     assert weights < written(network, tmp_path / "network.tflite").stat().st_size < 1.2 * weights
 
 
+def test_a_file_does_not_grow_with_its_images(exported: Exported, tmp_path: Path) -> None:
+    network, large = SmallNetwork.UNIFORM, tmp_path / "large.tflite"
+    Target.of("litert").write(network.lowered((120, 140), 8).program, large)
+    sides_more = (120 + 140 - sum(SIZE)) * network.scale
+    grown = large.stat().st_size - exported("litert", network).stat().st_size
+    assert grown <= 4 * sides_more + 64  # the weight of each row and column of what is enlarged, and rounding up
+
+
 def test_a_file_is_run_by_a_program_without_qnas_and_torch(exported: Exported, tmp_path: Path) -> None:
     lr = np.random.default_rng(0).random((1, *SIZE, 3), dtype=np.float32)
     np.save(tmp_path / "lr.npy", lr)
