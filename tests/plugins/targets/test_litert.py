@@ -324,4 +324,4 @@ def test_more_than_8_bits_are_refused(tmp_path: Path) -> None:
 
 def test_images_of_any_size_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^a file for LiteRT takes images of one size: name it \(--size HxW\)$"):
-        Target.of("litert").write(SmallNetwork.MIXED.lowered(None, 8).program, tmp_path / "network.tflite")
+        Target.of("litert").write(capture(Rounded(0.1), None), tmp_path / "network.tflite")
