@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from qnas.core.deploy.lowering import INPUT
-from qnas.plugins.targets.tflite_convolution import shuffled
+from qnas.plugins.targets.tflite.convolution import shuffled
 
 if TYPE_CHECKING:
     from segments import Cut, Feeds, Run, Values

@@ -28,7 +28,7 @@ class LiteRt(Target):
 
     def write(self, program: "ExportedProgram", path: Path) -> None:
         """See :meth:`qnas.Target.write`."""
-        from qnas.plugins.targets.tflite_operators import write_tflite
+        from qnas.plugins.targets.tflite.operators import write_tflite
 
         write_tflite(program, path)
 

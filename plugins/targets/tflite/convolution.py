@@ -9,8 +9,8 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from torch.fx import Node
 
-from qnas.plugins.targets.tflite_file import LARGEST, SMALLEST, Tensor
-from qnas.plugins.targets.tflite_translation import (
+from qnas.plugins.targets.tflite.file import LARGEST, SMALLEST, Tensor
+from qnas.plugins.targets.tflite.translation import (
     DEQUANTIZE,
     QUANTIZE,
     RECTIFIERS,

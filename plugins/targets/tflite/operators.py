@@ -16,9 +16,9 @@ from ai_edge_litert import schema_py_generated as schema
 from torch.export import ExportedProgram
 from torch.fx import Node
 
-from qnas.plugins.targets.tflite_convolution import shuffled, write_convolution
-from qnas.plugins.targets.tflite_file import Tensor
-from qnas.plugins.targets.tflite_translation import (
+from qnas.plugins.targets.tflite.convolution import shuffled, write_convolution
+from qnas.plugins.targets.tflite.file import Tensor
+from qnas.plugins.targets.tflite.translation import (
     DEQUANTIZE,
     QUANTIZE,
     RECTIFIERS,

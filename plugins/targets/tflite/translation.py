@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from qnas.core.deploy.integers import FORM
 from qnas.core.deploy.lowering import INPUT, OUTPUT
 from qnas.core.errors import InputError
-from qnas.plugins.targets.tflite_file import LARGEST, SMALLEST, Grid, Tensor, TfliteFile
+from qnas.plugins.targets.tflite.file import LARGEST, SMALLEST, Grid, Tensor, TfliteFile
 
 QUANTIZE, DEQUANTIZE = FORM.quantize_per_tensor.default, FORM.dequantize_per_tensor.default
 _ATEN = torch.ops.aten

@@ -1,0 +1,1 @@
+"""Files of LiteRT, written from lowered networks."""
