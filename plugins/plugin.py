@@ -65,6 +65,17 @@ def qnas_register_costs(register: Register) -> None:
 
 
 @hookimpl
+def qnas_register_losses(register: Register) -> None:
+    """Register losses."""
+    pixels = "qnas.plugins.losses.pixels"
+    register("l1", f"{pixels}:L1", "The mean absolute difference")
+    register("charbonnier", f"{pixels}:Charbonnier", "L1 without its corner")
+    register("mse", f"{pixels}:MeanSquare", "The mean squared difference")
+    register("frequency", "qnas.plugins.losses.frequency:Frequency", "Amplitudes of the Fourier transform")
+    register("distill", "qnas.plugins.losses.distillation:Distillation", "A teacher's images and features")
+
+
+@hookimpl
 def qnas_register_datasets(register: Register) -> None:
     """Register data sets."""
     register("dead-leaves", "qnas.plugins.datasets.generated:DeadLeaves", "Generated occlusion images")

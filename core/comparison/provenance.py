@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from qnas.core.comparison.differences import machine
 from qnas.core.comparison.fields import told
 from qnas.core.comparison.reading.finished_run import FinishedRun
+from qnas.core.run.losses import PLAIN, minimized
 
 _TRAINING = ("steps", "batch", "learning_rate", "scalar_learning_rate", "step_learning_rate", "start")
 
@@ -29,6 +30,7 @@ def facts_of(runs: Sequence[FinishedRun], *, whole_paths: bool = True) -> list[F
     facts = {
         "training images": [component(run.spec, "data", "train", whole_paths=whole_paths) for run in runs],
         "training": [_training(run.spec.get("train")) for run in runs],
+        "losses": _losses(runs),
         "search": [component(run.spec, "search") for run in runs],
         "seeds": [", ".join(map(str, seeds))],
         "machine": [machine(run) for run in runs],
@@ -36,6 +38,12 @@ def facts_of(runs: Sequence[FinishedRun], *, whole_paths: bool = True) -> list[F
         "qnas": [_package(run, "qnas") for run in runs],
     }
     return [Fact(name, words) for name, all_ in facts.items() if (words := list(dict.fromkeys(filter(None, all_))))]
+
+
+def _losses(runs: Sequence[FinishedRun]) -> list[str]:
+    """What trainings minimized; nothing where all had plain L1."""
+    words = [minimized(run.spec, "train") for run in runs]
+    return [] if set(words) == {PLAIN} else words
 
 
 def component(spec: Any, *path: str, whole_paths: bool = True) -> str:

@@ -2,7 +2,7 @@
 
 from qnas.core.registry.events import Events, listening
 from qnas.core.registry.hook_check import hook_names
-from qnas.core.registry.kinds import BY_NAME, KINDS, Kind
+from qnas.core.registry.kinds import BY_NAME, KINDS, Kind, plural_of
 from qnas.core.registry.markers import PROJECT, hookimpl
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.plugins import Plugins, find_plugins, plugins
@@ -27,4 +27,5 @@ __all__ = [
     "listening",
     "no_foreign_code",
     "plugins",
+    "plural_of",
 ]

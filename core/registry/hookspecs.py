@@ -61,9 +61,9 @@ def qnas_step(folder: "RunFolder", stage: str, step: int, metrics: Mapping[str, 
 
     In ``data`` it holds ``set`` and ``of`` (how many images the set has), in ``export`` the same for each target, in
     ``evaluate`` the ``psnr`` of an image. In ``search`` and ``train`` it holds the ``loss``; after a validation, the
-    mean ``loss`` since the last one and ``psnr``. A searcher may add ``objective``, ``entropy``, ``probabilities``, and
-    the expected value of each cost by its name. ``loss`` may be a tensor: turn it into a number only when you need it,
-    as that waits for the device.
+    mean ``loss`` since the last one and ``psnr``. Where the loss is a sum, ``losses`` holds its weighted parts by name.
+    A searcher may add ``objective``, ``entropy``, ``probabilities``, and the expected value of each cost by its name.
+    ``loss`` and its parts may be tensors: turn them into numbers only when you need them, as that waits for the device.
     """
 
 

@@ -30,12 +30,21 @@ class Kind:
     @property
     def plural(self) -> str:
         """In the plural, as in hooks and commands."""
-        return f"{self.name}s"
+        return plural_of(self.name)
 
     @property
     def hook(self) -> str:
         """The hook that registers components of this kind."""
         return f"qnas_register_{self.plural}"
+
+
+def plural_of(kind: str) -> str:
+    """The plural of a kind's name.
+
+    >>> plural_of("space"), plural_of("loss")
+    ('spaces', 'losses')
+    """
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 _ALL = (
@@ -46,6 +55,7 @@ _ALL = (
     Kind("residual", "residual connections"),
     Kind("regularizer", "regularizers of the search"),
     Kind("cost", "costs"),
+    Kind("loss", "losses, what training and the search minimize"),
     Kind("dataset", "data sets", title="Data sets"),
     Kind("degradation", "degradations, which make LR images of HR ones"),
     Kind("searcher", "searchers"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from qnas.core.errors import InputError, QnasError, first_line
+from qnas.core.registry.kinds import plural_of
 from qnas.core.registry.markers import PROJECT
 
 T = TypeVar("T")
@@ -69,7 +70,7 @@ class Registry(Generic[T]):
             raise QnasError(f"it registers the {self.kind} '{entry.name}' twice: {taken.target} and {entry.target}")
         if taken is not None:
             clash = (
-                f"two {self.kind}s are named '{entry.name}': one of {taken.distribution} ({taken.target})"
+                f"two {plural_of(self.kind)} are named '{entry.name}': one of {taken.distribution} ({taken.target})"
                 f" and one of {entry.distribution} ({entry.target}); uninstall or rename one"
             )
             if taken.distribution != PROJECT:
@@ -99,7 +100,7 @@ class Registry(Generic[T]):
         if name not in self._entries:
             near = difflib.get_close_matches(name, self._entries, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise InputError(f"no {self.kind} is named '{name}'{hint} (see: qnas list {self.kind}s)")
+            raise InputError(f"no {self.kind} is named '{name}'{hint} (see: qnas list {plural_of(self.kind)})")
         if name in self._contested:
             raise InputError(self._contested[name])
         return self._entries[name]

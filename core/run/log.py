@@ -83,6 +83,15 @@ class _Indented(logging.Formatter):
         return visible(super().format(record)).replace("\n", "\n  ")
 
 
+def _numbers(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """The numbers among the metrics, and the parts of the loss."""
+    for key, value in metrics.items():
+        if isinstance(value, int | float):
+            yield f"{key} {value:.6g}"
+        elif key == "losses":
+            yield f"of which {' + '.join(f'{part} {number:.6g}' for part, number in value.items())}"
+
+
 class _Stages:
     """A listener that logs the stages of a run and their validations."""
 
@@ -100,10 +109,7 @@ class _Stages:
     def qnas_step(self, stage: str, step: int, metrics: Mapping[str, Any]) -> None:
         """Log a validation."""
         if stage in {"search", "float", "train"} and "psnr" in metrics:
-            numbers = ", ".join(
-                f"{key} {value:.6g}" for key, value in metrics.items() if isinstance(value, int | float)
-            )
-            _STAGES.info("%s validated after step %d: %s", stage, step, numbers)
+            _STAGES.info("%s validated after step %d: %s", stage, step, ", ".join(_numbers(metrics)))
 
     @hookimpl
     def qnas_stage_ended(self, stage: str, result: Mapping[str, Any]) -> None:

@@ -30,6 +30,8 @@ PARENT_WEIGHTS = "parent.safetensors"
 """Where a run took its network from, and the weights that it started with."""
 FLOAT_WEIGHTS = "float/model.safetensors"
 """Those of the found network, trained with nothing quantized."""
+TEACHERS = "teachers.json"
+"""Digests of the networks that losses learn from, by what names them in the spec."""
 LAST_WEIGHTS = "train/last.safetensors"
 BEST_BEFORE = "search/best.json"
 """What the search found, in runs of qnas 0.1; the architecture is a copy of it."""
@@ -68,6 +70,7 @@ __all__ = [
     "SPEC",
     "STAGES",
     "SUPERNET",
+    "TEACHERS",
     "TIMINGS",
     "as_named_now",
     "checkpoint",

@@ -25,6 +25,7 @@ from qnas.core.run.resuming.environment import environment, image_digests, image
 from qnas.core.run.resuming.kept_spec import keep_spec, note_changes, refuse_other_spec
 from qnas.core.run.resuming.stop import Stop
 from qnas.core.run.stages import WORK, Run, planned_steps, stages_of
+from qnas.core.run.teachers import refuse_unfit_teachers
 from qnas.core.settings import as_of
 from qnas.core.spec import Spec
 from qnas.core.training.journal import Journal
@@ -108,6 +109,7 @@ def _load(spec: Spec, folder: RunFolder, keeping: CheckpointPolicy) -> Run:
         foreseen = spec.foresee_export()
     for notice in (*spec.space.notices(spec.scale), *foreseen):
         warnings.warn(notice, QnasWarning, stacklevel=3)
+    refuse_unfit_teachers(spec)
     loading = Journal(folder, "data")
     loading.begin()
     images = load_run_images(

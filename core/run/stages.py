@@ -31,6 +31,7 @@ from qnas.core.run.parent import Child, taken_over
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.checkpoint import CheckpointPolicy, StageCheckpoints
 from qnas.core.run.sizes import found_sizes
+from qnas.core.run.teachers import find_teachers
 from qnas.core.run.weights import load_weights, write_weights
 from qnas.core.search.derive import derive
 from qnas.core.search.outcome import SearchOutcome
@@ -38,6 +39,7 @@ from qnas.core.search.task import SearchTask
 from qnas.core.spec import Spec
 from qnas.core.training.chain import Chain
 from qnas.core.training.checkpoints import Checkpoints
+from qnas.core.training.criterion import Criterion
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine
 from qnas.core.training.optimizer import OwnRates
@@ -150,6 +152,8 @@ def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:
         journal=journal,
         checkpoints=checkpoints,
         costs=spec.counted_costs,
+        losses=spec.losses_of["search"],
+        teachers=find_teachers(spec, "search", run.folder, run.machine),
     )
 
 
@@ -293,7 +297,9 @@ def _trainer(
         return lambda step, metrics: report(steps_before + step, metrics)
 
     reports = map(counted, (journal.step, journal.record))
-    return Trainer(run.machine, network, run.sampler(stream), run.images.learn.validation, schedule, *reports)
+    stage, validation = journal.stage, run.images.learn.validation
+    criterion = Criterion(run.spec.losses_of[stage], find_teachers(run.spec, stage, run.folder, run.machine), network)
+    return Trainer(run.machine, network, run.sampler(stream), validation, schedule, *reports, criterion)
 
 
 def _result_of(trained: Trained) -> dict[str, Any]:

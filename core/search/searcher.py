@@ -4,6 +4,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from qnas.core.components.component import Component
+from qnas.core.components.loss_terms import LossTerms
 from qnas.core.settings.bounds import Amount
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ class Searcher(Component):
 
     Attributes:
         batch: Patches in a batch.
+        loss: What the weights (and, of a search by gradient, the architecture) minimize, in place of the spec's
+            ``loss``.
     """
 
     kind = "searcher"
@@ -23,6 +26,7 @@ class Searcher(Component):
     """Whether its outcome has a supernet whose weights the found network can start from."""
 
     batch: Amount = 16
+    loss: LossTerms | None = None
 
     @abstractmethod
     def search(self, task: "SearchTask") -> "SearchOutcome":

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import Cost, Quantizer, Regularizer, Space, costs_with
+from qnas.core.components import Cost, Loss, Quantizer, Regularizer, Space, costs_with
 from qnas.core.deprecation import Deprecated
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import Batch, PatchSampler
@@ -32,6 +32,7 @@ from qnas.core.search.images import SearchImages
 from qnas.core.search.objective import SearchProgress, penalty
 from qnas.core.search.prices import Prices
 from qnas.core.training.checkpoints import Checkpoints
+from qnas.core.training.criterion import Criterion, Teachers
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine, Precision
 from qnas.core.training.schedule import Schedule
@@ -60,6 +61,8 @@ class SearchTask:
         journal: Where to report.
         checkpoints: Where to keep the state, to continue from when the run is resumed.
         costs: What is counted, by name; by default, what is counted for every spec.
+        losses: What networks minimize, by name; by default, L1.
+        teachers: The networks that the losses learn from.
     """
 
     space: Space
@@ -75,6 +78,8 @@ class SearchTask:
     journal: Journal
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     costs: Mapping[str, Cost] = field(default_factory=costs_with)
+    losses: Mapping[str, Loss] | None = None
+    teachers: Teachers = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
@@ -173,6 +178,14 @@ class SearchTask:
         """
         return self.machine.place(build_found(self.space, self.scale, chosen, self.train_quantizer))
 
+    def criterion(self, network: nn.Module) -> Criterion:
+        """What the training of a network minimizes: :attr:`losses`, with their :attr:`teachers`.
+
+        Args:
+            network: A found network, or the ``network`` of a supernet.
+        """
+        return Criterion(self.losses, self.teachers, network)
+
     def trainer(
         self,
         network: nn.Module,
@@ -200,6 +213,7 @@ class SearchTask:
             schedule,
             on_step,
             on_validation,
+            self.criterion(network),
         )
         trainer.calibrate()
         return trainer

@@ -1,7 +1,7 @@
 """The spec, which defines a run: validated and immutable."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, NoReturn, Self
 
 from pydantic import (
@@ -14,13 +14,15 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from qnas.core.components import Cost, Quantizer, Report, Space, Target, costs_with
+from qnas.core.components import Cost, Loss, Quantizer, Report, Space, Target, costs_with
+from qnas.core.components.keyed import described_by_key
+from qnas.core.components.loss_terms import LossTerms
 from qnas.core.errors import InputError, QnasError, from_field
 from qnas.core.images.settings import Data
 from qnas.core.network import refuse_broken, refuse_scale
 from qnas.core.search.searcher import Searcher
 from qnas.core.settings import BetweenBits, Seed, Settings, Versioned, as_of, invalid
-from qnas.core.spec.by_name import CostsByName, RegularizersByName, described_by_key
+from qnas.core.spec.by_name import CostsByName, RegularizersByName
 from qnas.core.training.machine import Device, Precision
 from qnas.core.training.settings import Start, Training
 
@@ -88,6 +90,8 @@ class Spec(Versioned):
         search: How to search.
         costs: What is counted beside the costs that are always counted, by name.
         regularizers: Penalties on the architecture during the search, by name. They refer to costs by name.
+        loss: What the search and the training minimize: a loss, or a mapping of losses to weights, or to their
+            ``weight`` and other fields. ``search.loss`` and ``train.loss`` replace it for one of the two.
         train: How the found network is trained.
         target: The runtime that the found network is for, if there is one. Whatever it can't run is refused before the
             search.
@@ -110,6 +114,7 @@ class Spec(Versioned):
         "entropy": {},  # type: ignore[dict-item]
         "cost": {},  # type: ignore[dict-item]
     }
+    loss: LossTerms = "l1"  # type: ignore[assignment]
     train: Training = Field(default_factory=Training)
     target: Target | None = None
     export: tuple[Target, ...] | None = None
@@ -119,6 +124,17 @@ class Spec(Versioned):
     def counted_costs(self) -> dict[str, Cost]:
         """All costs that are counted, by name: those that always are, and its own."""
         return costs_with(self.costs)
+
+    @property
+    def losses_of(self) -> dict[str, Mapping[str, Loss]]:
+        """What each stage that trains minimizes, by the stage's name."""
+        stages = {"search": self.search.loss, "float": self.train.loss, "train": self.train.loss}
+        return {stage: self.loss if own is None else own for stage, own in stages.items()}
+
+    def field_of_loss(self, stage: str) -> tuple[str, ...]:
+        """The field that says what a stage minimizes."""
+        own = "search" if stage == "search" else "train"
+        return ("loss",) if getattr(self, own).loss is None else (own, "loss")
 
     def foresee_export(self) -> list[str]:
         """What its targets do no faster; see :func:`qnas.core.deploy.foresight.foresee`.

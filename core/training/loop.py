@@ -15,6 +15,7 @@ from qnas.core.errors import QnasWarning
 from qnas.core.files.state import State
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network.probing.seeds import generator_states, put_generators
+from qnas.core.training.criterion import Criterion
 from qnas.core.training.divergence import Diverged, refuse_diverged
 from qnas.core.training.machine import Machine
 from qnas.core.training.settings import OnDivergence
@@ -36,6 +37,7 @@ class Loop(ABC):
         samplers: The samplers that the batches come from.
         on_divergence: Whether to ``stop`` when the loss is not a finite number, or to go back to where
             :meth:`mark_judged` was called last and halve the learning rates (``lower-rate``).
+        criterion: What the weights minimize, if its parts are to be reported.
 
     Attributes:
         step: Steps done so far.
@@ -52,6 +54,7 @@ class Loop(ABC):
         schedules: Sequence[CosineAnnealingLR],
         samplers: Sequence[PatchSampler],
         on_divergence: OnDivergence,
+        criterion: Criterion | None = None,
     ) -> None:
         self.machine = machine
         self.network = network
@@ -59,6 +62,7 @@ class Loop(ABC):
         self.schedules = schedules
         self.samplers = samplers
         self.on_divergence = on_divergence
+        self.criterion = criterion or Criterion()
         self.step = 0
         self.losses: list[Tensor] = []
         self.penalties: list[Tensor] = []
@@ -124,6 +128,7 @@ class Loop(ABC):
         """Mark that the network has just been validated: a loop that diverges goes back to this point."""
         self.losses.clear()
         self.penalties.clear()
+        self.criterion.forget()
         self._mark()
 
     def refuse_diverged(self) -> None:
@@ -160,6 +165,7 @@ class Loop(ABC):
             "schedules": [schedule.state_dict() for schedule in self.schedules],
             "positions": [sampler.position for sampler in self.samplers],
             "extra": self.get_extra_state(),
+            "parts": self.criterion.state_dict(),
         }
 
     def _load(self, state: State) -> None:
@@ -174,6 +180,7 @@ class Loop(ABC):
         for sampler, position in zip(self.samplers, state["positions"], strict=True):
             sampler.position = position
         self.set_extra_state(state["extra"])
+        self.criterion.load_state_dict(state.get("parts", {}))  # checkpoints of qnas 0.1 have none
 
     def _mark(self) -> None:
         """Keep the state to go back to. When checkpoints are written makes no difference to it."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
+from qnas.core.components.loss_terms import LossTerms
 from qnas.core.deprecation import DeprecatedField
 from qnas.core.settings import Amount, Settings, invalid
 
@@ -35,6 +36,7 @@ class Training(Settings):
         clip: Largest norm of the gradient.
         on_divergence: Whether to ``stop`` when the loss is not finite, or to go back to the last validation and halve
             the learning rate (``lower-rate``), at most 5 times.
+        loss: What is minimized, in place of the spec's ``loss``.
     """
 
     deprecated_fields = {
@@ -52,6 +54,7 @@ class Training(Settings):
     validations: Amount = 10
     clip: PositiveFloat = 5.0
     on_divergence: OnDivergence = "stop"
+    loss: LossTerms | None = None
 
     @field_validator("narrowing")
     @classmethod

@@ -1,25 +1,26 @@
 """One step of training, of a supernet's weights and of a found network alike."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from qnas.core.images.patches import Batch
-from qnas.core.training.loss import mean_absolute_error
+from qnas.core.training.criterion import Criterion, Upscale
 from qnas.core.training.machine import Machine
 
-Upscale = Callable[[Tensor], Tensor]
-"""Turns an LR image (N, 3, H, W) into an SR image (N, 3, H * scale, W * scale), both in 0..1."""
 
+def batch_loss(machine: Machine, upscale: Upscale, batch: Batch, criterion: Criterion | None = None) -> Tensor:
+    """The loss on a batch, differentiable.
 
-def batch_loss(machine: Machine, upscale: Upscale, batch: Batch) -> Tensor:
-    """The loss on a batch, differentiable."""
-    with machine.autocast():
-        upscaled = upscale(batch.lr)
-    return mean_absolute_error(upscaled, batch.hr)
+    Args:
+        machine: Where to compute.
+        upscale: The network, or what runs it.
+        batch: Of patches.
+        criterion: What is minimized; by default L1.
+    """
+    return (criterion or Criterion())(machine, upscale, batch)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class WeightStep:
         schedule: The schedule of its learning rates.
         parameters: What the optimizer trains; their gradients are clipped together.
         clip: Largest norm of the gradient.
+        criterion: What is minimized; by default L1.
     """
 
     machine: Machine
@@ -39,10 +41,11 @@ class WeightStep:
     schedule: LRScheduler
     parameters: list[nn.Parameter]
     clip: float
+    criterion: Criterion = field(default_factory=Criterion)
 
     def __call__(self, upscale: Upscale, batch: Batch) -> Tensor:
         """Take the step with a network in training mode, and return the loss before it, detached."""
-        loss = batch_loss(self.machine, upscale, batch)
+        loss = batch_loss(self.machine, upscale, batch, self.criterion)
         self.optimizer.zero_grad()
         self.machine.backward(loss)
         self.machine.clip(self.parameters, self.clip)

@@ -1,4 +1,4 @@
-"""Training one network: L1 loss, Adam, cosine; the best and the last weights are kept."""
+"""Training one network: Adam, cosine; the best and the last weights are kept."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.network.reparameterization import fuse_branches, fused_state, grow_branches
+from qnas.core.training.criterion import Criterion
 from qnas.core.training.loop import Loop
 from qnas.core.training.machine import Machine
 from qnas.core.training.optimizer import adam
@@ -68,9 +69,11 @@ class Trainer(Loop):
         batches: The sampler of the training patches.
         validation: Images to validate on, whole.
         schedule: How many steps, and at which rates.
-        on_step: Called after every step with its number, from 1, and its ``loss``.
+        on_step: Called after every step with its number, from 1, and its ``loss``; where that is a sum, with its parts
+            by name in ``losses``.
         on_validation: Called instead after steps that end with a validation, with the step's number, the mean ``loss``
-            since the last validation, and ``psnr`` on Y in dB.
+            (and ``losses``) since the last validation, and ``psnr`` on Y in dB.
+        criterion: What is minimized; by default L1.
     """
 
     def __init__(
@@ -82,21 +85,23 @@ class Trainer(Loop):
         schedule: Schedule,
         on_step: OnStep = report_nothing,
         on_validation: OnStep = report_nothing,
+        criterion: Criterion | None = None,
     ) -> None:
         grow_branches(network)
+        criterion = criterion or Criterion()
         self.batches = batches
         self.validation = validation
         self.schedule = schedule
         optimizer = adam(network, schedule.learning_rate, own=schedule.own)
         cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
-        self._take_step = WeightStep(machine, optimizer, cosine, list(network.parameters()), schedule.clip)
+        self._take_step = WeightStep(machine, optimizer, cosine, list(network.parameters()), schedule.clip, criterion)
         self._on_step = on_step
         self._on_validation = on_validation
         self._due = {schedule.steps * (i + 1) // schedule.validations for i in range(schedule.validations)} - {0}
         self._best: dict[str, Tensor] = {}
         self._best_psnr, self._best_step = float("-inf"), 0
         self._psnr, self._error = float("nan"), float("nan")
-        super().__init__(machine, network, [optimizer], [cosine], [batches], schedule.on_divergence)
+        super().__init__(machine, network, [optimizer], [cosine], [batches], schedule.on_divergence, criterion)
 
     def calibrate(self) -> None:
         """Let the network's quantizers set themselves up from the first batch."""
@@ -125,17 +130,17 @@ class Trainer(Loop):
         if self.step in self._due:
             self._validate()
         else:
-            self._on_step(self.step, {"loss": loss})
+            self._on_step(self.step, {"loss": loss, **self.criterion.last})
 
     def _validate(self) -> None:
-        loss = self.mean_loss()
+        losses = {"loss": self.mean_loss(), **self.criterion.means}
         self._psnr, self._error = validate(
             self.network.eval(), self.validation, self.batches.scale, self.batches.device
         )
         if self._psnr > self._best_psnr:
             self._best, self._best_psnr, self._best_step = _snapshot(self.network), self._psnr, self.step
         self.mark_judged()
-        self._on_validation(self.step, {"loss": loss, "psnr": self._psnr})
+        self._on_validation(self.step, {**losses, "psnr": self._psnr})
 
     def get_extra_state(self) -> State:
         """See :meth:`Loop.get_extra_state`."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from qnas.core.registry import KINDS
+from qnas.core.registry import BY_NAME
 from qnas.core.settings.documentation import describe_field, field_docs
 
 from .markdown import code, escaped, table
@@ -29,4 +29,4 @@ def field_row(model: type[BaseModel], name: str, preset: Any = None) -> tuple[st
 def linked(kind: str) -> str:
     """A type in words; a kind of component links to its page."""
     words = kind.replace(" | ", " or ").replace("text -> ", "mapping of text to ")
-    return re.sub(rf"\b({'|'.join(KINDS)})\b", r"[\1](\1s.md)", words)
+    return re.sub(rf"\b({'|'.join(BY_NAME)})\b", lambda kind: f"[{kind[0]}]({BY_NAME[kind[0]].plural}.md)", words)

@@ -28,6 +28,7 @@ _PLAIN = {
     "Pixels": "An array (H, W, 3) of uint8: RGB.",
     "Runtime": "A function that enlarges an image: (1, 3, H, W), float32 RGB in 0..1, to (1, 3, H x scale, W x scale).",
     "State": "Mappings and lists of tensors, numbers, texts, booleans and None, nested to any depth.",
+    "Teacher": "A field's type: `float`, `weights`, a `RunTeacher` or a `ModuleTeacher`.",
 }
 """Names of objects that can't have a docstring."""
 _MADE = {"Candidate", "QuantizedLayers", "Supernet", "Widths"}

@@ -5,7 +5,9 @@ from typing import Any
 
 from qnas.core.drawing.wording import PREFIXES, is_finite
 from qnas.core.run.costs import stated_costs
+from qnas.core.run.losses import PLAIN, minimized
 from qnas.core.run.record import RunRecord
+from qnas.core.visible import visible
 from qnas.plugins.reports.chart import Chart, Line
 
 History = Sequence[Mapping[str, Any]]
@@ -50,8 +52,10 @@ def train_charts(record: RunRecord) -> list[Chart]:
     psnr = [_line(history, "psnr", "found network")]
     if floating:
         psnr.append(_line(floating, "psnr", "the same in float", "other"))
+    what = minimized(record.spec_data, "train")
+    title = f"Loss ({'mean absolute error' if what == PLAIN else visible(what)})"
     charts = [
-        Chart("Loss (mean absolute error)", [_line(history, "loss", "loss")], best),
+        Chart(title, [_line(history, "loss", "loss")], best),
         Chart("PSNR Y on held-out images, dB", psnr, best),
     ]
     return _drawable(charts)

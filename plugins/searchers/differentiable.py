@@ -143,7 +143,11 @@ class AlternatingSearch(Loop):
             own=OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
         )
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
-        self._take_step = WeightStep(task.machine, optimizer, schedule, self.supernet.weights(), settings.clip)
+        criterion = task.criterion(self.supernet.network)
+        self._alpha_criterion = task.criterion(self.supernet.network)  # of its own, as it counts the parts
+        self._take_step = WeightStep(
+            task.machine, optimizer, schedule, self.supernet.weights(), settings.clip, criterion
+        )
         self.alpha_optimizer = torch.optim.Adam(
             [self.supernet.alpha], lr=settings.alpha_learning_rate, betas=(0.5, 0.999)
         )
@@ -156,6 +160,7 @@ class AlternatingSearch(Loop):
             [schedule],
             [self.weight_batches, self.alpha_batches],
             settings.on_divergence,
+            criterion,
         )
 
     def run(self) -> SearchOutcome:
@@ -174,10 +179,10 @@ class AlternatingSearch(Loop):
         epoch, is_last = self._epoch(step)
         self.count(self.iterate(step, epoch))
         if is_last:
-            self._judge(step, epoch, self.mean_loss())
+            self._judge(step, epoch, {"loss": self.mean_loss(), **self.criterion.means})
             self.mark_judged()
         else:  # the last is reported with its validation
-            self.task.journal.step(step, {"loss": self.losses[-1]})
+            self.task.journal.step(step, {"loss": self.losses[-1], **self.criterion.last})
 
     def get_extra_state(self) -> State:
         """See :meth:`Loop.get_extra_state`."""
@@ -229,7 +234,7 @@ class AlternatingSearch(Loop):
         # Penalties are on the distribution: on a random draw, they would only push down what happened to be drawn.
         probabilities = self.supernet.probabilities(temperature)
         sample = self._sample(temperature)
-        loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch)
+        loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch, self._alpha_criterion)
         since, epochs = max(epoch - self.settings.warmup, 0), self.settings.epochs - self.settings.warmup
         penalties = self.task.penalty(self.supernet.alpha, probabilities, start=self.start, epoch=since, epochs=epochs)
         self.penalties.append(penalties.detach())
@@ -251,7 +256,7 @@ class AlternatingSearch(Loop):
         return float(entropy(self.supernet.probabilities(temperature)).mean())
 
     @torch.no_grad()
-    def _judge(self, step: int, epoch: int, loss: float) -> None:
+    def _judge(self, step: int, epoch: int, losses: dict[str, object]) -> None:
         """Judge the current architecture, and keep it if its objective is the lowest so far."""
         self.supernet.eval()
         temperature = self._temperature(step)
@@ -266,7 +271,7 @@ class AlternatingSearch(Loop):
             state = {name: value.clone() for name, value in self.supernet.state_dict().items()}
             ties = self.supernet.ties(self.settings.tie, temperature)
             self.best = _Best(objective, epoch, self.task.architecture(chosen), ties, state, supernet_psnr)
-        measured = {"loss": loss, "psnr": psnr, "supernet_psnr": supernet_psnr, "objective": objective}
+        measured = {**losses, "psnr": psnr, "supernet_psnr": supernet_psnr, "objective": objective}
         self.task.journal.record(step, {"epoch": epoch, **measured, **self._choices(probabilities)})
         self._warn_of_saturation(epoch, probabilities)
 

@@ -7,13 +7,16 @@ from .core.components import (
     Cost as Cost,
     Dataset as Dataset,
     Degradation as Degradation,
+    Enlarged as Enlarged,
     FakeQuantizer as FakeQuantizer,
     Grid as Grid,
     ImageSizes as ImageSizes,
     ImageSource as ImageSource,
     ImageStatistic as ImageStatistic,
     Layers as Layers,
+    Loss as Loss,
     Mixture as Mixture,
+    ModuleTeacher as ModuleTeacher,
     Moments as Moments,
     Operation as Operation,
     Part as Part,
@@ -22,12 +25,14 @@ from .core.components import (
     Regularizer as Regularizer,
     Report as Report,
     Residual as Residual,
+    RunTeacher as RunTeacher,
     Runtime as Runtime,
     SearchState as SearchState,
     SlotShape as SlotShape,
     SourceImage as SourceImage,
     Space as Space,
     Target as Target,
+    Teacher as Teacher,
     integer_range as integer_range,
     make_activation as make_activation,
 )
@@ -73,6 +78,7 @@ from .core.settings import (
 )
 from .core.spec import Spec as Spec
 from .core.training.checkpoints import Checkpoints as Checkpoints
+from .core.training.criterion import Criterion as Criterion
 from .core.training.divergence import Diverged as Diverged
 from .core.training.journal import Journal as Journal
 from .core.training.loop import Loop as Loop

@@ -10,7 +10,7 @@ import pytest
 import qnas
 from qnas import testing
 from qnas.core.cli.main import cli
-from qnas.core.registry import KINDS, PROJECT, plugins
+from qnas.core.registry import BY_NAME, KINDS, PROJECT, plugins
 from qnas.core.spec import Spec
 
 from .conftest import ROOT, shell
@@ -57,7 +57,7 @@ def test_a_page_that_is_out_of_date_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_component_and_every_field_of_it(kind: str) -> None:
-    registry, page = plugins().registries[kind], text(f"{kind}s")
+    registry, page = plugins().registries[kind], text(BY_NAME[kind].plural)
     for entry in registry:
         if entry.distribution == PROJECT:
             component = registry.load(entry.name)

@@ -22,12 +22,14 @@ _TRIED = 3  # images of a data set that can't say how large its images are
 def check(spec: Path, overrides: tuple[str, ...]) -> None:
     """Validate SPEC and show what it will do: a drawing of its space, costs, images, time and memory."""
     from qnas.core.run.images import check_images
+    from qnas.core.run.teachers import refuse_unfit_teachers
     from qnas.core.settings import as_of
     from qnas.core.spec import read_spec
 
     file = read_spec(spec, overrides)
     with file.locate_errors(), as_of(file.spec.version):
         counts = check_images(file.spec.data, file.spec.scale, file.spec.seed, tried=_TRIED, space=file.spec.space)
+        refuse_unfit_teachers(file.spec)
         _describe(file.spec, counts)
 
 

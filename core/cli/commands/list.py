@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 from qnas.core.errors import InputError
-from qnas.core.registry import KINDS
+from qnas.core.registry import KINDS, plural_of
 
 
 def known_kind(given: str, kinds: Sequence[str] = KINDS) -> str:
@@ -16,7 +16,7 @@ def known_kind(given: str, kinds: Sequence[str] = KINDS) -> str:
         InputError: There is no such kind; the message names the nearest.
     """
     for kind in kinds:
-        if kind.removesuffix("s") == given.removesuffix("s"):
+        if given in {kind, plural_of(kind)}:
             return kind
     near = difflib.get_close_matches(given, kinds, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""

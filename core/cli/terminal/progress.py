@@ -92,6 +92,7 @@ class _Metrics:
         formats: dict[str, Callable[[Any], str]] = {
             "set": lambda v: visible(str(v)),
             "loss": lambda v: f"loss {float(v):.4f}",
+            "losses": lambda v: f"({', '.join(f'{visible(name)} {float(part):.4f}' for name, part in v.items())})",
             "psnr": lambda v: f"PSNR {float(v):.2f} dB",
             **self._first_cost(),
             "entropy": lambda v: f"entropy {float(v):.3f}",

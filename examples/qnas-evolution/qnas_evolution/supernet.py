@@ -27,8 +27,9 @@ class RandomPaths(qnas.Loop):
         qnas.calibrate_for_training(self.supernet, lambda: self.supernet(self.sample.lr, alike))
         optimizer = qnas.adam(self.supernet, learning_rate, but=self.supernet.alpha)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        self._take_step = qnas.WeightStep(task.machine, optimizer, schedule, self.supernet.weights(), clip=5.0)
-        super().__init__(task.machine, self.supernet, [optimizer], [schedule], [self.batches], "stop")
+        criterion = task.criterion(self.supernet.network)
+        self._take_step = qnas.WeightStep(task.machine, optimizer, schedule, self.supernet.weights(), 5.0, criterion)
+        super().__init__(task.machine, self.supernet, [optimizer], [schedule], [self.batches], "stop", criterion)
 
     def train(self, keep: Callable[[int], object]) -> None:
         """Train to the end; ``keep`` is called after each step.

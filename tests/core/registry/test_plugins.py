@@ -12,7 +12,7 @@ from pydantic import ValidationError
 import qnas
 from qnas.core.components import Component, Cost, Dataset, Operation
 from qnas.core.errors import InputError, QnasError
-from qnas.core.registry import KINDS, PluginInfo, Plugins, find_plugins, hookimpl, plugins
+from qnas.core.registry import BY_NAME, KINDS, PluginInfo, Plugins, find_plugins, hookimpl, plugins
 from qnas.core.spec import Spec, load_spec
 
 THIRD_PARTY = """
@@ -72,7 +72,7 @@ def registering(*names: str, target: str = "nowhere:Thing", kind: str = "cost", 
         for name in names:
             register(name, target, "A thing", **defaults)
 
-    return plugin(**{f"qnas_register_{kind}s": implement})
+    return plugin(**{BY_NAME[kind].hook: implement})
 
 
 def entry_point(loads: object, name: str = "mine") -> EntryPoint:

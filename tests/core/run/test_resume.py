@@ -31,6 +31,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
         *("search.scalar_learning_rate=0.03", "train.scalar_learning_rate=0.02", "train.step_learning_rate=0.001"),
     ),
     "from float": ("train.start=float", "train.narrowing=[8, 6]", "space.bits=[4]"),
+    "sum of losses": ("loss={charbonnier: 1, frequency: 0.2}", "search.loss={l1: 1, mse: 0.5}"),
     "random": ("search={name: random, samples: 3, steps: 4, batch: 2}",),
     "branches": (
         "space.operations={body: [{name: native, branches: [ecbsr, repvgg]}, conv1x1], all: [native]}",

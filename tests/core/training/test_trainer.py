@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from qnas.core.components import Quantizer
+from qnas.core.components import Loss, Quantizer
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network import QuantizedLayers
 from qnas.core.settings import Widths
+from qnas.core.training.criterion import Criterion
 from qnas.core.training.machine import Machine
 from qnas.core.training.schedule import Schedule
 from qnas.core.training.trainer import Trainer
@@ -36,13 +37,13 @@ class Network(nn.Module):
         return self.gain * lr_image.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
 
 
-def run(pairs, steps=60, validations=4, learning_rate=0.05):
+def run(pairs, steps=60, validations=4, learning_rate=0.05, criterion=None):
     network = Network()
     batches = PatchSampler(pairs, 2, 8, 2, augment=True, seed=0, device=CPU)
     seen, validated = [], []
     schedule = Schedule(steps, learning_rate, validations)
     on_step, on_validation = lambda *s: seen.append(s), lambda *v: validated.append(v)
-    trained = Trainer(Machine(torch.device("cpu")), network, batches, pairs[:1], schedule, on_step, on_validation).run()
+    trained = Trainer(Machine(CPU), network, batches, pairs[:1], schedule, on_step, on_validation, criterion).run()
     return network, trained, seen, validated
 
 
@@ -53,6 +54,18 @@ def test_it_learns_and_says_how_far_it_is(pairs):
     assert len(seen) == 56
     assert validated[0][1]["loss"] > validated[-1][1]["loss"]
     assert not network.training
+
+
+def test_the_parts_of_a_sum_are_reported_and_add_up(pairs):
+    losses = {"l1": Loss.of("l1"), "mse": Loss.of({"name": "mse", "weight": 2})}
+    _, _, seen, validated = run(pairs, criterion=Criterion(losses))
+    for _, metrics in (*seen, *validated):
+        assert list(metrics["losses"]) == ["l1", "mse"]
+        assert float(sum(metrics["losses"].values())) == pytest.approx(float(metrics["loss"]), rel=1e-5)
+    assert all(isinstance(part, float) for _, metrics in validated for part in metrics["losses"].values())
+    last = [metrics["losses"]["mse"] for _, metrics in seen[:14]]
+    assert validated[0][1]["losses"]["mse"] < max(last)  # its mean over 15 steps
+    assert "losses" not in run(pairs)[3][0][1]
 
 
 def test_the_best_weights_are_kept_and_the_last_too(pairs):

@@ -9,7 +9,7 @@ import click
 
 from qnas.core.cli.commands.list import known_kind
 from qnas.core.errors import InputError
-from qnas.core.registry import KINDS
+from qnas.core.registry import KINDS, plural_of
 
 if TYPE_CHECKING:
     from qnas.core.cli.commands.new.name import PluginName
@@ -98,4 +98,4 @@ def _listing(kinds: Sequence[str]) -> str:
     registered = [kind for kind in kinds if kind != EVENTS]
     if not registered:
         return "qnas doctor"
-    return f"qnas list {registered[0]}s" if len(registered) == 1 else "qnas list"
+    return f"qnas list {plural_of(registered[0])}" if len(registered) == 1 else "qnas list"

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from qnas.core.cli.commands.new.name import PluginName
-from qnas.core.registry import KINDS
+from qnas.core.registry import BY_NAME, KINDS
 
 _SUFFIX = ".j2"
 
@@ -32,6 +32,7 @@ def plugin_files(name: PluginName, kinds: Sequence[str]) -> dict[str, str]:
         "name": name,
         "kinds": kinds,
         "registered": [kind for kind in kinds if kind in KINDS],
+        "hooks": {kind: BY_NAME[kind].hook for kind in KINDS},
         "classes": {kind: name.class_of(kind) for kind in KINDS},
     }
     left_out = {f"package/{kind}.py{_SUFFIX}" for kind in KINDS if kind not in kinds}
