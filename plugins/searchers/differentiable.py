@@ -179,7 +179,7 @@ class AlternatingSearch(Loop):
         epoch, is_last = self._epoch(step)
         self.count(self.iterate(step, epoch))
         if is_last:
-            self._judge(step, epoch, {"loss": self.mean_loss(), **self.criterion.means})
+            self._judge(step, epoch, self.mean_loss())
             self.mark_judged()
         else:  # the last is reported with its validation
             self.task.journal.step(step, {"loss": self.losses[-1], **self.criterion.last})
@@ -256,7 +256,7 @@ class AlternatingSearch(Loop):
         return float(entropy(self.supernet.probabilities(temperature)).mean())
 
     @torch.no_grad()
-    def _judge(self, step: int, epoch: int, losses: dict[str, object]) -> None:
+    def _judge(self, step: int, epoch: int, loss: float) -> None:
         """Judge the current architecture, and keep it if its objective is the lowest so far."""
         self.supernet.eval()
         temperature = self._temperature(step)
@@ -271,6 +271,7 @@ class AlternatingSearch(Loop):
             state = {name: value.clone() for name, value in self.supernet.state_dict().items()}
             ties = self.supernet.ties(self.settings.tie, temperature)
             self.best = _Best(objective, epoch, self.task.architecture(chosen), ties, state, supernet_psnr)
+        losses = {"loss": loss, **self.criterion.means}
         measured = {**losses, "psnr": psnr, "supernet_psnr": supernet_psnr, "objective": objective}
         self.task.journal.record(step, {"epoch": epoch, **measured, **self._choices(probabilities)})
         self._warn_of_saturation(epoch, probabilities)
