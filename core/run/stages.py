@@ -296,10 +296,10 @@ def _trainer(
     def counted(report: OnStep) -> OnStep:
         return lambda step, metrics: report(steps_before + step, metrics)
 
-    reports = map(counted, (journal.step, journal.record))
+    on_step, on_validation = map(counted, (journal.step, journal.record))
     stage, validation = journal.stage, run.images.learn.validation
     criterion = Criterion(run.spec.losses_of[stage], find_teachers(run.spec, stage, run.folder, run.machine), network)
-    return Trainer(run.machine, network, run.sampler(stream), validation, schedule, *reports, criterion)
+    return Trainer(run.machine, network, run.sampler(stream), validation, schedule, on_step, on_validation, criterion)
 
 
 def _result_of(trained: Trained) -> dict[str, Any]:

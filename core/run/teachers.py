@@ -9,13 +9,14 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from qnas.core.components import ModuleTeacher, RunTeacher, Space, Teacher
+from qnas.core.components import ModuleTeacher, Quantizer, RunTeacher, Space, Teacher
 from qnas.core.errors import InputError, as_input_error, from_field
 from qnas.core.files.folder import RunFolder
 from qnas.core.network import build_original, guard, refuse_scale, slot_candidates
 from qnas.core.network.probing.seeds import generators_kept, seed_everything
 from qnas.core.run.found import load_found
-from qnas.core.run.names import TEACHERS
+from qnas.core.run.names import FLOAT_WEIGHTS, TEACHERS
+from qnas.core.run.record import RunRecord
 from qnas.core.spec import Spec
 from qnas.core.training.criterion import Teachers, teachers_in
 from qnas.core.training.features import slots_in
@@ -27,11 +28,13 @@ _CPU = torch.device("cpu")
 def refuse_unfit_teachers(spec: Spec) -> None:
     """Refuse teachers that can't be loaded, or don't enlarge patches by the spec's scale.
 
+    The network in float is none of them: it is trained later.
+
     Raises:
         InputError: It comes from the field that names the teacher.
     """
     for stage in spec.losses_of:
-        for _ in _networks(spec, stage):
+        for _ in _networks(spec, stage, None):
             pass
 
 
@@ -44,22 +47,24 @@ def find_teachers(spec: Spec, stage: str, folder: RunFolder, machine: Machine) -
         InputError: One can't be loaded, does not fit, or is not the one that the run began with.
     """
     found = {}
-    for field, teacher, network in _networks(spec, stage):
+    for field, teacher, network in _networks(spec, stage, folder):
         with from_field(*field):
             _refuse_other(teacher, network, folder)
         found[teacher] = machine.place(network)
     return found
 
 
-def _networks(spec: Spec, stage: str) -> Iterator[tuple[tuple[str, ...], Teacher, nn.Module]]:
-    """The field that names each teacher of a stage, and the teacher's network on the CPU."""
+def _networks(spec: Spec, stage: str, folder: RunFolder | None) -> Iterator[tuple[tuple[str, ...], Teacher, nn.Module]]:
+    """The field that names each teacher of a stage, and its network on the CPU; without a folder, not that in float."""
     losses = spec.losses_of[stage]
     for teacher in teachers_in(losses):
+        if teacher == "float" and folder is None:
+            continue
         taught = [name for name, loss in losses.items() if loss.weight and loss.taught_by == teacher]
         field = (*spec.field_of_loss(stage), taught[0], "teacher")
         with _inside(field, teacher), generators_kept():
             seed_everything(spec.seed)
-            network = _network(teacher, spec).eval()
+            network = _network(teacher, spec, folder).eval()
             _refuse_misfit(network, spec)
             if any(losses[name].sees_features for name in taught):
                 _refuse_other_slots(network, spec)
@@ -77,7 +82,7 @@ def _inside(field: tuple[str, ...], teacher: Teacher) -> Iterator[None]:
         raise
 
 
-def _network(teacher: Teacher, spec: Spec) -> nn.Module:
+def _network(teacher: Teacher, spec: Spec, folder: RunFolder | None) -> nn.Module:
     if isinstance(teacher, RunTeacher):
         found = load_found(teacher.run, _CPU)
         if found.scale != spec.scale:
@@ -85,13 +90,16 @@ def _network(teacher: Teacher, spec: Spec) -> nn.Module:
         return found.network
     if isinstance(teacher, ModuleTeacher):
         return _in_float(teacher.module, spec.scale)
-    return _float_network(spec) if teacher == "float" else _in_float(spec.space, spec.scale)
+    if teacher == "float" and folder is not None:
+        return _float_network(folder)
+    return _in_float(spec.space, spec.scale)
 
 
-def _float_network(spec: Spec) -> nn.Module:
-    """The network of the found architecture, trained in float."""
-    del spec
-    raise InputError("the teacher 'float' is not available yet: use 'weights', {run: FOLDER} or {module: {...}}")
+def _float_network(folder: RunFolder) -> nn.Module:
+    """The network of the found architecture, as the stage ``float`` trained it."""
+    network = RunRecord(folder).untrained(Quantizer.of("none"))
+    network.load_state_dict(folder.read_tensors(FLOAT_WEIGHTS))
+    return network
 
 
 def _in_float(space: Space, scale: int) -> nn.Module:

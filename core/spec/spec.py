@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, NoReturn, Self
+from typing import Annotated, Literal, NoReturn, Self
 
 from pydantic import (
     Field,
@@ -23,6 +23,7 @@ from qnas.core.network import refuse_broken, refuse_scale
 from qnas.core.search.searcher import Searcher
 from qnas.core.settings import BetweenBits, Seed, Settings, Versioned, as_of, invalid
 from qnas.core.spec.by_name import CostsByName, RegularizersByName
+from qnas.core.training.criterion import teachers_in
 from qnas.core.training.machine import Device, Precision
 from qnas.core.training.settings import Start, Training
 
@@ -127,9 +128,18 @@ class Spec(Versioned):
 
     @property
     def losses_of(self) -> dict[str, Mapping[str, Loss]]:
-        """What each stage that trains minimizes, by the stage's name."""
-        stages = {"search": self.search.loss, "float": self.train.loss, "train": self.train.loss}
-        return {stage: self.loss if own is None else own for stage, own in stages.items()}
+        """What each stage that trains minimizes, by the stage's name.
+
+        Losses that learn from the network in float are left out before there is one.
+        """
+        early = {name: loss for name, loss in self._losses("search").items() if loss.taught_by != "float"}
+        train = self._losses("train")
+        floating = {name: loss for name, loss in train.items() if loss.taught_by != "float"}
+        return {"search": early, "float": floating, "train": train}
+
+    def _losses(self, group: Literal["search", "train"]) -> Mapping[str, Loss]:
+        own: Mapping[str, Loss] | None = getattr(self, group).loss
+        return self.loss if own is None else own
 
     def field_of_loss(self, stage: str) -> tuple[str, ...]:
         """The field that says what a stage minimizes."""
@@ -156,7 +166,7 @@ class Spec(Versioned):
     @property
     def needs_float(self) -> bool:
         """Whether the found network is trained in float too."""
-        return self.train.start == "float"
+        return self.train.start == "float" or "float" in teachers_in(self.losses_of["train"])
 
     @property
     def exported_to(self) -> tuple[Target, ...]:
@@ -173,8 +183,20 @@ class Spec(Versioned):
                 self._try_network()
         self._refuse_unfit_crop()
         self._suit_target()
+        self._refuse_unfit_losses()
         self._refuse_unfit_start()
         return self
+
+    def _refuse_unfit_losses(self) -> None:
+        """Refuse to learn from the network in float before there is one, and stages without anything to minimize."""
+        for name, loss in (self.search.loss or {}).items():
+            if loss.taught_by == "float":
+                reason = "the search can't learn from the network that it looks for: use another teacher"
+                invalid("Spec", reason, "float", "search", "loss", name, "teacher")
+        for stage in ("search", "float"):
+            if not any(loss.weight for loss in self.losses_of[stage].values()):
+                reason = "must have a loss that needs no network in float, for the stages before there is one: add l1"
+                invalid("Spec", reason, None, *self.field_of_loss(stage))
 
     def _refuse_unfit_start(self) -> None:
         start = self.train.start
@@ -185,7 +207,7 @@ class Spec(Versioned):
             reason = f"the space '{self.space.known_as}' states no weights to start from: use scratch, or float"
             invalid("Spec", reason, start, "train", "start")
         if self.train.float_steps is not None and not self.needs_float:
-            reason = "nothing is trained in float: leave it out, or start there (start: float)"
+            reason = "nothing is trained in float: leave it out, or start there, or learn from it (teacher: float)"
             invalid("Spec", reason, self.train.float_steps, "train", "float_steps")
 
     def _suit_target(self) -> None:

@@ -120,7 +120,6 @@ FRESH = (
 @pytest.mark.parametrize(
     ("teacher", "message"),
     [
-        ("float", "the teacher 'float' is not available yet: use 'weights', {run: FOLDER} or {module: {...}}"),
         ("weights", FRESH),
         ("{run: nowhere}", "nowhere: there is no run in the folder (no spec.yaml in it)"),
         ("{run: other}", "other enlarges by 3, but the scale of this spec is 2"),
@@ -210,6 +209,25 @@ def test_stopped_after_every_second_step_it_ends_the_same(workplace: Path) -> No
         run_spec(spec, RunFolder(Path("whole")), until="evaluate")
         run_in_pieces(spec, Path("pieces"), 2)
     assert_identical(Path("pieces"), Path("whole"))
+
+
+@pytest.mark.slow
+def test_the_network_in_float_teaches_once_it_is_trained(workplace: Path) -> None:
+    """The search and the stage in float leave out what they can't learn from yet."""
+    spec = spec_of("loss={charbonnier: 1, distill: {weight: 0.5, teacher: float, features: 0.1}}", "train.steps=2")
+    assert spec.needs_float
+    assert [list(spec.losses_of[stage]) for stage in ("search", "float")] == [["charbonnier"]] * 2
+    with warnings.catch_warnings(action="ignore"):
+        run_spec(spec, RunFolder(Path("run")), until="train")
+    floating = load_file("run/float/model.safetensors")
+    told = {
+        stage: json.loads(Path(f"run/{stage}/history.jsonl").read_text().splitlines()[0])
+        for stage in ("float", "train")
+    }
+    assert "losses" not in told["float"]
+    assert list(told["train"]["losses"]) == ["charbonnier", "distill"]
+    taught = teacher("train.loss={l1: 1, distill: {teacher: float}}")
+    assert all(torch.equal(value, floating[name]) for name, value in taught.state_dict().items())
 
 
 def test_a_space_has_weights_where_it_says_so(workplace: Path) -> None:

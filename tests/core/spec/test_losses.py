@@ -115,6 +115,27 @@ def test_mistakes(mistakes, written, line):
     assert mistakes(f"{TINY}{written}\n") == [f"spec.yaml:{line}"]
 
 
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        (
+            "search.loss={l1: 1, distill: {teacher: float}}",
+            "search.loss.distill.teacher: the search can't learn from the network that it looks for: use another teacher",
+        ),
+        (
+            "loss=distill",
+            "must have a loss that needs no network in float, for the stages before there is one: add l1",
+        ),
+        (
+            "train.loss={l1: 0, distill: 1}",
+            "must have a loss that needs no network in float, for the stages before there is one: add l1",
+        ),
+    ],
+)
+def test_there_is_no_network_in_float_before_it_is_trained(mistakes, override, line):
+    assert mistakes(TINY, override) == [f"--set {override.partition('=')[0]}: {line}"]
+
+
 def test_a_mistake_in_a_stage_is_told_there(mistakes):
     assert mistakes(TINY, "train.loss={mse: {wieght: 1}}") == [
         "--set train.loss: train.loss.mse.wieght: unknown field; did you mean 'weight'? (fields: weight)"
