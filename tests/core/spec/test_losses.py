@@ -120,7 +120,8 @@ def test_mistakes(mistakes, written, line):
     [
         (
             "search.loss={l1: 1, distill: {teacher: float}}",
-            "search.loss.distill.teacher: the search can't learn from the network that it looks for: use another teacher",
+            "search.loss.distill.teacher: the search can't learn from the network that it looks for:"
+            " use another teacher",
         ),
         (
             "loss=distill",
