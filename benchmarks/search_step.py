@@ -6,6 +6,9 @@ The space is the one published in 2022: basic, 36 channels, 3 cells, its candida
 45 x 45, x4, random images. The iterations are those of the real search. The floor is the least that a search of this
 kind must compute: only the convolutions that the iteration runs, forward and backward, on tensors of the same shape,
 layout and precision.
+
+Where the operations are fixed, so that only bit-widths are searched, an iteration is compared with a step of a plain
+loop that trains the same network in float32 (see train_step.py). All others are alternating, unless named joint.
 """
 
 import os
@@ -28,11 +31,12 @@ from torch.overrides import TorchFunctionMode
 from qnas.core.components import Quantizer, Regularizer, Space
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.pairs import ImagePair
+from qnas.core.network import Form
 from qnas.core.search.images import SearchImages
 from qnas.core.search.task import SearchTask
 from qnas.core.training.journal import Journal
-from qnas.core.training.machine import Machine
-from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
+from qnas.core.training.machine import Machine, Precision
+from qnas.plugins.searchers.differentiable import DifferentiableSearch, Update
 
 SCALE, PATCH, BATCH = 4, 45, 8
 SPACE: dict[str, Any] = {"name": "basic", "channels": 36, "cells": 3}
@@ -44,11 +48,16 @@ NINE = [
     {"name": "conv", "kernel": 3, "dilation": 2, "groups": 3},
     {"name": "conv2d", "kernel_size": [1, 5]},
 ]
+FIXED = {"operations": ["native"]}
 CASES: Mapping[str, dict[str, Any]] = {
     "noise": {},
     "noise, bfloat16": {"precision": "bfloat16"},
     "direct": {"quantizer": "lsq"},
     "noise, plain": {"form": "plain"},
+    "joint": {"update": "joint"},
+    "fixed": {"space": FIXED},
+    "fixed, joint": {"space": FIXED, "update": "joint"},
+    "fixed, joint, bfloat16": {"space": FIXED, "update": "joint", "precision": "bfloat16"},
     "noise, 1 width": {"space": {"bits": [8]}},
     "noise, 4 widths": {"space": {"bits": [2, 4, 6, 8]}},
     "noise, 3 convolutions": {"space": {"operations": THREE}},
@@ -64,7 +73,11 @@ def random_pair() -> ImagePair:
 
 
 def iteration(
-    space: Mapping[str, Any] | None = None, quantizer: str = "noise", precision: str = "float32", form: str = "merged"
+    space: Mapping[str, Any] | None = None,
+    quantizer: str = "noise",
+    precision: Precision = "float32",
+    form: Form = "merged",
+    update: Update = "alternating",
 ) -> Step:
     """A step that runs one iteration of the search of a space."""
     images = [random_pair()]
@@ -81,7 +94,7 @@ def iteration(
         seed=0,
         journal=Journal(RunFolder(Path(tempfile.gettempdir())), "search"),
     )
-    search = AlternatingSearch(DifferentiableSearch(batch=BATCH, form=form), task)
+    search = DifferentiableSearch(batch=BATCH, form=form, update=update).begin(task)
     return lambda: search.iterate(1, 0)
 
 
@@ -157,11 +170,13 @@ def main(rounds: int, threads: int, out: Path | None) -> None:
     """Time all cases, and report which targets they meet."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    steps = {name: iteration(**settings) for name, settings in CASES.items()}
+    from train_step import plain  # which imports the constants above
+
+    steps = {name: iteration(**settings) for name, settings in CASES.items()} | {"plain float": plain()}
     for name in ("noise", "noise, bfloat16"):
         steps[f"floor of {name}"] = floor(steps[name])
     seconds = interleaved(steps, rounds)
-    pairs = [
+    pairs: list[tuple[str, str, float | None]] = [
         ("noise", "floor of noise", 1.25),
         ("noise, bfloat16", "floor of noise, bfloat16", 1.4),
         ("noise, bfloat16", "noise", 0.65),
@@ -170,6 +185,10 @@ def main(rounds: int, threads: int, out: Path | None) -> None:
         ("noise", "noise, plain", 1 / 3),
         ("noise, 4 widths", "noise, 1 width", 1.15),
         ("noise, 9 convolutions", "noise, 3 convolutions", 1.2),
+        ("joint", "noise", None),
+        ("fixed", "plain float", None),
+        ("fixed, joint", "plain float", 1.3),
+        ("fixed, joint, bfloat16", "plain float", 0.9),
     ]
     targets = [Target(f"{a} / {b}", ratio(seconds, a, b), limit) for a, b, limit in pairs]
     merged, plain = (convolutions_of(steps[name]).multiply_adds for name in ("noise", "noise, plain"))

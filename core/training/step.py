@@ -46,9 +46,13 @@ class WeightStep:
     def __call__(self, upscale: Upscale, batch: Batch) -> Tensor:
         """Take the step with a network in training mode, and return the loss before it, detached."""
         loss = batch_loss(self.machine, upscale, batch, self.criterion)
+        self.lower(loss)
+        return loss.detach()
+
+    def lower(self, loss: Tensor) -> None:
+        """Take the step that lowers ``loss``, a scalar; whatever else it depends on gets gradients too."""
         self.optimizer.zero_grad()
         self.machine.backward(loss)
         self.machine.clip(self.parameters, self.clip)
         self.optimizer.step()
         self.schedule.step()
-        return loss.detach()

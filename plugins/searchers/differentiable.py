@@ -1,8 +1,10 @@
-"""The differentiable search of QuantNAS: alternating gradient steps on the architecture and on the weights."""
+"""The differentiable search of QuantNAS: gradient steps on the architecture and on the weights."""
 
 import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 
 from qnas.core.errors import QnasWarning
 from qnas.core.files.state import State
-from qnas.core.images.patches import Batch
+from qnas.core.images.patches import Batch, PatchSampler
 from qnas.core.network import Architecture, Candidate, Form, Supernet, Tie
 from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.search.outcome import SearchOutcome
@@ -26,13 +28,17 @@ from qnas.plugins.searchers.collapse import EARLY, is_saturated, warnings_of
 from qnas.plugins.searchers.relaxation import Relaxation, relax
 
 
-class DifferentiableSearch(Searcher):
-    """Bilevel search by gradient, first order (QuantNAS, arXiv 2208.14839).
+Update = Literal["alternating", "joint"]
 
-    Each step moves alpha on one half of the training images and the weights on the other.
+
+class DifferentiableSearch(Searcher):
+    """Search by gradient (QuantNAS, arXiv 2208.14839), bilevel and first order unless ``update`` says otherwise.
 
     Attributes:
         steps: Iterations, each one step on alpha and one on the weights.
+        update: Whether alpha and the weights take their steps in turn, each on its own half of the training images
+            (``alternating``, as published), or both from the gradients of one batch of all training images
+            (``joint``, as in EdMIPS), which computes half as much.
         epochs: Number of equal parts of the search; after each, the architecture is judged.
         warmup: Epochs at the start in which alpha is frozen.
         relaxation: How alpha becomes probabilities.
@@ -57,6 +63,7 @@ class DifferentiableSearch(Searcher):
     example = {"steps": 4, "epochs": 2, "batch": 2}
 
     steps: Amount = 2000
+    update: Update = "alternating"
     epochs: Amount = 20
     warmup: NonNegativeInt = 0
     relaxation: Relaxation = "softmax"
@@ -96,7 +103,11 @@ class DifferentiableSearch(Searcher):
 
     def search(self, task: SearchTask) -> SearchOutcome:
         """See :meth:`qnas.Searcher.search`."""
-        return AlternatingSearch(self, task).run()
+        return self.begin(task).run()
+
+    def begin(self, task: SearchTask) -> "GradientSearch":
+        """The search, set up as at its beginning."""
+        return JointSearch(self, task) if self.update == "joint" else AlternatingSearch(self, task)
 
 
 @dataclass
@@ -121,18 +132,22 @@ class _Best:
         return cls(**{**state, "architecture": architecture, "ties": [Tie(*tie) for tie in state["ties"]]})
 
 
-class AlternatingSearch(Loop):
-    """One search under way."""
+class GradientSearch(Loop):
+    """One search under way; subclasses say what an iteration does.
 
-    def __init__(self, settings: DifferentiableSearch, task: SearchTask) -> None:
+    Args:
+        settings: Of the search.
+        task: What to search.
+        samplers: Those that the iterations draw from.
+    """
+
+    def __init__(self, settings: DifferentiableSearch, task: SearchTask, samplers: Sequence[PatchSampler]) -> None:
         self.settings = settings
         self.task = task
         torch.manual_seed(task.seed)
         supernet = Supernet(task.space, task.scale, task.search_quantizer, settings.form)
         self.supernet = task.machine.place(supernet)
         self.start = self.supernet.probabilities().detach()
-        self.weight_batches = task.sampler(task.images.weights, settings.batch, "search weights")
-        self.alpha_batches = task.sampler(task.images.architecture, settings.batch, "search architecture")
         self.sample = task.sampler(task.images.weights, settings.batch, "search calibration").draw()
         calibrate_for_training(self.supernet, lambda: self.supernet(self.sample.lr, self.start))
         optimizer = adam(
@@ -158,7 +173,7 @@ class AlternatingSearch(Loop):
             self.supernet,
             [optimizer, self.alpha_optimizer],
             [schedule],
-            [self.weight_batches, self.alpha_batches],
+            samplers,
             settings.on_divergence,
             criterion,
         )
@@ -221,28 +236,27 @@ class AlternatingSearch(Loop):
         """One step on alpha, once the warm-up is over, and one on the weights; the loss of the weights."""
         if not self.supernet.training:  # train() visits all modules
             self.supernet.train()
-        temperature = self._temperature(step)
-        if epoch >= self.settings.warmup:
-            self._alpha_step(self.alpha_batches.draw(), epoch, temperature)
-        return self._weight_step(self.weight_batches.draw(), temperature)
+        return self._update(epoch, self._temperature(step))
+
+    @abstractmethod
+    def _update(self, epoch: int, temperature: float) -> Tensor:
+        """Take the steps of an iteration; the loss of the weights, detached."""
 
     def _sample(self, temperature: float) -> Tensor:
         """The probabilities that the supernet runs with: random, except with ``softmax``."""
         return self.supernet.shared(relax(self.supernet.logits(), self.settings.relaxation, temperature))
 
-    def _alpha_step(self, batch: Batch, epoch: int, temperature: float) -> None:
+    def _penalties(self, epoch: int, temperature: float) -> Tensor:
+        """The penalties on alpha, differentiable."""
         # Penalties are on the distribution: on a random draw, they would only push down what happened to be drawn.
         probabilities = self.supernet.probabilities(temperature)
-        sample = self._sample(temperature)
-        loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch, self._alpha_criterion)
         since, epochs = max(epoch - self.settings.warmup, 0), self.settings.epochs - self.settings.warmup
         penalties = self.task.penalty(self.supernet.alpha, probabilities, start=self.start, epoch=since, epochs=epochs)
         self.penalties.append(penalties.detach())
-        # Only the architecture's gradient is asked for, so none is computed for the weights.
-        (self.supernet.alpha.grad,) = self.machine.gradients(loss + penalties, [self.supernet.alpha])
-        self.alpha_optimizer.step()
+        return penalties
 
     def _weight_step(self, batch: Batch, temperature: float) -> Tensor:
+        """A step on the weights alone; the loss before it, detached."""
         with torch.no_grad():
             probabilities = self._sample(temperature)
         return self._take_step(lambda lr_image: self.supernet(lr_image, probabilities), batch)
@@ -301,6 +315,59 @@ class AlternatingSearch(Loop):
                 path: dict(zip([c.label for c in candidates], row, strict=False)) for (path, candidates), row in rows
             },
         }
+
+
+class AlternatingSearch(GradientSearch):
+    """Takes the step on alpha and the step on the weights one after the other, on different images, as published."""
+
+    def __init__(self, settings: DifferentiableSearch, task: SearchTask) -> None:
+        self.weight_batches = task.sampler(task.images.weights, settings.batch, "search weights")
+        self.alpha_batches = task.sampler(task.images.architecture, settings.batch, "search architecture")
+        super().__init__(settings, task, [self.weight_batches, self.alpha_batches])
+
+    def _update(self, epoch: int, temperature: float) -> Tensor:
+        if epoch >= self.settings.warmup:
+            self._alpha_step(self.alpha_batches.draw(), epoch, temperature)
+        return self._weight_step(self.weight_batches.draw(), temperature)
+
+    def _alpha_step(self, batch: Batch, epoch: int, temperature: float) -> None:
+        sample = self._sample(temperature)
+        loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch, self._alpha_criterion)
+        # Only the architecture's gradient is asked for, so none is computed for the weights.
+        objective = loss + self._penalties(epoch, temperature)
+        (self.supernet.alpha.grad,) = self.machine.gradients(objective, [self.supernet.alpha])
+        self.alpha_optimizer.step()
+
+
+class JointSearch(GradientSearch):
+    """Takes both steps from the gradients of one loss on one batch: a single-level search.
+
+    EdMIPS (Cai and Vasconcelos 2020, arXiv 2004.05795) and plinio's MPS (Risso et al. 2022, arXiv 2206.08852) search
+    bit-widths in this way. The loss on the batch plus the penalties is differentiated once. Penalties do not depend on
+    the weights, so the weights follow the loss alone, as in an alternating search. Batches come from all training
+    images, because no half is kept from the weights.
+
+    Note:
+        Alpha could follow one half of a batch and the weights the other, even in a single backward pass, if each
+        convolution kept apart what the halves contribute to the gradient of its kernel. But that computes as much as
+        an alternating search with half the ``batch``, whose two gradients come from as many patches. So there is no
+        such option.
+    """
+
+    def __init__(self, settings: DifferentiableSearch, task: SearchTask) -> None:
+        self.batches = task.sampler(task.images.training, settings.batch, "search")
+        super().__init__(settings, task, [self.batches])
+
+    def _update(self, epoch: int, temperature: float) -> Tensor:
+        batch = self.batches.draw()
+        if epoch < self.settings.warmup:
+            return self._weight_step(batch, temperature)
+        sample = self._sample(temperature)
+        loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch, self.criterion)
+        self.alpha_optimizer.zero_grad()
+        self._take_step.lower(loss + self._penalties(epoch, temperature))
+        self.alpha_optimizer.step()
+        return loss.detach()
 
 
 class _Mixture(nn.Module):
