@@ -27,7 +27,6 @@ from qnas.plugins.regularizers.penalties import entropy
 from qnas.plugins.searchers.collapse import EARLY, is_saturated, warnings_of
 from qnas.plugins.searchers.relaxation import Relaxation, relax
 
-
 Update = Literal["alternating", "joint"]
 
 
