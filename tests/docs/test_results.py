@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from docs.generator.results import updates
 from docs.generator.results.__main__ import main
 from docs.generator.results.decisions import decisions
 from docs.generator.results.roles import ROLES, TITLES
@@ -293,3 +294,21 @@ def test_where_nothing_can_be_compared_nothing_is_decided() -> None:
 def test_the_experiments_have_the_variants_that_the_page_is_about(name: str) -> None:
     sweep = read_sweep(ROOT / f"specs/experiments/{name}.yaml")
     assert {variant.name for variant in sweep.variants} == set(ROLES)
+
+
+def test_a_joint_update_is_compared_with_alternating_in_each_space(tmp_path: Path) -> None:
+    experiment = Experiment(tmp_path / "sweep")
+    for prefix in updates.SPACES:
+        for name, gain, seconds in (("alternating", 0.0, 120), ("joint-same-steps", -0.2, 80)):
+            experiment.add(prefix + name, gain, seconds=seconds, seeds=3)
+    experiment.add("joint-same-time", 0.01, seconds=120, seeds=3)
+    done = CliRunner().invoke(updates.main, [str(experiment.sweep.finish())])
+    rows = [line.strip("| ").split(" | ") for line in done.output.splitlines()[2:]]
+    assert [row[:2] for row in rows] == [
+        [space, at] for space in ("basic", "quantnas-rfdn") for at in ("the same steps", "the same time")
+    ]
+    outcomes = [row[2].partition(":")[0] for row in rows]
+    assert outcomes == ["did not hold", "undecided", "did not hold", "not run"]
+    assert [row[3] for row in rows] == ["0.67 ± 0.00", "1.00 ± 0.00", "0.67 ± 0.00", "-"]
+    assert rows[0][4] == rows[0][5] == "0.020 ± 0.007 dB"
+    assert "-0.200 dB relative to alternating at the same BitOps, mean of 2 points" in rows[0][2]

@@ -12,11 +12,10 @@ from ..markdown import code, escaped, heading, table, wrapped
 from . import decisions, stability, trade_off
 from .claims import Claim
 from .roles import DIRECT, NO_ENTROPY, ROLES, SEARCHED, TRADE_OFFS
-from .verdict import Verdict
+from .verdict import UNKNOWN, Verdict
 
 NOTICE = "<!-- Written by python -m docs.generator.results from the folders of runs: don't edit it, run that again. -->"
 FOLDER = "results"
-UNKNOWN = "-"
 _ABOUT = """\
 What the paper claims (arXiv 2208.14839), and what runs of this project show about it. All figures and verdicts are
 computed from the folders of the runs by the rules at the end; nothing is written by hand. PSNR is on Y, in dB, with the
@@ -218,7 +217,7 @@ def _stability(claim: Claim) -> str:
         (
             code(name),
             UNKNOWN if (took := seconds[name]) is None else f"{took:.1f} s",
-            UNKNOWN if (spread := pooled[name]) is None else f"{spread.spread:.3f} ± {spread.error:.3f} dB",
+            str(pooled[name] or UNKNOWN),
         )
         for name in (SEARCHED, DIRECT)
     ]

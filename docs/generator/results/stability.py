@@ -8,7 +8,7 @@ from qnas.core.comparison import Figure, Group
 from qnas.core.comparison.differences import machine
 
 from .matching import matched, same_seeds
-from .verdict import NOT_RUN, Verdict, judged
+from .verdict import NOT_RUN, UNKNOWN, Verdict, judged
 
 WANTED_SPEED = 1.3
 RULE = f"""\
@@ -30,15 +30,16 @@ class Pooled(NamedTuple):
     spread: float
     error: float
 
+    def __str__(self) -> str:
+        return f"{self.spread:.3f} ± {self.error:.3f} dB"
+
 
 def speed(ours: Sequence[Group], others: Sequence[Group]) -> Verdict:
     """The verdict on whether our searches take less time."""
     ratio = search_ratio(ours, others)
     if ratio.mean is None:
         return Verdict(NOT_RUN, "")
-    by = "" if ratio.spread is None else f" ± {ratio.spread:.2f}"
-    share = f"{ratio.mean:.2f}{by}"
-    why = f"the search takes {share} times as long as with direct quantization, {ratio.count} pairs of runs"
+    why = f"the search takes {told(ratio)} times as long as with direct quantization, {ratio.count} pairs of runs"
     return judged(1 / WANTED_SPEED - ratio.mean, ratio.spread, why)
 
 
@@ -52,6 +53,12 @@ def search_ratio(ours: Sequence[Group], others: Sequence[Group]) -> Figure:
     ]
     times = [tuple(run.figure("seconds", "search") for run in runs) for runs in pairs]
     return Figure.of(own / other for own, other in times if own and other)
+
+
+def told(ratio: Figure) -> str:
+    """A ratio with its spread."""
+    by = "" if ratio.spread is None else f" ± {ratio.spread:.2f}"
+    return UNKNOWN if ratio.mean is None else f"{ratio.mean:.2f}{by}"
 
 
 def stability(ours: Sequence[Group], others: Sequence[Group]) -> Verdict:

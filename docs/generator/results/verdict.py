@@ -7,6 +7,8 @@ HELD = "held"
 FAILED = "did not hold"
 UNDECIDED = "undecided"
 NOT_RUN = "not run"
+UNKNOWN = "-"
+"""In place of a figure that no run has."""
 
 
 class Verdict(NamedTuple):

@@ -37,6 +37,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
         "space.operations={body: [{name: native, branches: [ecbsr, repvgg]}, conv1x1], all: [native]}",
         *("train.start=float", "train.narrowing=[6]", "train.on_divergence=lower-rate"),
     ),
+    "joint": ("search.update=joint", "search.warmup=1", "search.on_divergence=lower-rate", "precision=bfloat16"),
 }
 
 
