@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 NAMES = (
     *("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough"),
-    *("startup", "deployment", "between", "parity", "segments"),
+    *("startup", "deployment", "between", "parity", "segments", "search_operators"),
 )
 
 
@@ -69,6 +69,23 @@ def test_the_floor_is_the_convolutions_of_an_iteration(benchmark) -> None:
     # Head, upsample and tail have one merged convolution a slot, the skip too; the two of the chain have four more
     # each, beside the merged one. An iteration runs them twice.
     assert len(found.noted) == 2 * (2 + 1 + 2 + 1 + 2 * 5)
+
+
+def test_the_operators_of_an_iteration_are_counted(benchmark, tmp_path: Path, monkeypatch) -> None:
+    counting, out = benchmark("search_operators"), tmp_path / "figures.json"
+    monkeypatch.setattr(counting, "LARGE", 0)
+    done = CliRunner().invoke(counting.main, ["--out", str(out)])
+    assert done.exit_code == 0, done.output
+    counted = json.loads(out.read_text())["counted"]
+    convolutions = {name: figures["large"]["convolution"] for name, figures in counted.items()}
+    assert convolutions["plain float"] == convolutions["fixed, joint"] == convolutions["fixed"] / 2
+    assert convolutions["joint"] == convolutions["noise"] / 2
+    assert all(sum(figures["large"].values()) == figures["operators"] for figures in counted.values())
+
+    with counting.Operators() as operators:
+        torch.zeros(2, 3).view(3, 2).add_(1)  # the view is not counted; what adds in place allocates nothing
+    assert operators.large == {"zeros": 1, "add_": 1}
+    assert operators.bytes == 24
 
 
 def test_ratios_are_medians_over_rounds(benchmark) -> None:
