@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, PositiveInt, PrivateAttr
@@ -59,7 +59,11 @@ class ModuleSpace(Space):
             starts from the current folder; the run keeps a copy (``start.safetensors``). Layers that are not slots
             always start from the module's own weights, or from the file. The search starts there, and the training of
             the found network too, unless ``train.start`` says otherwise.
+        others: What the other operations of a slot start from if the native one has weights: ``fitted`` to what it
+            makes of the training images, or ``fresh``.
     """
+
+    earlier_defaults: ClassVar[Mapping[int, Mapping[str, Any]]] = {2: {"others": "fresh"}}
 
     scales: ClassVar[frozenset[int]] = frozenset({1, 2, 3, 4})
 
@@ -72,6 +76,7 @@ class ModuleSpace(Space):
     multiple: PositiveInt = 1
     open: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     weights: Annotated[str, Field(min_length=1)] = "fresh"
+    others: Literal["fitted", "fresh"] = "fitted"
     _home: Path | None = PrivateAttr(default_factory=home)
     _is_restored: bool = PrivateAttr(default=False)
 
@@ -179,7 +184,8 @@ class ModuleSpace(Space):
         return _surveyed(self.model_copy(update={"weights": "module"}), scale, self._state())
 
     def _opened(self, network: nn.Module, signed: Mapping[str, bool]) -> nn.Module:
-        return open_slots(network, signed, _ROLE, keep_weights=self.weights != "fresh")
+        is_warm = self.weights != "fresh"
+        return open_slots(network, signed, _ROLE, keep_weights=is_warm, fits_others=is_warm and self.others == "fitted")
 
 
 @functools.lru_cache(maxsize=16)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator
-from torch import nn
+from torch import Tensor, nn
 
 from qnas.core.components.activation import Activation, is_signed
 from qnas.core.components.branches import Branch
@@ -132,6 +132,23 @@ class Operation(Component):
     @abstractmethod
     def build(self, slot: SlotShape, layers: Layers) -> nn.Module:
         """A module from (N, in_channels, H, W), quantized, to (N, out_channels, H / stride, W / stride)."""
+
+    def start_from(self, kernel: Tensor, slot: SlotShape) -> Sequence[Tensor]:
+        """The kernels of its convolutions with which it comes close to the convolution that stood in ``slot``.
+
+        They are where a fit to that convolution's inputs and outputs begins, which also finds the biases. An operation
+        of one convolution needs none, nor does one whose fresh weights are a good beginning: by default there are none.
+
+        Args:
+            kernel: (out_channels, in_channels, K_h, K_w) of that convolution, odd and centred on the pixel that is
+                computed; zeros stand for what dilation and groups leave out.
+            slot: The slot.
+
+        Returns:
+            The kernel of each convolution, in the order that :meth:`build` makes them; or none at all.
+        """
+        del kernel, slot
+        return ()
 
     def unfit(self, slot: SlotShape) -> str:
         """Why it can't live in ``slot``, or ``""``."""

@@ -30,7 +30,7 @@ class Candidate:
         operation = self.operation.build(shape, layers)
         is_quantized = self.operation.is_quantized_in(shape)
         activation = layers.input_activation(shape.activation, shape.signed) if is_quantized else nn.Identity()
-        return FilledSlot(activation, operation, is_native=self.operation.is_native)
+        return FilledSlot(activation, operation, self.operation)
 
 
 _SLOT = SlotShape("any", 1, 1)

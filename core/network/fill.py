@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import nn
 
 from qnas.core.components import Offer, Operation, Quantizer, SlotShape, Space
 from qnas.core.errors import InputError, QnasError, as_input_error, from_field
@@ -20,7 +20,7 @@ from qnas.core.network.mixing.mixed import MergedSlot, MixedSlot, PlainSlot
 from qnas.core.network.probing.devices import is_without_values, made_on_cpu, without_values
 from qnas.core.network.probing.layout import Entrance, needs_contiguous
 from qnas.core.network.sharing import leaders
-from qnas.core.network.slot import FilledSlot, Slot
+from qnas.core.network.slot import FilledSlot, Origin, Slot
 from qnas.core.registry import plugins
 
 Chooser = Callable[[str, SlotShape], nn.Module]
@@ -60,15 +60,19 @@ def fill(network: nn.Module, chooser: Chooser) -> nn.Module:
         if isinstance(module, Slot):
             if module not in chosen:
                 chosen[module] = chooser(path, module.shape)
-                _hand_over(module.weights, chosen[module])
+                _hand_over(module, chosen[module])
             network.set_submodule(path, chosen[module])
     return network
 
 
-def _hand_over(weights: Mapping[str, Tensor], filled: nn.Module) -> None:
-    native = filled.native() if isinstance(filled, FilledSlot | MixedSlot) else None
+def _hand_over(slot: Slot, filled: nn.Module) -> None:
+    if not isinstance(filled, FilledSlot | MixedSlot):
+        return
+    native = filled.native()
     if isinstance(native, SlotConv2d) and not native.weight.is_meta:
-        native.take(weights)
+        native.take(slot.weights)
+    if slot.weights and slot.fits_others:
+        filled.origin = Origin(slot.shape, slot.weights)
 
 
 def build_found(

@@ -155,16 +155,19 @@ class _Runs:
                 self._ran[-1].add(module)
 
 
-def open_slots(network: nn.Module, signed: Mapping[str, bool], role: str, *, keep_weights: bool) -> nn.Module:
+def open_slots(
+    network: nn.Module, signed: Mapping[str, bool], role: str, *, keep_weights: bool, fits_others: bool = False
+) -> nn.Module:
     """Put a slot in place of each convolution in ``signed`` (see :class:`Survey`); returns ``network``.
 
-    With ``keep_weights`` the slot's native operation starts from the weights of the convolution.
+    With ``keep_weights`` the slot's native operation starts from the weights of the convolution, and with
+    ``fits_others`` the other operations do too (see :func:`warm_start`).
     """
     opened: dict[nn.Module, Slot] = {}
     for path, module in list(network.named_modules(remove_duplicate=False)):
         if isinstance(module, nn.Conv2d) and (path in signed or module in opened):
             if module not in opened:
-                opened[module] = _slot(module, role, signed[path], keep_weights)
+                opened[module] = _slot(module, role, signed[path], keep_weights, fits_others)
             network.set_submodule(path, opened[module])
     vars(network)[_MARK] = True
     return network
@@ -226,7 +229,7 @@ def _padding(module: nn.Conv2d) -> Pair | None:
     return None if any(total % 2 for total in around) else (around[0] // 2, around[1] // 2)
 
 
-def _slot(module: nn.Conv2d, role: str, signed: bool, keep_weights: bool) -> Slot:
+def _slot(module: nn.Conv2d, role: str, signed: bool, keep_weights: bool, fits_others: bool) -> Slot:
     padding = _padding(module)
     native = Operation.of(
         {
@@ -250,6 +253,7 @@ def _slot(module: nn.Conv2d, role: str, signed: bool, keep_weights: bool) -> Slo
         keeps_size=padding is not None and keeps_size(_two(module.kernel_size), padding, _two(module.dilation)),
         padding_mode=module.padding_mode,
         weights=weights if keep_weights else None,
+        fits_others=fits_others,
     )
 
 

@@ -1,6 +1,7 @@
 """Slots: the open places of a network, and the modules that fill them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
@@ -25,6 +26,7 @@ class Slot(nn.Module):
         keeps_size: Whether the output has the size that "same" padding gives; if not, only the native operation fits.
         padding_mode: How the convolutions in it continue an image beyond its edge.
         weights: Initial weights of the native operation, by parameter name; by default fresh ones.
+        fits_others: Whether other operations are to start from them too, as close to the native one as they come.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Slot(nn.Module):
         keeps_size: bool = True,
         padding_mode: PaddingMode = "zeros",
         weights: Mapping[str, Tensor] | None = None,
+        fits_others: bool = False,
     ) -> None:
         super().__init__()
         if signed is None:
@@ -47,6 +50,7 @@ class Slot(nn.Module):
             role, in_channels, out_channels, stride, activation, signed, native, keeps_size, padding_mode
         )
         self.weights = weights or {}
+        self.fits_others = fits_others
 
     def forward(self, _: Tensor) -> Tensor:
         """Raises ``RuntimeError``: an open slot can't run."""
@@ -57,25 +61,47 @@ class Slot(nn.Module):
         return repr(self.shape)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The native operation that stood in a slot, which others there are to start from.
+
+    Attributes:
+        shape: The slot's.
+        weights: Of the native operation, by parameter name.
+    """
+
+    shape: SlotShape
+    weights: Mapping[str, Tensor]
+
+
 class FilledSlot(nn.Module):
     """A slot that holds its quantized activation and then one operation, with a joint behind.
 
     Its output is a separate tensor: in-place changes, as by ``nn.ReLU(inplace=True)``, affect neither the input nor
     what the operation keeps for its gradient.
+
+    Args:
+        activation: Quantizes what the operation reads.
+        operation: What ``component`` built.
+        component: The operation that fills the slot.
+
+    Attributes:
+        origin: What its operation is to start from (see :func:`warm_start`), None for fresh weights.
     """
 
-    def __init__(self, activation: nn.Module, operation: nn.Module, *, is_native: bool = False) -> None:
+    def __init__(self, activation: nn.Module, operation: nn.Module, component: Operation) -> None:
         super().__init__()
         self.activation = activation
         self.operation = operation
+        self.component = component
         self.joint = Joint()
-        self._is_native = is_native
+        self.origin: Origin | None = None
         # Others may return their input, like the identity, or keep their output for the gradient, like a sigmoid.
         self._gives_its_own = outlet(operation) is not None
 
     def native(self) -> nn.Module | None:
         """Its operation, if it is the native one."""
-        return self.operation if self._is_native else None
+        return self.operation if self.component.is_native else None
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, in_channels, H, W) to (N, out_channels, H / stride, W / stride); or both without N, as for ``Conv2d``."""

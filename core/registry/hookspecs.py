@@ -64,6 +64,7 @@ def qnas_step(folder: "RunFolder", stage: str, step: int, metrics: Mapping[str, 
     mean ``loss`` since the last one and ``psnr``. Where the loss is a sum, ``losses`` holds its weighted parts by name.
     A searcher may add ``objective``, ``entropy``, ``probabilities``, and the expected value of each cost by its name.
     ``loss`` and its parts may be tensors: turn them into numbers only when you need them, as that waits for the device.
+    At step 0, before any is taken, ``warm_start`` says how much of a warm start is done.
     """
 
 

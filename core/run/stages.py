@@ -36,6 +36,7 @@ from qnas.core.run.weights import load_weights, write_weights
 from qnas.core.search.derive import derive
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.task import SearchTask
+from qnas.core.search.warm_start import start_warm
 from qnas.core.spec import Spec
 from qnas.core.training.chain import Chain
 from qnas.core.training.checkpoints import Checkpoints
@@ -212,6 +213,7 @@ def train_float(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> di
     checkpoints.begin()
     torch.manual_seed(run.spec.seed)
     network = run.machine.place(run.architecture.build(Quantizer.of("none")))
+    _warm(run, network, journal, checkpoints)
     trainer = _trainer(run, network, journal, settings.float_steps or settings.steps, stream=FLOAT)
     checkpoints.restore(trainer)
     trained = trainer.run(lambda step: checkpoints.keep(step, trainer))
@@ -232,7 +234,7 @@ def train_found(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> di
 
 def _train_at_once(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> Trained:
     child = _taken_over(run)
-    network = run.machine.place(_started(run) if child is None else child.network)
+    network = run.machine.place(_started(run, journal, checkpoints) if child is None else child.network)
     trainer = _trainer(run, network, journal, run.spec.train.steps)
     if child is not None:
         child.calibrate(run.sampler(TRAIN).draw().lr)
@@ -248,7 +250,7 @@ def _train_narrowing(run: Run, journal: Journal, checkpoints: StageCheckpoints) 
     share = run.spec.train.steps // (len(widths) + 1)
     wider = [_Part(run, journal, run.architecture.at_least(width), share) for width in widths]
     last = _Part(run, journal, run.architecture, run.spec.train.steps - share * len(widths))
-    return Chain([*wider, last], _started(run).state_dict(), checkpoints).run()
+    return Chain([*wider, last], _started(run, journal, checkpoints).state_dict(), checkpoints).run()
 
 
 @dataclass(frozen=True)
@@ -268,7 +270,7 @@ class _Part:
         return trainer
 
 
-def _started(run: Run) -> nn.Module:
+def _started(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> nn.Module:
     """The found network with what its training starts from."""
     if run.spec.start == "supernet":
         return _inherited(run)
@@ -277,7 +279,15 @@ def _started(run: Run) -> nn.Module:
     network = run.network_of(run.architecture)
     if run.spec.start == "float":
         take_weights(network, run.folder.read_tensors(FLOAT_WEIGHTS))
+    else:
+        _warm(run, run.machine.place(network), journal, checkpoints)
     return network
+
+
+def _warm(run: Run, network: nn.Module, journal: Journal, checkpoints: StageCheckpoints) -> None:
+    """Start what is no native operation from the weights that stood there; a checkpoint has that already."""
+    if not checkpoints.step:
+        start_warm(network, run.sampler, lambda done, of: journal.step(0, {"warm_start": f"{done} of {of}"}))
 
 
 def _trainer(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-SPEC_VERSION = 2
+SPEC_VERSION = 3
 """The newest version. It increases by one with a release that changes a default."""
 
 UNSTATED_VERSION = 1

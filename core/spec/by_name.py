@@ -24,6 +24,7 @@ NO_COSTS: Final = frozenset(
             "step",
             "supernet_psnr",
         ),
+        *("warm_start", "warm_start_errors", "warm_start_psnr"),
     }
 )
 """What result.json and the history call their other fields: no cost can be called that."""

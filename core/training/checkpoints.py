@@ -11,7 +11,12 @@ class Checkpoints:
         for step in range(task.checkpoints.restore(self) + 1, steps + 1):
             ...
             task.checkpoints.keep(step, self)
+
+    Attributes:
+        step: The step that :meth:`restore` will return, before it is called.
     """
+
+    step: int = 0
 
     def restore(self, loop: Stateful) -> int:
         """Load the last saved state into ``loop``, and that of the generators of Python, NumPy and PyTorch.

@@ -12,6 +12,7 @@ STATISTICS = "statistics"
 DERIVE = "derive"
 TRAIN = "train"
 FLOAT = "float"
+WARM_START = "warm start"
 
 _NUMBERS: Mapping[str, int] = {
     # The differentiable search: batches for the weights, for alpha, and for calibrating the supernet.

@@ -1,14 +1,15 @@
 """Operations of several convolutions, each reading a quantized input."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import PositiveFloat, PositiveInt, model_validator
-from torch import nn
+from torch import Tensor, nn
 
 from qnas.core.components import Activation, Layers, Operation, SlotShape
 from qnas.core.settings import invalid
 from qnas.plugins.operations.odd import OddInt
+from qnas.plugins.operations.starts import around_relu, centred, factorized, separated
 
 
 class Factorized(Operation):
@@ -30,6 +31,10 @@ class Factorized(Operation):
             layers.conv(slot.out_channels, slot.out_channels, (1, self.kernel)),
         )
 
+    def start_from(self, kernel: Tensor, slot: SlotShape) -> Sequence[Tensor]:
+        """See :meth:`qnas.Operation.start_from`."""
+        return factorized(centred(kernel, self.kernel, self.kernel)) if slot.stride == 1 else ()
+
 
 class Separable(Operation):
     """A depthwise convolution, then a 1 x 1 one (Howard et al. 2017, MobileNets).
@@ -50,6 +55,11 @@ class Separable(Operation):
             layers.activation(self.between),
             layers.conv(channels, slot.out_channels, 1),
         )
+
+    def start_from(self, kernel: Tensor, slot: SlotShape) -> Sequence[Tensor]:
+        """See :meth:`qnas.Operation.start_from`."""
+        del slot
+        return separated(centred(kernel, self.kernel, self.kernel))
 
 
 class Pair(Operation):
@@ -104,3 +114,9 @@ class Pair(Operation):
             layers.activation("relu"),
             layers.conv(middle, slot.out_channels, self.kernel),
         )
+
+    def start_from(self, kernel: Tensor, slot: SlotShape) -> Sequence[Tensor]:
+        """See :meth:`qnas.Operation.start_from`."""
+        if slot.stride != 1:
+            return ()
+        return around_relu(centred(kernel, self.kernel, self.kernel), int(self._middle(slot)), signed=slot.signed)

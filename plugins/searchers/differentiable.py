@@ -1,8 +1,9 @@
 """The differentiable search of QuantNAS: gradient steps on the architecture and on the weights."""
 
+import logging
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -28,6 +29,7 @@ from qnas.plugins.searchers.collapse import EARLY, is_saturated, warnings_of
 from qnas.plugins.searchers.relaxation import Relaxation, relax
 
 Update = Literal["alternating", "joint"]
+_LOGGER = logging.getLogger("qnas.search")
 
 
 class DifferentiableSearch(Searcher):
@@ -148,7 +150,11 @@ class GradientSearch(Loop):
         self.supernet = task.machine.place(supernet)
         self.start = self.supernet.probabilities().detach()
         self.sample = task.sampler(task.images.weights, settings.batch, "search calibration").draw()
+        # What a checkpoint has need not be fitted again.
+        errors = {} if task.checkpoints.step else task.warm_start(self.supernet.network)
         calibrate_for_training(self.supernet, lambda: self.supernet(self.sample.lr, self.start))
+        if errors:
+            self._record_start(errors)
         optimizer = adam(
             self.supernet,
             settings.learning_rate,
@@ -186,6 +192,30 @@ class GradientSearch(Loop):
         for warning in warnings_of(self.best.architecture, self.task):
             warnings.warn(warning, QnasWarning, stacklevel=2)
         return self._outcome(self.best)
+
+    @torch.no_grad()
+    def _record_start(self, errors: Mapping[str, Mapping[str, float]]) -> None:
+        """Record, at step 0, how good the supernet and its operations are after a warm start."""
+        self.supernet.eval()
+        labels = dict.fromkeys(label for of_slot in errors.values() for label in of_slot)
+        rows = {label: self._everywhere(label) for label in labels}
+        psnr = {label: self.task.validate(_Mixture(self.supernet, row))[0] for label, row in rows.items()}
+        supernet_psnr, _ = self.task.validate(_Mixture(self.supernet, self.start))
+        record = {"supernet_psnr": supernet_psnr, "warm_start_psnr": psnr, "warm_start_errors": errors}
+        self.task.journal.record(0, record)
+        for label, value in psnr.items():
+            _LOGGER.info("with %s wherever it is a candidate, PSNR is %.2f dB at the start", label, value)
+        _LOGGER.info("with all candidates alike, PSNR is %.2f dB at the start", supernet_psnr)
+
+    def _everywhere(self, label: str) -> Tensor:
+        """The probabilities of an operation, at all widths, where it is a candidate; elsewhere of the native one."""
+        rows = torch.zeros_like(self.start)
+        for row, candidates in zip(rows, self.supernet.candidates.values(), strict=True):
+            is_it = [c.operation.label == label for c in candidates]
+            is_native = [c.operation.is_native for c in candidates]
+            held = torch.tensor(is_it if any(is_it) else is_native if any(is_native) else [True] * len(candidates))
+            row[: len(candidates)] = held.to(row) / held.sum()
+        return rows
 
     def advance(self) -> None:
         """See :meth:`Loop.advance`."""

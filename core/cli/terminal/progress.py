@@ -78,6 +78,7 @@ class _Metrics:
         self.message = ""
 
     def update(self, metrics: Mapping[str, Any]) -> None:
+        self._latest.pop("warm_start", None)  # it is over with the first step
         self._latest.update(metrics)
 
     def conclude(self, result: Mapping[str, Any]) -> None:
@@ -91,6 +92,7 @@ class _Metrics:
             return self.message
         formats: dict[str, Callable[[Any], str]] = {
             "set": lambda v: visible(str(v)),
+            "warm_start": lambda v: f"starting from weights: {v}",
             "loss": lambda v: f"loss {float(v):.4f}",
             "losses": lambda v: f"({', '.join(f'{visible(name)} {float(part):.4f}' for name, part in v.items())})",
             "psnr": lambda v: f"PSNR {float(v):.2f} dB",

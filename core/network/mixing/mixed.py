@@ -26,6 +26,7 @@ from qnas.core.components import (
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import SlotConv2d, outlet
 from qnas.core.network.mixing.kernel import KernelMerger
+from qnas.core.network.slot import Origin
 from qnas.core.settings import Widths
 
 _TINY = 1e-12
@@ -151,9 +152,11 @@ class MixedSlot(nn.Module):
         components: The distinct operations of the candidates.
         operations: The module that each of them built.
         probabilities: (candidates,) set before the network runs; at first all are equal.
+        origin: What its operations are to start from (see :func:`warm_start`), None for fresh weights.
     """
 
     probabilities: Tensor
+    origin: Origin | None = None
 
     def __init__(self, shape: SlotShape, candidates: Sequence[Candidate], quantizer: Quantizer) -> None:
         super().__init__()

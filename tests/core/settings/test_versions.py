@@ -140,4 +140,4 @@ def test_other_versions_are_refused_in_one_line(version: Any, message: str) -> N
 
 
 def test_this_is_the_version_that_the_specs_of_now_have() -> None:
-    assert SPEC_VERSION == 2
+    assert SPEC_VERSION == 3
