@@ -178,7 +178,7 @@ class SearchTask:
         Its weights are drawn from PyTorch's global generator, so set ``torch.manual_seed`` before.
         """
         network = self.machine.place(build_found(self.space, self.scale, chosen, self.train_quantizer))
-        self.warm_start(network)
+        start_warm(network, self._warm_start_sampler)
         return network
 
     def warm_start(self, network: nn.Module) -> Mapping[str, Mapping[str, float]]:
@@ -197,7 +197,7 @@ class SearchTask:
         """
         return start_warm(
             network,
-            lambda name: self.sampler(self.images.training, 16, name),
+            self._warm_start_sampler,
             lambda done, of: self.journal.step(0, {"warm_start": f"{done} of {of}"}),
         )
 
@@ -208,6 +208,9 @@ class SearchTask:
             network: A found network, or the ``network`` of a supernet.
         """
         return Criterion(self.losses, self.teachers, network)
+
+    def _warm_start_sampler(self, stream: str) -> PatchSampler:
+        return self.sampler(self.images.training, 16, stream)
 
     def trainer(
         self,

@@ -131,6 +131,6 @@ def _run(module: nn.Module, inputs: Tensor) -> Tensor:
 
 def share_of_error(module: nn.Module, inputs: Tensor, outputs: Tensor) -> float:
     """The mean squared error of what ``module`` makes of ``inputs``, as a share of the variance of ``outputs``."""
-    left = (_run(module, inputs) - outputs).double().square().mean()
-    spread = (outputs.double() - outputs.double().mean((0, 2, 3), keepdim=True)).square().mean()
+    left = (_run(module, inputs) - outputs).cpu().double().square().mean()
+    spread = outputs.cpu().double().var((0, 2, 3), correction=0).mean()
     return float(left / spread) if spread > 0 else float(left)

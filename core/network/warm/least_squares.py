@@ -26,7 +26,7 @@ def fit_convolution(convolution: SlotConv2d, inputs: Tensor, outputs: Tensor) ->
     cross = torch.zeros(groups, width, convolution.out_channels // groups, dtype=torch.float64)
     for image, wanted in zip(inputs.split(1), outputs.split(1), strict=True):
         columns = _columns(convolution, image)
-        lacking = (wanted - convolution(image)).double().cpu().reshape(groups, -1, columns.shape[-1])
+        lacking = (wanted - convolution(image)).cpu().double().reshape(groups, -1, columns.shape[-1])
         gram += columns @ columns.mT
         cross += columns @ lacking.mT
     move = (torch.linalg.pinv(gram, rtol=_CUT, hermitian=True) @ cross).mT.flatten(0, 1)  # (C_out, width)
@@ -43,5 +43,5 @@ def _columns(convolution: SlotConv2d, image: Tensor) -> Tensor:
     around = (beside, beside, above, above)
     padded = F.pad(image, around) if mode == "zeros" else F.pad(image, around, mode=mode)
     read = F.unfold(padded, shape.kernel_size, shape.dilation, stride=shape.stride)
-    columns = read.double().cpu().reshape(shape.groups, -1, read.shape[-1])
+    columns = read.cpu().double().reshape(shape.groups, -1, read.shape[-1])
     return torch.cat([columns, torch.ones_like(columns[:, :1])], 1) if shape.bias else columns

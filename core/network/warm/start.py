@@ -33,7 +33,8 @@ _PIXELS = 2**15  # of a slot's output that its operations are fitted to
 
 def is_warm(network: nn.Module) -> bool:
     """Whether :func:`warm_start` has something to do."""
-    return any(isinstance(m, FilledSlot | MixedSlot) and m.origin is not None for m in network.modules())
+    slots = (m for m in network.modules() if isinstance(m, FilledSlot | MixedSlot) and m.origin is not None)
+    return any(not operation.is_native for slot in slots for operation, *_ in _operations(slot))
 
 
 def warm_start(
@@ -64,7 +65,11 @@ def warm_start(
                 report(done, parts)
                 _fit(slot, *_record(network, slot, images))
             _tune(network, list(slots.values()), images, lambda done: report(len(slots) + done, parts))
-            errors = {path: _errors(slot, *_record(network, slot, images)) for path, slot in slots.items()}
+            errors = {
+                path: _errors(slot, *_record(network, slot, images))
+                for path, slot in slots.items()
+                if not all(twin.operation.is_native for twin in slot.stand_in.twins)
+            }
     for slot in slots.values():
         slot.hand_over()
     return errors
@@ -138,17 +143,9 @@ class _WarmSlot:
     native: SlotConv2d
     stand_in: _StandIn
 
-    def operations(self) -> Iterator[tuple[Operation, nn.Module, float]]:
-        """What it holds: each operation, what that built, and its share in the mean of all candidates."""
-        if isinstance(self.filled, FilledSlot):
-            yield self.filled.component, self.filled.operation, 1.0
-            return
-        shares = (size / sum(self.filled.sizes) for size in self.filled.sizes)
-        yield from zip(self.filled.components, self.filled.operations, shares, strict=True)
-
     def hand_over(self) -> None:
         """Give the slot the weights of the twins: what stood there is of no more use."""
-        for (_, module, _), twin in zip(self.operations(), self.stand_in.twins, strict=False):
+        for (_, module, _), twin in zip(_operations(self.filled), self.stand_in.twins, strict=True):
             if not twin.operation.is_native:
                 _copy(twin.module, module)
         self.filled.origin = None
@@ -161,6 +158,15 @@ class _WarmSlot:
         own = twin.state_dict()
         twin.load_state_dict({name: value for name, value in module.state_dict().items() if name in own}, strict=False)
         return twin.eval()
+
+
+def _operations(filled: FilledSlot | MixedSlot) -> Iterator[tuple[Operation, nn.Module, float]]:
+    """What a slot holds: each operation, what that built, and its share in the mean of all candidates."""
+    if isinstance(filled, FilledSlot):
+        yield filled.component, filled.operation, 1.0
+        return
+    shares = (size / sum(filled.sizes) for size in filled.sizes)
+    yield from zip(filled.components, filled.operations, shares, strict=True)
 
 
 def _warm_slots(network: nn.Module) -> dict[str, _WarmSlot]:
@@ -195,7 +201,7 @@ def _standing_in(network: nn.Module, slots: Mapping[str, _WarmSlot]) -> Iterator
 def _fit(slot: _WarmSlot, inputs: Tensor, outputs: Tensor) -> None:
     """Fit the operations of a slot, one by one, to what it reads and makes."""
     activated = slot.stand_in.original.activation(inputs)
-    for operation, module, share in slot.operations():
+    for operation, module, share in _operations(slot.filled):
         reads_raw = not operation.is_quantized_in(slot.origin.shape)
         twin = slot.native if operation.is_native else slot.twin(operation, module)
         given = inputs if reads_raw else activated
