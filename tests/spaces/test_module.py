@@ -254,7 +254,9 @@ TINY = textwrap.dedent("""\
 def test_it_is_searched_over_operations_and_bits(tmp_path):
     spec = tmp_path / "spec.yaml"
     rules = "[{match: 'body.?', operations: [native, conv1x1, separable3x3], bits: [2, 4, 8]}]"
-    spec.write_text(f"space: {{name: module, target: '{HERE}:Plain', weights: module, slots: {rules}}}\n{TINY}")
+    spec.write_text(
+        f"space: {{name: module, target: '{HERE}:Plain', weights: module, others: fresh, slots: {rules}}}\n{TINY}"
+    )
     assert invoke(["check", str(spec)]) == 0
     assert invoke(["run", str(spec), "--out", str(tmp_path / "out")]) == 0
     found = Architecture.from_json((tmp_path / "out/architecture.json").read_text())

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from qnas.core.errors import InputError
+from qnas.core.settings import SPEC_VERSION
 from qnas.core.spec import Spec
 from qnas.core.spec.kept import complete, known_version, read_kept, version_of
 
@@ -41,7 +42,7 @@ def test_what_can_not_be_validated_stays_as_it_stands_and_all_else_is_completed(
 def test_of_another_version_all_stays_as_it_stands(version: Any) -> None:
     kept = {"name": "run", "version": version, "train": {"steps": 7}}
     assert complete(kept) == kept
-    assert known_version(kept) == 2
+    assert known_version(kept) == SPEC_VERSION
 
 
 def test_a_network_that_can_not_be_built_does_not_matter() -> None:

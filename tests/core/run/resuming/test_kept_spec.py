@@ -21,6 +21,7 @@ from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.kept_spec import identity, note_changes, refuse_other_spec
 from qnas.core.run.resuming.stop import Interrupted, Stop
 from qnas.core.run.run import run_spec
+from qnas.core.settings import SPEC_VERSION
 from qnas.core.spec import Spec, dump_spec, load_spec
 from qnas.plugins.regularizers.penalties import L1
 from qnas.quantizers.lsq import LSQ
@@ -235,11 +236,11 @@ def test_only_what_to_do_at_a_divergence_is_written_again(folder: RunFolder) -> 
         ("{name: run, data: {degradation: matlab}}", 1),
         ("{name: run, data: {patch: 24}}", 0),
         ("{name: run, version: 2, data: {patch: 24}}", 2),
-        ("{name: run, version: 99}", 2),
-        ("{name: run, version: x}", 2),
-        ("{", 2),
+        ("{name: run, version: 99}", SPEC_VERSION),
+        ("{name: run, version: x}", SPEC_VERSION),
+        ("{", SPEC_VERSION),
     ],
 )
 def test_the_version_of_a_run(text: str, version: int, folder: RunFolder) -> None:
-    assert RunRecord(folder).spec_version == 2
+    assert RunRecord(folder).spec_version == SPEC_VERSION
     assert RunRecord(keep(folder, text)).spec_version == version
