@@ -1,21 +1,25 @@
 """The memory of an iteration of the search, compared with training the most expensive network of its space.
 
+Beside these, that training with each option that it may have.
+
     python benchmarks/memory.py --out memory.json
 
-The space and its sizes are those of search_step.py. Each of the two runs for a few iterations in a separate process.
+The space and its sizes are those of search_step.py. Each runs for a few iterations in a separate process.
 The figure is how much the process grows beyond its size before the first iteration (resident memory, Linux).
 """
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
 from rich.console import Console
 from rounds import Step, Target, out_option, write_json
 from search_step import iteration
-from train_step import by_bitops, network_of, step_of
+from train_step import OPTIONS, by_bitops, network_of, step_of
 
 ITERATIONS = 4
 
@@ -25,9 +29,9 @@ def search() -> Step:
     return iteration()
 
 
-def dearest() -> Step:
-    """A step of training the network with the most BitOps in the space."""
-    return step_of(network_of(by_bitops(max), "lsq"))
+def dearest(options: Mapping[str, Any]) -> Step:
+    """A step of training the network with the most BitOps in the space, with some options."""
+    return step_of(network_of(by_bitops(max), "lsq"), options=options)
 
 
 def growth(make: Callable[[], Step]) -> int:
@@ -49,13 +53,15 @@ def resident(which: str) -> int:
 @click.command(help=__doc__.splitlines()[0])
 @out_option
 def main(out: Path | None) -> None:
-    """Measure both."""
+    """Measure all."""
+    steps = {"search": search, "dearest": partial(dearest, {})}
+    steps |= {f"dearest, {name}": partial(dearest, options) for name, options in OPTIONS.items()}
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        measured = {make.__name__: pool.apply(growth, (make,)) for make in (search, dearest)}
+        measured = {name: pool.apply(growth, (make,)) for name, make in steps.items()}
     target = Target("search / dearest", measured["search"] / measured["dearest"], 2.0)
     console = Console(highlight=False)
     for name, size in measured.items():
-        console.print(f"{name:<8} {size / 1e6:.0f} MB")
+        console.print(f"{name:<28} {size / 1e6:.0f} MB")
     console.print(f"{target.what} {target.ratio:.2f}, at most {target.at_most:.2f}: {target.verdict}")
     write_json(out, {"bytes": measured}, [target])
 

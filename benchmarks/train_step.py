@@ -4,7 +4,8 @@
 
 The network is the original one of the published basic space (36 channels, 3 cells) at 8 bits; batch 8, LR 45 x 45, x4,
 random images. Ours is the step of the training stage, including its data. The plain loop draws from the same sampler
-and trains the same network without quantizers, with PyTorch's own loss, backward pass, clipping and Adam.
+and trains the same network without quantizers, with PyTorch's own loss, backward pass, clipping and Adam. Options of
+the training are timed with lsq, each alone; benchmarks/memory.py measures their memory.
 """
 
 import os
@@ -13,6 +14,8 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line does, bef
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import click
 import torch
@@ -27,11 +30,20 @@ from qnas.core.network import Candidate, build_found, count_space, slot_candidat
 from qnas.core.network.calibration import calibrate
 from qnas.core.settings import Widths
 from qnas.core.training.machine import Machine, Precision, place
-from qnas.core.training.optimizer import adam
-from qnas.core.training.step import WeightStep
+from qnas.core.training.schedule import Schedule
+from qnas.core.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 QUANTIZERS = ("none", "lsq", "lsq+", "pact", "ewgs", "dorefa", "nipq", "hwgq")
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "ema": {"ema": 0.999},
+    "accumulate, 2 parts": {"accumulate": 2},
+    "warm-up": {"warmup": 1000},
+    "weight decay": {"weight_decay": 0.01},
+    "patches of 64": {"patches": {0: 64}},
+}
+"""Options of a training, as fields of its schedule."""
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 def sampler() -> PatchSampler:
@@ -62,17 +74,10 @@ def network_of(chosen: Mapping[str, Candidate], quantizer: str) -> nn.Module:
     return found
 
 
-def step_of(found: nn.Module, precision: Precision = "float32") -> Step:
-    """A step of the training stage."""
-    batches, optimizer = sampler(), adam(found, 1e-4)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 1000)
-    take_step = WeightStep(Machine(CPU, precision), optimizer, schedule, list(found.parameters()), 5.0)
-
-    def step() -> None:
-        found.train()
-        take_step(found, batches.draw())
-
-    return step
+def step_of(found: nn.Module, precision: Precision = "float32", options: Mapping[str, Any] = _NO_OPTIONS) -> Step:
+    """A step of the training stage, with some of :data:`OPTIONS`."""
+    schedule = Schedule(1_000_000, 1e-4, **options)  # no step is its last, which is validated
+    return Trainer(Machine(CPU, precision), found, sampler(), [], schedule).advance
 
 
 def plain() -> Step:
@@ -100,6 +105,8 @@ def main(rounds: int, threads: int, out: Path | None) -> None:
     torch.set_num_threads(threads)
     steps = {"plain float": plain(), **{name: step_of(network_of(original(), name)) for name in QUANTIZERS}}
     steps["lsq, bfloat16"] = step_of(network_of(original(), "lsq"), "bfloat16")
+    for name, options in OPTIONS.items():
+        steps[f"lsq, {name}"] = step_of(network_of(original(), "lsq"), options=options)
     seconds = interleaved(steps, rounds)
     limits = {"lsq": 1.5}
     targets = [Target(f"{name} / plain float", ratio(seconds, name, "plain float"), limits.get(name)) for name in steps]

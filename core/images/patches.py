@@ -21,6 +21,10 @@ class Batch(NamedTuple):
     lr: Tensor
     hr: Tensor
 
+    def parts(self, number: int) -> list["Batch"]:
+        """The batch in ``number`` parts, as equal as can be; fewer if it has fewer patches."""
+        return list(map(Batch, self.lr.tensor_split(number), self.hr.tensor_split(number)))[: len(self.lr)]
+
 
 class PatchSampler:
     """Draws batches of random patches, flipped and rotated at random.
@@ -38,6 +42,7 @@ class PatchSampler:
 
     Attributes:
         position: The number of the next batch, from 0; it may be set.
+        patch: Height and width of the LR patches of the next batch; it may be set, up to the smallest image's.
     """
 
     def __init__(
@@ -59,13 +64,13 @@ class PatchSampler:
         self.device = device
         self.position = 0
         self._seed = (seed,) if isinstance(seed, int) else seed
-        self._places = np.array([pair.lr.shape[:2] for pair in self.pairs]) - patch + 1  # (images, 2) possible corners
+        self._sizes = np.array([pair.lr.shape[:2] for pair in self.pairs])  # (images, 2)
 
     def draw(self) -> Batch:
         """The next batch."""
         random = np.random.default_rng((*self._seed, self.position))
         images = random.integers(len(self.pairs), size=self.batch)
-        corners = random.integers(self._places[images])  # (N, 2)
+        corners = random.integers(self._sizes[images] - self.patch + 1)  # (N, 2)
         turns = random.integers(_WAYS[self.augment], size=self.batch)
         lr = np.empty((self.batch, self.patch, self.patch, 3), dtype=np.uint8)
         hr = np.empty((self.batch, self.patch * self.scale, self.patch * self.scale, 3), dtype=np.uint8)

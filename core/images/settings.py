@@ -19,6 +19,10 @@ def _augment(value: Any) -> Any:
 Augment = Annotated[bool | Literal["flips"], BeforeValidator(_augment)]
 
 
+Patch = Annotated[Extent, Field(ge=8)]
+"""Height and width of an LR patch, in pixels."""
+
+
 class Crop(Settings):
     """How training images are cut into crops, each of which is a training image.
 
@@ -53,7 +57,7 @@ class Data(Settings):
     train: Dataset = "dead-leaves"  # type: ignore[assignment]
     test: Annotated[dict[str, Dataset], Field(min_length=1), AfterValidator(FrozenDict)] = {"photos": "photos"}  # type: ignore[dict-item]
     validation: Amount = 8
-    patch: Annotated[Extent, Field(ge=8)] = 24
+    patch: Patch = 24
     crop: Crop | None = None
     augment: Augment = True
     degradation: Degradation = "matlab"  # type: ignore[assignment]

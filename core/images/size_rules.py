@@ -30,12 +30,13 @@ def _said(size: tuple[int, int]) -> str:
     return f"{width} x {height}"
 
 
-def refuse_under_patch(image: ImageSizes, patch: int) -> None:
+def refuse_under_patch(image: ImageSizes, patch: int, stated: str = "data.patch") -> None:
     """Refuse an image that is smaller than a patch.
 
     Args:
         image: Its sizes, including that of LR.
         patch: Height and width of an LR patch.
+        stated: The fields of the spec that say so.
 
     Raises:
         InputError: It names the image.
@@ -43,7 +44,7 @@ def refuse_under_patch(image: ImageSizes, patch: int) -> None:
     size = image.lr or image.hr
     if min(size) < patch:
         raise InputError(
-            f"its LR image is {_said(size)}, smaller than the patch of {patch}: lower data.patch"
+            f"its LR image is {_said(size)}, smaller than the patch of {patch}: lower {stated}"
             f" to at most {min(size)} or leave the image out",
             image.name,
         )

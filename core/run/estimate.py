@@ -33,12 +33,17 @@ def estimate(spec: Spec, machine: Machine) -> Estimate:
     """Time a few steps of the search and of the training."""
     chosen = {path: options[-1] for path, options in slot_candidates(spec.space, spec.scale).items()}
     found = build_found(spec.space, spec.scale, chosen, spec.quantizer.train)
-    train_seconds, train_bytes = _measure(spec, machine, found, found, spec.train.batch)
-    search_seconds, search_bytes = train_seconds * spec.search.batch / spec.train.batch, 0
+    patch, train = spec.data.patch, spec.train
+    largest_seconds, train_bytes = _measure(machine, found, found, train.batch, spec.largest_patch)
+    train_seconds = largest_seconds * train.accumulate * _mean_area(spec) / spec.largest_patch**2
+    search_seconds = largest_seconds * (spec.search.batch * patch**2) / (train.batch * spec.largest_patch**2)
+    search_bytes = 0
+    if train.ema is not None:
+        train_bytes += _bytes_of(found)
     if spec.search.leaves_supernet:
         supernet = Supernet(spec.space, spec.scale, spec.quantizer.search)
         probabilities = supernet.probabilities().detach()
-        one, search_bytes = _measure(spec, machine, supernet, lambda x: supernet(x, probabilities), spec.search.batch)
+        one, search_bytes = _measure(machine, supernet, lambda x: supernet(x, probabilities), spec.search.batch, patch)
         search_seconds = 2 * one  # a step on the architecture and one on the weights
     return Estimate(
         str(machine.device),
@@ -48,24 +53,36 @@ def estimate(spec: Spec, machine: Machine) -> Estimate:
     )
 
 
+def _mean_area(spec: Spec) -> float:
+    """The mean of the squared sizes of the patches over the steps of the training."""
+    sizes = {0: spec.data.patch, **spec.train.patch_after(spec.train.steps)}
+    starts = sorted(sizes)
+    ends = [*starts[1:], spec.train.steps]
+    total = sum(sizes[start] ** 2 * (end - start) for start, end in zip(starts, ends, strict=True))
+    return total / spec.train.steps
+
+
+def _bytes_of(network: nn.Module) -> int:
+    return sum(p.numel() * p.element_size() for p in network.parameters())
+
+
 def _measure(
-    spec: Spec, machine: Machine, network: nn.Module, run: Callable[[Tensor], Tensor], batch: int
+    machine: Machine, network: nn.Module, run: Callable[[Tensor], Tensor], batch: int, patch: int
 ) -> tuple[float, int]:
     """Seconds of a step, and the bytes that it holds.
 
     If a step takes long, it is estimated from fewer and smaller patches, so that the estimate itself is quick.
     """
     machine.place(network).train()
-    few, side = min(batch, _FEW), min(spec.data.patch, _SIDE)
+    few, side = min(batch, _FEW), min(patch, _SIDE)
     seconds, held = _step(machine, run, few, side)
-    times = batch * spec.data.patch**2 / (few * side**2)
+    times = batch * patch**2 / (few * side**2)
     if seconds * times > _PATIENCE:
         seconds, held = seconds * times, round(held * times)
     else:
-        rounds = [_step(machine, run, batch, spec.data.patch) for _ in range(_ROUNDS)]
+        rounds = [_step(machine, run, batch, patch) for _ in range(_ROUNDS)]
         seconds, held = min(seconds for seconds, _ in rounds), rounds[-1][1]
-    parameters = sum(p.numel() * p.element_size() for p in network.parameters())
-    return seconds, held + _ADAM_COPIES * parameters
+    return seconds, held + _ADAM_COPIES * _bytes_of(network)
 
 
 def _step(machine: Machine, run: Callable[[Tensor], Tensor], batch: int, side: int) -> tuple[float, int]:

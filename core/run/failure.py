@@ -45,7 +45,10 @@ def _to_lower(spec: Spec, stage: str) -> str:
         return "give it smaller images or the space fewer channels"
     settings = _settings_of(stage)
     batch = getattr(spec, settings).batch
-    return f"lower {settings}.batch ({batch}), data.patch ({spec.data.patch}) or the space's channels"
+    grown = max(spec.train.patches.values(), default=0) if settings == "train" else 0
+    patch = f"train.patches (up to {grown})" if grown > spec.data.patch else f"data.patch ({spec.data.patch})"
+    instead = "; train.accumulate makes up for it" if settings == "train" else ""
+    return f"lower {settings}.batch ({batch}{instead}), {patch} or the space's channels"
 
 
 def _settings_of(stage: str) -> str:

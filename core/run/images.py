@@ -49,7 +49,9 @@ class RunImages:
         return self.learn.training
 
 
-def load_run_images(data: Data, scale: int, seed: int, report: Report, space: Space | None = None) -> RunImages:
+def load_run_images(
+    data: Data, scale: int, seed: int, report: Report, space: Space | None = None, largest_patch: int = 0
+) -> RunImages:
     """Load, check and split the images.
 
     Args:
@@ -58,15 +60,16 @@ def load_run_images(data: Data, scale: int, seed: int, report: Report, space: Sp
         seed: Decides the split.
         report: Called with the set that is being loaded, how many images are done, and of how many.
         space: Whose networks have to take the images.
+        largest_patch: Height and width of the largest patches that ``train.patches`` asks for.
 
     Raises:
         InputError: They can't be used; its ``field`` says which field of the spec is meant.
     """
     # Headers are read before anything is decoded: what is wrong shows at once.
-    check_images(data, scale, seed, space=space)
+    check_images(data, scale, seed, space=space, largest_patch=largest_patch)
     with from_field("data", "train"):
         train = load_images(data.train, scale, data.degradation, partial(report, "train"))
-        refuse = partial(_refuse_small, data=data, scale=scale, seed=seed, space=space)
+        refuse = partial(_refuse_small, data=data, scale=scale, seed=seed, space=space, largest_patch=largest_patch)
         refuse(dict(enumerate(image.sizes for image in train)), len(train))
         learn = split(train, data.validation, seed)
         _warn_of_unlike("data.train", train, scale)
@@ -98,7 +101,9 @@ def _warn_of_unlike(field: str, images: Sequence[ImagePair], scale: int) -> None
         warnings.warn(f"{why} (qnas data check looks at all)", QnasWarning, stacklevel=3)
 
 
-def check_images(data: Data, scale: int, seed: int, tried: int = 0, space: Space | None = None) -> dict[str, int]:
+def check_images(
+    data: Data, scale: int, seed: int, tried: int = 0, space: Space | None = None, largest_patch: int = 0
+) -> dict[str, int]:
     """How many images each set has, by ``train`` and ``test.NAME``, and whether a run would refuse any.
 
     Only headers and the cache are read: no image is decoded or generated.
@@ -109,6 +114,7 @@ def check_images(data: Data, scale: int, seed: int, tried: int = 0, space: Space
         seed: Decides which training images are held out.
         tried: How many images to make of sets that can't say how large their images are.
         space: Whose networks have to take the images.
+        largest_patch: Height and width of the largest patches that ``train.patches`` asks for.
 
     Raises:
         InputError: They can't be used; its ``field`` says which field of the spec is meant.
@@ -118,7 +124,7 @@ def check_images(data: Data, scale: int, seed: int, tried: int = 0, space: Space
         with from_field("data", *field):
             sizes = _known_sizes(dataset, scale, data, tried)
             if field == ("train",):
-                _refuse_small(sizes, counts["train"], data, scale, seed, space)
+                _refuse_small(sizes, counts["train"], data, scale, seed, space, largest_patch)
             else:
                 _refuse_unjudgeable([*sizes.values()], data, scale, space)
     return counts
@@ -138,7 +144,13 @@ def _known_sizes(dataset: Dataset, scale: int, data: Data, tried: int) -> dict[i
 
 
 def _refuse_small(
-    sizes: Mapping[int, ImageSizes], count: int, data: Data, scale: int, seed: int, space: Space | None
+    sizes: Mapping[int, ImageSizes],
+    count: int,
+    data: Data,
+    scale: int,
+    seed: int,
+    space: Space | None,
+    largest_patch: int,
 ) -> None:
     """Refuse training images that are too small for what they are used for.
 
@@ -149,6 +161,7 @@ def _refuse_small(
         scale: The factor between the resolutions.
         seed: Decides the split.
         space: Whose networks have to take them.
+        largest_patch: Height and width of the largest patches that ``train.patches`` asks for.
 
     Raises:
         InputError: It names the image.
@@ -157,6 +170,7 @@ def _refuse_small(
     for index in (*weights, *architecture):
         if index in sizes:
             refuse_under_patch(sizes[index], data.patch)
+            refuse_under_patch(sizes[index], largest_patch, "the sizes in train.patches")
             if data.crop is not None:
                 refuse_under_crop(sizes[index], data.crop.size)
     _refuse_unjudgeable([sizes[index] for index in validation if index in sizes], data, scale, space)

@@ -118,6 +118,7 @@ def _load(spec: Spec, folder: RunFolder, keeping: CheckpointPolicy) -> Run:
         spec.seed,
         lambda name, done, total: loading.step(done, {"set": name, "of": total}),
         spec.space,
+        spec.largest_patch,
     )
     loading.end({})
     return Run(spec, folder, machine, images, keeping)

@@ -107,8 +107,8 @@ class Run:
         return PatchSampler(
             self.images.train,
             spec.scale,
-            data.patch,
-            spec.train.batch,
+            spec.train.patch_after(spec.train.steps).get(0, data.patch),
+            spec.train.batch * spec.train.accumulate,
             augment=data.augment,
             seed=(spec.seed, stream_number(stream)),
             device=self.machine.device,
@@ -301,6 +301,11 @@ def _trainer(
         settings.clip,
         settings.on_divergence,
         OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
+        min(settings.learning_rate_warmup, steps - 1),
+        settings.weight_decay,
+        settings.accumulate,
+        settings.ema,
+        settings.patch_after(steps),
     )
 
     def counted(report: OnStep) -> OnStep:

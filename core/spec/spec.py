@@ -19,7 +19,7 @@ from qnas.core.components.keyed import described_by_key
 from qnas.core.components.loss_terms import LossTerms
 from qnas.core.errors import InputError, QnasError, from_field
 from qnas.core.images.settings import Data
-from qnas.core.network import refuse_broken, refuse_scale
+from qnas.core.network import refuse_broken, refuse_scale, refuse_size
 from qnas.core.search.searcher import Searcher
 from qnas.core.settings import BetweenBits, Seed, Settings, Versioned, as_of, invalid
 from qnas.core.spec.by_name import CostsByName, RegularizersByName
@@ -146,6 +146,11 @@ class Spec(Versioned):
         own = "search" if stage == "search" else "train"
         return ("loss",) if getattr(self, own).loss is None else (own, "loss")
 
+    @property
+    def largest_patch(self) -> int:
+        """Height and width of the largest LR patches that it trains on, in pixels."""
+        return max(self.data.patch, *self.train.patches.values(), 0)
+
     def foresee_export(self) -> list[str]:
         """What its targets do no faster; see :func:`qnas.core.deploy.foresight.foresee`.
 
@@ -232,9 +237,14 @@ class Spec(Versioned):
             except QnasError as error:
                 inside = error.field if isinstance(error, InputError) else ()
                 invalid("Spec", str(error), getattr(self, field), field, *inside)
+        for when, size in self.train.patches.items():
+            try:
+                refuse_size(self.space, self.scale, (size, size))
+            except QnasError as error:
+                invalid("Spec", f"the network can't take it: {error}", size, "train", "patches", when)
 
     def _refuse_unfit_crop(self) -> None:
-        crop, scale, patch = self.data.crop, self.scale, self.data.patch
+        crop, scale, patch = self.data.crop, self.scale, self.largest_patch
         if crop is None:
             return
         if crop.size % scale:

@@ -54,6 +54,35 @@ def adam(
         but: A parameter to leave out.
         own: Rates that differ from ``learning_rate``.
     """
+    groups = _groups(network, learning_rate, weight_decay, but, own)
+    return torch.optim.Adam(groups, lr=learning_rate, fused=_is_fused(network.parameters()))
+
+
+def adamw(network: nn.Module, learning_rate: float, weight_decay: float, own: OwnRates = ONE_RATE) -> torch.optim.AdamW:
+    """Adam with decoupled weight decay (AdamW, arXiv 1711.05101) for all parameters of ``network``.
+
+    Only kernels and matrices decay: not biases, gains, scalars, or what quantizers learn.
+
+    Args:
+        network: A found network.
+        learning_rate: Of all parameters that have no rate of their own.
+        weight_decay: Each step takes this share, times the learning rate, from a kernel.
+        own: Rates that differ from ``learning_rate``.
+    """
+    weights, *others = _groups(network, learning_rate, 0.0, None, own)
+    kernels = {p: None for name, p in network.named_parameters() if _is_kernel(name, p)}
+    groups = [
+        {**weights, "params": [p for p in weights["params"] if p in kernels], "weight_decay": weight_decay},
+        {**weights, "params": [p for p in weights["params"] if p not in kernels]},
+        *others,
+    ]
+    return torch.optim.AdamW(groups, lr=learning_rate, weight_decay=0.0, fused=_is_fused(network.parameters()))
+
+
+def _groups(
+    network: nn.Module, learning_rate: float, weight_decay: float, but: nn.Parameter | None, own: OwnRates
+) -> list[dict[str, Any]]:
+    """The weights, what quantizers learn and, if these have a rate of their own, the scalars."""
     steps = {p: None for m in network.modules() if isinstance(m, FakeQuantizer) for p in m.parameters()}
     others = [p for p in network.parameters() if p not in steps and p is not but]
     scalars = set() if own.scalars is None else set(_scalars(network))
@@ -64,7 +93,12 @@ def adam(
     if own.scalars is not None:
         scaled = [p for p in others if p in scalars]
         groups.append({"params": scaled, "weight_decay": weight_decay, "lr": own.scalars})
-    return torch.optim.Adam(groups, lr=learning_rate, fused=_is_fused(network.parameters()))
+    return groups
+
+
+def _is_kernel(name: str, parameter: nn.Parameter) -> bool:
+    """Whether it has two axes or more, as gains of channels don't in whichever shape, and is not called a bias."""
+    return sum(extent > 1 for extent in parameter.shape) > 1 and "bias" not in name.rpartition(".")[2]
 
 
 def _scalars(network: nn.Module) -> Iterator[nn.Parameter]:

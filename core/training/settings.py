@@ -1,16 +1,44 @@
 """The settings of training in a spec."""
 
 import itertools
-from typing import Annotated, Literal, Self
+import re
+from fractions import Fraction
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveFloat, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    field_validator,
+    model_validator,
+)
 
 from qnas.core.components.loss_terms import LossTerms
 from qnas.core.deprecation import DeprecatedField
-from qnas.core.settings import Amount, Settings, invalid
+from qnas.core.images.settings import Patch
+from qnas.core.settings import Amount, FrozenDict, Settings, invalid
 
 Start = Literal["scratch", "weights", "float", "supernet"]
 OnDivergence = Literal["stop", "lower-rate"]
+
+_SHARE = re.compile(r"\d{1,2}(\.\d+)?%")
+
+
+def _shares(patches: dict[str, Any]) -> FrozenDict[Any]:
+    for when in patches:
+        if not _SHARE.fullmatch(when):
+            raise ValueError(f"a size begins after a share of the steps below 100%, such as 50%, not after {when!r}")
+    return FrozenDict(patches)
+
+
+Patches = Annotated[
+    dict[str, Patch],
+    AfterValidator(_shares),
+    Field(json_schema_extra={"propertyNames": {"pattern": f"^{_SHARE.pattern}$"}}),
+]
+"""Maps shares of the steps to the height and width of the patches from there on."""
 
 
 class Training(Settings):
@@ -37,6 +65,16 @@ class Training(Settings):
         on_divergence: Whether to ``stop`` when the loss is not finite, or to go back to the last validation and halve
             the learning rate (``lower-rate``), at most 5 times.
         loss: What is minimized, in place of the spec's ``loss``.
+        ema: What an exponential moving average of the network keeps of itself in a step, such as 0.999; by default
+            there is none. Where there is one, it is what is validated, kept and judged.
+        accumulate: Batches in a step: one is computed after the other, so that a step needs the memory of one. The
+            result is that of a batch so many times as large, where nothing is normalized by the batch.
+        learning_rate_warmup: Steps at the start in which the learning rates rise linearly; the cosine begins after
+            them.
+        weight_decay: Of kernels and matrices, decoupled from the gradient (AdamW): each step takes this share of them,
+            times the learning rate. Biases, gains, scalars and what quantizers learn don't decay.
+        patches: Sizes of patches by the share of the steps after which they begin, such as ``{50%: 48}``; before the
+            first, ``data.patch``.
     """
 
     deprecated_fields = {
@@ -55,6 +93,11 @@ class Training(Settings):
     clip: PositiveFloat = 5.0
     on_divergence: OnDivergence = "stop"
     loss: LossTerms | None = None
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    accumulate: Amount = 1
+    learning_rate_warmup: NonNegativeInt = 0
+    weight_decay: NonNegativeFloat = 0.0
+    patches: Patches = {}
 
     @field_validator("narrowing")
     @classmethod
@@ -68,3 +111,19 @@ class Training(Settings):
         if len(self.narrowing) >= self.steps:
             invalid("Training", f"has more widths than there are steps ({self.steps})", self.narrowing, "narrowing")
         return self
+
+    @model_validator(mode="after")
+    def _within_the_steps(self) -> Self:
+        warmup, steps = self.learning_rate_warmup, self.steps
+        if warmup >= steps:
+            what = f"must leave a step at the full rate, of {steps} (got {warmup})"
+            invalid("Training", what, warmup, "learning_rate_warmup")
+        if len(self.patch_after(steps)) < len(self.patches):
+            invalid(
+                "Training", f"two of its sizes begin after the same of {steps} steps", dict(self.patches), "patches"
+            )
+        return self
+
+    def patch_after(self, steps: int) -> dict[int, int]:
+        """Maps numbers of steps to the height and width of the patches after them, of a training of ``steps``."""
+        return {int(steps * Fraction(when[:-1]) / 100): size for when, size in self.patches.items()}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -34,6 +35,7 @@ class WeightStep:
         parameters: What the optimizer trains; their gradients are clipped together.
         clip: Largest norm of the gradient.
         criterion: What is minimized; by default L1.
+        accumulate: Parts of a batch that are computed one after the other; their gradients are added up.
     """
 
     machine: Machine
@@ -42,17 +44,28 @@ class WeightStep:
     parameters: list[nn.Parameter]
     clip: float
     criterion: Criterion = field(default_factory=Criterion)
+    accumulate: int = 1
 
     def __call__(self, upscale: Upscale, batch: Batch) -> Tensor:
         """Take the step with a network in training mode, and return the loss before it, detached."""
-        loss = batch_loss(self.machine, upscale, batch, self.criterion)
-        self.lower(loss)
-        return loss.detach()
+        self.optimizer.zero_grad()
+        loss = torch.stack([self._add_gradients(upscale, part, batch) for part in batch.parts(self.accumulate)]).sum()
+        self._step()
+        return loss
 
     def lower(self, loss: Tensor) -> None:
         """Take the step that lowers ``loss``, a scalar; whatever else it depends on gets gradients too."""
         self.optimizer.zero_grad()
         self.machine.backward(loss)
+        self._step()
+
+    def _add_gradients(self, upscale: Upscale, part: Batch, whole: Batch) -> Tensor:
+        """Add a part's share in the gradients of the whole batch; the loss of the part times that share, detached."""
+        loss = batch_loss(self.machine, upscale, part, self.criterion) * (len(part.lr) / len(whole.lr))
+        self.machine.backward(loss)
+        return loss.detach()
+
+    def _step(self) -> None:
         self.machine.clip(self.parameters, self.clip)
         self.optimizer.step()
         self.schedule.step()

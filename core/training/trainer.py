@@ -1,20 +1,26 @@
-"""Training one network: Adam, cosine; the best and the last weights are kept."""
+"""Training one network: Adam, cosine; the best and the last weights are kept.
 
-from collections.abc import Callable, Sequence
+Where the schedule asks for a moving average, that is what is validated and kept.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from qnas.core.files.state import State
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.network.reparameterization import fuse_branches, fused_state, grow_branches
+from qnas.core.training.average import Average
 from qnas.core.training.criterion import Criterion
 from qnas.core.training.loop import Loop
 from qnas.core.training.machine import Machine
-from qnas.core.training.optimizer import adam
+from qnas.core.training.optimizer import adam, adamw
+from qnas.core.training.rates import cosine
 from qnas.core.training.schedule import Schedule
 from qnas.core.training.step import WeightStep
 from qnas.core.upscale.scoring import validate
@@ -51,7 +57,7 @@ class Trained:
 
 
 class Trainer(Loop):
-    """Trains one network in place, and leaves it with its last weights, in evaluation mode.
+    """Trains one network in place, and leaves it with its last weights (or their average), in evaluation mode.
 
     While it trains, convolutions have the branches that their operations ask for; afterwards these are fused.
 
@@ -70,9 +76,10 @@ class Trainer(Loop):
         validation: Images to validate on, whole.
         schedule: How many steps, and at which rates.
         on_step: Called after every step with its number, from 1, and its ``loss``; where that is a sum, with its parts
-            by name in ``losses``.
+            by name in ``losses``; with its ``learning_rate`` where the rate has a warm-up, and its ``patch`` where
+            patches grow.
         on_validation: Called instead after steps that end with a validation, with the step's number, the mean ``loss``
-            (and ``losses``) since the last validation, and ``psnr`` on Y in dB.
+            since the last validation, ``psnr`` on Y in dB, and the rest as above.
         criterion: What is minimized; by default L1.
     """
 
@@ -92,19 +99,24 @@ class Trainer(Loop):
         self.batches = batches
         self.validation = validation
         self.schedule = schedule
-        optimizer = adam(network, schedule.learning_rate, own=schedule.own)
-        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
-        self._take_step = WeightStep(machine, optimizer, cosine, list(network.parameters()), schedule.clip, criterion)
+        optimizer = optimizer_of(network, schedule)
+        rates = cosine(optimizer, schedule.steps, schedule.warmup)
+        parameters = list(network.parameters())
+        self._take_step = WeightStep(
+            machine, optimizer, rates, parameters, schedule.clip, criterion, schedule.accumulate
+        )
+        self._average = None if schedule.ema is None else Average(network, schedule.ema)
         self._on_step = on_step
         self._on_validation = on_validation
         self._due = {schedule.steps * (i + 1) // schedule.validations for i in range(schedule.validations)} - {0}
         self._best: dict[str, Tensor] = {}
         self._best_psnr, self._best_step = float("-inf"), 0
         self._psnr, self._error = float("nan"), float("nan")
-        super().__init__(machine, network, [optimizer], [cosine], [batches], schedule.on_divergence, criterion)
+        super().__init__(machine, network, [optimizer], [rates], [batches], schedule.on_divergence, criterion)
 
     def calibrate(self) -> None:
         """Let the network's quantizers set themselves up from the first batch."""
+        self._fit_patches()
         first = self.batches.draw()
         calibrate_for_training(self.network, lambda: self.network(first.lr))
 
@@ -118,33 +130,55 @@ class Trainer(Loop):
             Diverged: See :meth:`Loop.go_on`.
         """
         self.go_on(self.schedule.steps, keep)
-        fuse_branches(self.network.eval())
+        self.network.eval()
+        if self._average is not None:
+            self.network.load_state_dict(self._average.state)
+        fuse_branches(self.network)
         last = _snapshot(self.network)
         return Trained(self._best, self._best_psnr, self._best_step, last, self._psnr, self._error, self.halvings)
 
     def advance(self) -> None:
         """See :meth:`Loop.advance`."""
         self.network.train()
+        self._fit_patches()
+        options = self._options_in_force()
         loss = self._take_step(self.network, self.batches.draw())
         self.count(loss)
+        if self._average is not None:
+            self._average.update(self.step)
         if self.step in self._due:
-            self._validate()
+            self._validate(options)
         else:
-            self._on_step(self.step, {"loss": loss, **self.criterion.last})
+            self._on_step(self.step, {"loss": loss, **self.criterion.last, **options})
 
-    def _validate(self) -> None:
+    def _fit_patches(self) -> None:
+        """Give the sampler the patches of the next step."""
+        self.batches.patch = self.schedule.patch_after(self.step) or self.batches.patch
+
+    def _options_in_force(self) -> dict[str, float]:
+        """What the next step is taken with, of all that is there only if it was asked for."""
+        rate: float = self.optimizers[0].param_groups[0]["lr"]
+        return {
+            **({"learning_rate": rate} if self.schedule.warmup else {}),
+            **({"patch": self.batches.patch} if self.schedule.patches else {}),
+        }
+
+    def _validate(self, options: Mapping[str, float]) -> None:
         losses = {"loss": self.mean_loss(), **self.criterion.means}
-        self._psnr, self._error = validate(
-            self.network.eval(), self.validation, self.batches.scale, self.batches.device
-        )
-        if self._psnr > self._best_psnr:
-            self._best, self._best_psnr, self._best_step = _snapshot(self.network), self._psnr, self.step
+        with contextlib.nullcontext() if self._average is None else self._average.in_place():
+            self._psnr, self._error = validate(
+                self.network.eval(), self.validation, self.batches.scale, self.batches.device
+            )
+            if self._psnr > self._best_psnr:
+                self._best, self._best_psnr, self._best_step = _snapshot(self.network), self._psnr, self.step
         self.mark_judged()
-        self._on_validation(self.step, {**losses, "psnr": self._psnr})
+        self._on_validation(self.step, {**losses, "psnr": self._psnr, **options})
 
     def get_extra_state(self) -> State:
         """See :meth:`Loop.get_extra_state`."""
+        average = {} if self._average is None else {"average": self._average.state}
         return {
+            **average,
             "best": self._best,
             "best_psnr": self._best_psnr,
             "best_step": self._best_step,
@@ -156,6 +190,14 @@ class Trainer(Loop):
         """See :meth:`Loop.set_extra_state`."""
         self._best, self._best_psnr, self._best_step = state["best"], state["best_psnr"], state["best_step"]
         self._psnr, self._error = state["psnr"], state["error"]
+        if self._average is not None:
+            self._average.load(state["average"])
+
+
+def optimizer_of(network: nn.Module, schedule: Schedule) -> Optimizer:
+    """The optimizer that a schedule asks for: Adam, or AdamW where weights decay."""
+    rate, own = schedule.learning_rate, schedule.own
+    return adamw(network, rate, schedule.weight_decay, own) if schedule.weight_decay else adam(network, rate, own=own)
 
 
 def _snapshot(network: nn.Module) -> dict[str, Tensor]:

@@ -47,7 +47,7 @@ def benchmark(monkeypatch: pytest.MonkeyPatch):
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize(("name", "ratios"), [("search_step", 13), ("train_step", 9), ("data", 2)])
+@pytest.mark.parametrize(("name", "ratios"), [("search_step", 13), ("train_step", 14), ("data", 2)])
 def test_a_benchmark_prints_its_ratios_and_writes_them(name: str, ratios: int, benchmark, tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     done = CliRunner().invoke(benchmark(name).main, ["--rounds", "2", "--threads", "1", "--out", str(out)])

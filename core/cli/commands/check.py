@@ -27,10 +27,13 @@ def check(spec: Path, overrides: tuple[str, ...]) -> None:
     from qnas.core.spec import read_spec
 
     file = read_spec(spec, overrides)
-    with file.locate_errors(), as_of(file.spec.version):
-        counts = check_images(file.spec.data, file.spec.scale, file.spec.seed, tried=_TRIED, space=file.spec.space)
-        refuse_unfit_teachers(file.spec)
-        _describe(file.spec, counts)
+    checked = file.spec
+    with file.locate_errors(), as_of(checked.version):
+        counts = check_images(
+            checked.data, checked.scale, checked.seed, _TRIED, checked.space, largest_patch=checked.largest_patch
+        )
+        refuse_unfit_teachers(checked)
+        _describe(checked, counts)
 
 
 def _describe(spec: "Spec", counts: dict[str, int]) -> None:

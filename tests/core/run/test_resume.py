@@ -38,6 +38,10 @@ WAYS: Mapping[str, tuple[str, ...]] = {
         *("train.start=float", "train.narrowing=[6]", "train.on_divergence=lower-rate"),
     ),
     "joint": ("search.update=joint", "search.warmup=1", "search.on_divergence=lower-rate", "precision=bfloat16"),
+    "options": (
+        *("train.ema=0.9", "train.accumulate=2", "train.learning_rate_warmup=3", "train.weight_decay=0.1"),
+        *("train.patches={50%: 12}", "train.on_divergence=lower-rate", "space.residual=batch-norm"),
+    ),
 }
 
 
@@ -202,7 +206,10 @@ def test_a_run_that_diverged_says_how_to_go_on_and_does(tiny: Path, tmp_path: Pa
     ("stage", "lowered"),
     [
         ("search", r"lower search.batch \(2\), data.patch \(8\) or the space's channels"),
-        ("train", r"lower train.batch \(2\), data.patch \(8\) or the space's channels"),
+        (
+            "train",
+            r"lower train.batch \(2; train.accumulate makes up for it\), data.patch \(8\) or the space's channels",
+        ),
         ("evaluate", "give it smaller images or the space fewer channels"),
     ],
 )

@@ -1,0 +1,17 @@
+"""The specs on the page of the training."""
+
+from pathlib import Path
+
+import pytest
+
+from qnas.core.spec import load_spec
+
+from .conftest import blocks
+
+SPECS = blocks("docs/training.md", "yaml")
+
+
+@pytest.mark.parametrize("text", SPECS)
+def test_what_the_page_shows_is_valid(text: str, tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(text)
+    load_spec(tmp_path / "spec.yaml")
