@@ -99,6 +99,12 @@ def qnas_register_reports(register: Register) -> None:
 
 
 @hookimpl
+def qnas_register_trackers(register: Register) -> None:
+    """Register trackers."""
+    register("tensorboard", "qnas.plugins.trackers.tensorboard:TensorBoard", "Event files for TensorBoard")
+
+
+@hookimpl
 def qnas_register_degradations(register: Register) -> None:
     """Register degradations."""
     bicubic = "qnas.plugins.degradations.bicubic"

@@ -7,6 +7,7 @@ from qnas.core.registry.markers import PROJECT, hookimpl
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.plugins import Plugins, find_plugins, plugins
 from qnas.core.registry.registry import Entry, Register, Registry
+from qnas.core.registry.tracker import Tracker
 from qnas.core.registry.trust import is_foreign_code_refused, no_foreign_code
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Plugins",
     "Register",
     "Registry",
+    "Tracker",
     "find_plugins",
     "hook_names",
     "hookimpl",

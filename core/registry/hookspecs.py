@@ -41,6 +41,11 @@ globals().update({kind.hook: _registering(kind) for kind in BY_NAME.values()})
 
 
 @hookspec
+def qnas_register_trackers(register: "Register") -> None:
+    """Register trackers (``qnas.Tracker``), which ``qnas run --tracker NAME`` switches on."""
+
+
+@hookspec
 def qnas_stage_began(folder: "RunFolder", stage: str, steps: int) -> None:
     """A stage of a run begins; ``steps`` is how many it will take (0 where it does not count any).
 
@@ -65,6 +70,11 @@ def qnas_step(folder: "RunFolder", stage: str, step: int, metrics: Mapping[str, 
     A searcher may add ``objective``, ``entropy``, ``probabilities``, and the expected value of each cost by its name.
     ``loss`` and its parts may be tensors: turn them into numbers only when you need them, as that waits for the device.
     At step 0, before any is taken, ``warm_start`` says how much of a warm start is done.
+
+    After a validation there may also be what no history keeps: in ``search``, ``alpha`` (every slot to the parameters
+    of its candidates), and in ``train``, ``images`` (pairs of a held-out ``qnas.ImagePair`` and what the network makes
+    of its LR image, (H, W, 3) of uint8). Where these options of the training are used, ``learning_rate`` and ``patch``
+    are those of the step.
     """
 
 

@@ -17,16 +17,18 @@ from qnas.core.registry.kinds import BY_NAME, KINDS
 from qnas.core.registry.markers import PROJECT
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.registry import Entry, Register, Registry, quiet
+from qnas.core.registry.tracker import Tracker
 from qnas.core.registry.trust import OPTION, is_foreign_code_refused
 
 
 class Plugins:
-    """The plugin manager and one registry for each kind of component."""
+    """The plugin manager, one registry for each kind of component, and one for trackers."""
 
     def __init__(self) -> None:
         self.manager = pluggy.PluginManager(PROJECT)
         self.manager.add_hookspecs(hookspecs)
         self.registries: dict[str, Registry[Any]] = {kind: Registry(kind) for kind in KINDS}
+        self.trackers: Registry[Tracker] = Registry(Tracker.kind)
         self.found: list[PluginInfo] = []
 
     @property
@@ -80,9 +82,10 @@ class Plugins:
         try:
             for kind in KINDS:
                 self.hook_of(plugin, BY_NAME[kind].hook)(register=self._register(kind, info, added))
+            self.hook_of(plugin, "qnas_register_trackers")(register=self._register(Tracker.kind, info, added))
         except (Exception, SystemExit) as error:  # a third-party hook may raise anything
             for kind, entry in added:
-                self.registries[kind].remove(entry)
+                self._registry(kind).remove(entry)
             self.manager.unregister(plugin)
             if isinstance(error, QnasError):
                 raise
@@ -99,10 +102,13 @@ class Plugins:
         others = [other for other in self.manager.get_plugins() if other is not plugin]
         return self.manager.subset_hook_caller(hook, remove_plugins=others)
 
+    def _registry(self, kind: str) -> Registry[Any]:
+        return self.trackers if kind == Tracker.kind else self.registries[kind]
+
     def _register(self, kind: str, info: PluginInfo, added: list[tuple[str, Entry]]) -> Register:
         def register(name: str, target: str, summary: str, /, **defaults: Any) -> None:
             entry = Entry(name, target, summary, info.distribution, defaults)
-            self.registries[kind].add(entry)
+            self._registry(kind).add(entry)
             added.append((kind, entry))
 
         register.__qualname__ = "register"  # the name that error messages show

@@ -11,10 +11,12 @@ from qnas.core.settings import Frozen, invalid
 
 NO_COSTS: Final = frozenset(
     {
-        *("discretization_gap_db", "float_work", "images", "seconds", "size_bytes", "test", "ties"),
+        *("discretization_gap_db", "float_work", "seconds", "size_bytes", "test", "ties"),
         *(
+            "alpha",
             "entropy",
             "epoch",
+            "images",
             "loss",
             "losses",
             "objective",

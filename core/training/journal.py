@@ -6,6 +6,9 @@ from typing import Any
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import Events
 
+_NOT_KEPT = frozenset({"alpha", "images"})
+"""What is reported to plugins only: histories have what can be read again."""
+
 
 class Journal:
     """Reports the steps of one stage.
@@ -33,8 +36,9 @@ class Journal:
         self._events.tell("qnas_step", folder=self.folder, stage=self.stage, step=step, metrics=metrics)
 
     def record(self, step: int, record: Mapping[str, Any]) -> None:
-        """Keep ``record`` in the stage's history, and report it."""
-        self.folder.append_history(self.stage, {"step": step, **record})
+        """Keep ``record`` in the stage's history, but for ``alpha`` and ``images``, and report it."""
+        kept = {key: value for key, value in record.items() if key not in _NOT_KEPT}
+        self.folder.append_history(self.stage, {"step": step, **kept})
         self.step(step, record)
 
     def end(self, result: Mapping[str, Any]) -> None:

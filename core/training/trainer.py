@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from qnas.core.components import Pixels
 from qnas.core.files.state import State
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler
@@ -79,7 +80,8 @@ class Trainer(Loop):
             by name in ``losses``; with its ``learning_rate`` where the rate has a warm-up, and its ``patch`` where
             patches grow.
         on_validation: Called instead after steps that end with a validation, with the step's number, the mean ``loss``
-            since the last validation, ``psnr`` on Y in dB, and the rest as above.
+            since the last validation, ``psnr`` on Y in dB, the rest as above, and ``images``, a list of
+            each image with what the network makes of it.
         criterion: What is minimized; by default L1.
     """
 
@@ -165,14 +167,19 @@ class Trainer(Loop):
 
     def _validate(self, options: Mapping[str, float]) -> None:
         losses = {"loss": self.mean_loss(), **self.criterion.means}
+        images: list[tuple[ImagePair, Pixels]] = []
         with contextlib.nullcontext() if self._average is None else self._average.in_place():
             self._psnr, self._error = validate(
-                self.network.eval(), self.validation, self.batches.scale, self.batches.device
+                self.network.eval(),
+                self.validation,
+                self.batches.scale,
+                self.batches.device,
+                lambda *image: images.append(image),
             )
             if self._psnr > self._best_psnr:
                 self._best, self._best_psnr, self._best_step = _snapshot(self.network), self._psnr, self.step
         self.mark_judged()
-        self._on_validation(self.step, {**losses, "psnr": self._psnr, **options})
+        self._on_validation(self.step, {**losses, "psnr": self._psnr, **options, "images": images})
 
     def get_extra_state(self) -> State:
         """See :meth:`Loop.get_extra_state`."""

@@ -20,11 +20,24 @@ Scores = dict[str, Any]
 OnImage = Callable[[int, Scores], object]
 
 
-def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: torch.device) -> tuple[float, float]:
+def validate(
+    upscale: Upscale,
+    pairs: Sequence[ImagePair],
+    scale: int,
+    device: torch.device,
+    on_image: Callable[[ImagePair, Pixels], object] | None = None,
+) -> tuple[float, float]:
     """Mean PSNR on Y in dB and mean absolute error (in 0..1) over whole images, in this order.
 
     A network whose output is not finite gets the worst possible scores, -inf dB and inf, and a warning, so that it
     does not end a search that tries many networks.
+
+    Args:
+        upscale: The network.
+        pairs: The images.
+        scale: The factor.
+        device: Where to compute.
+        on_image: Called with each image and what the network makes of it, if all are finite.
     """
     try:
         enlarged = [(enlarge(upscale, p.lr, device), p.hr) for p in pairs]
@@ -32,6 +45,9 @@ def validate(upscale: Upscale, pairs: Sequence[ImagePair], scale: int, device: t
         why = f"during validation, {broken}; it is scored as the worst possible network"
         warnings.warn(why, QnasWarning, stacklevel=2)
         return float("-inf"), float("inf")
+    if on_image is not None:
+        for pair, (ours, _) in zip(pairs, enlarged, strict=True):
+            on_image(pair, ours)
     psnr = float(np.mean([psnr_y(ours, hr, scale) for ours, hr in enlarged]))
     error = float(np.mean([np.abs(ours.astype(np.float32) - hr).mean() / 255 for ours, hr in enlarged]))
     return psnr, error

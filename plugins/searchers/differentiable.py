@@ -316,7 +316,10 @@ class GradientSearch(Loop):
             self.best = _Best(objective, epoch, self.task.architecture(chosen), ties, state, supernet_psnr)
         losses = {"loss": loss, **self.criterion.means}
         measured = {**losses, "psnr": psnr, "supernet_psnr": supernet_psnr, "objective": objective}
-        self.task.journal.record(step, {"epoch": epoch, **measured, **self._choices(probabilities)})
+        self.task.journal.record(
+            step,
+            {"epoch": epoch, **measured, **self._choices(probabilities), "alpha": self._by_slot(self.supernet.alpha)},
+        )
         self._warn_of_saturation(epoch, probabilities)
 
     def _warn_of_saturation(self, epoch: int, probabilities: Tensor) -> None:
@@ -336,14 +339,19 @@ class GradientSearch(Loop):
 
     def _choices(self, probabilities: Tensor) -> dict[str, object]:
         """For the history: expected costs, entropy and the probabilities themselves."""
-        rows = zip(self.supernet.candidates.items(), probabilities.tolist(), strict=True)
+        labels = {path: [c.label for c in candidates] for path, candidates in self.supernet.candidates.items()}
         return {
             **self.task.expected_costs(probabilities),
             "entropy": float(entropy(probabilities).mean()),
             "probabilities": {
-                path: dict(zip([c.label for c in candidates], row, strict=False)) for (path, candidates), row in rows
+                path: dict(zip(labels[path], row, strict=True)) for path, row in self._by_slot(probabilities).items()
             },
         }
+
+    def _by_slot(self, rows: Tensor) -> dict[str, list[float]]:
+        """Each slot's path to its row of (slots, candidates), without the places of candidates that it lacks."""
+        candidates = self.supernet.candidates.items()
+        return {path: row[: len(own)] for (path, own), row in zip(candidates, rows.tolist(), strict=True)}
 
 
 class AlternatingSearch(GradientSearch):

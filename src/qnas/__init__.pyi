@@ -62,7 +62,7 @@ from .core.network import (
     slot_candidates as slot_candidates,
 )
 from .core.network.calibration import calibrate_for_training as calibrate_for_training
-from .core.registry import Register as Register, hookimpl as hookimpl
+from .core.registry import Register as Register, Tracker as Tracker, hookimpl as hookimpl
 from .core.run.record import RunRecord as RunRecord
 from .core.search.images import SearchImages as SearchImages
 from .core.search.outcome import SearchOutcome as SearchOutcome

@@ -36,6 +36,15 @@ _CHECKPOINT_SECONDS = 60.0
     help="Seconds between checkpoints, 0 for one after every step; less often if they would take more than 2 % of the"
     " time [default: 60]. SIGTERM and Ctrl-C also write one before the run ends.",
 )
+@click.option(
+    "--tracker",
+    "trackers",
+    metavar="NAME",
+    multiple=True,
+    envvar="QNAS_TRACKER",
+    help="Show the run in a tool while it is under way, such as tensorboard. It changes no result. Can be repeated; by"
+    " default what QNAS_TRACKER names.",
+)
 @click.option("--progress-file", type=click.Path(path_type=Path), hidden=True)  # how a sweep follows its runs
 @no_code_option
 @verbose_option
@@ -46,10 +55,12 @@ def run(
     overrides: tuple[str, ...],
     until: str,
     checkpoint_every: float,
+    trackers: tuple[str, ...],
     progress_file: Path | None,
 ) -> None:
     """Search for a network, train it, evaluate it and write a report, as SPEC says."""
     from qnas.core.cli.running import run_and_show
+    from qnas.core.cli.tracking import tracking
     from qnas.core.run.run import run_spec
 
     file, folder = _read(spec, overrides, out, resume)
@@ -67,9 +78,10 @@ def run(
             )
 
     def resume_command() -> list[str]:
-        return _command(spec, out, folder.has(SPEC), overrides, until, checkpoint_every)
+        return _command(spec, out, folder.has(SPEC), overrides, until, checkpoint_every, trackers)
 
-    run_and_show(folder, work, resume_command, progress_file)
+    with tracking(trackers):
+        run_and_show(folder, work, resume_command, progress_file)
 
 
 def _read(spec: Path, overrides: tuple[str, ...], out: Path | None, resume: bool) -> "tuple[SpecFile, RunFolder]":
@@ -103,7 +115,13 @@ def _begun_in(spec: Path, out: Path | None, overrides: tuple[str, ...]) -> Path 
 
 
 def _command(
-    spec: Path, out: Path | None, resume: bool, overrides: tuple[str, ...], until: str, checkpoint_every: float
+    spec: Path,
+    out: Path | None,
+    resume: bool,
+    overrides: tuple[str, ...],
+    until: str,
+    checkpoint_every: float,
+    trackers: tuple[str, ...] = (),
 ) -> list[str]:
     """The command line that resumes the run."""
     from qnas.core.registry import is_foreign_code_refused
@@ -114,6 +132,7 @@ def _command(
         *(part for override in overrides for part in ("--set", override)),
         *(("--until", until) if until != STAGES[-1] else ()),
         *(("--checkpoint-every", f"{checkpoint_every:g}") if checkpoint_every != _CHECKPOINT_SECONDS else ()),
+        *(part for tracker in trackers for part in ("--tracker", tracker)),
         *(("--no-code",) if is_foreign_code_refused() else ()),
         *(("--resume",) if resume else ()),
     ]

@@ -226,7 +226,7 @@ def test_patches_of_a_size_are_those_of_a_sampler_that_always_had_it():
 def test_what_was_not_asked_for_is_not_reported():
     reported = []
     trainer(report=lambda step, metrics: reported.append(set(metrics))).run()
-    assert {frozenset(keys) for keys in reported} == {frozenset({"loss"}), frozenset({"loss", "psnr"})}
+    assert {frozenset(keys) for keys in reported} == {frozenset({"loss"}), frozenset({"loss", "psnr", "images"})}
 
 
 def breaking(monkeypatch) -> None:
