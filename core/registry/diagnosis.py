@@ -47,7 +47,7 @@ def _loading(info: PluginInfo) -> Iterator[Finding]:
 def _components(info: PluginInfo, plugins: Plugins) -> Iterator[Finding]:
     for component in info.registered:
         kind, _, name = component.partition(" ")
-        registry = plugins.registries[kind]
+        registry = plugins.registry_of(kind)
         try:
             loaded = registry.load(name)
         except QnasError as error:

@@ -85,7 +85,7 @@ class Plugins:
             self.hook_of(plugin, "qnas_register_trackers")(register=self._register(Tracker.kind, info, added))
         except (Exception, SystemExit) as error:  # a third-party hook may raise anything
             for kind, entry in added:
-                self._registry(kind).remove(entry)
+                self.registry_of(kind).remove(entry)
             self.manager.unregister(plugin)
             if isinstance(error, QnasError):
                 raise
@@ -102,13 +102,14 @@ class Plugins:
         others = [other for other in self.manager.get_plugins() if other is not plugin]
         return self.manager.subset_hook_caller(hook, remove_plugins=others)
 
-    def _registry(self, kind: str) -> Registry[Any]:
+    def registry_of(self, kind: str) -> Registry[Any]:
+        """The registry of a kind, or of trackers."""
         return self.trackers if kind == Tracker.kind else self.registries[kind]
 
     def _register(self, kind: str, info: PluginInfo, added: list[tuple[str, Entry]]) -> Register:
         def register(name: str, target: str, summary: str, /, **defaults: Any) -> None:
             entry = Entry(name, target, summary, info.distribution, defaults)
-            self._registry(kind).add(entry)
+            self.registry_of(kind).add(entry)
             added.append((kind, entry))
 
         register.__qualname__ = "register"  # the name that error messages show
