@@ -15,6 +15,7 @@ from qnas.core.errors import QnasError, place_of
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.plugins import Plugins
 from qnas.core.registry.registry import Entry
+from qnas.core.registry.tracker import Tracker
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def _components(info: PluginInfo, plugins: Plugins) -> Iterator[Finding]:
             cause = error.__cause__
             yield Finding(f"{error}{_place(cause)}", _advice(cause, info))
         else:
-            yield from _presets(loaded, registry.entry(name), kind)
+            if kind != Tracker.kind:  # which has no fields
+                yield from _presets(loaded, registry.entry(name), kind)
 
 
 def _presets(component: type[Any], entry: Entry, kind: str) -> Iterator[Finding]:
