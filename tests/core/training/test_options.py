@@ -133,7 +133,9 @@ def test_a_batch_in_parts_is_the_step_of_the_whole(parts, sizes):
     for accumulate in (1, parts):
         network = Widest(plain().double())
         optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
-        step = WeightStep(Machine(CPU), optimizer, cosine(optimizer, 9), list(network.parameters()), 0.05, accumulate)
+        step = WeightStep(
+            Machine(CPU), optimizer, cosine(optimizer, 9), list(network.parameters()), 0.05, accumulate=accumulate
+        )
         before = copy.deepcopy(network.network.state_dict())
         loss = step(network, Batch(batch.lr.double(), batch.hr.double()))
         moved = {name: value - before[name] for name, value in network.network.state_dict().items()}
