@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FOLDER = "tensorboard"
 """In the run's folder; each stage has a folder of its own in it."""
 
-_STAGES = frozenset({"search", "train", "evaluate"})
+_STAGES = frozenset({"search", "float", "train", "evaluate"})
 _NO_CURVES = frozenset({"of"})
 _IMAGES = 4
 _MANY = 100
