@@ -103,17 +103,20 @@ class Layers(ABC):
         shape = ConvShape(in_channels, out_channels, size, stride, around, spread, groups, has_bias, tuple(branches))
         return self.make_conv(shape)
 
-    def activation(self, activation: Activation) -> nn.Module:
-        """An activation whose output is quantized, signed where it can be negative."""
-        return self.input_activation(activation, is_signed(activation))
+    def activation(self, activation: Activation, channels: int = 1) -> nn.Module:
+        """An activation whose output is quantized, signed where it can be negative.
+
+        That with a slope for each of its ``channels`` has one for all where none are stated.
+        """
+        return self.input_activation(activation, is_signed(activation), channels)
 
     @abstractmethod
     def make_conv(self, shape: ConvShape) -> nn.Module:
         """The convolution of that shape."""
 
     @abstractmethod
-    def input_activation(self, activation: Activation, signed: bool) -> nn.Module:
-        """The quantized activation at a slot's entrance, whose sign the slot knows."""
+    def input_activation(self, activation: Activation, signed: bool, channels: int = 1) -> nn.Module:
+        """The quantized activation at a slot's entrance, whose sign and channels the slot knows."""
 
 
 class Operation(Component):

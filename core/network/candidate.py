@@ -29,7 +29,8 @@ class Candidate:
         layers = QuantizedLayers(quantizer, self.widths or FLOAT, shape.padding_mode, bias=shape.bias)
         operation = self.operation.build(shape, layers)
         is_quantized = self.operation.is_quantized_in(shape)
-        activation = layers.input_activation(shape.activation, shape.signed) if is_quantized else nn.Identity()
+        entrance = (shape.activation, shape.signed, shape.in_channels)
+        activation = layers.input_activation(*entrance) if is_quantized else nn.Identity()
         return FilledSlot(activation, operation, self.operation)
 
 

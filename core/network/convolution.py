@@ -188,9 +188,11 @@ class QuantizedConv2d(SlotConv2d):
 class QuantizedActivation(nn.Module):
     """An activation whose output is fake-quantized."""
 
-    def __init__(self, activation: Activation, quantizer: Quantizer, bits: int, signed: bool) -> None:
+    def __init__(
+        self, activation: Activation, quantizer: Quantizer, bits: int, signed: bool, channels: int = 1
+    ) -> None:
         super().__init__()
-        self.activation = make_activation(activation)
+        self.activation = make_activation(activation, channels)
         self.quantizer = quantizer.at(bits, signed=signed)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -219,6 +221,6 @@ class QuantizedLayers(Layers):
         """A quantized convolution."""
         return QuantizedConv2d(self.quantizer, self.widths, shape, self.padding_mode)
 
-    def input_activation(self, activation: Activation, signed: bool) -> nn.Module:
+    def input_activation(self, activation: Activation, signed: bool, channels: int = 1) -> nn.Module:
         """A quantized activation."""
-        return QuantizedActivation(activation, self.quantizer, self.widths.activation, signed)
+        return QuantizedActivation(activation, self.quantizer, self.widths.activation, signed, channels)

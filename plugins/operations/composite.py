@@ -27,7 +27,7 @@ class Factorized(Operation):
         """See :meth:`qnas.Operation.build`."""
         return nn.Sequential(
             layers.conv(slot.in_channels, slot.out_channels, (self.kernel, 1), stride=slot.stride),
-            layers.activation(self.between),
+            layers.activation(self.between, slot.out_channels),
             layers.conv(slot.out_channels, slot.out_channels, (1, self.kernel)),
         )
 
@@ -52,7 +52,7 @@ class Separable(Operation):
         channels = slot.in_channels
         return nn.Sequential(
             layers.conv(channels, channels, self.kernel, stride=slot.stride, groups=channels),
-            layers.activation(self.between),
+            layers.activation(self.between, channels),
             layers.conv(channels, slot.out_channels, 1),
         )
 

@@ -56,7 +56,7 @@ class FeatureDistillation(nn.Module):
         self.refine = nn.ModuleList(
             Slot("refine", channels, width, activation=before, signed=signed[i]) for i, width in enumerate(widths)
         )
-        self.activations = nn.ModuleList(make_activation(behind) for _ in range(_STEPS))
+        self.activations = nn.ModuleList(make_activation(behind, channels) for _ in range(_STEPS))
         self.joints = nn.ModuleList(Joint(is_signed(behind)) for _ in range(_STEPS))
         self.fuse = Slot("fusion", half * (_STEPS + 1), channels, activation=activation, native="conv1x1")
         self.attention = SpatialAttention(channels, max(1, channels // 4), depth=3)
@@ -108,7 +108,7 @@ class MultiDistillation(nn.Module):
         self.refine = nn.ModuleList(
             Slot("refine", ins[i], outs[i], activation="none", signed=signed[i]) for i in range(_STEPS + 1)
         )
-        self.activations = nn.ModuleList(make_activation(activation) for _ in range(_STEPS))
+        self.activations = nn.ModuleList(make_activation(activation, channels) for _ in range(_STEPS))
         self.joints = nn.ModuleList(Joint(is_signed(activation)) for _ in range(_STEPS))
         joined = aside * (_STEPS + 1)
         self.attention = ContrastAttention(joined, max(1, joined // _CONTRAST_REDUCTION))

@@ -43,7 +43,7 @@ class LocalFeature(nn.Module):
     def __init__(self, channels: int, activation: Activation, attention_channels: int) -> None:
         super().__init__()
         self.refine = _refinements(channels, activation)
-        self.activation = make_activation(activation)
+        self.activation = make_activation(activation, channels)
         self.joint = Joint()
         self.fuse = Slot("fusion", channels, channels, activation="none", native="conv1x1")
         self.attention = SpatialAttention(channels, attention_channels, depth=1)

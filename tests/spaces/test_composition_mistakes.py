@@ -157,7 +157,7 @@ MISTAKES = {
     "an unknown activation": (
         "name: skeleton\nactivation: rleu\n",
         "3:15: space.activation",
-        "must be 'none', 'relu', 'leaky-relu', 'prelu', 'silu' or 'tanh' (got 'rleu')",
+        "must be 'none', 'relu', 'leaky-relu', 'prelu', 'channel-prelu', 'silu' or 'tanh' (got 'rleu')",
     ),
     "a space that extends none": (
         "extends: rfdm\n",

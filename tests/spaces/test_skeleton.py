@@ -208,7 +208,7 @@ ACTIVATED = {
 ALWAYS = ("head.1", "body.0.body.1", "fusion.1", "upsample.1", "upsample.4", "tail.1")
 
 
-@pytest.mark.parametrize("activation", ["relu", "leaky-relu", "prelu", "silu", "tanh"])
+@pytest.mark.parametrize("activation", ["relu", "leaky-relu", "prelu", "channel-prelu", "silu", "tanh"])
 @pytest.mark.parametrize("activate", ACTIVATED)
 def test_the_activation_stands_before_the_slots_of_the_parts_that_it_is_said_of(activate, activation):
     fields = {"head": TWO, "fusion": TWO, "upsample": TWO, "upsampler": "two-step", "tail": TWO}

@@ -105,9 +105,10 @@ class MixedActivation(nn.Module):
         widths: Sequence[Widths],
         given: WidthProbabilities,
         signed: bool,
+        channels: int = 1,
     ) -> None:
         super().__init__()
-        self.activation = make_activation(activation)
+        self.activation = make_activation(activation, channels)
         self.mixture = WidthMixture(quantizer, [w.activation for w in widths], signed=signed, channels=None)
         self.given = given
 
@@ -139,9 +140,9 @@ class MixedLayers(Layers):
         """A convolution at all widths."""
         return MixedConv2d(self.quantizer, self.widths, self.given, shape, self.padding_mode)
 
-    def input_activation(self, activation: Activation, signed: bool) -> nn.Module:
+    def input_activation(self, activation: Activation, signed: bool, channels: int = 1) -> nn.Module:
         """A quantized activation at all widths."""
-        return MixedActivation(activation, self.quantizer, self.widths, self.given, signed)
+        return MixedActivation(activation, self.quantizer, self.widths, self.given, signed, channels)
 
 
 class MixedSlot(nn.Module):
@@ -169,7 +170,8 @@ class MixedSlot(nn.Module):
         self.operations = nn.ModuleList(operation.build(shape, layers) for operation in self.components)
         self.is_quantized = [operation.is_quantized_in(shape) for operation in self.components]
         self.sizes = [len(widths) if quantized else 1 for quantized in self.is_quantized]
-        self.activation = layers.input_activation(shape.activation, shape.signed) if widths else nn.Identity()
+        entrance = (shape.activation, shape.signed, shape.in_channels)
+        self.activation = layers.input_activation(*entrance) if widths else nn.Identity()
         self.probabilities = torch.full((len(self.candidates),), 1 / len(self.candidates))
 
     def native(self) -> nn.Module | None:

@@ -41,6 +41,7 @@ LAYERS = {
     "silu": (nn.SiLU, 6, 0),
     "tanh": (nn.Tanh, 6, 0),
     "prelu": (nn.PReLU, 6, 0),
+    "channel-prelu": (lambda: nn.PReLU(6), 6, 0),
     "upsample": (lambda: nn.Upsample(scale_factor=3, mode="bicubic"), 6, 4),
     **{
         f"{mode}{'-aa' * smooth} x{scale}": (
