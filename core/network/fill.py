@@ -8,20 +8,21 @@ from dataclasses import replace
 from typing import Literal
 
 from pydantic import ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from qnas.core.components import Offer, Operation, Quantizer, SlotShape, Space
 from qnas.core.errors import InputError, QnasError, as_input_error, from_field
 from qnas.core.network.candidate import Candidate, candidates_of, originals
-from qnas.core.network.convolution import SlotConv2d
+from qnas.core.network.convolution import QuantizedActivation, SlotConv2d
 from qnas.core.network.joints.between import fill_joints
 from qnas.core.network.memo import once_a_space
-from qnas.core.network.mixing.mixed import MergedSlot, MixedSlot, PlainSlot
+from qnas.core.network.mixing.mixed import MergedSlot, MixedActivation, MixedSlot, PlainSlot
 from qnas.core.network.probing.devices import is_without_values, made_on_cpu, without_values
 from qnas.core.network.probing.layout import Entrance, needs_contiguous
 from qnas.core.network.sharing import leaders
-from qnas.core.network.slot import FilledSlot, Origin, Slot
+from qnas.core.network.slot import FilledSlot, Origin, Slot, copy_weights
 from qnas.core.registry import plugins
+from qnas.core.settings import FLOAT
 
 Chooser = Callable[[str, SlotShape], nn.Module]
 Form = Literal["merged", "plain"]
@@ -53,7 +54,7 @@ def fill(network: nn.Module, chooser: Chooser) -> nn.Module:
     """Put into each open slot what ``chooser(path, shape)`` returns for it; returns ``network``.
 
     A slot that stands at several paths is chosen for once, by its first, and stays shared. Where the native
-    operation is put in, it starts from the slot's weights, if the slot has any.
+    operation is put in, it starts from the slot's weights, if the slot has any; so does the activation from its own.
     """
     chosen: dict[Slot, nn.Module] = {}
     for path, module in list(network.named_modules(remove_duplicate=False)):
@@ -65,14 +66,38 @@ def fill(network: nn.Module, chooser: Chooser) -> nn.Module:
     return network
 
 
+def fill_natively(network: nn.Module, *, bias: bool = True) -> nn.Module:
+    """Put its original operation into each open slot, in float; returns ``network``.
+
+    Args:
+        network: With open slots.
+        bias: Whether their convolutions may have one.
+    """
+    native, none = Candidate(Operation.of("native"), FLOAT), Quantizer.of("none")
+    return fill(network, lambda _, shape: native.fill(replace(shape, bias=shape.bias and bias), none))
+
+
 def _hand_over(slot: Slot, filled: nn.Module) -> None:
     if not isinstance(filled, FilledSlot | MixedSlot):
         return
     native = filled.native()
     if isinstance(native, SlotConv2d) and not native.weight.is_meta:
         native.take(slot.weights)
+    elif native is not None and slot.weights and not is_without_values():
+        _take(native, slot.weights)
+    if isinstance(filled.activation, QuantizedActivation | MixedActivation) and not is_without_values():
+        copy_weights(slot.activation_weights, filled.activation)
     if slot.weights and slot.fits_others:
-        filled.origin = Origin(slot.shape, slot.weights)
+        filled.origin = Origin(slot.shape, slot.weights, slot.activation_weights)
+
+
+def _take(operation: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Start an operation of several layers from its weights, by parameter name."""
+    copy_weights(weights, operation)
+    for path, module in operation.named_modules():
+        if isinstance(module, SlotConv2d):
+            own = [name for name, _ in module.named_parameters(recurse=False)]
+            module.take({name: weights[f"{path}.{name}"] for name in own})
 
 
 def build_found(

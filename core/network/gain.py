@@ -18,9 +18,10 @@ class Gain(nn.Module):
         super().__init__()
         self.value = nn.Parameter(torch.tensor(0.0))
 
+    @torch.no_grad()
     def begin_search(self) -> None:
-        """Set the initial value of a supernet."""
-        nn.init.constant_(self.value, _IN_SEARCH)
+        """Set the initial value of a supernet, unless it starts from weights."""
+        self.value.copy_(torch.where(self.value == 0, _IN_SEARCH, self.value))
 
     def forward(self, features: Tensor) -> Tensor:
         """The same shape."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from qnas.core.components import Activation, Operation, PaddingMode, SlotShape, is_signed
@@ -27,6 +28,9 @@ class Slot(nn.Module):
         padding_mode: How the convolutions in it continue an image beyond its edge.
         weights: Initial weights of the native operation, by parameter name; by default fresh ones.
         fits_others: Whether other operations are to start from them too, as close to the native one as they come.
+
+    Attributes:
+        activation_weights: Initial weights of the activation, whatever the operation; by default fresh ones.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Slot(nn.Module):
         )
         self.weights = weights or {}
         self.fits_others = fits_others
+        self.activation_weights: Mapping[str, Tensor] = {}
 
     def forward(self, _: Tensor) -> Tensor:
         """Raises ``RuntimeError``: an open slot can't run."""
@@ -68,10 +73,12 @@ class Origin:
     Attributes:
         shape: The slot's.
         weights: Of the native operation, by parameter name.
+        activation_weights: Of the slot's activation.
     """
 
     shape: SlotShape
     weights: Mapping[str, Tensor]
+    activation_weights: Mapping[str, Tensor]
 
 
 class FilledSlot(nn.Module):
@@ -110,3 +117,10 @@ class FilledSlot(nn.Module):
         result: Tensor = self.operation(self.activation(features))
         own: Tensor = self.joint(result if self._gives_its_own else result.clone())
         return own
+
+
+@torch.no_grad()
+def copy_weights(weights: Mapping[str, Tensor], module: nn.Module) -> None:
+    """Copy weights, by parameter name, into a module."""
+    for name, value in weights.items():
+        module.get_parameter(name).copy_(value)

@@ -13,7 +13,7 @@ from qnas.core.network.candidate import Candidate
 from qnas.core.network.convolution import QuantizedLayers, SlotConv2d
 from qnas.core.network.mixing.mixed import MixedSlot
 from qnas.core.network.probing.seeds import generators_kept
-from qnas.core.network.slot import FilledSlot, Origin
+from qnas.core.network.slot import FilledSlot, Origin, copy_weights
 from qnas.core.network.statistics import modes_kept
 from qnas.core.network.warm.fitting import EXACT, fit_operation, share_of_error
 from qnas.core.settings import FLOAT
@@ -179,6 +179,7 @@ def _warm_slots(network: nn.Module) -> dict[str, _WarmSlot]:
             native = original.native() if isinstance(original, FilledSlot) else None
             if isinstance(original, FilledSlot) and isinstance(native, SlotConv2d):
                 native.take(origin.weights)
+                copy_weights(origin.activation_weights, original.activation)
                 device = next(network.parameters()).device
                 found[path] = _WarmSlot(module, origin, native, _StandIn(original).to(device).eval())
     return found
