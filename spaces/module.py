@@ -3,29 +3,28 @@
 import functools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import Field, PositiveInt, PrivateAttr
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.errors import InputError, as_input_error, from_field
-from qnas.core.files.home import at_home, home
-from qnas.core.network import Candidate, build_original, convolutions, fill
+from qnas.core.network import build_original, convolutions, fill_natively
 from qnas.core.network.open_module import Survey, open_slots, survey
 from qnas.core.network.probing.devices import blank_image, is_without_values, made_on_cpu
 from qnas.core.network.probing.seeds import seed_everything
 from qnas.core.network.probing.self_comparison import State, are_same, outputs, refuse_new_entries, settled_state
 from qnas.core.network.shapes import shapes_only
-from qnas.core.settings import FLOAT
+from qnas.spaces.foreign.checkpoint import values_of
 from qnas.spaces.foreign.code import Code, code_of
 from qnas.spaces.foreign.hooks import Padding, take
 from qnas.spaces.foreign.local_code import State as CodeState, imported_packages, state_of, write_sources
 from qnas.spaces.foreign.meta import to_meta
-from qnas.spaces.foreign.start import OWN, keep_start, load_start, start_state
+from qnas.spaces.foreign.start import keep_start
 from qnas.spaces.foreign.target import Arguments, Target, call, targets_in, with_scale
+from qnas.spaces.from_file import FromFile
 
 _ROLE = "convolution"
 _SIZE = 32
@@ -34,7 +33,7 @@ _TOLERANCE = 1e-3
 _UNCOUNTED = 0.01  # the share of the multiply-accumulates above which there is a notice
 
 
-class ModuleSpace(Space):
+class ModuleSpace(FromFile):
     """Any network with its convolutions as slots; the convolution found there is the slot's native operation.
 
     The network takes (N, 3, H, W), RGB in 0..1, and returns (N, 3, H * scale, W * scale). Convolutions with any kernel,
@@ -77,8 +76,6 @@ class ModuleSpace(Space):
     open: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     weights: Annotated[str, Field(min_length=1)] = "fresh"
     others: Literal["fitted", "fresh"] = "fitted"
-    _home: Path | None = PrivateAttr(default_factory=home)
-    _is_restored: bool = PrivateAttr(default=False)
 
     def build(self, scale: int) -> nn.Module:
         """See :meth:`qnas.Space.build`."""
@@ -99,7 +96,7 @@ class ModuleSpace(Space):
         return [*left, *([notice] if share > _UNCOUNTED else []), *self._notices_of_weights(scale)]
 
     def _notices_of_weights(self, scale: int) -> list[str]:
-        if self.weights in OWN:
+        if not self.names_file:
             return []
         with made_on_cpu():
             return self._made(scale)[1]
@@ -107,35 +104,13 @@ class ModuleSpace(Space):
     def keep(self, folder: Path, scale: int) -> None:
         """See :meth:`qnas.Space.keep`: the target's local files, and the weights that the network starts from."""
         write_sources(folder, self._code().sources)
-        if self.weights not in OWN:
+        if self.names_file:
             with made_on_cpu():
-                keep_start(self.make(scale), folder)
+                keep_start(values_of(self.make(scale)), folder)
 
     def depends_on(self) -> Hashable:
         """See :meth:`qnas.Space.depends_on`: the code, the file of weights, and arguments by their types too."""
-        return self._state(), repr(self.arguments), start_state(self.weights, self._home)
-
-    def kept_in(self, folder: Path) -> Self:
-        """See :meth:`qnas.Space.kept_in`."""
-        with at_home(folder):
-            copy = self.model_copy()
-            copy._home = home()
-        return copy
-
-    def restored(self) -> Self:
-        """See :meth:`qnas.Space.restored`."""
-        copy = self.model_copy()
-        copy._is_restored = True
-        return copy
-
-    @property
-    def has_weights(self) -> bool:
-        """See :attr:`qnas.Space.has_weights`."""
-        return self.weights != "fresh"
-
-    def fresh(self) -> Self:
-        """See :meth:`qnas.Space.fresh`."""
-        return self.model_copy(update={"weights": "fresh"})
+        return self._state(), repr(self.arguments), self.start_state()
 
     def packages(self) -> Sequence[str]:
         """See :meth:`qnas.Space.packages`."""
@@ -162,8 +137,7 @@ class ModuleSpace(Space):
             with from_field("target"):
                 raise InputError(f"{self.target} returns an object of type {type(network).__name__}, not an nn.Module")
         code.stay_with(network)
-        with from_field("weights"):
-            notices = [] if self._is_restored else load_start(network, self.weights, scale, self._home)
+        notices = self.load_start(network, scale)
         if self.output:
             network.register_forward_hook(functools.partial(take, self.output))
         if self.multiple > 1:
@@ -255,8 +229,7 @@ def _refuse_changed(space: ModuleSpace, network: nn.Module, state: State, found:
     cases = [("evaluation", images[:1]), ("training", images)]
     before, again = (outputs(network, state, cases, failing, restlessly=more) for more in (False, True))
     opened = open_slots(network, found.signed, _ROLE, keep_weights=True)
-    native, none = Candidate(Operation.of("native"), FLOAT), Quantizer.of("none")
-    filled = fill(opened, lambda _, shape: native.fill(shape, none))
+    filled = fill_natively(opened)
     hint = "leave out of 'open' the convolutions whose class or attributes it uses"
     failing = f"{space.target} can't run with slots: {hint}"
     with as_input_error(failing):

@@ -9,10 +9,12 @@ import torch
 from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from qnas.core.components import Activation, Block, Original, Residual, Space, is_signed, make_activation
+from qnas.core.components import Activation, Block, Original, Residual, is_signed, make_activation
 from qnas.core.network import Gain, Slot
 from qnas.core.settings import invalid
 from qnas.spaces.image_residual import Enlarge, ImageResidual
+from qnas.spaces.mean_colour import Colour, MeanColour
+from qnas.spaces.with_weights import WithWeights
 
 RGB = 3
 
@@ -21,7 +23,7 @@ Body = Annotated[tuple[Block, ...], Field(min_length=1)]
 Entrance = Literal["body", "upsample", "tail", "every"]
 
 
-class Skeleton(Space):
+class Skeleton(WithWeights):
     """A network composed of a head, a body of blocks, fusion, skip, upsampling and a tail.
 
     Every convolution is a slot. Where a part is a list of operations, these are its original convolutions in order,
@@ -50,7 +52,11 @@ class Skeleton(Space):
             second step of upsampling). With ``every``, so does each slot without an activation whose input may be
             negative, in fusion and attention too.
         image_residual: How the input image is enlarged and added to the output.
+        mean: A colour, RGB in 0..1, that is subtracted from the image before the head and added to the output; by
+            default none. The head's padding then stands for this colour.
     """
+
+    unwritten = (*WithWeights.unwritten, "mean")
 
     scales: ClassVar[frozenset[int]] = frozenset({1, 2, 3, 4})
 
@@ -73,6 +79,7 @@ class Skeleton(Space):
     tail_residual: Residual = "plain"  # type: ignore[assignment]
     activate: tuple[Entrance, ...] = ()
     image_residual: ImageResidual = "none"
+    mean: Colour | None = None
 
     def roles(self) -> Mapping[str, Sequence[str]]:
         """The roles of the skeleton and its blocks; the default of each is the original operation."""
@@ -87,8 +94,13 @@ class Skeleton(Space):
         channels = itertools.accumulate(every, lambda c, block: block.out_channels(c), initial=self.channels)
         return list(zip(every, channels, strict=False))
 
-    def build(self, scale: int) -> nn.Module:
-        """See :meth:`qnas.Space.build`."""
+    @property
+    def subtracted(self) -> Colour | None:
+        """See :attr:`.WithWeights.subtracted`."""
+        return self.mean
+
+    def compose(self, scale: int) -> nn.Module:
+        """See :meth:`.WithWeights.compose`."""
         network = SkeletonNetwork(self, scale)
         if "every" in self.activate:
             _activate_every(network, self.activation)
@@ -140,8 +152,9 @@ class SkeletonNetwork(nn.Module):
 
     def __init__(self, space: Skeleton, scale: int) -> None:
         super().__init__()
+        self.mean = None if space.mean is None else MeanColour(space.mean)
         self.head = _head(space)
-        self.enter = make_activation(_before(space, "body"))
+        self.enter = make_activation(_before(space, "body"), space.channels)
         self.body = nn.ModuleList(
             block.residual.wrap(block.build(channels, space.activation), channels) for block, channels in space.blocks()
         )
@@ -161,8 +174,11 @@ class SkeletonNetwork(nn.Module):
 
     def forward(self, lr_image: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, 3, H * scale, W * scale), RGB in 0..1."""
-        result: Tensor = self.refine(self.upsample(self.trunk(self.head(lr_image))))
-        return result if self.enlarge is None else self.gain(result) + self.enlarge(lr_image)
+        image = lr_image if self.mean is None else self.mean(lr_image)
+        result: Tensor = self.refine(self.upsample(self.trunk(self.head(image))))
+        if self.enlarge is not None:
+            result = self.gain(result) + self.enlarge(lr_image)
+        return result if self.mean is None else self.mean.add_to(result)
 
 
 class Trunk(nn.Module):
@@ -243,7 +259,8 @@ def _head(space: Skeleton) -> nn.Module:
     if not space.head:
         return Repeat(space.channels)
     # The image is never negative, so the first slot needs no activation and is unsigned.
-    first = Slot("head", RGB, space.channels, activation="none", signed=False, native=space.head[0])
+    centred = space.mean is not None
+    first = Slot("head", RGB, space.channels, activation="none", signed=centred, native=space.head[0])
     rest = _chain(space, "head", space.channels, space.channels, space.activation, space.head[1:])
     return nn.Sequential(first, *rest)
 

@@ -59,9 +59,20 @@ class Match:
         return min((_WRAPPERS.index(name) for name in names if name in _WRAPPERS), default=len(_WRAPPERS))
 
 
-def matches(loaded: Any, own: Weights) -> list[Match]:
-    """How each state dict in ``loaded`` would go into a network that has the values ``own``."""
-    return [match for label, weights in _state_dicts(loaded) for match in _matched(label, weights, own)]
+def matches(loaded: Any, own: Weights, ignored: str = "") -> list[Match]:
+    """How each state dict in ``loaded`` would go into a network that has the values ``own``.
+
+    Args:
+        loaded: What a file holds.
+        own: The network's values.
+        ignored: A pattern of names in the file that the network has no use for.
+    """
+    found: list[Match] = []
+    for label, weights in _state_dicts(loaded):
+        wanted = {name: value for name, value in weights.items() if not (ignored and re.search(ignored, name))}
+        if wanted:
+            found += _matched(label, wanted, own)
+    return found
 
 
 def best_match(found: Sequence[Match], path: object) -> Match:
@@ -88,10 +99,15 @@ def notices(match: Match, found: Sequence[Match], path: object) -> list[str]:
     return []
 
 
+def nearness(match: Match) -> tuple[int, int]:
+    """How near a match comes to fitting, for comparisons."""
+    return len(match.weights) - len(match.misshapen), len(match.surplus)
+
+
 def why_not(found: Sequence[Match], own: Weights, scale: int) -> str:
     """How the nearest of several matches that don't fit differs from the network."""
-    nearest = max(found, key=lambda match: (len(match.weights) - len(match.misshapen), len(match.surplus)))
-    right = len(nearest.weights) - len(nearest.misshapen)
+    nearest = max(found, key=nearness)
+    right, _ = nearness(nearest)
     reasons = [f"{right} of the network's {len(own)} values are in it"]
     if nearest.misshapen:
         name, *more = nearest.misshapen
@@ -106,12 +122,19 @@ def why_not(found: Sequence[Match], own: Weights, scale: int) -> str:
 
 def _guess(match: Match, own: Weights, scale: int) -> Iterator[str]:
     """Possible reasons for the mismatch."""
-    if match.misshapen and not (match.missing or match.surplus):
+    if match.misshapen and all(_is_of_channels(match.weights[name], own[name]) for name in match.misshapen):
+        yield "its PReLUs have a slope for each channel: so has 'activation: channel-prelu'"
+    elif match.misshapen and not (match.missing or match.surplus):
         other = _other_scale([(match.weights[name].shape, own[name].shape) for name in match.misshapen], scale)
         yield f"it may be for scale {other}, not {scale}" if other else "it may have other channel counts"
     prefix = _shared_prefix(own)
     if prefix and not match.weights and all(prefix + name in own for name in match.surplus):
         yield f"the network's names begin with '{prefix}', those of the file don't"
+
+
+def _is_of_channels(there: Tensor, here: Tensor) -> bool:
+    """Whether a file has several slopes where the network has one."""
+    return here.shape == (1,) and there.dim() == 1
 
 
 def _other_scale(shapes: Sequence[tuple[torch.Size, torch.Size]], scale: int) -> int:

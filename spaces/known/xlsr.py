@@ -1,18 +1,22 @@
 """XLSR."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from qnas.core.components import Count, Operation, Space
+from qnas.core.components import Count, Operation
 from qnas.core.network import Slot
+from qnas.spaces.foreign.naming import Naming
 from qnas.spaces.skeleton import RGB
+from qnas.spaces.with_weights import WithWeights
+
+_SOURCE = "quic/aimet-model-zoo, aimet_zoo_torch/common/super_resolution/models.py"
 
 
-class XLSR(Space):
+class XLSR(WithWeights):
     """XLSR (Ayazoglu 2021), winner of the Mobile AI 2021 challenge: grouped convolutions, each mixed by a 1 x 1 one.
 
     As in the implementation of Qualcomm's AIMET Model Zoo, except that the output is clipped to 0..1 outside the
@@ -36,9 +40,16 @@ class XLSR(Space):
     blocks: Count = 3
     groups: PositiveInt = 4
 
-    def build(self, scale: int) -> nn.Module:
-        """See :meth:`qnas.Space.build`."""
+    def compose(self, scale: int) -> nn.Module:
+        """See :meth:`.WithWeights.compose`."""
         return XLSRNetwork(self, scale)
+
+    def namings(self, scale: int) -> Sequence[Naming]:
+        """See :meth:`.WithWeights.namings`."""
+        del scale
+        blocks = {f"cnn.{3 + i}.net.{2 * j}": f"body.{i}.{j}" for i in range(self.blocks) for j in range(2)}
+        ends = {"cnn.0": "head.0", "cnn.2": "head.1", "residual": "beside", "tail.0": "fuse", "tail.2": "upsample.0"}
+        return [Naming(_SOURCE, blocks | ends)]
 
 
 class XLSRNetwork(nn.Module):

@@ -8,17 +8,11 @@ from torch import nn
 from qnas.core.components import Quantizer, Space
 from qnas.core.network import build_found
 
-
-def conv(in_channels, out_channels, size=3):
-    return nn.Conv2d(in_channels, out_channels, size, padding=size // 2)
+from .published_networks import conv, leaky, randomize
 
 
 def shuffle(channels, out_channels, factor):
     return nn.Sequential(conv(channels, out_channels * factor**2), nn.PixelShuffle(factor))
-
-
-def leaky(features):
-    return F.leaky_relu(features, 0.05)
 
 
 class EDSR(nn.Module):
@@ -194,17 +188,6 @@ PLAIN = {
     "span": SPAN,
     "xlsr": XLSR,
 }
-
-
-@torch.no_grad()
-def randomize(network, seed):
-    """Weights that carry the signal through every layer, and biases that are not zero."""
-    generator = torch.Generator().manual_seed(seed)
-    for parameter in network.parameters():
-        if parameter.ndim == 4:
-            nn.init.kaiming_normal_(parameter, a=0.05, generator=generator)
-        else:
-            nn.init.normal_(parameter, std=0.2, generator=generator)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -107,6 +107,23 @@ def test_a_network_with_weights_starts_from_them_unless_told_otherwise(tiny: Pat
         assert torch.equal(weights["first.operation.weight"], torch.load(file)["first.weight"]) == is_kept
 
 
+def test_a_network_starts_from_the_float_network_of_another_run_even_once_that_is_gone(tiny: Path) -> None:
+    space = json.dumps({"name": "skeleton", "channels": 4, "body": ["residual"], "bits": [8]})
+    record, _ = trained(tiny, f"space={space}", "train.start=float", "train.steps=1", "train.validations=1")
+    floating = record.folder.read_tensors(FLOAT_WEIGHTS)
+    file, folder = record.folder.path / FLOAT_WEIGHTS, RunFolder(tiny.with_name("second"))
+    sets = (f"space={space}", f"space.weights={file}", "train.steps=1", "train.validations=1", HARDLY)
+    spec = read_spec(tiny, sets).spec
+    run_spec(spec, folder, until="search")
+    file.unlink()
+    run_spec(spec, folder, until="train", resume=True)
+    weights = folder.read_tensors(MODEL)
+    assert floating.keys() == {name for name in weights if "quantizer" not in name}
+    assert all(torch.allclose(weights[name], value, rtol=0, atol=1e-20) for name, value in floating.items())
+    assert folder.has("start.safetensors")
+    RunRecord(folder).network()  # as evaluate and upscale make it
+
+
 def test_the_old_name_keeps_its_meaning() -> None:
     with pytest.warns(QnasDeprecationWarning, match="the field 'init' is deprecated .* use 'start'"):
         old = [Spec.model_validate({"name": "a", "train": {"init": start}}) for start in ("scratch", "supernet")]
