@@ -80,10 +80,10 @@ def fill_natively(network: nn.Module, *, bias: bool = True) -> nn.Module:
 def _hand_over(slot: Slot, filled: nn.Module) -> None:
     if not isinstance(filled, FilledSlot | MixedSlot):
         return
-    native = filled.native()
+    native = filled.native() if slot.weights else None
     if isinstance(native, SlotConv2d) and not native.weight.is_meta:
         native.take(slot.weights)
-    elif native is not None and slot.weights and not is_without_values():
+    elif native is not None and not is_without_values():
         _take(native, slot.weights)
     if isinstance(filled.activation, QuantizedActivation | MixedActivation) and not is_without_values():
         copy_weights(slot.activation_weights, filled.activation)

@@ -66,7 +66,7 @@ class Slot(nn.Module):
         return repr(self.shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # with slots, what looks for values that a network keeps finds none in here
 class Origin:
     """The native operation that stood in a slot, which others there are to start from.
 
