@@ -1,7 +1,8 @@
-"""Runs that take their network from another: its architecture and weights, with other quantizers between."""
+"""Runs that are derived from another: they take its network, or choose another one by its probabilities."""
 
 import hashlib
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from qnas.core.errors import InputError, first_line
 from qnas.core.files.folder import RunFolder
 from qnas.core.network import Architecture, fill_joints
 from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.run.chosen import write_chosen
 from qnas.core.run.names import (
     ARCHITECTURE,
     BEST_BEFORE,
@@ -21,6 +23,8 @@ from qnas.core.run.names import (
     MODEL,
     PARENT,
     PARENT_WEIGHTS,
+    SPEC,
+    SUPERNET,
     result_of,
 )
 from qnas.core.run.record import RunRecord
@@ -60,29 +64,91 @@ def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: flo
     train = {**before["train"], "steps": steps, "start": None, "float_steps": None, "narrowing": []}
     if learning_rate is not None:
         train["learning_rate"] = learning_rate
-    name = f"{before['name']}-between-{between}"
     changed = {
-        "name": name,
+        "name": f"{before['name']}-between-{between}",
         "train": train,
         "quantizer": {**before["quantizer"], "between": between},
         "target": None,
         "export": [target.model_dump(mode="json") for target in targets],
     }
+    return _changed(parent, before, changed, f"can't have {between} bits between its slots")
+
+
+def limited_spec(parent: RunRecord, limits: Mapping[str, str], steps: int | None, learning_rate: float | None) -> Spec:
+    """The spec of a run that trains another network of another run's search, one that keeps to these limits.
+
+    Args:
+        parent: The other, whose search has ended and left its supernet.
+        limits: By the cost's name, as in a spec; they take the place of those that the parent's spec has.
+        steps: How many steps to train for; by default as the parent.
+        learning_rate: Of the training; by default as the parent's.
+
+    Raises:
+        InputError: There is no such search, its spec is not valid any more, or no network keeps to the limits.
+    """
+    lacking = (
+        (SPEC, "there is no run in the folder"),
+        (result_of("search"), "the search of the run is not finished"),
+        (SUPERNET, "the search of the run left no probabilities"),
+    )
+    for name, what in lacking:
+        if not parent.folder.has(name):
+            raise InputError(f"{what} (no {name} in it)", str(parent.path))
+    before = parent.spec.model_dump(mode="json")
+    train = {"steps": steps, "learning_rate": learning_rate}
+    changed = {
+        "name": "-".join([before["name"], *(f"{name}-{limit}".replace(" ", "") for name, limit in limits.items())]),
+        "limits": {**before["limits"], **limits},
+        "regularizers": {},  # nothing is searched
+        "train": {**before["train"], **{field: value for field, value in train.items() if value is not None}},
+    }
+    return _changed(parent, before, changed, "can't be held to these limits")
+
+
+def _changed(parent: RunRecord, before: Mapping[str, Any], changed: Mapping[str, Any], refusal: str) -> Spec:
     try:
         with parent.as_it_was():
             return Spec.model_validate({**before, **changed})
     except ValidationError as error:
-        raise InputError(
-            f"can't have {between} bits between its slots: {first_line(error)}", str(parent.path)
-        ) from None
+        raise InputError(f"{refusal}: {first_line(error)}", str(parent.path)) from None
+
+
+def begin_child(parent: RunRecord, spec: Spec, folder: RunFolder) -> None:
+    """Write into the folder of a run what it takes from its parent, and note where it comes from.
+
+    Args:
+        parent: The parent.
+        spec: The run's, from :func:`derived_spec` or :func:`limited_spec`.
+        folder: The run's.
+    """
+    if spec.quantizer.between != parent.between:
+        take_over(parent, folder)
+    else:
+        choose_again(parent, spec, folder)
+
+
+def choose_again(parent: RunRecord, spec: Spec, folder: RunFolder) -> None:
+    """Copy the search of the parent, and choose the most probable network that keeps to the limits of the spec."""
+    _copy(parent, folder, f"search/{HISTORY}", SUPERNET)
+    with parent.as_it_was():
+        chosen = spec.allowed_networks().best(parent.folder.read_tensors(SUPERNET)["alpha"])
+        found = Architecture.from_candidates(parent.architecture.space, spec.scale, chosen)
+    folder.write_json(result_of("search"), {**parent.stages["search"], **write_chosen(folder, found, found)})
+    known = {"name": parent.spec.name, "folder": str(parent.path), "limits": dict(spec.limits)}
+    folder.write_json(PARENT, known)
+
+
+def _copy(parent: RunRecord, folder: RunFolder, *names: str) -> None:
+    """Copy those of these files that the parent has."""
+    for name in names:
+        if parent.folder.has(name):
+            (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(parent.path / name, folder.path / name)
 
 
 def take_over(parent: RunRecord, folder: RunFolder) -> None:
     """Copy what a run needs of its parent into its folder, and note where it comes from."""
-    for name in _TAKEN:
-        if parent.folder.has(name):
-            (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(parent.path / name, folder.path / name)
+    _copy(parent, folder, *_TAKEN)
     shutil.copyfile(parent.path / MODEL, folder.path / PARENT_WEIGHTS)
     digest = hashlib.sha256((parent.path / MODEL).read_bytes()).hexdigest()
     known = {"name": parent.spec.name, "folder": str(parent.path), "between": parent.between, "model_sha256": digest}

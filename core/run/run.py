@@ -18,7 +18,7 @@ from qnas.core.run.failure import explain_failures
 from qnas.core.run.images import load_run_images
 from qnas.core.run.log import RunLog, logged, tell_environment
 from qnas.core.run.names import ENVIRONMENT, IMAGE_NAMES, IMAGES, RESULT, SPEC, STAGES, result_of
-from qnas.core.run.parent import take_over
+from qnas.core.run.parent import begin_child
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.checkpoint import EVERY_SECONDS, CheckpointPolicy, StageCheckpoints
 from qnas.core.run.resuming.environment import environment, image_digests, image_names, refuse_gone, warn_of_changes
@@ -56,7 +56,7 @@ def run_spec(
         command: The command line, for the record.
         checkpoint_every: Seconds between two checkpoints, 0 for one after every step. It changes no result.
         stop: Asks the run to stop.
-        parent: A run whose network it takes over instead of searching for one.
+        parent: A run whose network or search it takes over instead of searching.
 
     Raises:
         InputError: The folder, the device or the images can't be used, or another process is at work in the folder.
@@ -106,7 +106,7 @@ def _load(spec: Spec, folder: RunFolder, keeping: CheckpointPolicy) -> Run:
     """The run with its device and its images; nothing is written."""
     machine = Machine.choose(spec.device, spec.precision)
     with guard(spec.space):
-        foreseen = spec.foresee_export()
+        foreseen = [*spec.foresee_export(), *spec.limit_notices()]
     for notice in (*spec.space.notices(spec.scale), *foreseen):
         warnings.warn(notice, QnasWarning, stacklevel=3)
     refuse_unfit_teachers(spec)
@@ -180,7 +180,7 @@ def _make(folder: RunFolder, spec: Spec, records: Mapping[str, Mapping[str, Any]
             aside.write_json(name, record)
         keep_spec(aside, spec)
         if parent is not None:
-            take_over(parent, aside)
+            begin_child(parent, spec, aside)
         with guard(spec.space):
             spec.space.keep(aside.path, spec.scale)
         folder.refuse_existing()  # meanwhile, another may have made it

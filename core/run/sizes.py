@@ -31,3 +31,16 @@ def found_sizes(architecture: Architecture, quantizer: Quantizer, costs: Mapping
         **{before: priced[now] for before, now in RENAMED.items() if now in priced},
         "float_work": {f"{h}x{w}": asdict(float_work_of(space, scale, chosen, quantizer, (h, w))) for h, w in SIZES},
     }
+
+
+def limits_used(limits: Mapping[str, int], sizes: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Each limit, and what the found network uses of it.
+
+    Args:
+        limits: By the cost's name.
+        sizes: What the network costs, as :func:`found_sizes` returns it.
+    """
+    smallest = f"{SIZES[0][0]}x{SIZES[0][1]}"
+    costs = {name: sizes[name] for name in limits}
+    used = {name: cost[smallest] if isinstance(cost, Mapping) else cost for name, cost in costs.items()}
+    return {name: {"limit": limit, "used": used[name]} for name, limit in limits.items()}

@@ -1,6 +1,5 @@
 """The stages of a run, each a function from the run to the result that it leaves in the folder."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components import Quantizer
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, QnasError
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.patches import PatchSampler
-from qnas.core.network import Architecture, Supernet, slot_candidates, take_weights
+from qnas.core.network import Architecture, Supernet, count_choices, slot_candidates, take_weights
+from qnas.core.run.chosen import DIGEST, digest, write_chosen
 from qnas.core.run.deployment.export import export_found, planned
 from qnas.core.run.examples import write_examples
 from qnas.core.run.images import RunImages
@@ -21,16 +21,15 @@ from qnas.core.run.names import (
     ARCHITECTURE,
     BEST_BEFORE,
     FLOAT_WEIGHTS,
-    LAST_ARCHITECTURE,
     LAST_WEIGHTS,
-    PARENT,
+    PARENT_WEIGHTS,
     STAGES,
     SUPERNET,
 )
 from qnas.core.run.parent import Child, taken_over
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.checkpoint import CheckpointPolicy, StageCheckpoints
-from qnas.core.run.sizes import found_sizes
+from qnas.core.run.sizes import found_sizes, limits_used
 from qnas.core.run.teachers import find_teachers
 from qnas.core.run.weights import load_weights, write_weights
 from qnas.core.search.derive import derive
@@ -49,8 +48,6 @@ from qnas.core.training.streams import DERIVE, FLOAT, TRAIN, stream_number
 from qnas.core.training.trainer import OnStep, Trained, Trainer
 from qnas.core.upscale.scoring import judge_sets, validate
 from qnas.core.upscale.tiles import Upscaler
-
-_DIGEST = "architecture_sha256"
 
 
 @dataclass(frozen=True)
@@ -79,8 +76,8 @@ class Run:
             InputError: It is not as the search wrote it.
         """
         text, where = self.folder.read_text(ARCHITECTURE), str(self.folder.path / ARCHITECTURE)
-        kept = RunRecord(self.folder).stages["search"].get(_DIGEST)
-        if kept is not None and kept != _digest(text):
+        kept = RunRecord(self.folder).stages["search"].get(DIGEST)
+        if kept is not None and kept != digest(text):
             raise InputError("is not what the search found: it is damaged", where)
         if kept is None and text != self.folder.read_text(BEST_BEFORE):
             raise InputError(f"is not what the search found ({BEST_BEFORE}): one of the two is damaged", where)
@@ -120,21 +117,30 @@ def search(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[st
     spec = run.spec
     checkpoints.begin()
     outcome = only_architecture(spec) or spec.search.search(_task(run, journal, checkpoints))
-    found = outcome.best.to_json()
-    run.folder.write_text(ARCHITECTURE, found)
-    run.folder.write_text(LAST_ARCHITECTURE, outcome.last.to_json())
+    _refuse_over_limits(spec, outcome.best)
+    chosen = write_chosen(run.folder, outcome.best, outcome.last)
     if outcome.supernet is not None:
         run.folder.write_tensors(SUPERNET, outcome.supernet)
     return {
         "supernet_psnr_y": outcome.supernet_psnr,
         "ties": [tie._asdict() for tie in outcome.ties],
-        _DIGEST: _digest(found),
+        **chosen,
         **outcome.details,
     }
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _refuse_over_limits(spec: Spec, found: Architecture) -> None:
+    """Refuse what a searcher found that does not hold limits.
+
+    Raises:
+        QnasError: It names the limits that are exceeded.
+    """
+    if spec.limits:
+        count = count_choices(spec.space, spec.scale, found.candidates(), spec.quantizer.train)
+        costs = {name: count.total(spec.counted_costs[name]) for name in spec.limits}
+        over = [f"{name} {cost:,} of {spec.limits[name]:,}" for name, cost in costs.items() if cost > spec.limits[name]]
+        if over:
+            raise QnasError(f"the search '{spec.search.label}' does not hold limits: it found {', '.join(over)}")
 
 
 def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:
@@ -155,6 +161,7 @@ def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:
         costs=spec.counted_costs,
         losses=spec.losses_of["search"],
         teachers=find_teachers(spec, "search", run.folder, run.machine),
+        limits=spec.limits,
     )
 
 
@@ -200,9 +207,9 @@ def _inherited(run: Run) -> nn.Module:
 
 
 def _taken_over(run: Run) -> Child | None:
-    """The network of the run's parent, with what the run changes in it; None for a run without a parent."""
+    """The network of the run's parent, with what the run changes in it; None for a run that takes over no network."""
     quantizer = run.spec.quantizer
-    if not run.folder.has(PARENT) or quantizer.between is None:
+    if not run.folder.has(PARENT_WEIGHTS) or quantizer.between is None:
         return None
     return taken_over(run.folder, run.architecture, quantizer.train, quantizer.between)
 
@@ -336,11 +343,9 @@ def evaluate(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[
         upscaler, run.images.test, scale, lambda done, scores: journal.step(done, {"psnr": scores["psnr_y"]})
     )
     write_examples(run.folder, judged.examples)
-    return {
-        "test": judged.means,
-        "images": judged.images,
-        **found_sizes(run.architecture, run.spec.quantizer.train, run.spec.counted_costs),
-    }
+    sizes = found_sizes(run.architecture, run.spec.quantizer.train, run.spec.counted_costs)
+    limits = {"limits": limits_used(run.spec.limits, sizes)} if run.spec.limits else {}
+    return {"test": judged.means, "images": judged.images, **sizes, **limits}
 
 
 def export(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:

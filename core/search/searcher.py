@@ -32,6 +32,8 @@ class Searcher(Component):
     def search(self, task: "SearchTask") -> "SearchOutcome":
         """Search, reporting each step through ``task.journal``.
 
+        A network that exceeds one of ``task.limits`` is refused: draw by ``task.draw``, choose by ``task.allowed``.
+
         Note:
             When a run that was stopped is resumed, its search starts again, unless the searcher saves its state in
             ``task.checkpoints``: then it continues after the last saved step. It calls ``restore`` once, when it is

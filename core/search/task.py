@@ -26,9 +26,10 @@ from qnas.core.network import (
     slot_candidates,
     uniform,
 )
-from qnas.core.network.sharing import draw_network
 from qnas.core.search.derive import derive
 from qnas.core.search.images import SearchImages
+from qnas.core.search.limits.allowed import AllowedNetworks
+from qnas.core.search.limits.multipliers import Multipliers
 from qnas.core.search.objective import SearchProgress, penalty
 from qnas.core.search.prices import Prices
 from qnas.core.search.warm_start import start_warm
@@ -64,6 +65,7 @@ class SearchTask:
         costs: What is counted, by name; by default, what is counted for every spec.
         losses: What networks minimize, by name; by default, L1.
         teachers: The networks that the losses learn from.
+        limits: The most that a network may cost on an LR image of 32 x 32, by the cost's name.
     """
 
     space: Space
@@ -81,6 +83,7 @@ class SearchTask:
     costs: Mapping[str, Cost] = field(default_factory=costs_with)
     losses: Mapping[str, Loss] | None = None
     teachers: Teachers = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
@@ -110,6 +113,19 @@ class SearchTask:
     def prices(self) -> Prices:
         """What the candidates cost: ``task.prices[cost]`` is the table of a cost, with the slots as rows."""
         return Prices(count_space(self.space, self.scale, self.train_quantizer, LR_SIZE), self.device)
+
+    @cached_property
+    def allowed(self) -> AllowedNetworks:
+        """The networks that keep to the limits, the only ones that a search may find: ``task.allowed.best(scores)``."""
+        return AllowedNetworks.of(self.space, self.scale, self.train_quantizer, self.costs, self.limits)
+
+    def multipliers(self, steps: int) -> Multipliers:
+        """What leads probabilities to the limits.
+
+        Args:
+            steps: Steps that they take.
+        """
+        return Multipliers(self.limits, {name: self.prices[self.costs[name]] for name in self.limits}, steps)
 
     def expected(self, cost: str | Cost, probabilities: Tensor) -> Tensor:
         """The expected cost at (slots, candidates) probabilities, on an LR image of 32 x 32.
@@ -165,12 +181,14 @@ class SearchTask:
         )
 
     def draw(self, random: np.random.Generator) -> dict[str, Candidate]:
-        """A random network: each choice is uniform, and slots that share one get the same candidate.
+        """A random network within the limits; slots that share a choice get the same candidate.
+
+        All networks are equally likely, except under limits that fewer than one in a thousand keeps to.
 
         Args:
             random: Such as ``task.stream("samples", step)``.
         """
-        return draw_network(self.leaders, self.candidates, random)
+        return self.allowed.draw(random)
 
     def build(self, chosen: Mapping[str, Candidate]) -> nn.Module:
         """The network with these candidates and the train quantizer, on the machine, from a :meth:`warm_start`.

@@ -11,14 +11,16 @@ from qnas.core.settings import Frozen, invalid
 
 NO_COSTS: Final = frozenset(
     {
-        *("discretization_gap_db", "float_work", "seconds", "size_bytes", "test", "ties"),
+        *("discretization_gap_db", "float_work", "seconds", "size_bytes", "test", "limits", "ties"),
         *(
             "alpha",
+            "chosen",
             "entropy",
             "epoch",
             "images",
             "loss",
             "losses",
+            "multipliers",
             "objective",
             "probabilities",
             "psnr",

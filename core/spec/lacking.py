@@ -9,7 +9,9 @@ from typing import Any
 from qnas.core.settings import SPEC_VERSION
 from qnas.core.spec.kept import version_of
 
-BY_KEY = frozenset({"costs", "data.test", "loss", "regularizers", "search.loss", "train.loss", "train.patches"})
+BY_KEY = frozenset(
+    {"costs", "data.test", "limits", "loss", "regularizers", "search.loss", "train.loss", "train.patches"}
+)
 """Mappings whose keys are the user's: nothing is ever missing from them."""
 
 

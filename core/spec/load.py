@@ -124,7 +124,7 @@ def _line(details: ErrorDetails, document: Document) -> str:
     path = _written_path(details["loc"], document.data)
     text = message(details)
     by_key = details["loc"][-1:] == ("name",) and path[-1:] != ("name",)  # the key is the name
-    place = document.place(path, of_key=by_key or text.startswith(("unknown field", "no such role")))
+    place = document.place(path, of_key=by_key or text.startswith(("unknown field", "no such role", "no such cost")))
     hint = document.hints.get(path, "") if text.startswith("unknown field") else ""
     return _at(place, path, f"{text}{hint}")
 

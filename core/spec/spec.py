@@ -1,8 +1,8 @@
 """The spec, which defines a run: validated and immutable."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, NoReturn, Self
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import (
     Field,
@@ -19,10 +19,13 @@ from qnas.core.components.keyed import described_by_key
 from qnas.core.components.loss_terms import LossTerms
 from qnas.core.errors import InputError, QnasError, from_field
 from qnas.core.images.settings import Data
-from qnas.core.network import refuse_broken, refuse_scale, refuse_size
+from qnas.core.network import guard, refuse_broken, refuse_scale, refuse_size
+from qnas.core.search.limits.allowed import AllowedNetworks
+from qnas.core.search.limits.refusal import notices, refuse_unmeetable
 from qnas.core.search.searcher import Searcher
 from qnas.core.settings import BetweenBits, Seed, Settings, Versioned, as_of, invalid
 from qnas.core.spec.by_name import CostsByName, RegularizersByName
+from qnas.core.spec.limits import LimitsByName, described_limits
 from qnas.core.training.criterion import teachers_in
 from qnas.core.training.machine import Device, Precision
 from qnas.core.training.settings import Start, Training
@@ -90,7 +93,10 @@ class Spec(Versioned):
         quantizer: The quantizers of search and training.
         search: How to search.
         costs: What is counted beside the costs that are always counted, by name.
-        regularizers: Penalties on the architecture during the search, by name. They refer to costs by name.
+        limits: The most that the found network may cost, by the cost's name, for an LR image of 32 x 32: ``{bitops:
+            4.6G, size: 20 kB}``. The found network never exceeds them, whatever the search.
+        regularizers: Penalties on the architecture during the search, by name. They refer to costs by name. With
+            limits, the default is ``entropy`` alone, and a cost that has a limit can't be penalized too.
         loss: What the search and the training minimize: a loss, or a mapping of losses to weights, or to their
             ``weight`` and other fields. ``search.loss`` and ``train.loss`` replace it for one of the two.
         train: How the found network is trained.
@@ -111,6 +117,7 @@ class Spec(Versioned):
     quantizer: QuantizerChoice = Field(default_factory=QuantizerChoice)
     search: Searcher = "differentiable"  # type: ignore[assignment]
     costs: CostsByName = {}
+    limits: LimitsByName = {}
     regularizers: RegularizersByName = {
         "entropy": {},  # type: ignore[dict-item]
         "cost": {},  # type: ignore[dict-item]
@@ -151,6 +158,14 @@ class Spec(Versioned):
         """Height and width of the largest LR patches that it trains on, in pixels."""
         return max(self.data.patch, *self.train.patches.values(), 0)
 
+    def allowed_networks(self) -> AllowedNetworks:
+        """The networks of the space that keep to the limits."""
+        return AllowedNetworks.of(self.space, self.scale, self.quantizer.train, self.counted_costs, self.limits)
+
+    def limit_notices(self) -> Iterator[str]:
+        """A line for each limit that rules no network out."""
+        return notices(self.allowed_networks(), self.counted_costs)
+
     def foresee_export(self) -> list[str]:
         """What its targets do no faster; see :func:`qnas.core.deploy.foresight.foresee`.
 
@@ -180,6 +195,14 @@ class Spec(Versioned):
             return self.export
         return () if self.target is None else (self.target,)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_entropy_alone(cls, value: Any) -> Any:
+        """With limits, no cost is penalized by default."""
+        if isinstance(value, Mapping) and value.get("limits") and "regularizers" not in value:
+            return {**value, "regularizers": {"entropy": {}}}
+        return value
+
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> Self:
         """Check that the space supports the scale, and that its candidates fit its slots."""
@@ -190,6 +213,10 @@ class Spec(Versioned):
         self._suit_target()
         self._refuse_unfit_losses()
         self._refuse_unfit_start()
+        self._refuse_penalized_limits()
+        if self.limits and not (info.context or {}).get("untried"):
+            with as_of(self.version), guard(self.space):
+                self._try("limits", lambda: refuse_unmeetable(self.allowed_networks(), self.counted_costs))
         return self
 
     def _refuse_unfit_losses(self) -> None:
@@ -232,16 +259,29 @@ class Spec(Versioned):
             "space": lambda: refuse_broken(self.space, self.scale, patch),
         }
         for field, check in checks.items():
-            try:
-                check()
-            except QnasError as error:
-                inside = error.field if isinstance(error, InputError) else ()
-                invalid("Spec", str(error), getattr(self, field), field, *inside)
+            self._try(field, check)
         for when, size in self.train.patches.items():
             try:
                 refuse_size(self.space, self.scale, (size, size))
             except QnasError as error:
                 invalid("Spec", f"the network can't take it: {error}", size, "train", "patches", when)
+
+    def _try(self, field: str, check: Callable[[], object]) -> None:
+        """Report what a check raises as a mistake in a field."""
+        try:
+            check()
+        except QnasError as error:
+            inside = error.field if isinstance(error, InputError) else ()
+            invalid("Spec", str(error), getattr(self, field), field, *inside)
+
+    def _refuse_penalized_limits(self) -> None:
+        """A cost that has a limit needs no penalty, whose weight would have to be tuned."""
+        limited = [self.counted_costs[name] for name in self.limits]
+        for key, regularizer in self.regularizers.items():
+            cost = getattr(regularizer, "cost", None)
+            if regularizer.weight and isinstance(cost, Cost) and cost in limited:
+                what = f"limits hold '{cost.known_as}' without a penalty: leave it out, or set its weight to 0"
+                invalid("Spec", what, key, "regularizers", key)
 
     def _refuse_unfit_crop(self) -> None:
         crop, scale, patch = self.data.crop, self.scale, self.largest_patch
@@ -264,6 +304,7 @@ class Spec(Versioned):
         made = super().__get_pydantic_json_schema__(schema, handler)
         properties = handler.resolve_ref_schema(made)
         properties["required"] = [key for key in properties.get("required", []) if key != "name"]
+        properties["properties"]["limits"].update(described_limits(list(costs_with())))
         for field in ("costs", "regularizers"):
             mapping = properties["properties"][field]
             mapping["properties"] = described_by_key(handler.resolve_ref_schema(mapping["additionalProperties"]))

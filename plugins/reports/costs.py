@@ -1,9 +1,9 @@
 """The costs of a run, as facts of the headline: what its network costs, and the range of its space."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from qnas.core.drawing.wording import scaled
+from qnas.core.drawing.wording import percent, scaled
 from qnas.core.run.costs import StatedCost, stated_costs
 from qnas.core.run.record import RunRecord
 from qnas.plugins.reports.anatomy import Anatomy
@@ -22,15 +22,28 @@ class Fact(NamedTuple):
 def cost_facts(record: RunRecord, found: Anatomy) -> list[Fact]:
     """A fact for each cost in result.json; the first, by which slots are drawn, has one for each image size."""
     first, *others = stated_costs(record.spec_data)
-    facts = [_fact(first, size, value, found, record) for size, value in first.figures(record.result).items()]
+    facts = [
+        _fact(first, size, value, found, record, [*_beside(record, size)])
+        for size, value in first.figures(record.result).items()
+    ]
     smallest = ((cost, [*cost.figures(record.result).items()][:1]) for cost in others)
-    return facts + [_fact(cost, *one, found) for cost, figures in smallest for one in figures]
+    return facts + [_fact(cost, *one, found, record) for cost, figures in smallest for one in figures]
 
 
-def _fact(cost: StatedCost, size: str, value: float, found: Anatomy, record: RunRecord | None = None) -> Fact:
-    notes = [*_range(cost, size, found), *(_beside(record, size) if record else ())]
+def _fact(
+    cost: StatedCost, size: str, value: float, found: Anatomy, record: RunRecord, more: Sequence[str] = ()
+) -> Fact:
+    notes = [*_limit(cost, size, found, record), *_range(cost, size, found), *more]
     at = f", LR {size.replace('x', _TIMES)}" if size else ""
     return Fact(f"{cost.title[:1].upper()}{cost.title[1:]}{at}", _value(cost, value), "; ".join(notes))
+
+
+def _limit(cost: StatedCost, size: str, found: Anatomy, record: RunRecord) -> Iterator[str]:
+    """The limit on the cost, which is for the smallest images, and the share of it that is used."""
+    limit = (record.result.get("limits") or {}).get(cost.name)
+    if limit and size in ("", found.size):
+        used = f", {percent(limit['used'] / limit['limit'])} used" if limit["limit"] else ""
+        yield f"limit {_value(cost, limit['limit'])}{used}"
 
 
 def _range(cost: StatedCost, size: str, found: Anatomy) -> Iterator[str]:

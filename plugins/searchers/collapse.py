@@ -19,14 +19,19 @@ def warnings_of(found: Architecture, task: SearchTask) -> Iterator[str]:
     rows = one_hot(slot_candidates(task.space, task.scale), found.candidates()).to(task.device)
     for key, cost in _penalized(task).items():
         yield from _of_cost(found, task, rows, key, cost)
+    for name in task.limits:
+        yield from _of_limit(task, rows, name)
 
 
 def _penalized(task: SearchTask) -> dict[str, Cost]:
-    """The costs that regularizers penalize, by the regularizer's key; without any, the first cost, under ``cost``."""
+    """The costs that regularizers penalize, by the regularizer's key.
+
+    Without any, the first cost, under ``cost``, if nothing is limited.
+    """
     stated = {key: getattr(r, "cost", None) for key, r in task.regularizers.items() if r.weight}
-    return {key: cost for key, cost in stated.items() if isinstance(cost, Cost)} or {
-        "cost": next(iter(task.costs.values()))
-    }
+    return {key: cost for key, cost in stated.items() if isinstance(cost, Cost)} or (
+        {} if task.limits else {"cost": next(iter(task.costs.values()))}
+    )
 
 
 def _of_cost(found: Architecture, task: SearchTask, rows: Tensor, key: str, cost: Cost) -> Iterator[str]:
@@ -42,6 +47,14 @@ def _of_cost(found: Architecture, task: SearchTask, rows: Tensor, key: str, cost
     elif spent == table.highest > table.lowest:  # perhaps the price made no difference
         higher = f"if you want one of fewer {title}, raise {weight}"
         yield f"the search found the most expensive network of the space: {higher}"
+
+
+def _of_limit(task: SearchTask, rows: Tensor, name: str) -> Iterator[str]:
+    table = task.prices[task.costs[name]]
+    dearest = task.rows(task.allowed.best(table.slots))
+    if float(table.expected(rows)) == table.lowest < float(table.expected(dearest)):
+        what = f"the search found the cheapest network of the space, though limits.{name} has room for more"
+        yield f"{what}: lower search.alpha_learning_rate, or set search.warmup, so that weights learn before it decides"
 
 
 def is_saturated(probabilities: Tensor, start: Tensor) -> bool:

@@ -35,6 +35,8 @@ _LOGGER = logging.getLogger("qnas.search")
 class DifferentiableSearch(Searcher):
     """Search by gradient (QuantNAS, arXiv 2208.14839), bilevel and first order unless ``update`` says otherwise.
 
+    Under limits, multipliers lead alpha to them, and the most probable network that keeps to them is judged and found.
+
     Attributes:
         steps: Iterations, each one step on alpha and one on the weights.
         update: Whether alpha and the weights take their steps in turn, each on its own half of the training images
@@ -171,6 +173,8 @@ class GradientSearch(Loop):
         self.alpha_optimizer = torch.optim.Adam(
             [self.supernet.alpha], lr=settings.alpha_learning_rate, betas=(0.5, 0.999)
         )
+        searched = settings.steps - settings.steps * settings.warmup // settings.epochs
+        self.multipliers = task.multipliers(searched) if task.limits else None
         self.best: _Best | None = None
         self._is_saturated = False
         super().__init__(
@@ -230,12 +234,15 @@ class GradientSearch(Loop):
 
     def get_extra_state(self) -> State:
         """See :meth:`Loop.get_extra_state`."""
-        return {"best": self.best and self.best.state(), "is_saturated": self._is_saturated}
+        state = {"best": self.best and self.best.state(), "is_saturated": self._is_saturated}
+        return {**state, "multipliers": self.multipliers.values} if self.multipliers else state
 
     def set_extra_state(self, state: State) -> None:
         """See :meth:`Loop.set_extra_state`."""
         self.best = state["best"] and _Best.of(state["best"])
         self._is_saturated = state["is_saturated"]
+        if self.multipliers:
+            self.multipliers.values = state["multipliers"].to(self.multipliers.values)
 
     def _epoch(self, step: int) -> tuple[int, bool]:
         """The epoch that a step is in, from 0, and whether it is the last of it."""
@@ -248,7 +255,7 @@ class GradientSearch(Loop):
         ties_at_end = self.supernet.ties(self.settings.tie, end)
         return SearchOutcome(
             best=best.architecture,
-            last=self.task.architecture(self.supernet.best()),
+            last=self.task.architecture(self.task.allowed.best(self.supernet.logits())),
             ties=best.ties,
             supernet=best.supernet,
             supernet_psnr=best.supernet_psnr,
@@ -275,12 +282,14 @@ class GradientSearch(Loop):
         """The probabilities that the supernet runs with: random, except with ``softmax``."""
         return self.supernet.shared(relax(self.supernet.logits(), self.settings.relaxation, temperature))
 
-    def _penalties(self, epoch: int, temperature: float) -> Tensor:
-        """The penalties on alpha, differentiable."""
+    def _penalties(self, loss: Tensor, epoch: int, temperature: float) -> Tensor:
+        """The penalties on alpha beside the loss, differentiable."""
         # Penalties are on the distribution: on a random draw, they would only push down what happened to be drawn.
         probabilities = self.supernet.probabilities(temperature)
         since, epochs = max(epoch - self.settings.warmup, 0), self.settings.epochs - self.settings.warmup
         penalties = self.task.penalty(self.supernet.alpha, probabilities, start=self.start, epoch=since, epochs=epochs)
+        if self.multipliers:
+            penalties = penalties + self.multipliers.penalty(loss, probabilities)
         self.penalties.append(penalties.detach())
         return penalties
 
@@ -305,7 +314,7 @@ class GradientSearch(Loop):
         temperature = self._temperature(step)
         probabilities = self.supernet.probabilities(temperature)
         supernet_psnr, _ = self.task.validate(_Mixture(self.supernet, probabilities))
-        chosen = self.supernet.best()
+        chosen = self.task.allowed.best(self.supernet.logits())
         psnr, error = self.task.validate(self.task.derive(self.supernet, chosen, self.sample))
         objective = self._objective(error, chosen)
         # While alpha is frozen, every slot is a tie: nothing has chosen its first candidate.
@@ -315,7 +324,8 @@ class GradientSearch(Loop):
             ties = self.supernet.ties(self.settings.tie, temperature)
             self.best = _Best(objective, epoch, self.task.architecture(chosen), ties, state, supernet_psnr)
         losses = {"loss": loss, **self.criterion.means}
-        measured = {**losses, "psnr": psnr, "supernet_psnr": supernet_psnr, "objective": objective}
+        scores = {"psnr": psnr, "supernet_psnr": supernet_psnr, "objective": objective}
+        measured = {**losses, **scores, **self._under_limits(chosen)}
         self.task.journal.record(
             step,
             {"epoch": epoch, **measured, **self._choices(probabilities), "alpha": self._by_slot(self.supernet.alpha)},
@@ -336,6 +346,14 @@ class GradientSearch(Loop):
         """The objective of a network, always with the penalties of the last epoch so that epochs can be compared."""
         epochs = self.settings.epochs - self.settings.warmup
         return self.task.objective(error, chosen, start=self.start, epoch=epochs - 1, epochs=epochs)
+
+    def _under_limits(self, chosen: dict[str, Candidate]) -> dict[str, object]:
+        """For the history: what the network that would be taken costs, and the multipliers."""
+        if self.multipliers is None:
+            return {}
+        rows = self.task.rows(chosen)
+        used = {name: float(self.task.expected(name, rows)) for name in self.task.limits}
+        return {"chosen": used, "multipliers": self.multipliers.by_name()}
 
     def _choices(self, probabilities: Tensor) -> dict[str, object]:
         """For the history: expected costs, entropy and the probabilities themselves."""
@@ -371,7 +389,7 @@ class AlternatingSearch(GradientSearch):
         sample = self._sample(temperature)
         loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch, self._alpha_criterion)
         # Only the architecture's gradient is asked for, so none is computed for the weights.
-        objective = loss + self._penalties(epoch, temperature)
+        objective = loss + self._penalties(loss, epoch, temperature)
         (self.supernet.alpha.grad,) = self.machine.gradients(objective, [self.supernet.alpha])
         self.alpha_optimizer.step()
 
@@ -402,7 +420,7 @@ class JointSearch(GradientSearch):
         sample = self._sample(temperature)
         loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch, self.criterion)
         self.alpha_optimizer.zero_grad()
-        self._take_step.lower(loss + self._penalties(epoch, temperature))
+        self._take_step.lower(loss + self._penalties(loss, epoch, temperature))
         self.alpha_optimizer.step()
         return loss.detach()
 

@@ -18,8 +18,9 @@ from qnas.core.training.trainer import Trainer
 class RandomSearch(Searcher):
     """Draws architectures uniformly, trains each for a while with its real quantizer and keeps the best.
 
-    The best has the lowest objective: the absolute error on the held-out images plus the penalties, such as the cost,
-    of its one-hot probabilities. The differentiable search uses the same objective.
+    Under limits, it draws only what keeps to them. The best has the lowest objective: the absolute error on the
+    held-out images plus the penalties, such as the cost, of its one-hot probabilities. The differentiable search uses
+    the same objective.
 
     Attributes:
         samples: Architectures to try.

@@ -65,6 +65,8 @@ from .core.network.calibration import calibrate_for_training as calibrate_for_tr
 from .core.registry import Register as Register, Tracker as Tracker, hookimpl as hookimpl
 from .core.run.record import RunRecord as RunRecord
 from .core.search.images import SearchImages as SearchImages
+from .core.search.limits.allowed import AllowedNetworks as AllowedNetworks
+from .core.search.limits.multipliers import Multipliers as Multipliers
 from .core.search.outcome import SearchOutcome as SearchOutcome
 from .core.search.prices import Prices as Prices
 from .core.search.searcher import Searcher as Searcher

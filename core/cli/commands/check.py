@@ -41,6 +41,7 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
     from qnas.core.cli.terminal.space_view import print_space, view_space
     from qnas.core.drawing.wording import duration, quantity
     from qnas.core.network import guard
+    from qnas.core.run.costs import StatedCost
     from qnas.core.run.estimate import estimate
     from qnas.core.training.machine import Machine
 
@@ -50,8 +51,11 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
     if (crop := spec.data.crop) is not None:
         images += f"; those of train are cut into crops of {crop.size} x {crop.size}, one every {crop.stride} pixels"
     console.print(images, soft_wrap=True)
+    if spec.limits:
+        costs = {name: StatedCost.of(name, spec.counted_costs[name]) for name in spec.limits}
+        console.print(f"limits: {', '.join(costs[name].words(limit) for name, limit in spec.limits.items())}")
     with guard(spec.space):
-        for notice in spec.foresee_export():
+        for notice in [*spec.foresee_export(), *spec.limit_notices()]:
             console.print(notice, soft_wrap=True)
         expected = estimate(spec, Machine.choose(spec.device, spec.precision))
     console.print(

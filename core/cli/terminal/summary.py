@@ -20,6 +20,8 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
         gap = summary["discretization_gap_db"]
         figures = [*_costs(summary, folder), *([] if gap is None else [f"discretization gap {gap:.2f} dB"])]
         console.print(", ".join(figures), soft_wrap=True)
+        if limits := [*_limits(summary, folder)]:
+            console.print(f"limits: {', '.join(limits)}", soft_wrap=True)
         for work in [*(summary["float_work"] or {}).values()][:1]:  # an older qnas did not count it
             console.print(f"in float beside: {float_work(work)}", soft_wrap=True)
     if summary["ties"]:
@@ -35,3 +37,11 @@ def _costs(summary: Mapping[str, Any], folder: RunFolder) -> Iterator[str]:
             by_size.setdefault(size, []).append(cost.words(value))
     for size, texts in by_size.items():
         yield from [f"{' and '.join(texts)} at {size} LR"] if size else texts
+
+
+def _limits(summary: Mapping[str, Any], folder: RunFolder) -> Iterator[str]:
+    """Each limit in words, and the share of it that the found network uses."""
+    costs = {cost.name: cost for cost in stated_costs(RunRecord(folder).spec_data)}
+    for name, of in (summary.get("limits") or {}).items():
+        share = f" ({of['used'] / of['limit']:.1%} used)" if of["limit"] else ""
+        yield f"{costs[name].words(of['limit'])}{share}"

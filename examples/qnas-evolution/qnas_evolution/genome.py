@@ -17,6 +17,7 @@ class Genes:
     """
 
     def __init__(self, task: qnas.SearchTask) -> None:
+        self._task = task
         self._candidates = task.candidates
         self._leaders = task.leaders
         options = list(task.candidates.values())
@@ -37,6 +38,12 @@ class Genes:
         changed[random.integers(len(genome))] = True
         genes = zip(genome, self.sizes, changed, strict=True)
         return tuple(int(random.integers(size)) if is_changed else gene for gene, size, is_changed in genes)
+
+    def within_limits(self, genome: Genome) -> Genome:
+        """The nearest genome whose network keeps to the limits, which is the same if its own does."""
+        network = self._task.allowed.nearest(self.network(genome))
+        slots = list(self._candidates.items())
+        return tuple(slots[slot][1].index(network[slots[slot][0]]) for slot in self._choices)
 
     def network(self, genome: Genome) -> Mapping[str, qnas.Candidate]:
         """The path of each slot to its candidate."""

@@ -15,7 +15,8 @@ class EvolutionarySearch(qnas.Searcher):
 
     The first generation is drawn at random. Each child of a later one has two parents, the winners of two tournaments,
     and a few mutations; then the best of all that were ever measured survive. The best has the lowest objective: the
-    absolute error on the held-out images plus the penalties of the regularizers.
+    absolute error on the held-out images plus the penalties of the regularizers. A child that exceeds a limit of the
+    spec becomes the nearest network that keeps to it.
 
     Attributes:
         population: Networks in a generation.
@@ -70,7 +71,7 @@ class Evolution:
         if not self.measured:
             self.fitness.prepare(lambda step: checkpoints.keep(step, self))
         while len(self.measured) < self.settings.population * (1 + self.settings.generations):
-            self._measure(self._child(len(self.measured)))
+            self._measure(self.genes.within_limits(self._child(len(self.measured))))
             checkpoints.keep(self.fitness.steps + len(self.measured), self)
         best, _ = min(self.measured, key=lambda one: one[1])
         last, _ = self.measured[-1]

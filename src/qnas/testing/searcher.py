@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from qnas.core.components import Quantizer, Regularizer
+from qnas.core.components import Cost, Quantizer, Regularizer
 from qnas.core.files.folder import RunFolder
-from qnas.core.network import Architecture, Supernet
+from qnas.core.network import Architecture, Supernet, count_choices, count_space
 from qnas.core.network.probing.seeds import seed_everything
 from qnas.core.run.images import split
 from qnas.core.search.outcome import SearchOutcome
@@ -23,13 +23,16 @@ from qnas.testing.failure import told_as
 from qnas.testing.small import SCALE, small_images, small_space
 
 _VALIDATION = 2
+_PART = 20
+"""Of the range of costs, above the cheapest network."""
 
 
 def check_searcher(reference: Searcher | str | Mapping[str, Any], *, seed: int = 0) -> None:
     """Check that a searcher meets its contract, by searching a small space twice on generated images.
 
     It reports the steps that it plans, in order. It finds architectures in the space. If it says that it leaves a
-    supernet, it does, and a network can start from its weights. The same seed finds the same architectures.
+    supernet, it does, and a network can start from its weights. The same seed finds the same architectures. Under a
+    limit, it finds one that keeps to it.
 
     Args:
         reference: A searcher, its name, or a mapping of its name and fields. Choose few steps: they are all run.
@@ -47,6 +50,7 @@ def check_searcher(reference: Searcher | str | Mapping[str, Any], *, seed: int =
                 _check_architecture(found)
             assert repeated == found, f"searching again with the same seed gives a different {which} architecture"
         _check_supernet(first, searcher.leaves_supernet)
+        _check_limit(searcher, seed, planned)
         with told_as("its details can't be written as JSON"):
             json.dumps(dict(first.details))
 
@@ -64,12 +68,12 @@ class _Noted(Journal):
         self.steps.append(step)
 
 
-def _search(searcher: Searcher, seed: int, planned: int) -> SearchOutcome:
+def _search(searcher: Searcher, seed: int, planned: int, limits: Mapping[str, int] | None = None) -> SearchOutcome:
     with tempfile.TemporaryDirectory() as folder:
         journal = _Noted(RunFolder(Path(folder)))
         journal.folder.begin_history("search")
         seed_everything(seed)
-        outcome = searcher.search(_task(journal, seed))
+        outcome = searcher.search(_task(journal, seed, limits or {}))
     steps = list(dict.fromkeys(journal.steps))  # a step that is recorded in the history is reported again
     assert steps == sorted(steps), f"it reports its steps out of order: {steps[:20]}"
     assert steps == list(range(1, planned + 1)), f"it plans {planned} steps but reports {len(steps)}: {steps[:20]}"
@@ -79,7 +83,7 @@ def _search(searcher: Searcher, seed: int, planned: int) -> SearchOutcome:
     return outcome
 
 
-def _task(journal: Journal, seed: int) -> SearchTask:
+def _task(journal: Journal, seed: int, limits: Mapping[str, int]) -> SearchTask:
     return SearchTask(
         space=small_space(),
         scale=SCALE,
@@ -92,6 +96,19 @@ def _task(journal: Journal, seed: int) -> SearchTask:
         machine=Machine(torch.device("cpu")),
         seed=seed,
         journal=journal,
+        limits=limits,
+    )
+
+
+def _check_limit(searcher: Searcher, seed: int, planned: int) -> None:
+    """Search under a limit that few networks keep to."""
+    cost, quantizer = Cost.of("bitops"), Quantizer.of("lsq")
+    table = count_space(small_space(), SCALE, quantizer).table(cost)
+    limit = table.lowest + (table.highest - table.lowest) // _PART
+    found = _search(searcher, seed, planned, {"bitops": limit}).best
+    spent = count_choices(small_space(), SCALE, found.candidates(), quantizer).total(cost)
+    assert spent <= limit, (
+        f"under a limit of {limit:,} BitOps it finds a network of {spent:,}: draw by task.draw, choose by task.allowed"
     )
 
 

@@ -85,8 +85,12 @@ def test_one_that_was_stopped_goes_on_to_the_same_bytes(parent: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--steps", 1), "Missing option '--between'"),
-        (("--between", 8), "Missing option '--steps'"),
+        (("--steps", 1), "say what to derive: either --between or --limit"),
+        (("--between", 8, "--limit", "bitops=1G"), "say what to derive: either --between or --limit"),
+        (("--between", 8), "--between needs --steps"),
+        (("--limit", "bitops"), "must be COST=AMOUNT, such as bitops=2G (got bitops)"),
+        (("--limit", "bitops=1"), "limits.bitops: must be at least "),
+        (("--limit", "bitps=1G"), "no such cost; did you mean 'bitops'?"),
         (("--between", 4, "--steps", 1), "'4' is not one of '8', '16'"),
         (("--between", 8, "--steps", 0), "0 is not in the range x>=1"),
     ],
@@ -125,3 +129,34 @@ def test_it_exports_to_the_targets_that_can_run_it(parent: Path, tmp_path: Path)
     edit_spec(run, "export", value=["onnxruntime", "openvino"])
     spec = derived_spec(RunRecord(RunFolder(run)), 8, 1, None)
     assert [target.name for target in spec.exported_to] == ["onnxruntime"]
+
+
+def test_another_network_of_its_search_keeps_to_a_limit(parent: Path, tmp_path: Path) -> None:
+    before, out = contents(parent), tmp_path / "child"
+    found = RunRecord(RunFolder(parent)).result["params"]
+    assert derive(parent, "--limit", f"params={found - 1}", "--steps", 2, "-o", out) == 0
+    assert contents(parent) == before
+    child = RunRecord(RunFolder(out))
+    assert child.result["limits"] == {"params": {"limit": found - 1, "used": child.result["params"]}}
+    assert child.result["params"] < found
+    assert child.spec.train.steps == 2
+    known = json.loads((out / "parent.json").read_text())
+    assert known == {"name": "tiny", "folder": str(parent), "limits": {"params": found - 1}}
+    assert child.ended == ["search", "derive", "train", "evaluate", "report"]
+    assert invoke(["run", str(out / "spec.yaml"), "--out", str(out), "--resume"]) == 0
+
+
+def test_without_probabilities_no_other_network_can_be_chosen(
+    parent: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(parent, run)
+    for name, why in (
+        ("search/supernet.safetensors", "the search of the run left no probabilities"),
+        ("search/result.json", "the search of the run is not finished"),
+        ("spec.yaml", "there is no run in the folder"),
+    ):
+        (run / name).unlink()
+        assert derive(run, "--limit", "params=1M", "-o", tmp_path / "child") == 2
+        assert f"{run}: {why} (no {name} in it)" in capsys.readouterr().err
+    assert not (tmp_path / "child").exists()
