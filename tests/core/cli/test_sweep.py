@@ -117,7 +117,7 @@ RESULT = {"test": {"Set5": {"psnr_y": 31.234}, "Set14": {"psnr_y": 27.8}}, "bito
 @pytest.fixture
 def statuses(tiny: Path) -> list[Status]:
     """One point is done, one has failed, one is running, and two are waiting."""
-    spec, steps = load_spec(tiny), {"search": 6, "derive": 0, "train": 6, "evaluate": 0, "report": 0}
+    spec, steps = load_spec(tiny), {"search": 6, "derive": 0, "float": 0, "train": 6, "evaluate": 0, "report": 0}
     points = [Point(f"cells={cells}/seed-0", None, {}, spec, steps) for cells in range(5)]
     made = begin_statuses(points, Path("out"))
     made[0].state, made[0].result, made[0].seconds = "done", RESULT, 200
