@@ -89,6 +89,11 @@ def qnas_register_searchers(register: Register) -> None:
     """Register searchers."""
     home = "qnas.plugins.searchers"
     register("differentiable", f"{home}.differentiable:DifferentiableSearch", "By gradient (QuantNAS)")
+    register(
+        "sensitivity",
+        f"{home}.sensitivity:SensitivitySearch",
+        "What each candidate costs in accuracy by itself, without training",
+    )
     register("random", f"{home}.random:RandomSearch", "Uniform random architectures, the honest baseline")
 
 

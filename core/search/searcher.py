@@ -1,10 +1,12 @@
 """The interface of searchers."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from qnas.core.components.component import Component
 from qnas.core.components.loss_terms import LossTerms
+from qnas.core.components.space import Space
 from qnas.core.settings.bounds import Amount
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ class Searcher(Component):
 
     batch: Amount = 16
     loss: LossTerms | None = None
+
+    def unfit(self, space: Space, limits: Mapping[str, int]) -> str:
+        """Why it can't search a space within limits, to follow its name, or ``""``."""
+        del space, limits
+        return ""
 
     @abstractmethod
     def search(self, task: "SearchTask") -> "SearchOutcome":

@@ -1,0 +1,103 @@
+"""Sensitivity: what each candidate of each slot adds to a network's error by itself, measured without training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from qnas.core.network import Candidate
+from qnas.core.network.calibration import calibrate
+from qnas.core.search.task import SearchTask
+
+STREAM = "sensitivity"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network to measure: the reference, but for one candidate.
+
+    Attributes:
+        slot: The number of the slot that differs, with all that share its choice.
+        candidate: The number of its candidate.
+    """
+
+    slot: int
+    candidate: int
+
+
+class Sensitivity:
+    """The errors of networks that differ from a reference in one choice each.
+
+    In the reference, each slot holds its native operation at the widest bits that it may have. Every network starts
+    from the weights that its space states, and is calibrated on a batch, not trained.
+
+    Args:
+        task: The search.
+        batch: Patches in the batch for calibration.
+
+    Attributes:
+        errors: Of the reference, then of each case that was measured: mean absolute errors in 0..1 on the held-out
+            images.
+    """
+
+    def __init__(self, task: SearchTask, batch: int) -> None:
+        self.task = task
+        self.errors: list[float] = []
+        self._batch = task.sampler(task.images.training, batch, STREAM).draw().lr
+
+    @cached_property
+    def reference(self) -> Sequence[int]:
+        """The number of each slot's candidate in the reference."""
+        options = self.task.candidates.values()
+        return [max(range(len(of_slot)), key=lambda number, of=of_slot: _width(of[number])) for of_slot in options]
+
+    @cached_property
+    def cases(self) -> Sequence[Case]:
+        """All networks beside the reference; slots that share a choice change together."""
+        options = list(self.task.candidates.values())
+        return [
+            Case(slot, number)
+            for slot in sorted(set(self.task.leaders))
+            for number in range(len(options[slot]))
+            if number != self.reference[slot]
+        ]
+
+    def measure_next(self) -> None:
+        """Measure the reference, or the first case that was not yet."""
+        done = len(self.errors)
+        self.errors.append(self._error(self.cases[done - 1] if done else None))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything is measured."""
+        return len(self.errors) == 1 + len(self.cases)
+
+    def rises(self) -> Tensor:
+        """(slots, candidates) by how much each error is above the reference's; 0 for what is not measured."""
+        options = list(self.task.candidates.values())
+        table = torch.zeros(len(options), max(map(len, options)), dtype=torch.float64)
+        for case, error in zip(self.cases, self.errors[1:], strict=False):
+            table[case.slot, case.candidate] = error - self.errors[0]
+        return table[self.task.leaders]
+
+    def _error(self, case: Case | None) -> float:
+        torch.manual_seed(self.task.seed)
+        network = self.task.build(self._chosen(case)).eval()
+        calibrate(network, lambda: network(self._batch))
+        return self.task.validate(network)[1]
+
+    def _chosen(self, case: Case | None) -> Mapping[str, Candidate]:
+        numbers = list(self.reference)
+        if case is not None:
+            numbers = [
+                case.candidate if leader == case.slot else number
+                for leader, number in zip(self.task.leaders, numbers, strict=True)
+            ]
+        options = self.task.candidates.items()
+        return {path: of_slot[number] for (path, of_slot), number in zip(options, numbers, strict=True)}
+
+
+def _width(candidate: Candidate) -> tuple[bool, int]:
+    return candidate.operation.is_native, sum(candidate.widths or ())
