@@ -51,7 +51,7 @@ class Sensitivity:
     def reference(self) -> Sequence[int]:
         """The number of each slot's candidate in the reference."""
         options = self.task.candidates.values()
-        return [max(range(len(of_slot)), key=lambda number, of=of_slot: _width(of[number])) for of_slot in options]
+        return [_widest(of_slot) for of_slot in options]
 
     @cached_property
     def cases(self) -> Sequence[Case]:
@@ -99,5 +99,10 @@ class Sensitivity:
         return {path: of_slot[number] for (path, of_slot), number in zip(options, numbers, strict=True)}
 
 
-def _width(candidate: Candidate) -> tuple[bool, int]:
-    return candidate.operation.is_native, sum(candidate.widths or ())
+def _widest(candidates: Sequence[Candidate]) -> int:
+    """The number of the native operation at the most bits; without it, of the first operation with the most."""
+
+    def rank(number: int) -> tuple[bool, int]:
+        return candidates[number].operation.is_native, sum(candidates[number].widths or ())
+
+    return max(range(len(candidates)), key=rank)

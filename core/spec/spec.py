@@ -230,6 +230,11 @@ class Spec(Versioned):
                 reason = "must have a loss that needs no network in float, for the stages before there is one: add l1"
                 invalid("Spec", reason, None, *self.field_of_loss(stage))
 
+    def _refuse_unfit_search(self) -> None:
+        reason = self.search.unfit(self.space, self.limits)
+        if reason:
+            invalid("Spec", f"'{self.search.label}' {reason}", self.search.label, "search")
+
     def _refuse_unfit_start(self) -> None:
         start = self.train.start
         if start == "supernet" and not self.search.leaves_supernet:

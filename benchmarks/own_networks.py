@@ -1,0 +1,116 @@
+"""What a search gains on networks of others, with their own float weights, beside uniform bit-widths at the same cost.
+
+    python benchmarks/own_networks.py float --photos ~/photos/train --out own     # float weights, about an hour
+    python benchmarks/own_networks.py search --photos ~/photos/train --test Set14=~/Set14 --out own
+
+The networks are those of spandrel (`pip install --no-deps spandrel`), at x4. Two thirds of the photographs are to train
+on; the others are a test set of their own. Weights and runs that are there already are not made again, so you can stop
+the program and start it again.
+"""
+
+import importlib
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import distribution
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import torch
+from PIL import Image
+from torch import nn
+
+from qnas.core.components import Dataset, Degradation
+from qnas.core.images.loading import load_images
+from qnas.core.images.patches import PatchSampler
+from qnas.core.training.machine import Machine
+from qnas.core.training.schedule import Schedule
+from qnas.core.training.trainer import Trainer
+
+SCALE = 4
+NETWORKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "compact": ("Compact/SRVGG:SRVGGNetCompact", {"num_feat": 24, "num_conv": 8, "upscale": SCALE}),
+    "rcan": ("RCAN/rcan_arch:RCAN", {"scale": SCALE, "n_resgroups": 1, "n_resblocks": 4, "n_feats": 24}),
+    "rrdb": ("ESRGAN/RRDB:RRDBNet", {"num_filters": 24, "num_blocks": 1, "scale": SCALE}),
+}
+STEPS, BATCH, PATCH = 6000, 16, 24
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+
+
+def network(name: str) -> nn.Module:
+    """A network of spandrel, loaded past its package's ``__init__``, which imports torchvision."""
+    architecture, arguments = NETWORKS[name]
+    place, _, class_name = architecture.partition(":")
+    folder, _, module = place.partition("/")
+    for package in ("spandrel", "spandrel.architectures", f"spandrel.architectures.{folder}"):
+        _make_package(package)
+    loaded = importlib.import_module(f"spandrel.architectures.{folder}.__arch.{module}")
+    made: nn.Module = getattr(loaded, class_name)(**arguments)
+    return made
+
+
+def _make_package(name: str) -> None:
+    if name not in sys.modules:
+        package = ModuleType(name)
+        package.__path__ = [str(Path(str(distribution("spandrel").locate_file("."))) / name.replace(".", "/"))]
+        sys.modules[name] = package
+
+
+def split(photos: Sequence[Path], out: Path) -> None:
+    """Link every third photograph that is large enough into ``out/test``, and the others into ``out/train``."""
+    files = sorted(file for folder in photos for file in folder.rglob("*") if _is_large_enough(file))
+    for part in ("train", "test"):
+        shutil.rmtree(out / part, ignore_errors=True)
+        (out / part).mkdir(parents=True)
+    for index, file in enumerate(files):
+        part = "train" if index % 3 else "test"
+        (out / part / f"{index:05d}{file.suffix.lower()}").symlink_to(file.resolve())
+
+
+def _is_large_enough(file: Path) -> bool:
+    if file.suffix.lower() not in SUFFIXES:
+        return False
+    with Image.open(file) as image:
+        return min(image.size) >= SCALE * PATCH
+
+
+def train_float(name: str, out: Path) -> float:
+    """Train a network in float, and keep its weights; returns its PSNR on held-out images, on Y in dB."""
+    torch.manual_seed(0)
+    images = load_images(Dataset.of({"name": "folder", "path": str(out / "train")}), SCALE, Degradation.of("matlab"))
+    batches = PatchSampler(
+        images[8:], SCALE, PATCH, BATCH, augment=True, seed=(0, 0), device=torch.device("cpu")
+    )
+    machine = Machine(torch.device("cpu"))
+    schedule = Schedule(STEPS, 1e-3, validations=6)
+
+    def report(step: int, metrics: dict[str, object]) -> None:
+        click.echo(f"{name} {step}/{STEPS}: {metrics}")
+
+    trained = Trainer(machine, machine.place(network(name)), batches, images[:8], schedule, on_validation=report).run()
+    torch.save(trained.best, out / f"{name}.pth")
+    return trained.best_psnr
+
+
+@click.group(help=__doc__.splitlines()[0])
+def main() -> None:
+    """See the subcommands."""
+
+
+@main.command("float")
+@click.option("--photos", required=True, multiple=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--out", required=True, type=click.Path(path_type=Path))
+@click.option("--network", "names", multiple=True, default=tuple(NETWORKS), show_default=True)
+def train_all(photos: Sequence[Path], out: Path, names: Sequence[str]) -> None:
+    """Train the float networks."""
+    if not (out / "train").exists():
+        split(photos, out)
+    for name in names:
+        if not (out / f"{name}.pth").exists():
+            click.echo(f"{name}: {train_float(name, out):.2f} dB")
+
+
+if __name__ == "__main__":
+    main()
