@@ -35,6 +35,7 @@ from qnas.core.run.weights import load_weights, write_weights
 from qnas.core.search.derive import derive
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.task import SearchTask
+from qnas.core.search.uniform import best_of
 from qnas.core.search.warm_start import start_warm
 from qnas.core.spec import Spec
 from qnas.core.training.chain import Chain
@@ -116,7 +117,7 @@ def search(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[st
     """Search, and keep the best architecture, the last one and the supernet."""
     spec = run.spec
     checkpoints.begin()
-    outcome = only_architecture(spec) or spec.search.search(_task(run, journal, checkpoints))
+    outcome = only_architecture(spec) or _searched(run, journal, checkpoints)
     _refuse_over_limits(spec, outcome.best)
     chosen = write_chosen(run.folder, outcome.best, outcome.last)
     if outcome.supernet is not None:
@@ -141,6 +142,13 @@ def _refuse_over_limits(spec: Spec, found: Architecture) -> None:
         over = [f"{name} {cost:,} of {spec.limits[name]:,}" for name, cost in costs.items() if cost > spec.limits[name]]
         if over:
             raise QnasError(f"the search '{spec.search.label}' does not hold limits: it found {', '.join(over)}")
+
+
+def _searched(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> SearchOutcome:
+    task, searcher = _task(run, journal, checkpoints), run.spec.search
+    outcome = searcher.search(task)
+    steps = searcher.tuning_steps()
+    return best_of(task, outcome, steps, searcher.batch) if steps else outcome
 
 
 def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:

@@ -1,8 +1,11 @@
 """The interface of searchers."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
 
 from qnas.core.components.component import Component
 from qnas.core.components.loss_terms import LossTerms
@@ -21,7 +24,11 @@ class Searcher(Component):
         batch: Patches in a batch.
         loss: What the weights (and, of a search by gradient, the architecture) minimize, in place of the spec's
             ``loss``.
+        tuning: Steps that the found network is tuned for at the end, and uniform networks that cost no more, before
+            they are judged; the best is kept. 0 leaves that out. By default a tenth of what the search takes.
     """
+
+    earlier_defaults: ClassVar = {2: {"tuning": 0}}
 
     kind = "searcher"
     leaves_supernet: ClassVar[bool] = False
@@ -29,6 +36,7 @@ class Searcher(Component):
 
     batch: Amount = 16
     loss: LossTerms | None = None
+    tuning: Annotated[int, Field(ge=0)] | None = None
 
     def unfit(self, space: Space, limits: Mapping[str, int]) -> str:
         """Why it can't search a space within limits, to follow its name, or ``""``."""
@@ -52,6 +60,10 @@ class Searcher(Component):
                     task.journal.step(step, {"loss": loss})
                     task.checkpoints.keep(step, self)
         """
+
+    def tuning_steps(self) -> int:
+        """How many steps the networks that are judged at the end are tuned for."""
+        return math.ceil(self.planned_steps() / 10) if self.tuning is None else self.tuning
 
     @abstractmethod
     def planned_steps(self) -> int:

@@ -50,8 +50,15 @@ class Sensitivity:
     @cached_property
     def reference(self) -> Sequence[int]:
         """The number of each slot's candidate in the reference."""
-        options = self.task.candidates.values()
-        return [_widest(of_slot) for of_slot in options]
+        return [self._widest(path, of_slot) for path, of_slot in self.task.candidates.items()]
+
+    def _widest(self, path: str, candidates: Sequence[Candidate]) -> int:
+        """The number of the native operation at the most bits; without it, of the first operation with the most."""
+
+        def rank(number: int) -> tuple[bool, int]:
+            return self.task.is_native(path, candidates[number]), sum(candidates[number].widths or ())
+
+        return max(range(len(candidates)), key=rank)
 
     @cached_property
     def cases(self) -> Sequence[Case]:
@@ -97,12 +104,3 @@ class Sensitivity:
             ]
         options = self.task.candidates.items()
         return {path: of_slot[number] for (path, of_slot), number in zip(options, numbers, strict=True)}
-
-
-def _widest(candidates: Sequence[Candidate]) -> int:
-    """The number of the native operation at the most bits; without it, of the first operation with the most."""
-
-    def rank(number: int) -> tuple[bool, int]:
-        return candidates[number].operation.is_native, sum(candidates[number].widths or ())
-
-    return max(range(len(candidates)), key=rank)

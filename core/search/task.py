@@ -21,6 +21,7 @@ from qnas.core.network import (
     Supernet,
     build_found,
     count_space,
+    find_shapes,
     leaders,
     one_hot,
     slot_candidates,
@@ -103,6 +104,16 @@ class SearchTask:
     def candidates(self) -> Mapping[str, Sequence[Candidate]]:
         """The candidates of each slot by the slot's path."""
         return slot_candidates(self.space, self.scale)
+
+    def is_native(self, path: str, candidate: Candidate) -> bool:
+        """Whether a candidate is what stood in the slot before it was opened, at whatever bit-width.
+
+        Args:
+            path: Of the slot.
+            candidate: One of its candidates.
+        """
+        operation = candidate.operation
+        return operation.is_native or operation == find_shapes(self.space, self.scale)[path].native
 
     @cached_property
     def leaders(self) -> list[int]:

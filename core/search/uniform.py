@@ -1,0 +1,150 @@
+"""Uniform networks: what a search has to beat, judged beside what it found before that is kept."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qnas.core.network import Candidate, Supernet
+from qnas.core.search.limits.allowed import AllowedNetworks
+from qnas.core.search.outcome import SearchOutcome
+from qnas.core.search.task import SearchTask
+from qnas.core.settings import Widths
+from qnas.core.training.schedule import Schedule
+from qnas.core.training.trainer import Trainer
+
+Choice = Mapping[str, Candidate]
+FOUND = "found"
+_RATE = 1e-3
+_NEVER = -1e9
+
+
+def best_of(task: SearchTask, outcome: SearchOutcome, steps: int, batch: int) -> SearchOutcome:
+    """Judge what a search found beside uniform networks that cost no more, and keep the best.
+
+    Each starts from the weights that the search left for it (those of the supernet, with statistics estimated again) or
+    else from those of its space, is tuned for a few steps, and is validated on the held-out images.
+
+    Args:
+        task: The search.
+        outcome: What it found.
+        steps: Steps of the tuning.
+        batch: Patches in a batch of it.
+
+    Returns:
+        The outcome with the best network. Its details say under ``judged`` what was measured, and which is ``kept``.
+    """
+    found = outcome.best.candidates()
+    rivals = {FOUND: found, **dict(uniform_networks(task, found))}
+    if len(rivals) == 1:
+        return outcome
+    judging = _Judging(task, outcome, steps, batch)
+    psnr = {name: judging.psnr(chosen, place * steps) for place, (name, chosen) in enumerate(rivals.items())}
+    kept = max(psnr, key=lambda name: psnr[name])  # of equals the first, which is the found one
+    judged = {name: {"psnr": psnr[name], **_costs(task, chosen)} for name, chosen in rivals.items()}
+    details = {**outcome.details, "judged": judged, "kept": kept}
+    if kept == FOUND:
+        return replace(outcome, details=details)
+    return replace(outcome, best=task.architecture(rivals[kept]), ties=(), details=details)
+
+
+def uniform_networks(task: SearchTask, found: Choice) -> Iterator[tuple[str, Choice]]:
+    """Networks of native operations that keep to the limits, or without limits cost no more BitOps than ``found``.
+
+    Yields:
+        The one with the most bits in all slots alike, such as ``uniform 4``, and the one with the most bits where slots
+        may differ (``uniform mix``), if it is another.
+    """
+    allowed, options = _allowed(task, found), _native_options(task)
+    if not all(options.values()):
+        return
+    fitting = {bits: chosen for bits in _widths(options) if (chosen := _uniform(options, bits)) is not None}
+    within = {bits: chosen for bits, chosen in fitting.items() if allowed.allows(chosen)}
+    widest = max(within, default=None)
+    if widest is not None and within[widest] != found:
+        yield f"uniform {widest}", within[widest]
+    mix = allowed.best(_scores(task))
+    if all(mix[path] in of_slot for path, of_slot in options.items()) and mix not in (found, within.get(widest or 0)):
+        yield "uniform mix", mix
+
+
+def _allowed(task: SearchTask, found: Choice) -> AllowedNetworks:
+    if task.limits:
+        return task.allowed
+    table = task.prices[task.costs["bitops"]]
+    most = int(table.expected(task.rows(found)).round())
+    return AllowedNetworks(task.candidates, task.leaders, {"bitops": most}, {"bitops": table})
+
+
+def _native_options(task: SearchTask) -> dict[str, list[Candidate]]:
+    return {path: [one for one in of_slot if task.is_native(path, one)] for path, of_slot in task.candidates.items()}
+
+
+def _widths(options: Mapping[str, list[Candidate]]) -> set[int]:
+    """The widths that some slot may have for weights and activations alike."""
+    widths = {one.widths for of_slot in options.values() for one in of_slot if one.widths}
+    return {width.weight for width in widths if width.weight == width.activation}
+
+
+def _uniform(options: Mapping[str, list[Candidate]], bits: int) -> Choice | None:
+    """The network at this width, but for slots that have no choice; None if another slot can't have it."""
+    chosen = {}
+    for path, of_slot in options.items():
+        fitting = [one for one in of_slot if one.widths == Widths(bits, bits)] or (of_slot if len(of_slot) == 1 else [])
+        if not fitting:
+            return None
+        chosen[path] = fitting[0]
+    return chosen
+
+
+def _scores(task: SearchTask) -> Tensor:
+    """(slots, candidates) the logarithms of bits; operations that are not native are never chosen."""
+    table = torch.full(task.rows(task.draw(task.stream("uniform"))).shape, _NEVER, dtype=torch.float64)
+    for slot, (path, of_slot) in enumerate(task.candidates.items()):
+        for number, one in enumerate(of_slot):
+            if task.is_native(path, one):
+                table[slot, number] = math.log2(math.prod(one.widths or (1,)))
+    return table
+
+
+def _costs(task: SearchTask, chosen: Choice) -> dict[str, float]:
+    return task.expected_costs(task.rows(chosen))
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """How networks are judged: all alike."""
+
+    task: SearchTask
+    outcome: SearchOutcome
+    steps: int
+    batch: int
+
+    def psnr(self, chosen: Choice, steps_before: int) -> float:
+        """PSNR on Y in dB on the held-out images, after the tuning."""
+        torch.manual_seed(self.task.seed)
+        images = self.task.images
+
+        def report(step: int, metrics: dict[str, Any]) -> None:
+            self.task.journal.step(steps_before + step, metrics)
+
+        network, is_calibrated = self._started(chosen)
+        batches = self.task.sampler(images.training, self.batch, "uniform")
+        schedule = Schedule(self.steps, _RATE)
+        trainer = Trainer(self.task.machine, network, batches, images.validation, schedule, report)
+        if not is_calibrated:
+            trainer.calibrate()
+        return trainer.run().last_psnr
+
+    def _started(self, chosen: Choice) -> tuple[nn.Module, bool]:
+        """The network with what it starts from, and whether that is calibrated."""
+        task = self.task
+        if self.outcome.supernet is None:
+            return task.build(chosen), False
+        supernet = Supernet(task.space.restored(), task.scale, task.search_quantizer)
+        supernet.load_state_dict(self.outcome.supernet)
+        task.machine.place(supernet)
+        return task.derive(supernet, chosen, task.sampler(task.images.training, self.batch, "uniform").draw()), True
