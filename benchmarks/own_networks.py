@@ -80,9 +80,7 @@ def train_float(name: str, out: Path) -> float:
     """Train a network in float, and keep its weights; returns its PSNR on held-out images, on Y in dB."""
     torch.manual_seed(0)
     images = load_images(Dataset.of({"name": "folder", "path": str(out / "train")}), SCALE, Degradation.of("matlab"))
-    batches = PatchSampler(
-        images[8:], SCALE, PATCH, BATCH, augment=True, seed=(0, 0), device=torch.device("cpu")
-    )
+    batches = PatchSampler(images[8:], SCALE, PATCH, BATCH, augment=True, seed=(0, 0), device=torch.device("cpu"))
     machine = Machine(torch.device("cpu"))
     schedule = Schedule(STEPS, 1e-3, validations=6)
 

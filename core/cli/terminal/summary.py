@@ -22,6 +22,8 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
         console.print(", ".join(figures), soft_wrap=True)
         if limits := [*_limits(summary, folder)]:
             console.print(f"limits: {', '.join(limits)}", soft_wrap=True)
+        if judged := [*_judged(summary)]:
+            console.print(f"held out, at the end of the search: {', '.join(judged)}", soft_wrap=True)
         for work in [*(summary["float_work"] or {}).values()][:1]:  # an older qnas did not count it
             console.print(f"in float beside: {float_work(work)}", soft_wrap=True)
     if summary["ties"]:
@@ -45,3 +47,9 @@ def _limits(summary: Mapping[str, Any], folder: RunFolder) -> Iterator[str]:
     for name, of in (summary.get("limits") or {}).items():
         share = f" ({of['used'] / of['limit']:.1%} used)" if of["limit"] else ""
         yield f"{costs[name].words(of['limit'])}{share}"
+
+
+def _judged(summary: Mapping[str, Any]) -> Iterator[str]:
+    """The PSNR of each network that was judged at the end of the search, and which was kept."""
+    for name, of in (summary.get("judged") or {}).items():
+        yield f"{name} {of['psnr']:.2f} dB{' (kept)' if name == summary['kept'] else ''}"
