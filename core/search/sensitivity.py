@@ -12,6 +12,7 @@ from qnas.core.network.calibration import calibrate
 from qnas.core.search.task import SearchTask
 
 STREAM = "sensitivity"
+_DEEPEST = 4.0
 
 
 @dataclass(frozen=True)
@@ -104,3 +105,17 @@ class Sensitivity:
             ]
         options = self.task.candidates.items()
         return {path: of_slot[number] for (path, of_slot), number in zip(options, numbers, strict=True)}
+
+
+def start_of_alpha(rises: Tensor) -> Tensor:
+    """Parameters of an architecture that start from what was measured.
+
+    Args:
+        rises: (slots, candidates), see :meth:`Sensitivity.rises`.
+
+    Returns:
+        The same shape: minus the rises in units of their mean, from 0 for the best to -4. Where little depends on the
+        candidate, they are about alike, so that costs decide.
+    """
+    positive = rises.clamp(min=0)
+    return -(positive / positive.mean().clamp(min=1e-12)).clamp(max=_DEEPEST)

@@ -212,6 +212,7 @@ class Spec(Versioned):
         self._refuse_unfit_crop()
         self._suit_target()
         self._refuse_unfit_losses()
+        self._refuse_unfit_search()
         self._refuse_unfit_start()
         self._refuse_penalized_limits()
         if self.limits and not (info.context or {}).get("untried"):

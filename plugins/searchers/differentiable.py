@@ -11,6 +11,7 @@ import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 from torch import Tensor, nn
 
+from qnas.core.components import Space
 from qnas.core.errors import QnasWarning
 from qnas.core.files.state import State
 from qnas.core.images.patches import Batch, PatchSampler
@@ -18,6 +19,7 @@ from qnas.core.network import Architecture, Candidate, Form, Supernet, Tie
 from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.searcher import Searcher
+from qnas.core.search.sensitivity import Sensitivity, start_of_alpha
 from qnas.core.search.task import SearchTask
 from qnas.core.settings import Amount, invalid
 from qnas.core.training.loop import Loop
@@ -58,6 +60,8 @@ class DifferentiableSearch(Searcher):
         on_divergence: Whether to ``stop`` when the loss is not finite, or to go back to the last epoch's end and
             halve the learning rates (``lower-rate``), at most 5 times.
         tie: Two candidates whose probabilities differ by less are reported as a tie.
+        start: Where the architecture starts: all candidates of a slot alike (``uniform``), or those ahead that add the
+            least to the error of a network with float weights by themselves (``sensitivity``).
         form: ``merged`` computes all convolutions of a slot as one, ``plain`` one by one, for comparison.
     """
 
@@ -80,6 +84,7 @@ class DifferentiableSearch(Searcher):
     alpha_learning_rate: PositiveFloat = 3e-4
     on_divergence: OnDivergence = "stop"
     tie: Annotated[float, Field(ge=0, le=1)] = 0.05
+    start: Literal["uniform", "sensitivity"] = "uniform"
     form: Form = "merged"
 
     @model_validator(mode="after")
@@ -103,6 +108,13 @@ class DifferentiableSearch(Searcher):
     def planned_steps(self) -> int:
         """See :meth:`qnas.Searcher.planned_steps`."""
         return self.steps
+
+    def unfit(self, space: Space, limits: Mapping[str, int]) -> str:
+        """See :meth:`qnas.Searcher.unfit`."""
+        del limits
+        if self.start == "uniform" or space.has_weights:
+            return ""
+        return f"can't start by sensitivity: the space '{space.known_as}' states no weights"
 
     def search(self, task: SearchTask) -> SearchOutcome:
         """See :meth:`qnas.Searcher.search`."""
@@ -151,6 +163,8 @@ class GradientSearch(Loop):
         supernet = Supernet(task.space, task.scale, task.search_quantizer, settings.form)
         self.supernet = task.machine.place(supernet)
         self.start = self.supernet.probabilities().detach()
+        if settings.start == "sensitivity" and not task.checkpoints.step:
+            self._start_by_sensitivity()
         self.sample = task.sampler(task.images.weights, settings.batch, "search calibration").draw()
         # What a checkpoint has need not be fitted again.
         errors = {} if task.checkpoints.step else task.warm_start(self.supernet.network)
@@ -186,6 +200,15 @@ class GradientSearch(Loop):
             settings.on_divergence,
             criterion,
         )
+
+    @torch.no_grad()
+    def _start_by_sensitivity(self) -> None:
+        sensitivity = Sensitivity(self.task, self.settings.batch)
+        total = 1 + len(sensitivity.cases)
+        while not sensitivity.is_done:
+            sensitivity.measure_next()
+            self.task.journal.step(0, {"warm_start": f"{len(sensitivity.errors)} of {total}"})
+        self.supernet.alpha.copy_(start_of_alpha(sensitivity.rises()))
 
     def run(self) -> SearchOutcome:
         """Search to the end."""

@@ -14,7 +14,7 @@ from qnas.core.components import Space
 from qnas.core.files.state import State, Stateful
 from qnas.core.network.calibration import calibrate
 from qnas.core.search.searcher import Searcher
-from qnas.core.search.sensitivity import Sensitivity
+from qnas.core.search.sensitivity import Sensitivity, start_of_alpha
 from qnas.core.search.task import SearchTask
 from qnas.core.spec import Spec
 from qnas.core.training.checkpoints import Checkpoints
@@ -134,3 +134,25 @@ def test_where_it_makes_no_sense_it_is_refused(fields: dict[str, Any], said: str
     space = own if fields.pop("space", "") else "basic"
     with pytest.raises(ValidationError, match=said):
         Spec.model_validate({"name": "a", "scale": 2, "search": "sensitivity", "space": space, **fields})
+
+
+def test_alpha_starts_from_the_errors(make_task: MakeTask, own: dict[str, Any]) -> None:
+    task = make_task(space=Space.of(own))
+    sensitivity = Sensitivity(task, 2)
+    while not sensitivity.is_done:
+        sensitivity.measure_next()
+    rises = sensitivity.rises()
+    alpha = start_of_alpha(rises)
+    assert ((alpha <= 0) & (alpha >= -4)).all()
+    torch.testing.assert_close(alpha[rises <= 0], torch.zeros_like(alpha[rises <= 0]))
+    within = (rises > 0) & (alpha > -4)
+    torch.testing.assert_close(alpha[within], (-rises / rises.clamp(min=0).mean())[within])
+    settings = {"name": "differentiable", "steps": 2, "epochs": 1, "batch": 2, "start": "sensitivity"}
+    search = Searcher.of(settings).begin(task)
+    assert torch.equal(search.supernet.alpha.detach(), alpha.float())
+    assert torch.equal(search.start, search.supernet.probabilities().new_tensor([[1 / 3] * 3] * 3))
+
+
+def test_a_start_by_sensitivity_needs_weights() -> None:
+    with pytest.raises(ValidationError, match="can't start by sensitivity: the space 'basic' states no weights"):
+        Spec.model_validate({"name": "a", "search": {"start": "sensitivity"}})
