@@ -120,7 +120,7 @@ def lacking(data: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
 
 DEFAULT = Spec.model_validate({"name": "run"})
 PLAIN = yaml.safe_load(dump_spec(DEFAULT))
-FREE = {"regularizers", "test"}
+FREE = {"loss", "regularizers", "test"}
 """Mappings whose keys the user chooses: no key has a default."""
 FIELDS = [path for path in leaves(PLAIN) if path[-1] not in {"name", "version"} and not FREE.intersection(path[:-1])]
 

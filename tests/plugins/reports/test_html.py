@@ -227,3 +227,12 @@ def test_the_same_folder_gives_the_same_page(tiny):
     result = {**tiny.result, "seconds": {**tiny.result["seconds"], "report": 1.5}}
     folder.write_text("result.json", json.dumps(result))
     assert write(folder) == first
+
+
+def test_uniform_networks_stand_beside_what_was_found(tiny):
+    judged = {"found": {"psnr": 27.61, "bitops": 1e9}, "uniform 4": {"psnr": 27.402, "bitops": 9e8}}
+    result = {"ties": [], "ties_at_end": [], "judged": judged, "kept": "found"}
+    text = Page(write(tiny.make({"search/result.json": result}))).text
+    assert "Beside uniform networks" in text
+    assert "found 27.610 kept uniform 4 27.402" in text
+    assert "Beside uniform networks" not in Page(write(tiny.make())).text
