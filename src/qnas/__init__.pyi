@@ -70,6 +70,7 @@ from .core.search.limits.multipliers import Multipliers as Multipliers
 from .core.search.outcome import SearchOutcome as SearchOutcome
 from .core.search.prices import Prices as Prices
 from .core.search.searcher import Searcher as Searcher
+from .core.search.sensitivity import Sensitivity as Sensitivity, start_of_alpha as start_of_alpha
 from .core.search.task import SearchTask as SearchTask
 from .core.settings import (
     FLOAT as FLOAT,

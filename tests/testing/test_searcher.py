@@ -55,7 +55,8 @@ class Drawing(First):
 
     def chosen(self, task):
         options = slot_candidates(task.space, task.scale)
-        return {path: choices[int(torch.randint(len(choices), ()))] for path, choices in options.items()}
+        drawn = {path: choices[int(torch.randint(len(choices), ()))] for path, choices in options.items()}
+        return task.allowed.nearest(drawn)
 
 
 class Planless(First):
@@ -144,7 +145,7 @@ def test_one_that_keeps_it_passes(registered, component):
 @pytest.mark.parametrize(
     ("component", "message"),
     [
-        (Planless, "^the searcher 'planless': it plans 0 steps, which is not a positive int$"),
+        (Planless, r"^the searcher 'planless': it plans 0 steps but reports 1: \[0\]$"),
         (Lazy, r"it plans 3 steps but reports 1: \[1\]"),
         (Eager, r"it plans 3 steps but reports 4: \[1, 2, 3, 4\]"),
         (Backwards, r"it reports its steps out of order: \[3, 2, 1\]"),

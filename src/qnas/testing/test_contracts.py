@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qnas import testing
-from qnas.core.registry import Entry, PluginInfo, plugins
+from qnas.core.registry import KINDS, Entry, PluginInfo, plugins
 
 
 def _plugins(config: pytest.Config) -> list[PluginInfo]:
@@ -28,8 +28,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("plugin", chosen, ids=[f"{info.distribution} {info.name}" for info in chosen])
     if "kind" in metafunc.fixturenames:
         components = [component for info in chosen for component in info.registered]
-        pairs = [component.split(" ", 1) for component in components]
-        metafunc.parametrize(("kind", "name"), pairs, ids=components)
+        pairs = [(kind, name) for kind, name in (component.split(" ", 1) for component in components) if kind in KINDS]
+        metafunc.parametrize(("kind", "name"), pairs, ids=[" ".join(pair) for pair in pairs])
 
 
 def test_plugin(plugin: PluginInfo) -> None:
