@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from qnas.core.components import Space
+from qnas.core.deprecation import QnasDeprecationWarning
 from qnas.core.network import Architecture, Candidate, Supernet, slot_candidates
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.searcher import Searcher
@@ -132,6 +133,11 @@ class Verbose(First):
         return replace(outcome, details={"best": outcome.best})
 
 
+class Heedless(First):
+    def chosen(self, task):
+        return {path: options[-1] for path, options in slot_candidates(task.space, task.scale).items()}
+
+
 class Crashing(First):
     def search(self, task):
         raise RuntimeError("no way")
@@ -165,3 +171,8 @@ def test_one_that_keeps_it_passes(registered, component):
 def test_what_breaks_it_is_told(registered, component, message):
     with pytest.raises(AssertionError, match=message):
         check_searcher(registered(component))
+
+
+def test_one_that_ignores_limits_is_warned(registered):
+    with pytest.warns(QnasDeprecationWarning, match=r"ignores task.limits \(under .* use task.draw and task.allowed"):
+        check_searcher(registered(Heedless))
