@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 NAMES = (
     *("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough"),
-    *("startup", "deployment", "between", "parity", "segments", "search_operators"),
+    *("startup", "deployment", "between", "parity", "segments", "search_operators", "sizes"),
 )
 
 
@@ -340,6 +340,15 @@ def test_exported_networks_are_timed_beside_the_faster_float(benchmark, tmp_path
     assert max(figures[f"{target} float"]["speedup"] for target in ("openvino", "onnxruntime")) == 1
     row = done.output.splitlines()[-1]
     assert f"{figures['openvino 8 bits']['speedup']:.2f} x" in row
+
+
+def test_sizes_of_files_stand_side_by_side(benchmark, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    done = CliRunner().invoke(benchmark("sizes").main, ["--network", "espcn", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    sizes = json.loads(out.read_text())["bytes"]["espcn"]
+    assert sizes["2/4/8 bits, int4"] < sizes["8 bits"] < sizes["float"] / 2
+    assert f"{sizes['float'] / 1000:.1f} kB" in done.output.splitlines()[-1]
 
 
 def test_integers_between_the_slots_are_set_against_floats(benchmark, monkeypatch, tmp_path: Path) -> None:
