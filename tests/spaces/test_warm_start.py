@@ -79,6 +79,7 @@ def test_specs_of_earlier_versions_leave_the_others_fresh():
     assert Space.of(fields).others == "fitted"
 
 
+@pytest.mark.slow
 def test_the_history_begins_with_how_good_each_operation_is(monkeypatch):
     few_steps(monkeypatch)
     write_spec(slots=[{"match": "body.2", "operations": ["native", "conv5x5"]}])
@@ -99,6 +100,7 @@ def _searched_fresh() -> list[dict]:
     return searched("fresh")
 
 
+@pytest.mark.slow
 def test_a_search_that_continues_is_not_warmed_again(monkeypatch):
     few_steps(monkeypatch)
     write_spec()

@@ -52,12 +52,14 @@ def test_from_float_training_starts_with_the_weights_of_the_float_network(tiny: 
     assert set(weights) == set(from_scratch)
 
 
+@pytest.mark.slow
 def test_the_float_network_learns(tiny: Path) -> None:
     record, _ = trained(tiny, "train.start=float", "train.float_steps=12")
     first, *_, last = (entry["loss"] for entry in record.history["float"])
     assert last < first
 
 
+@pytest.mark.slow
 def test_narrowing_trains_at_wide_widths_first_and_ends_at_those_that_were_found(tiny: Path) -> None:
     record, weights = trained(tiny, "space.bits=[4]", "train.narrowing=[8, 6]", "train.steps=11", "train.validations=1")
     assert steps(record, "train") == [3, 6, 11]
@@ -96,6 +98,7 @@ class Own(nn.Module):
         return nn.functional.pixel_shuffle(self.last(self.first(image).relu()), 2)
 
 
+@pytest.mark.slow
 def test_a_network_with_weights_starts_from_them_unless_told_otherwise(tiny: Path) -> None:
     torch.manual_seed(1)
     file = tiny.with_name("own.pth")

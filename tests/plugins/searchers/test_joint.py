@@ -92,6 +92,7 @@ def test_batches_come_from_both_halves_but_not_from_what_is_held_out(make_task):
     assert not {pair.name for pair in batches.pairs} & {pair.name for pair in task.images.validation}
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_was(make_task, regularizers):
     """After step 3, in the middle of the first epoch that moves alpha. Gumbel noise makes every step random."""
     fields = {"warmup": 1, "relaxation": "gumbel", "on_divergence": "lower-rate"}

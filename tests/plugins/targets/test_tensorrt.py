@@ -19,6 +19,7 @@ from .conftest import SIZE
 LSQ = {"name": "lsq", "signed": True}
 
 
+@pytest.mark.slow
 def test_integers_are_signed_with_zero_at_zero_and_only_values_are_clipped(tmp_path: Path) -> None:
     path = tmp_path / "a.onnx"
     Target.of("tensorrt").write(SmallNetwork.MIXED.lowered(None, 8, signed=True).program, path)
