@@ -87,7 +87,14 @@ class Target(Component):
         if between in self.between:
             return ""
         can = " or ".join(map(_in_words, sorted(self.between, key=str)))
-        return f"'{self.known_as}' needs {can} between the slots, but the network has {_in_words(between)} there"
+        way = "" if between is not None or None in self.between else " (qnas derive --between 8 tunes it for that)"
+        return f"'{self.known_as}' needs {can} between the slots, but the network has {_in_words(between)} there{way}"
+
+    def unfit_size(self, size: tuple[int, int] | None) -> str:
+        """Why it can't have a file for images of this size (None for any), or ``""``."""
+        if size is not None or self.any_size:
+            return ""
+        return f"a file for '{self.known_as}' takes images of one size: name it (--size HxW)"
 
     def versions(self) -> dict[str, str]:
         """The version of each distribution that it requires.

@@ -44,8 +44,8 @@ def export(
         QnasError: The file gives different images.
     """
     versions = target.versions()
-    if lowered.size is None and not target.any_size:
-        raise InputError(f"a file for '{target.known_as}' takes images of one size: name it (--size HxW)")
+    if reason := target.unfit_size(lowered.size):
+        raise InputError(reason)
     path.parent.mkdir(parents=True, exist_ok=True)
     unverified = path.with_name(f"{path.stem}{_UNVERIFIED}{path.suffix}")
     unverified.unlink(missing_ok=True)

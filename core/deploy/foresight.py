@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from qnas.core.components import Quantizer, Space, Target
+from qnas.core.components import ImageStatistic, Quantizer, Space, Target
 from qnas.core.deploy.integers import IntegerGrid
-from qnas.core.deploy.lowering import lower
+from qnas.core.deploy.lowering import Lowered, lower
 from qnas.core.errors import InputError, QnasError, first_line
 from qnas.core.network import build_found, slot_candidates
 from qnas.core.network.calibration import calibrate_for_training
@@ -20,7 +20,12 @@ _SIDE = 32
 
 
 def foresee(
-    space: Space, scale: int, quantizer: Quantizer, between: int | None, targets: Sequence[Target]
+    space: Space,
+    scale: int,
+    quantizer: Quantizer,
+    between: int | None,
+    targets: Sequence[Target],
+    exported: Sequence[Target] | None = None,
 ) -> list[str]:
     """Try what can be tried of an export: a network of the space, untrained, is lowered and written for each target.
 
@@ -29,10 +34,11 @@ def foresee(
         scale: The factor that its networks enlarge by.
         quantizer: That of the found network.
         between: The width of what stands between its slots, None for float.
-        targets: What it is exported to.
+        targets: What it is for.
+        exported: Those of them that the run itself exports to; by default all.
 
     Returns:
-        What the user should know: widths that a runtime computes no faster than wider ones.
+        What the user should know: widths that a runtime computes no faster than wider ones, and what stays in float.
 
     Raises:
         InputError: A target is not installed, or can't do something in the network, or a network that others wrote
@@ -44,6 +50,7 @@ def foresee(
     chosen = {path: options[0] for path, options in candidates.items()}
     for target in targets:
         target.versions()
+    for target in targets if exported is None else exported:
         _refuse_one_size(target)
     if targets:
         _refuse_without_grid(quantizer)
@@ -52,7 +59,8 @@ def foresee(
         if targets:
             _try(network, targets)
     widths = {width for options in candidates.values() for c in options if c.widths for width in c.widths}
-    return [notice for target in targets for notice in _notices(target, widths)]
+    notices = [notice for target in targets for notice in _notices(target, widths)]
+    return [*notices, *(_notices_of_statistics(network) if targets else ())]
 
 
 def _refuse_one_size(target: Target) -> None:
@@ -77,15 +85,32 @@ def _refuse_without_grid(quantizer: Quantizer) -> None:
 
 def _try(network: nn.Module, targets: Sequence[Target]) -> None:
     calibrate_for_training(network, lambda: network(torch.rand(1, 3, _SIDE, _SIDE)))
-    lowered = lower(network.eval(), None)
+    network.eval()
     with tempfile.TemporaryDirectory() as folder:
-        for target in targets:
-            try:
-                target.write(lowered.program, Path(folder) / f"tried{target.suffix}")
-            except QnasError:
-                raise
-            except Exception as error:
-                raise InputError(f"'{target.known_as}' can't write the network: {first_line(error)}") from error
+        for any_size, size in ((True, None), (False, (_SIDE, _SIDE))):
+            of_size = [target for target in targets if target.any_size == any_size]
+            if of_size:
+                _write(lower(network, size), of_size, Path(folder))
+
+
+def _write(lowered: Lowered, targets: Sequence[Target], folder: Path) -> None:
+    for target in targets:
+        try:
+            target.write(lowered.program, folder / f"tried{target.suffix}")
+        except QnasError:
+            raise
+        except Exception as error:
+            raise InputError(f"'{target.known_as}' can't write the network: {first_line(error)}") from error
+
+
+def _notices_of_statistics(network: nn.Module) -> Iterator[str]:
+    measuring = [path for path, module in network.named_modules() if isinstance(module, ImageStatistic)]
+    if measuring:
+        more = f" and {len(measuring) - 1} more" if len(measuring) > 1 else ""
+        yield (
+            f"what the network measures over whole images ('{measuring[0]}'{more}) is computed in float in an exported"
+            " file; qnas export --freeze puts its mean in training there"
+        )
 
 
 def _notices(target: Target, widths: set[int]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +27,8 @@ PSNR = 0.01
 """How many dB the mean PSNR on Y of a test set may differ by."""
 _NEAR = 0.01  # levels
 _TRIES = 3
+_MOST_PARTS = 16
+"""Of an image, for a file of one size."""
 _ERROR = 2.0**-22  # of the largest value: two units of the last place of float32
 _CPU = torch.device("cpu")
 Sets = Mapping[str, Iterable[ImagePair]]
@@ -138,8 +141,8 @@ def compare(
         runtime: The file, loaded.
         sets: Test sets. Of the first image of each, a part with odd sides is compared too.
         scale: The factor that they enlarge by.
-        size: The size that the file takes, None for any. Then parts of that size are compared; smaller images are
-            continued by their mirror image for that, and are not scored.
+        size: The size that the file takes, None for any. Then parts of that size are compared, up to about 16 of an
+            image; smaller images are continued by their mirror image for that, and are not scored.
         report: Called with how many images are done.
     """
     parity, done = Parity(), 0
@@ -210,10 +213,24 @@ def _parts(pair: ImagePair, scale: int, size: Size | None, *, also_odd: bool) ->
         if also_odd:
             yield lr[: _odd(lr.shape[0]), : _odd(lr.shape[1])], None
     elif lr.shape[0] >= size[0] and lr.shape[1] >= size[1]:
-        yield lr[: size[0], : size[1]], hr[: size[0] * scale, : size[1] * scale]
+        for top, left in _places(lr.shape, size):
+            part, in_hr = (
+                (slice(factor * top, factor * (top + size[0])), slice(factor * left, factor * (left + size[1])))
+                for factor in (1, scale)
+            )
+            yield lr[part], hr[in_hr]
     else:
         missing = [(0, max(0, side - there)) for side, there in zip(size, lr.shape[:2], strict=True)]
         yield np.pad(lr, [*missing, (0, 0)], mode="symmetric")[: size[0], : size[1]], None
+
+
+def _places(shape: tuple[int, ...], size: Size) -> Iterator[tuple[int, int]]:
+    """Where parts of a size begin that lie side by side; the last of a row or column ends where the image does."""
+    tops, lefts = (
+        sorted({*range(0, there - side + 1, side), there - side}) for there, side in zip(shape[:2], size, strict=True)
+    )
+    every = max(1, len(tops) * len(lefts) // _MOST_PARTS)
+    yield from itertools.islice(itertools.product(tops, lefts), 0, None, every)
 
 
 def _odd(side: int) -> int:

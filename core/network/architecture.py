@@ -10,7 +10,7 @@ from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.errors import InputError
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import build_found, slot_candidates
-from qnas.core.settings import UNSTATED_VERSION, Settings, Versioned, Widths, as_of
+from qnas.core.settings import FLOAT_BITS, UNSTATED_VERSION, Settings, Versioned, Widths, as_of
 from qnas.core.visible import one_line
 
 
@@ -95,6 +95,11 @@ class Architecture(Versioned):
     def candidates(self) -> dict[str, Candidate]:
         """Maps slot paths to candidates."""
         return {path: choice.candidate() for path, choice in self.slots.items()}
+
+    @property
+    def is_float(self) -> bool:
+        """Whether no slot has weights in integers."""
+        return all(choice.weight_bits in (None, FLOAT_BITS) for choice in self.slots.values())
 
     def fresh(self) -> Self:
         """This architecture with fresh weights in its network, whatever its space states."""

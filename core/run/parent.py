@@ -57,6 +57,8 @@ def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: flo
             spec is not valid any more.
     """
     parent.refuse_untrained()
+    if parent.architecture.is_float:
+        raise InputError("has a network in float, which can't have integers between its slots", str(parent.path))
     if parent.between is not None:
         raise InputError(f"already has {parent.between} bits between its slots", str(parent.path))
     before = parent.spec.model_dump(mode="json")

@@ -176,7 +176,9 @@ class Spec(Versioned):
 
         with from_field("target" if self.export is None else "export"):
             quantizer = self.quantizer
-            return foresee(self.space, self.scale, quantizer.train, quantizer.between, self.exported_to)
+            targets = dict.fromkeys([*self.exported_to, *filter(None, [self.target])])
+            exported = self.exported_to
+            return foresee(self.space, self.scale, quantizer.train, quantizer.between, list(targets), exported)
 
     @property
     def start(self) -> Start:
@@ -248,13 +250,24 @@ class Spec(Versioned):
             reason = "nothing is trained in float: leave it out, or start there, or learn from it (teacher: float)"
             invalid("Spec", reason, self.train.float_steps, "train", "float_steps")
 
+    def _refuse_repeated_targets(self) -> None:
+        names = [target.known_as for target in self.exported_to]
+        for name in names:
+            if names.count(name) > 1:
+                invalid("Spec", f"names '{name}' twice, but a run has one file for each target", name, "export")
+
     def _suit_target(self) -> None:
         """Let the target decide what the spec leaves open, and refuse what the targets can't do."""
+        is_stated = "between" in self.quantizer.model_fields_set
         if self.target is not None and not self.quantizer.train.is_float:
             object.__setattr__(self, "quantizer", self.quantizer.suited(self.target))
+        self._refuse_repeated_targets()
         between = self.quantizer.between
         for reason in filter(None, (target.unfit(between) for target in self.exported_to)):
-            invalid("Spec", reason, between, "quantizer", "between")
+            if is_stated:
+                invalid("Spec", reason, between, "quantizer", "between")
+            why = "" if self.target is None else f", as the target '{self.target.known_as}' has it"
+            invalid("Spec", f"{reason}{why}", between, "target" if self.export is None else "export")
         if between is not None and self.quantizer.train.is_float:
             invalid("Spec", "a network in float has no integers between its slots", between, "quantizer", "between")
 

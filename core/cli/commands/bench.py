@@ -1,5 +1,6 @@
 """``qnas bench``: how fast the found networks of runs are where they are to run."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,9 +95,9 @@ def bench(
     from qnas.core.run.found import load_found
 
     targets = named_targets(names, fields)
-    for target in targets:
-        timed.refuse_untimed(target)
     found = {str(path): load_found(path, torch.device("cpu")) for path in runs}
+    for network, target in itertools.product(found.values(), targets):
+        timed.refuse_untimed(network.run, target)
     measured: list[dict[str, Any]] = []
     with show_counts("time") as report:
         for path, network in found.items():

@@ -89,16 +89,18 @@ def export(
         raise click.UsageError("-o names one file: leave it out, or give one --target only")
     targets = named_targets(names, fields)
     found = load_found(run, torch.device("cpu"))
-    files = planned(run, targets, found.run.between, out, force=force)
-    sets = sets_to_compare(found.run, named_sets(places) if places else None)
     taken = None if size is None else lr_size(size, found.scale)
+    files = planned(run, targets, found.run.between, out, size=taken, force=force)
+    sets = sets_to_compare(found.run, named_sets(places) if places else None)
     with show_counts("compare") as report:
         exported = export_found(found.network, found.scale, files, sets, size=taken, freeze=freeze, report=report)
         known = {target.registered_name(): facts for target, facts in exported}
     Terminal().print(export_table(known))
     for target, path in files.items():
         click.echo(f"see {path}{_caveat(target)}")
-    if freeze and not places:
+    if freeze and not any(facts["frozen"] for facts in known.values()):
+        click.echo("--freeze changes nothing: the network measures nothing over whole images")
+    elif freeze and not places and taken is None:  # otherwise other images than the run's are scored
         _say_cost(next(iter(known.values())), found.run.result)
 
 

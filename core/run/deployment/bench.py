@@ -23,6 +23,7 @@ from qnas.core.errors import InputError, QnasError, QnasWarning, first_line
 from qnas.core.run.deployment.file_pairs import FilePair, FilePairs
 from qnas.core.run.found import FoundNetwork
 from qnas.core.run.names import TIMINGS
+from qnas.core.run.record import RunRecord
 
 Report = Callable[[str, int, int], object]
 """Told what is timed, and how many rounds are done, of how many at most."""
@@ -62,7 +63,7 @@ def bench(
     """
     kept = {_key(entry): entry for entry in found.run.timings}
     for target in targets:
-        refuse_untimed(target)
+        refuse_untimed(found.run, target)
         with tempfile.TemporaryDirectory() as folder:
             files = FilePairs(found, target, Path(folder))
             for size, count in itertools.product(sizes, threads):
@@ -72,13 +73,18 @@ def bench(
                 yield measured
 
 
-def refuse_untimed(target: Target) -> None:
-    """Refuse a target that can't be timed.
+def refuse_untimed(run: RunRecord, target: Target) -> None:
+    """Refuse a network that can't be timed in a target.
 
     Raises:
-        InputError: It is not installed, or its runtime is on its devices only.
+        InputError: The network is in float, the target can't run it or is not installed, or its runtime is on its
+            devices only.
     """
     target.versions()
+    if run.architecture.is_float or run.quantizer.is_float:
+        raise InputError("the network is in float: there are no integers to time", str(run.path))
+    if reason := target.unfit(run.between):
+        raise InputError(reason, str(run.path))
     if target.checked_in:
         raise InputError(
             f"'{target.known_as}' can't be timed: {target.checked_in} runs its files here, not the runtime that they"

@@ -27,7 +27,13 @@ Report = Callable[[str, int, int], object]
 
 
 def planned(
-    folder: Path, targets: Sequence[Target], between: int | None, out: Path | None = None, *, force: bool = False
+    folder: Path,
+    targets: Sequence[Target],
+    between: int | None,
+    out: Path | None = None,
+    *,
+    size: Size | None = None,
+    force: bool = False,
 ) -> dict[Target, Path]:
     """Every target and the file to write for it.
 
@@ -36,18 +42,24 @@ def planned(
         targets: What to export to.
         between: The width of what stands between the network's slots, None for float.
         out: Where to write the file, if there is one target only.
+        size: Height and width of the images, None for any.
         force: Whether to replace files that are there.
 
     Raises:
-        InputError: A target can't run the network or is not installed, or a file is there already.
+        InputError: A target can't run the network or images of any size, or is not installed, a file is there already,
+            or its name does not fit the target.
     """
-    for reason in filter(None, (target.unfit(between) for target in targets)):
-        raise InputError(reason, str(folder))
+    for target in targets:
+        target.versions()
+        if reason := target.unfit(between) or target.unfit_size(size):
+            raise InputError(reason, str(folder))
     files = {target: out or folder / exported(target.registered_name(), target.suffix) for target in targets}
     for target, path in files.items():
-        target.versions()
-        if path.exists() and not force:
-            raise InputError("is there already: name another with -o, or replace it with --force", str(path))
+        if path.suffix != target.suffix:
+            raise InputError(f"must end with {target.suffix}, for '{target.known_as}'", str(path))
+        for written in (path, path.with_suffix(".json")):
+            if written.exists() and not force:
+                raise InputError("is there already: name another with -o, or replace it with --force", str(written))
     return files
 
 

@@ -205,12 +205,15 @@ def test_bad_input_is_refused_in_one_line(run, tmp_path, capsys, registered):
     refused(capsys, r"'' is not a size", run, "--size", "16x16,")
     refused(capsys, r"--threads: '0' is not a number of threads: write, for example, 1,2", run, "--threads", "1,0")
     refused(capsys, r"there is no run in the folder \(no spec\.yaml in it\)", tmp_path / "none")
-    (run / "model.safetensors").rename(tmp_path / "model.safetensors")
-    refused(capsys, r"the run has not trained a network yet", run)
     missing = (
         r"the target 'gone' needs qnas-runtime-that-nobody-wrote, which is not installed: pip install 'qnas\[gone\]'"
     )
     refused(capsys, missing, run, targets=("saved", registered(Gone)))
+    refused(
+        capsys, r"run: 'litert' needs 8 bits between the slots, but the network has floats", run, targets=("litert",)
+    )
+    (run / "model.safetensors").rename(tmp_path / "model.safetensors")
+    refused(capsys, r"the run has not trained a network yet", run)
 
 
 def test_a_runtime_that_fails_is_named(run, capsys, registered):
@@ -228,4 +231,4 @@ def test_a_damaged_record_of_what_was_measured_is_refused_before_anything_is(run
 
 def test_a_network_in_float_has_nothing_to_time(tmp_path, capsys):
     write_run(tmp_path / "run", train="none")
-    refused(capsys, "the network is in float: there are no integers to export", tmp_path / "run")
+    refused(capsys, "run: the network is in float: there are no integers to time", tmp_path / "run")

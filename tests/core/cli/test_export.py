@@ -166,6 +166,20 @@ def test_bad_input_is_one_line(
     assert message in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_what_stands_there_is_not_replaced_and_a_name_fits_its_target(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "run")
+    (tmp_path / "other.json").write_text("{}")
+    for name, said in (("other.onnx", "other.json: is there already"), ("a.bin", "a.bin: must end with .onnx")):
+        assert export(tmp_path / "run", "--target", "openvino", "-o", tmp_path / name, "--data", photos) == 2
+        assert said in capsys.readouterr().err
+    assert (tmp_path / "other.json").read_text() == "{}"
+    assert export(tmp_path / "run", "--target", "openvino", "--target", "qonnx", "--data", photos) == 2
+    assert "a file for 'qonnx' takes images of one size: name it" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "export").exists()
+
+
 def test_a_size_that_the_network_cannot_take_is_one_line(
     tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

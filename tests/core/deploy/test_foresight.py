@@ -62,3 +62,22 @@ def test_no_random_number_is_drawn() -> None:
 def test_whatever_a_target_raises_is_one_line() -> None:
     with pytest.raises(InputError, match=r"^'Noting' can't write the network: RuntimeError: no such kernel$"):
         foresee(SPACE, 2, LSQ, None, [Noting(refuses="no such kernel\nat all")])
+
+
+def test_what_is_measured_over_whole_images_is_told() -> None:
+    space = Space.of(
+        {"name": "skeleton", "channels": 6, "body": [{"block": "residual", "residual": "adq"}], "bits": [8]}
+    )
+    (notice,) = foresee(space, 2, LSQ, None, [Noting()])
+    assert notice.startswith("what the network measures over whole images ('body.0") and "--freeze" in notice
+
+
+class OneSize(Noting):
+    any_size: ClassVar = False
+
+
+def test_a_target_of_one_size_is_tried_at_one_if_the_run_does_not_export_to_it(noted: list[int]) -> None:
+    assert foresee(SPACE, 2, LSQ, None, [OneSize()], [])
+    assert noted
+    with pytest.raises(InputError, match=r"leave it out \(export: \[\]\)"):
+        foresee(SPACE, 2, LSQ, None, [OneSize()])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from pydantic import ValidationError
 
 from qnas.core.cli.main import invoke
 from qnas.core.components import Target
@@ -61,3 +62,16 @@ def test_its_file_is_marked_as_checked_in_another_runtime(tmp_path: Path, capsys
     assert json.loads((tmp_path / "export" / "tensorrt.json").read_text())["proof"] == "graph-checked"
     assert invoke(["bench", str(tmp_path), "--target", "tensorrt"]) == 2
     assert "'tensorrt' can't be timed: ONNX Runtime runs its files here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"export": ["openvino", {"name": "openvino", "precision": "bf16"}]}, "names 'openvino' twice"),
+        ({"target": "onnxruntime", "export": ["openvino"]}, "has 8 bits there, as the target 'onnxruntime' has it"),
+        ({"export": ["litert"]}, "needs 8 bits between the slots, but the network has floats there .qnas derive"),
+    ],
+)
+def test_targets_that_do_not_go_together_are_refused(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Spec.model_validate({"name": "a", **fields})
