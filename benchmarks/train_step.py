@@ -40,7 +40,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "accumulate, 2 parts": {"accumulate": 2},
     "warm-up": {"warmup": 1000},
     "weight decay": {"weight_decay": 0.01},
-    "patches of 64": {"patches": {0: 64}},
+    "patches of 4/3 the side": {"patches": {0: 4 * PATCH // 3}},
 }
 """Options of a training, as fields of its schedule."""
 _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
