@@ -142,7 +142,7 @@ data:
   test: {leaves: {name: dead-leaves, amount: 2, size: 48, seed: 1}}
   validation: 2
   patch: 8
-search: {steps: 6, epochs: 3, batch: 2, alpha_learning_rate: 0.1}
+search: {steps: 6, epochs: 3, batch: 2, alpha_learning_rate: 0.1, tuning: 0}
 train: {steps: 6, batch: 2, validations: 3}
 """
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import Cost, Loss, Quantizer, Regularizer, Space, costs_with
+from qnas.core.components import Cost, Loss, Operation, Quantizer, Regularizer, Space, costs_with
 from qnas.core.deprecation import Deprecated
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import Batch, PatchSampler
@@ -113,7 +113,8 @@ class SearchTask:
             candidate: One of its candidates.
         """
         operation = candidate.operation
-        return operation.is_native or operation == find_shapes(self.space, self.scale)[path].native
+        native = Operation.of(find_shapes(self.space, self.scale)[path].native)
+        return operation.is_native or operation == native
 
     @cached_property
     def leaders(self) -> list[int]:

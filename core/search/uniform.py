@@ -41,7 +41,7 @@ def best_of(task: SearchTask, outcome: SearchOutcome, steps: int, batch: int) ->
     rivals = {FOUND: found, **dict(uniform_networks(task, found))}
     if len(rivals) == 1:
         return outcome
-    judging = _Judging(task, outcome, steps, batch)
+    judging = _Judging(task, outcome, steps, batch, len(rivals))
     psnr = {name: judging.psnr(chosen, place * steps) for place, (name, chosen) in enumerate(rivals.items())}
     kept = max(psnr, key=lambda name: psnr[name])  # of equals the first, which is the found one
     judged = {name: {"psnr": psnr[name], **_costs(task, chosen)} for name, chosen in rivals.items()}
@@ -122,6 +122,7 @@ class _Judging:
     outcome: SearchOutcome
     steps: int
     batch: int
+    networks: int
 
     def psnr(self, chosen: Choice, steps_before: int) -> float:
         """PSNR on Y in dB on the held-out images, after the tuning."""
@@ -129,7 +130,7 @@ class _Judging:
         images = self.task.images
 
         def report(step: int, metrics: dict[str, Any]) -> None:
-            self.task.journal.step(steps_before + step, metrics)
+            self.task.journal.step(steps_before + step, {**metrics, "of": self.networks * self.steps})
 
         network, is_calibrated = self._started(chosen)
         batches = self.task.sampler(images.training, self.batch, "uniform")

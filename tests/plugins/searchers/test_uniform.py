@@ -133,3 +133,15 @@ def test_by_default_the_tuning_takes_a_tenth_of_the_search_and_none_in_older_spe
     assert Searcher.of({"name": "random", "tuning": 0}).tuning_steps() == 0
     assert Spec.model_validate({"name": "a", "version": 2}).search.tuning_steps() == 0
     assert Spec.model_validate({"name": "a"}).search.tuning_steps() > 0
+
+
+def test_an_operation_that_is_the_native_one_by_its_own_name_counts_as_native(make_task: MakeTask) -> None:
+    task = make_task(space=Space.of({"name": "basic", "channels": 6, "cells": 1, "bits": [4, 8]}))
+    native = {
+        path: [one.operation.name for one in of_slot if task.is_native(path, one)]
+        for path, of_slot in task.candidates.items()
+    }
+    assert all(len(set(names)) == 1 for names in native.values()), native
+    assert set(native["head.0"]) == {"conv3x3"}
+    found = {path: of_slot[-1] for path, of_slot in task.candidates.items()}
+    assert "uniform 8" in dict(uniform_networks(task, found))
