@@ -117,8 +117,11 @@ def search(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[st
     """Search, and keep the best architecture, the last one and the supernet."""
     spec = run.spec
     checkpoints.begin()
-    outcome = only_architecture(spec) or _searched(run, journal, checkpoints)
-    _refuse_over_limits(spec, outcome.best)
+    outcome = only_architecture(spec)
+    if outcome is None:
+        outcome = _searched(run, journal, checkpoints)
+    else:
+        _refuse_over_limits(spec, outcome.best)
     chosen = write_chosen(run.folder, outcome.best, outcome.last)
     if outcome.supernet is not None:
         run.folder.write_tensors(SUPERNET, outcome.supernet)
@@ -147,6 +150,7 @@ def _refuse_over_limits(spec: Spec, found: Architecture) -> None:
 def _searched(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> SearchOutcome:
     task, searcher = _task(run, journal, checkpoints), run.spec.search
     outcome = searcher.search(task)
+    _refuse_over_limits(run.spec, outcome.best)
     steps = searcher.tuning_steps()
     return best_of(task, outcome, steps, searcher.batch) if steps else outcome
 

@@ -73,5 +73,5 @@ def test_a_network_above_a_limit_is_refused_whatever_found_it(
     limited.write_text(text.replace("steps: 6, epochs: 3, batch: 2, alpha_learning_rate: 0.1", f"name: {name}"))
     run = limited.parent / "run"
     assert invoke(["run", str(limited), "--out", str(run), "--set", "limits={bitops: 30M}"]) == 1
-    assert f"the search '{name}' does not hold limits: it found bitops " in capsys.readouterr().err
+    assert f"the search '{name}(tuning=0)' does not hold limits: it found bitops " in capsys.readouterr().err
     assert not (run / "architecture.json").exists()
