@@ -133,7 +133,8 @@ def open_exported(record: RunRecord, target: Target) -> LoadedFile:
     path = proven_file(record, target)
     verified = _as_verified(record, target.registered_name())
     verified.versions()
-    return LoadedFile(loaded(verified, path))
+    known = record.folder.read_json(exported(target.registered_name(), ".json"))
+    return LoadedFile(loaded(verified, path), known.get("size"))
 
 
 def _as_verified(record: RunRecord, name: str) -> Target:

@@ -226,6 +226,16 @@ def test_upscale_enlarges_with_the_file(
         assert "leave out --tile, --freeze and --device" in capsys.readouterr().err
 
 
+def test_upscale_with_a_file_of_one_size_says_which(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "run")
+    assert export(tmp_path / "run", "--target", "openvino", "--size", "24x24", "--data", photos) == 0
+    image, out = sorted(photos.glob("*.png"))[0], tmp_path / "sr"
+    assert invoke(["upscale", str(tmp_path / "run"), str(image), "--out", str(out), "--target", "openvino"]) != 0
+    assert "the file takes images of 24 x 24, not 40 x 46 (height x width)" in capsys.readouterr().err
+
+
 def test_a_field_of_a_target_is_set_and_the_file_is_loaded_with_it(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
