@@ -28,7 +28,8 @@ from .dataset import (
     SourceImage as SourceImage,
 )
 from .degradation import Degradation as Degradation
-from .loss import Enlarged as Enlarged, Loss as Loss
+from .losses.loss import Enlarged as Enlarged, Loss as Loss
+from .losses.teacher import ModuleTeacher as ModuleTeacher, RunTeacher as RunTeacher, Teacher as Teacher
 from .moments import Moments as Moments
 from .operation import (
     ConvShape as ConvShape,
@@ -69,6 +70,5 @@ from .statistic import (
     measuring as measuring,
 )
 from .target import Runtime as Runtime, Target as Target, Values as Values
-from .teacher import ModuleTeacher as ModuleTeacher, RunTeacher as RunTeacher, Teacher as Teacher
 
 __all__: list[str]

@@ -1,6 +1,5 @@
 """Slots and their contents: the quantized convolution, the mixed slot, the supernet, the architecture."""
 
-from qnas.core.network.architecture import Architecture, Choice
 from qnas.core.network.candidate import Candidate, candidates_of, grid, originals
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d, QuantizedLayers
 from qnas.core.network.counting.convolutions import (
@@ -29,8 +28,10 @@ from qnas.core.network.fill import (
     refuse_scale,
     slot_candidates,
 )
+from qnas.core.network.found.architecture import Architecture, Choice
+from qnas.core.network.found.inheritance import ancestors, inherit_weights
+from qnas.core.network.found.transfer import take_weights
 from qnas.core.network.gain import Gain
-from qnas.core.network.inheritance import ancestors, inherit_weights
 from qnas.core.network.joint import Joint
 from qnas.core.network.joints.between import fill_joints
 from qnas.core.network.mixing.mixed import MergedSlot, MixedSlot, PlainSlot
@@ -38,7 +39,6 @@ from qnas.core.network.open_module import Survey, open_slots, survey
 from qnas.core.network.sharing import count_networks, leaders
 from qnas.core.network.slot import FilledSlot, Slot
 from qnas.core.network.supernet import Supernet, Tie, one_hot, uniform
-from qnas.core.network.transfer import take_weights
 
 __all__ = [
     "LR_SIZE",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from qnas.core.components.component import Component
-from qnas.core.components.loss_terms import LossTerms
+from qnas.core.components.losses.loss_terms import LossTerms
 from qnas.core.components.space import Space
 from qnas.core.settings.bounds import Amount
 

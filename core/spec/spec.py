@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema
 
 from qnas.core.components import Cost, Loss, Quantizer, Report, Space, Target, costs_with
 from qnas.core.components.keyed import described_by_key
-from qnas.core.components.loss_terms import LossTerms
+from qnas.core.components.losses.loss_terms import LossTerms
 from qnas.core.errors import InputError, QnasError, from_field
 from qnas.core.images.settings import Data
 from qnas.core.network import guard, refuse_broken, refuse_scale, refuse_size

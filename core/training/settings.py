@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from qnas.core.components.loss_terms import LossTerms
+from qnas.core.components.losses.loss_terms import LossTerms
 from qnas.core.deprecation import DeprecatedField
 from qnas.core.images.settings import Patch
 from qnas.core.settings import Amount, FrozenDict, Settings, invalid

@@ -8,7 +8,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from qnas.core.components.keyed import described_by_key, named_by_key
-from qnas.core.components.loss import Loss
+from qnas.core.components.losses.loss import Loss
 from qnas.core.settings import Frozen, invalid
 
 

@@ -8,7 +8,7 @@ from qnas.core.components import FakeQuantizer, Quantizer, Space
 from qnas.core.network import Supernet, ancestors, build_found, inherit_weights
 from qnas.core.network.calibration import calibrate
 
-from .conftest import RICH
+from ..conftest import RICH
 
 NONE = Quantizer.of("none")
 IMAGE = torch.rand(1, 3, 9, 11, generator=torch.Generator().manual_seed(0))

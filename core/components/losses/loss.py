@@ -8,7 +8,7 @@ from pydantic import NonNegativeFloat
 from torch import Tensor
 
 from qnas.core.components.component import Component
-from qnas.core.components.teacher import Teacher
+from qnas.core.components.losses.teacher import Teacher
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The found network: its architecture, and the weights that it starts from."""
