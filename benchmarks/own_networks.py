@@ -1,11 +1,10 @@
-"""What a search gains on networks of others, with their own float weights, beside uniform bit-widths at the same cost.
+"""Float weights for networks of others, to search from: those of spandrel, at x4.
 
-    python benchmarks/own_networks.py float --photos ~/photos/train --out own     # float weights, about an hour
-    python benchmarks/own_networks.py search --photos ~/photos/train --test Set14=~/Set14 --out own
+    python benchmarks/own_networks.py --photos ~/photos/train --out own     # about an hour
 
-The networks are those of spandrel (`pip install --no-deps spandrel`), at x4. Two thirds of the photographs are to train
-on; the others are a test set of their own. Weights and runs that are there already are not made again, so you can stop
-the program and start it again.
+The networks are those of spandrel (`pip install --no-deps spandrel`). Two thirds of the photographs are to train on; the
+others are linked in `own/test`. Weights that are there already are not trained again, so you can stop the program and
+start it again.
 """
 
 import importlib
@@ -92,16 +91,11 @@ def train_float(name: str, out: Path) -> float:
     return trained.best_psnr
 
 
-@click.group(help=__doc__.splitlines()[0])
-def main() -> None:
-    """See the subcommands."""
-
-
-@main.command("float")
+@click.command(help=__doc__.splitlines()[0])
 @click.option("--photos", required=True, multiple=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 @click.option("--network", "names", multiple=True, default=tuple(NETWORKS), show_default=True)
-def train_all(photos: Sequence[Path], out: Path, names: Sequence[str]) -> None:
+def main(photos: Sequence[Path], out: Path, names: Sequence[str]) -> None:
     """Train the float networks."""
     if not (out / "train").exists():
         split(photos, out)
