@@ -2,9 +2,9 @@
 
     python benchmarks/own_networks.py --photos ~/photos/train --out own     # about an hour
 
-The networks are those of spandrel (`pip install --no-deps spandrel`). Two thirds of the photographs are to train on; the
-others are linked in `own/test`. Weights that are there already are not trained again, so you can stop the program and
-start it again.
+The networks are those of spandrel (`pip install --no-deps spandrel`). Two thirds of the photographs are to train on;
+the others are linked in `own/test`. Weights that are there already are not trained again, so you can stop the program
+and start it again.
 """
 
 import importlib
@@ -84,7 +84,7 @@ def train_float(name: str, out: Path) -> float:
     schedule = Schedule(STEPS, 1e-3, validations=6)
 
     def report(step: int, metrics: dict[str, object]) -> None:
-        click.echo(f"{name} {step}/{STEPS}: {metrics}")
+        click.echo(f"{name} {step}/{STEPS}: PSNR {metrics['psnr']:.2f} dB")
 
     trained = Trainer(machine, machine.place(network(name)), batches, images[:8], schedule, on_validation=report).run()
     torch.save(trained.best, out / f"{name}.pth")
