@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from qnas.core.search.task import SearchTask
 
 
+_MOST_TUNING = 200
+
+
 class Searcher(Component):
     """Looks for the best architecture of a space.
 
@@ -25,7 +28,8 @@ class Searcher(Component):
         loss: What the weights (and, of a search by gradient, the architecture) minimize, in place of the spec's
             ``loss``.
         tuning: Steps that the found network is tuned for at the end, and uniform networks that cost no more, before
-            they are judged; the best is kept. 0 leaves that out. By default a tenth of what the search takes.
+            they are judged; the best is kept. 0 leaves that out. By default a tenth of what the search takes, 200 at
+            most.
     """
 
     earlier_defaults: ClassVar = {2: {"tuning": 0}}
@@ -63,7 +67,7 @@ class Searcher(Component):
 
     def tuning_steps(self) -> int:
         """How many steps the networks that are judged at the end are tuned for."""
-        return math.ceil(self.planned_steps() / 10) if self.tuning is None else self.tuning
+        return min(math.ceil(self.planned_steps() / 10), _MOST_TUNING) if self.tuning is None else self.tuning
 
     @abstractmethod
     def planned_steps(self) -> int:

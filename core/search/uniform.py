@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from qnas.core.network import Candidate, Supernet
+from qnas.core.network import Candidate, Supernet, uniform
 from qnas.core.search.limits.allowed import AllowedNetworks
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.task import SearchTask
@@ -102,7 +103,7 @@ def _uniform(options: Mapping[str, list[Candidate]], bits: int) -> Choice | None
 
 def _scores(task: SearchTask) -> Tensor:
     """(slots, candidates) the logarithms of bits; operations that are not native are never chosen."""
-    table = torch.full(task.rows(task.draw(task.stream("uniform"))).shape, _NEVER, dtype=torch.float64)
+    table = torch.full_like(uniform(task.candidates), _NEVER, dtype=torch.float64)
     for slot, (path, of_slot) in enumerate(task.candidates.items()):
         for number, one in enumerate(of_slot):
             if task.is_native(path, one):
@@ -132,20 +133,26 @@ class _Judging:
         def report(step: int, metrics: dict[str, Any]) -> None:
             self.task.journal.step(steps_before + step, {**metrics, "of": self.networks * self.steps})
 
-        network, is_calibrated = self._started(chosen)
+        network = self._started(chosen)
         batches = self.task.sampler(images.training, self.batch, "uniform")
         schedule = Schedule(self.steps, _RATE)
-        trainer = Trainer(self.task.machine, network, batches, images.validation, schedule, report)
-        if not is_calibrated:
+        criterion = self.task.criterion(network)
+        trainer = Trainer(self.task.machine, network, batches, images.validation, schedule, report, criterion=criterion)
+        if self._supernet is None:
             trainer.calibrate()
-        return trainer.run().last_psnr
+        return trainer.run(lambda _: self.task.checkpoints.heed()).last_psnr
 
-    def _started(self, chosen: Choice) -> tuple[nn.Module, bool]:
-        """The network with what it starts from, and whether that is calibrated."""
-        task = self.task
+    def _started(self, chosen: Choice) -> nn.Module:
+        """The network with what it starts from; from a supernet, it is calibrated."""
+        if self._supernet is None:
+            return self.task.build(chosen)
+        batches = self.task.sampler(self.task.images.training, self.batch, "uniform")
+        return self.task.derive(self._supernet, chosen, batches.draw())
+
+    @cached_property
+    def _supernet(self) -> Supernet | None:
         if self.outcome.supernet is None:
-            return task.build(chosen), False
-        supernet = Supernet(task.space.restored(), task.scale, task.search_quantizer)
+            return None
+        supernet = Supernet(self.task.space.restored(), self.task.scale, self.task.search_quantizer)
         supernet.load_state_dict(self.outcome.supernet)
-        task.machine.place(supernet)
-        return task.derive(supernet, chosen, task.sampler(task.images.training, self.batch, "uniform").draw()), True
+        return self.task.machine.place(supernet)

@@ -40,3 +40,10 @@ class Checkpoints:
         Raises:
             KeyboardInterrupt: The run was asked to stop; the state is saved.
         """
+
+    def heed(self) -> None:
+        """Leave if the run was asked to stop, with what was saved last: for work that is done again when resumed.
+
+        Raises:
+            KeyboardInterrupt: It was.
+        """

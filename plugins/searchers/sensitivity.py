@@ -1,6 +1,9 @@
 """A search without training, for networks that have weights: sensitivity, then the best choice within the limits."""
 
 from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
 
 from qnas.core.components import Space
 from qnas.core.files.state import State
@@ -19,7 +22,10 @@ class SensitivitySearch(Searcher):
 
     Attributes:
         batch: Patches in the batch that quantizers are calibrated on.
+        tuning: See :class:`qnas.Searcher`.
     """
+
+    tuning: Annotated[int, Field(ge=0)] | None = 100
 
     def planned_steps(self) -> int:
         """See :meth:`qnas.Searcher.planned_steps`: it depends on the space, and is not known before."""

@@ -131,19 +131,14 @@ def open_exported(record: RunRecord, target: Target) -> LoadedFile:
         QnasError: The runtime refuses it.
     """
     path = proven_file(record, target)
-    verified = _as_verified(record, target.registered_name())
-    verified.versions()
-    known = record.folder.read_json(exported(target.registered_name(), ".json"))
-    return LoadedFile(loaded(verified, path), known.get("size"))
-
-
-def _as_verified(record: RunRecord, name: str) -> Target:
-    """The target with the fields that its file was written with."""
-    known = record.folder.read_json(exported(name, ".json"))
+    name = exported(target.registered_name(), ".json")
+    known = record.folder.read_json(name)
     try:
-        return Target.of(known.get("target", name))
+        verified = Target.of(known.get("target", target))
     except ValidationError as error:
-        raise InputError(f"is damaged: {first_line(error)}", str(record.path / exported(name, ".json"))) from None
+        raise InputError(f"is damaged: {first_line(error)}", str(record.path / name)) from None
+    verified.versions()
+    return LoadedFile(loaded(verified, path), known.get("size"))
 
 
 def sets_to_compare(record: RunRecord, datasets: Mapping[str, Dataset] | None = None) -> Sets:

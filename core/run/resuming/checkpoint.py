@@ -122,6 +122,12 @@ class StageCheckpoints(Checkpoints):
         if asked is not None:
             raise Interrupted(asked, f"stopped after step {step} of the {self.stage} stage, which is kept")
 
+    def heed(self) -> None:
+        """See :meth:`Checkpoints.heed`."""
+        if self._stop.signal is not None:
+            kept = f"what was kept after step {self.step}" if self.step else "nothing of it yet"
+            raise Interrupted(self._stop.signal, f"stopped at the end of the {self.stage} stage, with {kept}")
+
     def remove(self) -> None:
         """The stage has its result: they are of no more use."""
         self._stop.is_heeded = False

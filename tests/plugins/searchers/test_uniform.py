@@ -16,6 +16,7 @@ from qnas.core.search.searcher import Searcher
 from qnas.core.search.task import SearchTask
 from qnas.core.search.uniform import best_of, uniform_networks
 from qnas.core.spec import Spec
+from qnas.core.training.checkpoints import Checkpoints
 
 from .test_sensitivity import Own
 
@@ -131,6 +132,8 @@ def test_what_was_found_is_kept_if_it_is_better(make_task: MakeTask, own: dict[s
 def test_by_default_the_tuning_takes_a_tenth_of_the_search_and_none_in_older_specs() -> None:
     assert Searcher.of({"name": "differentiable", "steps": 401}).tuning_steps() == 41
     assert Searcher.of({"name": "random", "tuning": 0}).tuning_steps() == 0
+    assert Searcher.of({"name": "differentiable", "steps": 80_000}).tuning_steps() == 200
+    assert Searcher.of("sensitivity").tuning_steps() == 100  # it can't plan its steps
     assert Spec.model_validate({"name": "a", "version": 2}).search.tuning_steps() == 0
     assert Spec.model_validate({"name": "a"}).search.tuning_steps() > 0
 
@@ -145,3 +148,15 @@ def test_an_operation_that_is_the_native_one_by_its_own_name_counts_as_native(ma
     assert set(native["head.0"]) == {"conv3x3"}
     found = {path: of_slot[-1] for path, of_slot in task.candidates.items()}
     assert "uniform 8" in dict(uniform_networks(task, found))
+
+
+class Stopping(Checkpoints):
+    def heed(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_stop_is_heeded_while_they_are_tuned(make_task: MakeTask) -> None:
+    task = make_task(space=Space.of(CHAIN), checkpoints=Stopping())
+    found = task.architecture(choice(task, {"head": 8}))
+    with pytest.raises(KeyboardInterrupt):
+        best_of(task, SearchOutcome(found, found), 2, 2)

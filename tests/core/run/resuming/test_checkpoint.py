@@ -367,3 +367,14 @@ def test_where_nothing_is_kept_the_loop_begins_anew():
     assert Checkpoints().restore(loop) == 0
     Checkpoints().keep(1, loop)
     assert loop.asked == 0
+
+
+def test_work_that_is_done_again_heeds_a_stop_and_keeps_what_was_kept(folder):
+    stop = Stop()
+    checkpoints = begun(folder, stop=stop)
+    checkpoints.heed()
+    checkpoints.keep(1, Counting())
+    stop.ask(15)
+    with pytest.raises(Interrupted, match="stopped at the end of the search stage, with what was kept after step 1"):
+        checkpoints.heed()
+    assert begun(folder).step == 1
