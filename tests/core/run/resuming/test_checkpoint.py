@@ -372,6 +372,7 @@ def test_where_nothing_is_kept_the_loop_begins_anew():
 def test_work_that_is_done_again_heeds_a_stop_and_keeps_what_was_kept(folder):
     stop = Stop()
     checkpoints = begun(folder, stop=stop)
+    checkpoints.restore(Counting())
     checkpoints.heed()
     checkpoints.keep(1, Counting())
     stop.ask(15)
