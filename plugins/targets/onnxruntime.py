@@ -31,8 +31,10 @@ class OnnxRuntime(Target):
     def write(self, program: "ExportedProgram", path: Path) -> None:
         """See :meth:`qnas.Target.write`."""
         from qnas.plugins.targets.qdq import write_qdq
+        from qnas.plugins.targets.quicker import fill_groups, rearrange_integers, spell_out_prelu
 
-        write_qdq(program, path, int4=self.int4)
+        rewrites = (spell_out_prelu, rearrange_integers, fill_groups)
+        write_qdq(program, path, int4=self.int4, rewrites=rewrites)
 
     def load(self, path: Path, threads: int = 0) -> Runtime:
         """See :meth:`qnas.Target.load`."""

@@ -1,7 +1,7 @@
 """Files in ONNX's QDQ form: integers stand between ``QuantizeLinear`` and ``DequantizeLinear``."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -122,7 +122,14 @@ def _as_function(method: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def write_qdq(program: ExportedProgram, path: Path, form: Qdq | None = None, *, int4: bool = False) -> None:
+def write_qdq(
+    program: ExportedProgram,
+    path: Path,
+    form: Qdq | None = None,
+    *,
+    int4: bool = False,
+    rewrites: Sequence[Callable[[ir.Graph], object]] = (),
+) -> None:
     """Write a lowered network.
 
     Args:
@@ -130,11 +137,14 @@ def write_qdq(program: ExportedProgram, path: Path, form: Qdq | None = None, *, 
         path: Of the file.
         form: How operators are written.
         int4: Whether weights of at most 4 bits are stored as INT4.
+        rewrites: Further changes of the graph, which leave every value as it is.
     """
     model = _converted(program, form or Qdq())
-    model.graph.outputs[0].name = OUTPUT
     take_biases_out(model.graph)
     take_axes_apart(model.graph)
+    for rewrite in rewrites:
+        rewrite(model.graph)
+    model.graph.outputs[0].name = OUTPUT
     if int4:
         pack_narrow_weights(model.graph)
     for clean in (RemoveUnusedNodesPass(), ClearMetadataAndDocStringPass(), CheckerPass()):

@@ -20,19 +20,19 @@ def take_biases_out(graph: ir.Graph) -> None:
     for conv in list(graph):
         has_integer_bias = len(conv.inputs) > 2 and _is_dequantized(conv.inputs[2])
         if conv.op_type == "Conv" and _is_dequantized(conv.inputs[1]) and not has_integer_bias:
-            bias = _known(conv, 2)
+            bias = known_values(conv, 2)
             _take_bias_out(graph, conv, np.array(_NEGLIGIBLE, np.float32) if bias is None else bias)
 
 
 def _is_dequantized(value: ir.Value | None) -> bool:
-    node = None if value is None else value.producer()
+    node = producer_of(value)
     return node is not None and node.op_type == "DequantizeLinear"
 
 
 def _take_bias_out(graph: ir.Graph, conv: ir.Node, bias: Values) -> None:
     product = conv.outputs[0]
     conv.resize_inputs(2)
-    total = ir.Node("", "Add", [product, _constant(graph, f"{conv.name}_bias", bias.reshape(-1, 1, 1))])
+    total = ir.Node("", "Add", [product, constant_in(graph, f"{conv.name}_bias", bias.reshape(-1, 1, 1))])
     total.outputs[0].name = f"{product.name}_biased"
     total.outputs[0].type, total.outputs[0].shape = product.type, product.shape
     ir.convenience.replace_all_uses_with(product, total.outputs[0], replace_graph_outputs=True)
@@ -43,7 +43,7 @@ def _take_bias_out(graph: ir.Graph, conv: ir.Node, bias: Values) -> None:
 def take_axes_apart(graph: ir.Graph) -> None:
     """Reduce one axis after the other: who adds up a whole image in float32 at once loses digits."""
     for reduction in list(graph):
-        axes = _known(reduction, 1) if reduction.op_type in _REDUCTIONS else None
+        axes = known_values(reduction, 1) if reduction.op_type in _REDUCTIONS else None
         if axes is not None and axes.size > 1:
             _take_axes_apart(graph, reduction, sorted(axes.tolist(), reverse=True))
 
@@ -51,7 +51,7 @@ def take_axes_apart(graph: ir.Graph) -> None:
 def _take_axes_apart(graph: ir.Graph, reduction: ir.Node, axes: list[int]) -> None:
     names = [f"{reduction.name}_axis_{axis}" for axis in axes]
     for name, axis in zip(names, axes, strict=True):
-        value = _constant(graph, name, np.array([axis]))
+        value = constant_in(graph, name, np.array([axis]))
         if axis == axes[-1]:
             reduction.replace_input_with(1, value)
             return
@@ -62,14 +62,20 @@ def _take_axes_apart(graph: ir.Graph, reduction: ir.Node, axes: list[int]) -> No
         reduction.replace_input_with(0, part.outputs[0])
 
 
-def _known(node: ir.Node, index: int) -> Values | None:
+def known_values(node: ir.Node, index: int) -> Values | None:
     """The values of an input, if there is one and they are constant."""
     value = node.inputs[index] if index < len(node.inputs) else None
     tensor = None if value is None else ir.convenience.get_const_tensor(value)
     return None if tensor is None else tensor.numpy()
 
 
-def _constant(graph: ir.Graph, name: str, values: Values) -> ir.Value:
+def producer_of(value: ir.Value | None) -> ir.Node | None:
+    """The node that makes a value, if one does."""
+    return None if value is None else value.producer()
+
+
+def constant_in(graph: ir.Graph, name: str, values: Values) -> ir.Value:
+    """A constant in the graph."""
     value = ir.Value(name=name, const_value=ir.tensor(values, name=name))
     graph.register_initializer(value)
     return value
