@@ -20,7 +20,10 @@ from qnas.core.network import Candidate, build_found, build_original, slot_candi
 from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.settings import Widths
 
-NETWORKS = ("edsr-baseline", "rfdn", "abpn", "basic", "ecbsr", "espcn", "fsrcnn", "imdn", "rlfn", "srresnet")
+NETWORKS = (
+    *("abpn", "basic", "rfdn", "quantnas-rfdn", "espcn", "fsrcnn", "quicksrnet", "xlsr", "ecbsr", "compact", "rlfn"),
+    *("span", "imdn", "edsr-baseline", "srresnet"),
+)
 SCALE = 4
 WIDTHS = {"8 bits": (8,), "2/4/8 bits": (2, 4, 8)}
 BETWEEN = {"openvino": None, "onnxruntime": 8}
@@ -35,6 +38,14 @@ def space_of(name: str) -> Space:
     return Space.of({"name": name, **operations})
 
 
+@torch.no_grad()
+def set_slopes_apart(network: nn.Module) -> None:
+    """Let the slopes of PReLU differ, and some be negative, as they do after training: equal ones are faster."""
+    for module in network.modules():
+        if isinstance(module, nn.PReLU):
+            module.weight += torch.rand_like(module.weight) / 2 - 0.3
+
+
 def quantized(name: str, widths: Sequence[int], between: int | None) -> nn.Module:
     """The network at these widths in turn, calibrated, with the weights that it was made with."""
     torch.manual_seed(0)
@@ -42,13 +53,21 @@ def quantized(name: str, widths: Sequence[int], between: int | None) -> nn.Modul
     native = Operation.of("native")
     choices = {path: Candidate(native, Widths(bits := next(turns), bits)) for path in slot_candidates(space, SCALE)}
     network = build_found(space, SCALE, choices, Quantizer.of("lsq"), between)
+    set_slopes_apart(network)
     calibrate_for_training(network, lambda: network(torch.rand(1, 3, 32, 32)))
     return network.eval()
 
 
+def in_float_of(name: str) -> nn.Module:
+    """The network in float."""
+    network = build_original(space_of(name), SCALE).eval()
+    set_slopes_apart(network)
+    return network
+
+
 def programs(name: str, side: int) -> Iterator[tuple[str, str, ExportedProgram]]:
     """What to time: the runtime, what it is, and the network."""
-    in_float = capture(build_original(space_of(name), SCALE).eval(), (side, side))
+    in_float = capture(in_float_of(name), (side, side))
     for target, between in BETWEEN.items():
         yield target, FLOAT, in_float
         for label, widths in WIDTHS.items():

@@ -2,24 +2,19 @@
 
     python benchmarks/own_networks.py --photos ~/photos/train --out own     # about an hour
 
-The networks are those of spandrel (`pip install --no-deps spandrel`). Two thirds of the photographs are to train on;
+The networks are those of foreign_networks.py. Two thirds of the photographs are to train on;
 the others are linked in `own/test`. Weights that are there already are not trained again, so you can stop the program
 and start it again.
 """
 
-import importlib
 import shutil
-import sys
-from collections.abc import Mapping, Sequence
-from importlib.metadata import distribution
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import click
 import torch
+from foreign_networks import NETWORKS, SCALE, network
 from PIL import Image
-from torch import nn
 
 from qnas.core.components import Dataset, Degradation
 from qnas.core.images.loading import load_images
@@ -28,33 +23,8 @@ from qnas.core.training.machine import Machine
 from qnas.core.training.schedule import Schedule
 from qnas.core.training.trainer import Trainer
 
-SCALE = 4
-NETWORKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "compact": ("Compact/SRVGG:SRVGGNetCompact", {"num_feat": 24, "num_conv": 8, "upscale": SCALE}),
-    "rcan": ("RCAN/rcan_arch:RCAN", {"scale": SCALE, "n_resgroups": 1, "n_resblocks": 4, "n_feats": 24}),
-    "rrdb": ("ESRGAN/RRDB:RRDBNet", {"num_filters": 24, "num_blocks": 1, "scale": SCALE}),
-}
 STEPS, BATCH, PATCH = 6000, 16, 24
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
-
-
-def network(name: str) -> nn.Module:
-    """A network of spandrel, loaded past its package's ``__init__``, which imports torchvision."""
-    architecture, arguments = NETWORKS[name]
-    place, _, class_name = architecture.partition(":")
-    folder, _, module = place.partition("/")
-    for package in ("spandrel", "spandrel.architectures", f"spandrel.architectures.{folder}"):
-        _make_package(package)
-    loaded = importlib.import_module(f"spandrel.architectures.{folder}.__arch.{module}")
-    made: nn.Module = getattr(loaded, class_name)(**arguments)
-    return made
-
-
-def _make_package(name: str) -> None:
-    if name not in sys.modules:
-        package = ModuleType(name)
-        package.__path__ = [str(Path(str(distribution("spandrel").locate_file("."))) / name.replace(".", "/"))]
-        sys.modules[name] = package
 
 
 def split(photos: Sequence[Path], out: Path) -> None:

@@ -22,6 +22,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 NAMES = (
     *("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough"),
     *("startup", "deployment", "between", "parity", "segments", "search_operators", "sizes"),
+    "runtime_operators",
 )
 
 
@@ -342,6 +343,30 @@ def test_exported_networks_are_timed_beside_the_faster_float(benchmark, tmp_path
     assert f"{figures['openvino 8 bits']['speedup']:.2f} x" in row
 
 
+def test_operators_of_a_runtime_are_timed(benchmark, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    arguments = ["--network", "espcn", "--side", "16", "--threads", "1", "--images", "2", "--out", str(out)]
+    done = CliRunner().invoke(benchmark("runtime_operators").main, arguments)
+    assert done.exit_code == 0, done.output
+    (measured,) = json.loads(out.read_text())["measured"]
+    times = measured["seconds"]
+    assert {"QLinearConv", "DequantizeLinear"} <= set(times["8 bits"])
+    assert "Conv" in times["float"] and "QLinearConv" not in times["float"]
+    longest = max(times["8 bits"], key=times["8 bits"].get)
+    share = times["8 bits"][longest] / sum(times["8 bits"].values())
+    assert f"| {longest} {share:.0%}, " in done.output
+
+
+def test_a_profile_of_a_runtime_is_summed_by_operator_without_its_first_image(benchmark) -> None:
+    def event(node: str, operator: str, microseconds: int) -> dict[str, object]:
+        return {"cat": "Node", "name": f"{node}_kernel_time", "dur": microseconds, "args": {"op_name": operator}}
+
+    one = [event("a", "Conv", 9000), event("b", "Conv", 9000), event("c", "Add", 9000)]
+    others = [event("a", "Conv", 10), event("b", "Conv", 20), event("c", "Add", 1)] * 2
+    summed = benchmark("runtime_operators").summed([{"cat": "Session", "name": "run", "dur": 1}, *one, *others], 2)
+    assert summed == pytest.approx({"Conv": 30e-6, "Add": 1e-6})
+
+
 def test_sizes_of_files_stand_side_by_side(benchmark, tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     done = CliRunner().invoke(benchmark("sizes").main, ["--network", "espcn", "--out", str(out)])
@@ -358,6 +383,8 @@ def test_integers_between_the_slots_are_set_against_floats(benchmark, monkeypatc
     arguments = ["--network", "espcn", "--seeds", "1", "--steps", "4", "--out", str(out)]
     done = CliRunner().invoke(between.main, arguments)
     assert done.exit_code == 0, done.output
-    ((before, after, tuned),) = json.loads(out.read_text())["measured"][0]["psnr_y"]
+    ((before, *others),) = json.loads(out.read_text())["measured"][0]["psnr_y"]
     last = done.output.splitlines()[-1]
-    assert f"{after - before:+.2f} dB" in last and f"{tuned - before:+.2f} dB" in last
+    assert len(others) == 3
+    for after in others:
+        assert f"{after - before:+.2f} dB" in last
