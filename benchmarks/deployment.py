@@ -19,6 +19,7 @@ from qnas.core.deploy.timing import Timing, time_in_turn
 from qnas.core.network import Candidate, build_found, build_original, slot_candidates
 from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.settings import Widths
+from qnas.core.training.machine import processor_name
 
 NETWORKS = (
     *("abpn", "basic", "rfdn", "quantnas-rfdn", "espcn", "fsrcnn", "quicksrnet", "xlsr", "ecbsr", "compact", "rlfn"),
@@ -28,7 +29,6 @@ SCALE = 4
 WIDTHS = {"8 bits": (8,), "2/4/8 bits": (2, 4, 8)}
 BETWEEN = {"openvino": None, "onnxruntime": 8}
 FLOAT = "float"
-KEYS = ("model name", "flags")
 FOR_INTEGERS = ("avx_vnni", "avx512_vnni", "amx_int8")
 
 
@@ -96,8 +96,8 @@ def speedups(timings: Mapping[str, Timing]) -> dict[str, float]:
 def processor() -> str:
     """Its name, and what it has for integers; only Linux says so."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    name, flags = (next(line.partition(":")[2].strip() for line in lines if line.startswith(key)) for key in KEYS)
-    return " ".join([name, *(flag for flag in FOR_INTEGERS if flag in flags.split())])
+    flags = next(line for line in lines if line.startswith("flags")).split()
+    return " ".join([processor_name(), *(flag for flag in FOR_INTEGERS if flag in flags)])
 
 
 @click.command(help=__doc__.splitlines()[0])

@@ -1,7 +1,6 @@
 """Times several things in interleaved rounds, so that other load on the machine affects all of them equally."""
 
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,8 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+
+from qnas.core.training.machine import processor_name
 
 Step = Callable[[], object]
 
@@ -83,7 +84,7 @@ def _machine() -> dict[str, object]:
     return {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor_name(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }
 

@@ -18,6 +18,7 @@ from qnas.core.registry import plugins
 from qnas.core.run.images import RunImages, named_sets
 from qnas.core.run.names import ENVIRONMENT, IMAGES
 from qnas.core.run.record import RunRecord
+from qnas.core.training.machine import instruction_set, processor_name
 
 _PACKAGES = ("qnas", "torch", "numpy", "pillow", "scikit-image", "h5py", "pydantic", "safetensors")
 _DECISIVE_PACKAGES = ("torch", "numpy")
@@ -31,9 +32,7 @@ def environment(seed: int, device: torch.device, command: Sequence[str], space: 
         "command": list(command),
         "seed": seed,
         "device": str(device),
-        "device_name": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else platform.processor() or platform.machine(),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),
@@ -79,7 +78,9 @@ def warn_of_changes(folder: RunFolder, facts: Mapping[str, Any], digests: Mappin
     began = RunRecord(folder)
     before, images = began.environment, began.image_digests
     now = dict(_decisive(facts))
-    changed = [f"{name} was {was} and is {now[name]}" for name, was in _decisive(before) if was != now[name]]
+    earlier = {processor_name(): instruction_set()}  # what runs called the processor before its name was looked up
+    pairs = [(name, was, now[name]) for name, was in _decisive(before)]
+    changed = [f"{name} was {was} and is {new}" for name, was, new in pairs if was not in (new, earlier.get(new, new))]
     if changed:
         what = f"it is not on what it began on ({ENVIRONMENT}): {', '.join(changed)}"
         _warn(folder, f"{what}; it goes on, but need not end with the same bytes")

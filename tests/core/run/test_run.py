@@ -17,6 +17,7 @@ from qnas.core.run.names import ENVIRONMENT, IMAGES
 from qnas.core.run.resuming.environment import environment, warn_of_changes
 from qnas.core.run.run import run_spec
 from qnas.core.spec import Spec, load_spec, read_spec
+from qnas.core.training.machine import instruction_set
 
 
 def told(folder: RunFolder, facts: Mapping[str, Any], digests: Mapping[str, str] | None = None) -> list[str]:
@@ -60,6 +61,12 @@ def test_what_differs_is_named(changes, what, folder, facts):
         f"it is not on what it began on (environment.json): {what.format(**facts)}; it goes on, but need not end with"
         " the same bytes"
     ]
+
+
+def test_a_run_from_before_processors_were_named_is_on_the_same(folder, facts):
+    folder.write_json(ENVIRONMENT, {**facts, "device_name": instruction_set()})
+    assert told(folder, facts) == []
+    assert "is a GPU" in told(folder, {**facts, "device_name": "a GPU"})[0]
 
 
 def test_all_that_differs_is_in_one_line(folder, facts):
