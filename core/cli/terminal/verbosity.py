@@ -9,6 +9,7 @@ from typing import Any
 from qnas.core.cli.terminal.say import say
 from qnas.core.errors import QnasWarning
 
+_LOGGER = logging.getLogger("qnas")
 _SHOWN_ALREADY = {"qnas.stages", "qnas.warnings"}  # as progress, and as warnings
 _is_verbose = False
 
@@ -18,12 +19,15 @@ def verbose() -> Iterator[None]:
     """A context in which everything is printed, logs included."""
     global _is_verbose  # noqa: PLW0603
     handler, root = _PrintingHandler(), logging.getLogger()
+    level = _LOGGER.level
     root.addHandler(handler)
     _is_verbose = True
+    _LOGGER.setLevel(logging.INFO)
     try:
         yield
     finally:
         _is_verbose = False
+        _LOGGER.setLevel(level)
         root.removeHandler(handler)
 
 
