@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qnas.core.errors import QnasError, QnasWarning, first_line, place_of
+from qnas.core.errors import QnasError, QnasWarning
 
 if TYPE_CHECKING:
     from qnas.core.components import Pixels
@@ -78,14 +78,7 @@ def enlarging(lr: "Pixels", upscaler: "Upscaler") -> Iterator[None]:
     except (QnasError, OSError):
         raise
     except Exception as error:
-        raise QnasError(_refusal(lr, upscaler, error)) from error
+        from qnas.core.network.probing.smallest import refusal
 
-
-def _refusal(lr: "Pixels", upscaler: "Upscaler", error: Exception) -> str:
-    from qnas.core.upscale.smallest import smallest_side
-
-    height, width = lr.shape[:2]
-    side = smallest_side(upscaler.network, upscaler.device)
-    if side is not None and min(height, width) < side:
-        return f"{width} x {height} is too small for this network, which needs at least {side} x {side}"
-    return f"the network fails on an image of {width} x {height}: {first_line(error)}{place_of(error)}"
+        said = refusal(upscaler.network, lr.shape[:2], upscaler.device, error)
+        raise QnasError(said) from error

@@ -92,4 +92,4 @@ def refuse_too_small_for(space: Space, scale: int, tried: int, judged: Iterable[
         try:
             refuse_size(space, scale, image.lr or image.hr)
         except InputError as error:
-            raise InputError(f"is too small for the network: {error}", image.name) from error
+            raise InputError(str(error), image.name) from error

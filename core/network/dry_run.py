@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from qnas.core.components import Quantizer, Space
-from qnas.core.errors import as_input_error, place_of
+from qnas.core.errors import InputError, as_input_error, place_of
 from qnas.core.network.fill import build_original, slot_candidates
 from qnas.core.network.probing.devices import blank_image
 from qnas.core.network.probing.self_comparison import refuse_other_shape, refuse_unlike_itself
+from qnas.core.network.probing.smallest import too_small
 from qnas.core.network.shapes import found_for_shapes, shapes_only
 
 
@@ -52,12 +53,17 @@ def refuse_size(space: Space, scale: int, size: tuple[int, int]) -> None:
     """Refuse an LR image of ``size`` that the network of ``space`` can't take.
 
     Raises:
-        InputError: The message says what happens instead.
+        InputError: The message says how large it must be, or what happens instead.
     """
     chosen = {path: options[0] for path, options in slot_candidates(space, scale).items()}
     with _for_shapes(space, scale, size):
         network = found_for_shapes(space, scale, chosen, Quantizer.of("none"))
-    _try(network, space, scale, size)
+    try:
+        _try(network, space, scale, size)
+    except InputError as error:
+        with shapes_only(space, scale):
+            reason = too_small(network, size, torch.empty(0).device)
+        raise InputError(reason or str(error)) from error
 
 
 @functools.lru_cache(maxsize=16)

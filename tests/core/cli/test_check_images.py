@@ -107,7 +107,7 @@ class Net(nn.Sequential):
     [
         (
             ["scale=4", "space={name: module, target: 'reflecting:Net', bits: [8]}"],
-            "a.png: is too small for the network: the network of 'module' does not run on an LR image of 3 x 12",
+            "a.png: 12 x 3 (width x height) is too small for this network, which needs at least 5 x 5",
         ),
         (["data.crop={size: 64, stride: 16}"], ".png: is 48 x 48, smaller than a crop of 64: lower data.crop.size"),
     ],

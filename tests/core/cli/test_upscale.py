@@ -137,7 +137,7 @@ def test_an_image_too_small_for_the_network_stops_no_other(tmp_path, capsys):
     headline, reason = capsys.readouterr().err.splitlines()[-2:]
     assert headline == "not enlarged: 1 of 2 images"
     strip = tmp_path / "in/a_strip.png"
-    assert reason == f"{strip}: 60 x 2 is too small for this network, which needs at least 3 x 3"
+    assert reason == f"{strip}: 60 x 2 (width x height) is too small for this network, which needs at least 3 x 3"
 
 
 def test_whatever_a_network_raises_on_one_image_stops_no_other(tmp_path, run, capsys, monkeypatch):
@@ -153,7 +153,7 @@ def test_whatever_a_network_raises_on_one_image_stops_no_other(tmp_path, run, ca
     assert (tmp_path / "b_x2.png").exists()
     reason = capsys.readouterr().err.splitlines()[-1]
     assert reason.startswith(
-        f"{tmp_path / 'a.png'}: the network fails on an image of 30 x 30: IndexError: it lost count"
+        f"{tmp_path / 'a.png'}: the network fails on an image of 30 x 30 (width x height): IndexError: it lost count"
     )
 
 
