@@ -37,7 +37,6 @@ from torch import Tensor, nn
 from qnas.core.components import Dataset, Degradation, Quantizer, Space, Target
 from qnas.core.deploy.exporting import loaded
 from qnas.core.deploy.lowering import Lowered, lower
-from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.parity import compare
 from qnas.core.errors import QnasError
 from qnas.core.images.loading import load_images
@@ -45,6 +44,7 @@ from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler, to_tensor
 from qnas.core.network import Candidate, Gain, build_found, slot_candidates
 from qnas.core.registry import PROJECT, plugins
+from qnas.core.settings.lr_sizes import Size
 from qnas.core.training.machine import Machine
 from qnas.core.training.schedule import Schedule
 from qnas.core.training.trainer import Trainer

@@ -114,6 +114,11 @@ class Component(Settings):
         return [name for name in cls.model_fields if name != "name"]
 
     @classmethod
+    def remark(cls) -> str:
+        """What a user should know of all such components, beside the docstring: one sentence, or ``""``."""
+        return ""
+
+    @classmethod
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler(source)
         if "kind" not in vars(cls):

@@ -4,13 +4,14 @@ import importlib.metadata
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from qnas.core.components.component import Component
 from qnas.core.errors import InputError
+from qnas.core.settings.lr_sizes import LrSize, Size, how_to_name, lr_size
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -36,6 +37,8 @@ class Target(Component):
         native_bits: Bit-widths that the runtime computes with. It computes with the next wider one for any other:
             exact and smaller to store, but no faster.
         native_source: Where that is documented.
+        size: Height and width of the LR images that a file takes, such as ``256x256``, or the frame that they become,
+            such as ``720p``; by default any.
     """
 
     kind = "target"
@@ -50,6 +53,8 @@ class Target(Component):
     native_bits: ClassVar[frozenset[int]] = frozenset({8})
     native_source: ClassVar[str] = ""
 
+    size: LrSize | None = None
+
     @abstractmethod
     def write(self, program: "ExportedProgram", path: Path) -> None:
         """Write a network to a file.
@@ -57,7 +62,7 @@ class Target(Component):
         Args:
             program: The network from ``lr`` (1, 3, H, W), RGB in 0..1, to (1, 3, H * scale, W * scale), in PyTorch's
                 own quantized form: integer weights and activations stand between ``torch.ops.quantized_decomposed``
-                operators. H and W are fixed or symbols.
+                operators. H and W are fixed, or symbols if ``any_size`` is true.
             path: Where to write it; nothing is there yet.
 
         Raises:
@@ -90,11 +95,37 @@ class Target(Component):
         way = "" if between is not None or None in self.between else " (qnas derive --between 8 tunes it for that)"
         return f"'{self.known_as}' needs {can} between the slots, but the network has {_in_words(between)} there{way}"
 
-    def unfit_size(self, size: tuple[int, int] | None) -> str:
+    def unfit_size(self, size: Size | None) -> str:
         """Why it can't have a file for images of this size (None for any), or ``""``."""
         if size is not None or self.any_size:
             return ""
-        return f"a file for '{self.known_as}' takes images of one size: name it (--size HxW)"
+        return f"a file for '{self.known_as}' takes images of one size: name it ({how_to_name(self.known_as)})"
+
+    def size_at(self, scale: int) -> Size | None:
+        """Height and width of the LR images that its files take, None for any.
+
+        Args:
+            scale: The factor that they are enlarged by.
+        """
+        return None if self.size is None else lr_size(self.size, scale)
+
+    def sized(self, size: str | None) -> Self:
+        """A copy whose files take images of another size, None for any."""
+        return self.model_copy(update={"size": size})
+
+    @classmethod
+    def remark(cls) -> str:
+        """See :meth:`Component.remark`: what it computes on."""
+        source = f" ({cls.native_source})" if cls.native_source else ""
+        return f"It computes on {cls.native_words()}{source}."
+
+    @classmethod
+    def native_words(cls) -> str:
+        """The bit-widths that it computes with: ``8 bits``, ``4 or 8 bits``, ``2 to 16 bits``."""
+        widths = sorted(cls.native_bits)
+        if len(widths) > 2 and widths[-1] - widths[0] == len(widths) - 1:
+            return f"{widths[0]} to {widths[-1]} bits"
+        return f"{' or '.join(map(str, widths))} bits"
 
     def versions(self) -> dict[str, str]:
         """The version of each distribution that it requires.

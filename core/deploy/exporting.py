@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
+from torch.export import ExportedProgram
 
 from qnas.core.components import Runtime, Target
 from qnas.core.deploy.lowering import Lowered
 from qnas.core.deploy.parity import Parity, Sets, compare
+from qnas.core.deploy.quiet import quiet
 from qnas.core.errors import InputError, QnasError, first_line
 
 _UNVERIFIED = ".unverified"
@@ -49,13 +51,28 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     unverified = path.with_name(f"{path.stem}{_UNVERIFIED}{path.suffix}")
     unverified.unlink(missing_ok=True)
-    target.write(lowered.program, unverified)
+    write(target, lowered.program, unverified)
     parity = compare(network, loaded(target, unverified), sets, scale, lowered.size, report)
     failure = parity.failure()
     if failure:
         raise QnasError(f"the file for '{target.known_as}' gives different images: {failure}; it stays as {unverified}")
     unverified.replace(path)
     return _described(lowered, target, path, parity, versions)
+
+
+def write(target: Target, program: ExportedProgram, path: Path) -> None:
+    """Write a lowered network for a target.
+
+    Raises:
+        InputError: The target can't write it.
+    """
+    try:
+        with quiet():
+            target.write(program, path)
+    except (QnasError, OSError, MemoryError):
+        raise
+    except Exception as error:  # a converter raises whatever it likes
+        raise InputError(f"'{target.known_as}' can't write the network: {first_line(error)}") from error
 
 
 def loaded(target: Target, path: Path, threads: int = 0) -> Runtime:
@@ -65,7 +82,8 @@ def loaded(target: Target, path: Path, threads: int = 0) -> Runtime:
         QnasError: The runtime refuses it.
     """
     try:
-        return target.load(path, threads)
+        with quiet():
+            return target.load(path, threads)
     except (QnasError, MemoryError):
         raise
     except Exception as error:
@@ -77,7 +95,7 @@ def _described(
 ) -> dict[str, Any]:
     content = path.read_bytes()
     return {
-        "target": target.reference(),
+        "target": target.sized(None).reference(),
         "settings": dict(target.settings()),
         "versions": versions,
         "proof": target.proof,

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from qnas.core.components import ImageStatistic, Quantizer, Space, Target
+from qnas.core.deploy.exporting import write
 from qnas.core.deploy.integers import IntegerGrid
-from qnas.core.deploy.lowering import Lowered, lower
-from qnas.core.errors import InputError, QnasError, first_line
+from qnas.core.deploy.lowering import lower
+from qnas.core.errors import InputError
 from qnas.core.network import build_found, slot_candidates
 from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.network.probing.seeds import generators_kept
@@ -41,8 +42,8 @@ def foresee(
         What the user should know: widths that a runtime computes no faster than wider ones, and what stays in float.
 
     Raises:
-        InputError: A target is not installed, or can't do something in the network, or a network that others wrote
-            can't have integers between its slots; the message says what.
+        InputError: A target is not installed, lacks a size, or can't do something in the network, or a network that
+            others wrote can't have integers between its slots; the message says what.
     """
     if not targets and (between is None or not space.is_foreign()):
         return []
@@ -51,24 +52,17 @@ def foresee(
     for target in targets:
         target.versions()
     for target in targets if exported is None else exported:
-        _refuse_one_size(target)
+        if reason := target.unfit_size(target.size_at(scale)):
+            raise InputError(reason)
     if targets:
         _refuse_without_grid(quantizer)
     with generators_kept():
         network = build_found(space, scale, chosen, quantizer, between)
         if targets:
-            _try(network, targets)
+            _try(network, scale, targets)
     widths = {width for options in candidates.values() for c in options if c.widths for width in c.widths}
     notices = [notice for target in targets for notice in _notices(target, widths)]
     return [*notices, *(_notices_of_statistics(network) if targets else ())]
-
-
-def _refuse_one_size(target: Target) -> None:
-    if not target.any_size:
-        raise InputError(
-            f"a file for '{target.known_as}' takes images of one size only, which a run does not know: leave it"
-            " out (export: []), and write it with qnas export --size HxW"
-        )
 
 
 def _refuse_without_grid(quantizer: Quantizer) -> None:
@@ -83,24 +77,17 @@ def _refuse_without_grid(quantizer: Quantizer) -> None:
         raise InputError(f"the grids of the quantizer '{quantizer.label}' can't be exported: {error}") from None
 
 
-def _try(network: nn.Module, targets: Sequence[Target]) -> None:
+def _try(network: nn.Module, scale: int, targets: Sequence[Target]) -> None:
+    """Lower the network once for each size, and write it for every target."""
     calibrate_for_training(network, lambda: network(torch.rand(1, 3, _SIDE, _SIDE)))
     network.eval()
-    with tempfile.TemporaryDirectory() as folder:
-        for any_size, size in ((True, None), (False, (_SIDE, _SIDE))):
-            of_size = [target for target in targets if target.any_size == any_size]
-            if of_size:
-                _write(lower(network, size), of_size, Path(folder))
-
-
-def _write(lowered: Lowered, targets: Sequence[Target], folder: Path) -> None:
-    for target in targets:
-        try:
-            target.write(lowered.program, folder / f"tried{target.suffix}")
-        except QnasError:
-            raise
-        except Exception as error:
-            raise InputError(f"'{target.known_as}' can't write the network: {first_line(error)}") from error
+    usual = {target: None if target.any_size else (_SIDE, _SIDE) for target in targets}
+    sizes = {target: target.size_at(scale) or usual[target] for target in targets}
+    for size in dict.fromkeys(sizes.values()):
+        program = lower(network, size).program
+        for target in (target for target in targets if sizes[target] == size):
+            with tempfile.TemporaryDirectory() as folder:
+                write(target, program, Path(folder) / f"tried{target.suffix}")
 
 
 def _notices_of_statistics(network: nn.Module) -> Iterator[str]:
@@ -116,9 +103,9 @@ def _notices_of_statistics(network: nn.Module) -> Iterator[str]:
 def _notices(target: Target, widths: set[int]) -> Iterator[str]:
     narrow = sorted(width for width in widths - target.native_bits if width != FLOAT_BITS)
     if narrow:
-        wider = sorted(target.native_bits)
         listed = " and ".join(filter(None, [", ".join(map(str, narrow[:-1])), str(narrow[-1])]))
+        source = f" (see {target.native_source})" if target.native_source else ""
         yield (
-            f"'{target.known_as}' computes on {' or '.join(map(str, wider))} bits: at {listed} bits it is exact, but no"
-            " faster"
+            f"'{target.known_as}' computes on {target.native_words()}: at {listed} bits it is exact, but no"
+            f" faster{source}"
         )

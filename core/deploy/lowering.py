@@ -11,10 +11,11 @@ from torch.fx import GraphModule
 from qnas.core.components import Unquantized
 from qnas.core.deploy.integers import IntegerActivation, IntegerConv2d
 from qnas.core.deploy.interpolation import ByConvolution
-from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.quiet import quiet
-from qnas.core.errors import InputError, first_line
+from qnas.core.errors import InputError, first_line, place_of
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
+from qnas.core.network.probing.smallest import refusal
+from qnas.core.settings.lr_sizes import Size, how_to_name
 
 _EXAMPLE: Size = (64, 72)  # large enough for every attention of ours
 INPUT, OUTPUT = "lr", "sr"
@@ -111,25 +112,32 @@ def capture(network: nn.Module, size: Size | None) -> ExportedProgram:
         InputError: PyTorch can't capture it, or it takes no images of that size or of any.
     """
     example = (torch.rand(1, 3, *(size or _EXAMPLE)),)
-    if size is not None:
-        _refuse_size(network, size)
     shapes = None if size else ({2: Dim.AUTO, 3: Dim.AUTO},)
     try:
         with quiet(), ByConvolution():
             program = export(_Named(network), example, dynamic_shapes=shapes, strict=False)
     except Exception as error:  # third-party networks fail with anything
-        raise InputError(f"torch.export can't capture the network: {first_line(error)}") from error
+        if size is not None:
+            refuse_unfit_size(network, size)
+        said = f"{first_line(error)}{place_of(error)}"
+        raise InputError(f"torch.export can't capture the network: {said}") from error
     if size is None:
         _refuse_fixed(program)
     _forget_sources(program)
     return program
 
 
-def _refuse_size(network: nn.Module, size: Size) -> None:
+def refuse_unfit_size(network: nn.Module, size: Size) -> None:
+    """Refuse a size of images that a network on the CPU can't take: it is tried.
+
+    Raises:
+        InputError: The message says how large they must be, or what the network raises.
+    """
     try:
-        network(torch.zeros(1, 3, *size))
+        with torch.inference_mode():
+            network(torch.zeros(1, 3, *size))
     except Exception as error:  # a network may refuse an image with anything
-        raise InputError(f"the network can't take images of {size[0]} x {size[1]}: {first_line(error)}") from error
+        raise InputError(refusal(network, size, torch.device("cpu"), error)) from error
 
 
 def _forget_sources(program: ExportedProgram) -> None:
@@ -144,7 +152,7 @@ def _refuse_fixed(program: ExportedProgram) -> None:
     try:
         program.module()(torch.rand(1, 3, *(side + 1 for side in _EXAMPLE)))
     except Exception as error:  # whatever PyTorch asserts
-        raise InputError("the network can't take images of every size: choose one (--size HxW)") from error
+        raise InputError(f"the network can't take images of every size: name one ({how_to_name()})") from error
 
 
 def _sides(program: ExportedProgram) -> "list[int | torch.SymInt]":

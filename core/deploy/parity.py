@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from qnas.core.components import Pixels, Runtime
 from qnas.core.deploy.loaded import LoadedFile
-from qnas.core.deploy.lr_sizes import Size
+from qnas.core.errors import QnasError
 from qnas.core.images.metrics import psnr_y
 from qnas.core.images.pairs import ImagePair
 from qnas.core.network import QuantizedActivation
+from qnas.core.network.probing.smallest import refusal
+from qnas.core.settings.lr_sizes import Size
 from qnas.core.upscale.enlarging import as_pixels, enlarged_levels
 
 EQUAL = 0.999
@@ -144,13 +146,16 @@ def compare(
         size: The size that the file takes, None for any. Then parts of that size are compared, up to about 16 of an
             image; smaller images are continued by their mirror image for that, and are not scored.
         report: Called with how many images are done.
+
+    Raises:
+        QnasError: The network or the file can't take an image.
     """
     parity, done = Parity(), 0
     for name, pairs in sets.items():
         scores = []
         for index, pair in enumerate(pairs):
             for part, hr in _parts(pair, scale, size, also_odd=index == 0):
-                both = [enlarged_levels(run, part, _CPU) for run in (network, LoadedFile(runtime))]
+                both = [_levels(run, part) for run in (network, LoadedFile(runtime))]
                 parity.of_file.add(*both)
                 if hr is not None:
                     scores.append([psnr_y(as_pixels(levels), hr, scale) for levels in both])
@@ -162,6 +167,20 @@ def compare(
     if not parity.is_close:
         parity.of_rounding = rounding_of(network, sets, scale, size)
     return parity
+
+
+def _levels(run: nn.Module, part: Pixels) -> Tensor:
+    """What a network, or a file, makes of an image: (3, H, W) in levels of 255.
+
+    Raises:
+        QnasError: It can't take the image; the message says why.
+    """
+    try:
+        return enlarged_levels(run, part, _CPU)
+    except (QnasError, MemoryError):
+        raise
+    except Exception as error:  # a runtime raises whatever it likes
+        raise QnasError(refusal(run, part.shape[:2], _CPU, error)) from error
 
 
 def rounding_of(network: nn.Module, sets: Sets, scale: int, size: Size | None) -> Differences:

@@ -364,7 +364,7 @@ def export(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[st
     """Write files for the targets of the spec, each proven to give the images that were judged."""
     del checkpoints
     targets = run.spec.exported_to
-    files = planned(run.folder.path, targets, run.spec.quantizer.between, force=True)
+    files = planned(run.folder.path, targets, run.spec.scale, run.spec.quantizer.between, force=True)
     exported = export_found(
         run.trained_network(),
         run.spec.scale,

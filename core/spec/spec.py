@@ -24,6 +24,7 @@ from qnas.core.search.limits.allowed import AllowedNetworks
 from qnas.core.search.limits.refusal import notices, refuse_unmeetable
 from qnas.core.search.searcher import Searcher
 from qnas.core.settings import BetweenBits, Seed, Settings, Versioned, as_of, invalid
+from qnas.core.settings.lr_sizes import Size
 from qnas.core.spec.by_name import CostsByName, RegularizersByName
 from qnas.core.spec.limits import LimitsByName, described_limits
 from qnas.core.training.criterion import teachers_in
@@ -279,11 +280,21 @@ class Spec(Versioned):
         }
         for field, check in checks.items():
             self._try(field, check)
-        for when, size in self.train.patches.items():
+        sizes: dict[tuple[str | int, ...], Size] = {
+            ("train", "patches", when): (size, size) for when, size in self.train.patches.items()
+        }
+        for path, size in {**sizes, **self._sizes_of_files()}.items():
             try:
-                refuse_size(self.space, self.scale, (size, size))
+                refuse_size(self.space, self.scale, size)
             except QnasError as error:
-                invalid("Spec", f"the network can't take it: {error}", size, "train", "patches", when)
+                invalid("Spec", f"the network can't take it: {error}", size, *path)
+
+    def _sizes_of_files(self) -> dict[tuple[str | int, ...], Size]:
+        """The sizes of LR images that its targets state, each by its field."""
+        named: dict[tuple[str | int, ...], Target | None] = {("target",): self.target}
+        named |= {("export", index): target for index, target in enumerate(self.export or ())}
+        sizes = {(*field, "size"): target.size_at(self.scale) for field, target in named.items() if target}
+        return {field: size for field, size in sizes.items() if size is not None}
 
     def _try(self, field: str, check: Callable[[], object]) -> None:
         """Report what a check raises as a mistake in a field."""

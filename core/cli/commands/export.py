@@ -14,7 +14,6 @@ from qnas.core.cli.options import (
     target_option,
     verbose_option,
 )
-from qnas.core.deploy.lr_sizes import lr_size
 from qnas.core.drawing.wording import signed
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 def _size(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
     if text is not None:
+        from qnas.core.settings.lr_sizes import lr_size
+
         lr_size(text, scale=1)  # what is no size is refused before anything is loaded
     return text
 
@@ -42,9 +43,9 @@ def _size(_: click.Context, __: click.Parameter, text: str | None) -> str | None
     metavar="HxW",
     callback=_size,
     help="Height and width of the LR images that the file takes, or the frame that they become, such as 720p"
-    " [default: any].",
+    " [default: what the run's spec says of the target, else any].",
 )
-@click.option("--dynamic", is_flag=True, help="Take LR images of any size, which is the default.")
+@click.option("--dynamic", is_flag=True, help="Take LR images of any size, whatever the spec says.")
 @freeze_option
 @click.option(
     "--data",
@@ -76,7 +77,7 @@ def export(
     import torch
 
     from qnas.core.cli.datasets import named_sets
-    from qnas.core.cli.targets import named_targets
+    from qnas.core.cli.targets import named_targets, refuse_other_sizes
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.cli.terminal.export_table import export_table
     from qnas.core.cli.terminal.progress import show_counts
@@ -87,29 +88,35 @@ def export(
         raise click.UsageError("--dynamic and --size exclude each other")
     if out is not None and len(names) > 1:
         raise click.UsageError("-o names one file: leave it out, or give one --target only")
-    targets = named_targets(names, fields)
+    option = "--dynamic" if dynamic else f"--size {size}" if size is not None else ""
+    if option:
+        refuse_other_sizes(fields, option, [size])
+    named_targets(names, fields)  # what is wrong with them is refused before anything is loaded
     found = load_found(run, torch.device("cpu"))
-    taken = None if size is None else lr_size(size, found.scale)
-    files = planned(run, targets, found.run.between, out, size=taken, force=force)
+    targets = named_targets(names, fields, found.run)
+    if option:
+        targets = [target.sized(size) for target in targets]
+    files = planned(run, targets, found.scale, found.run.between, out, force=force)
     sets = sets_to_compare(found.run, named_sets(places) if places else None)
     with show_counts("compare") as report:
-        exported = export_found(found.network, found.scale, files, sets, size=taken, freeze=freeze, report=report)
+        exported = export_found(found.network, found.scale, files, sets, freeze=freeze, report=report)
         known = {target.registered_name(): facts for target, facts in exported}
     Terminal().print(export_table(known))
     for target, path in files.items():
         click.echo(f"see {path}{_caveat(target)}")
     if freeze and not any(facts["frozen"] for facts in known.values()):
         click.echo("--freeze changes nothing: the network measures nothing over whole images")
-    elif freeze and not places and taken is None:  # otherwise other images than the run's are scored
-        _say_cost(next(iter(known.values())), found.run.result)
+    elif freeze and not places:  # otherwise other images than the run's are scored
+        _say_cost(known, found.run.result)
 
 
 def _caveat(target: "Target") -> str:
     return f" ({target.proof}: run by {target.checked_in}, not by what it is for)" if target.checked_in else ""
 
 
-def _say_cost(known: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-    """Print what freezing changed in the scores of the run."""
-    for name, psnr in known["parity"]["psnr_y"].items():
+def _say_cost(known: Mapping[str, Mapping[str, Any]], result: Mapping[str, Any]) -> None:
+    """Print what freezing changed in the scores of the run, unless all files take parts of its images only."""
+    whole = [facts for facts in known.values() if facts["size"] is None]
+    for name, psnr in whole[0]["parity"]["psnr_y"].items() if whole else ():
         change = psnr["network"] - result["test"][name]["psnr_y"]
         click.echo(f"--freeze changes the PSNR on {name} by {signed(change, 3)} dB")

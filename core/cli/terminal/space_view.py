@@ -11,7 +11,6 @@ from rich.text import Text
 from qnas.core.cli.terminal.candidate_sets import CandidateSets
 from qnas.core.cli.terminal.drawing import SlotRow, print_drawing, print_line
 from qnas.core.components import ConvolutionShape, Cost, Quantizer, SlotShape, Space, costs_with
-from qnas.core.deploy.lr_sizes import lr_size
 from qnas.core.drawing.slot_graph import SlotGraph
 from qnas.core.drawing.tracing import trace
 from qnas.core.drawing.wording import amount, float_work, plural, quantity
@@ -32,6 +31,7 @@ from qnas.core.network import (
 )
 from qnas.core.network.shapes import found_for_shapes, needs_values, shapes_only
 from qnas.core.run.costs import StatedCost
+from qnas.core.settings.lr_sizes import lr_size
 
 _HD = "720p"
 """The frame whose making the literature counts."""

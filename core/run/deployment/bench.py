@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import platform
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +15,6 @@ from PIL import Image
 
 from qnas.core.components import Pixels, Target
 from qnas.core.deploy.exporting import loaded
-from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.memory import peak_memory
 from qnas.core.deploy.timing import MOST, Call, Timing, time_in_turn
 from qnas.core.errors import InputError, QnasError, QnasWarning, first_line
@@ -24,17 +22,17 @@ from qnas.core.run.deployment.file_pairs import FilePair, FilePairs
 from qnas.core.run.found import FoundNetwork
 from qnas.core.run.names import TIMINGS
 from qnas.core.run.record import RunRecord
+from qnas.core.settings.lr_sizes import Size
+from qnas.core.training.machine import processor_name
 
 Report = Callable[[str, int, int], object]
 """Told what is timed, and how many rounds are done, of how many at most."""
 FOUND, FLOAT, BICUBIC = "found", "float", "bicubic"
-_PROCESSORS = Path("/proc/cpuinfo")
 
 
 def bench(
     found: FoundNetwork,
-    targets: Sequence[Target],
-    sizes: Sequence[Size],
+    sizes: Mapping[Target, Sequence[Size]],
     threads: Sequence[int],
     *,
     rounds: int = MOST,
@@ -47,8 +45,7 @@ def bench(
 
     Args:
         found: The found network, on the CPU.
-        targets: Where it is to run.
-        sizes: Of LR images, height and width.
+        sizes: Where it is to run, and on LR images of which height and width.
         threads: How many threads a runtime may use.
         rounds: At most so many times each is called.
         report: Called with the progress of each measurement.
@@ -62,34 +59,43 @@ def bench(
         QnasError: A runtime fails.
     """
     kept = {_key(entry): entry for entry in found.run.timings}
-    for target in targets:
-        refuse_untimed(found.run, target)
+    for target in sizes:
+        _refuse_untimed(found.run, target)
+    for target, of_target in sizes.items():
         with tempfile.TemporaryDirectory() as folder:
             files = FilePairs(found, target, Path(folder))
-            for size, count in itertools.product(sizes, threads):
+            for size, count in itertools.product(of_target, threads):
                 measured = _Bench(target, files.of(size), size, count, found.scale).measured(rounds, report)
                 kept[_key(measured)] = measured
                 found.folder.write_json(TIMINGS, {"measured": list(kept.values())})
                 yield measured
 
 
-def refuse_untimed(run: RunRecord, target: Target) -> None:
-    """Refuse a network that can't be timed in a target.
+def refuse_untimable(target: Target) -> None:
+    """Refuse a target in which no network can be timed here.
 
     Raises:
-        InputError: The network is in float, the target can't run it or is not installed, or its runtime is on its
-            devices only.
+        InputError: It is not installed, or its runtime is on its devices only.
     """
     target.versions()
-    if run.architecture.is_float or run.quantizer.is_float:
-        raise InputError("the network is in float: there are no integers to time", str(run.path))
-    if reason := target.unfit(run.between):
-        raise InputError(reason, str(run.path))
     if target.checked_in:
         raise InputError(
             f"'{target.known_as}' can't be timed: {target.checked_in} runs its files here, not the runtime that they"
             " are for"
         )
+
+
+def _refuse_untimed(run: RunRecord, target: Target) -> None:
+    """Refuse a network that can't be timed in a target.
+
+    Raises:
+        InputError: The network is in float, or the target can't be timed or can't run it.
+    """
+    refuse_untimable(target)
+    if run.architecture.is_float or run.quantizer.is_float:
+        raise InputError("the network is in float: there are no integers to time", str(run.path))
+    if reason := target.unfit(run.between):
+        raise InputError(reason, str(run.path))
 
 
 def _key(entry: Mapping[str, Any]) -> str:
@@ -113,10 +119,10 @@ class _Bench:
         timings = self._timings(rounds, lambda done: report(what, done, rounds))
         report(what, rounds, rounds)  # also where fewer were enough
         return {
-            "target": self.target.reference(),
+            "target": self.target.sized(None).reference(),
             "settings": dict(self.target.settings()),
             "versions": self.target.versions(),
-            "processor": _processor(),
+            "processor": processor_name(),
             "size": list(self.size),
             "scale": self.scale,
             "threads": self.threads,
@@ -169,10 +175,3 @@ def _bicubic(image: Pixels, scale: int) -> Call:
     picture = Image.fromarray(image)
     size = (scale * picture.width, scale * picture.height)
     return lambda: picture.resize(size, Image.Resampling.BICUBIC)
-
-
-def _processor() -> str:
-    """The name of the processor, as far as the system says it."""
-    lines = _PROCESSORS.read_text().splitlines() if _PROCESSORS.exists() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())

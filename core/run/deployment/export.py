@@ -14,7 +14,6 @@ from qnas.core.components import Dataset, Target, freeze_statistics
 from qnas.core.deploy.exporting import export, loaded
 from qnas.core.deploy.loaded import LoadedFile
 from qnas.core.deploy.lowering import lower
-from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.parity import Sets
 from qnas.core.errors import InputError, first_line
 from qnas.core.files.folder import RunFolder
@@ -29,10 +28,10 @@ Report = Callable[[str, int, int], object]
 def planned(
     folder: Path,
     targets: Sequence[Target],
+    scale: int,
     between: int | None,
     out: Path | None = None,
     *,
-    size: Size | None = None,
     force: bool = False,
 ) -> dict[Target, Path]:
     """Every target and the file to write for it.
@@ -40,18 +39,18 @@ def planned(
     Args:
         folder: The run's.
         targets: What to export to.
+        scale: The factor that the network enlarges by.
         between: The width of what stands between the network's slots, None for float.
         out: Where to write the file, if there is one target only.
-        size: Height and width of the images, None for any.
         force: Whether to replace files that are there.
 
     Raises:
-        InputError: A target can't run the network or images of any size, or is not installed, a file is there already,
-            or its name does not fit the target.
+        InputError: A target can't run the network, lacks a size or is not installed, a file is there already, or its
+            name does not fit the target.
     """
     for target in targets:
         target.versions()
-        if reason := target.unfit(between) or target.unfit_size(size):
+        if reason := target.unfit(between) or target.unfit_size(target.size_at(scale)):
             raise InputError(reason, str(folder))
     files = {target: out or folder / exported(target.registered_name(), target.suffix) for target in targets}
     for target, path in files.items():
@@ -69,7 +68,6 @@ def export_found(
     files: Mapping[Target, Path],
     sets: Sets,
     *,
-    size: Size | None = None,
     freeze: bool = False,
     report: Report = lambda *_: None,
 ) -> Iterator[tuple[Target, dict[str, Any]]]:
@@ -80,7 +78,6 @@ def export_found(
         scale: The factor that it enlarges by.
         files: Where to write what.
         sets: Test sets to compare on.
-        size: Height and width that the files take, None for any.
         freeze: Whether to freeze what the network measures over whole images.
         report: Called with the progress of each target.
 
@@ -94,10 +91,12 @@ def export_found(
     judged = copy.deepcopy(network)
     frozen = freeze_statistics(judged) if freeze else []
     total = sum(len(list(pairs)) for pairs in sets.values())
-    lowered = lower(judged, size)
+    sizes = {target: target.size_at(scale) for target in files}
+    lowered = {size: lower(judged, size) for size in dict.fromkeys(sizes.values())}
     for target, path in files.items():
         name = target.registered_name()
-        known = export(judged, lowered, target, path, sets, scale, partial(_report_of, report, name, total))
+        told = partial(_report_of, report, name, total)
+        known = export(judged, lowered[sizes[target]], target, path, sets, scale, told)
         known |= {"scale": scale, "frozen": frozen}
         RunFolder(path.parent).write_json(path.with_suffix(".json").name, known)
         yield target, known

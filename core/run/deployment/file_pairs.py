@@ -11,12 +11,13 @@ from typing import Any
 from torch.export import ExportedProgram
 
 from qnas.core.components import Target, freeze_statistics
-from qnas.core.deploy.lowering import Lowered, capture, lower
-from qnas.core.deploy.lr_sizes import Size
+from qnas.core.deploy.exporting import write
+from qnas.core.deploy.lowering import Lowered, capture, lower, refuse_unfit_size
 from qnas.core.errors import InputError
 from qnas.core.run.deployment.export import proven_file
 from qnas.core.run.found import FoundNetwork
 from qnas.core.run.names import exported
+from qnas.core.settings.lr_sizes import Size
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,10 @@ class FilePairs:
         """The pair for LR images of a size: with the file that ``qnas export`` wrote, where it takes them.
 
         Raises:
-            InputError: The network can't be lowered, the target can't do it, or the file is not what was proven.
+            InputError: The network can't be lowered or take that size, the target can't do it, or the file is not what
+                was proven.
         """
+        refuse_unfit_size(self._found.network, size)
         is_exported = self._known and self._known.get("size") in (None, list(size))
         return self._proven if is_exported else self._new(size)
 
@@ -69,7 +72,7 @@ class FilePairs:
         name = self._target.registered_name()
         is_there = self._found.folder.has(exported(name, self._target.suffix))
         known = self._found.run.exports.get(name, {}) if is_there else {}
-        return known if known.get("target") == self._target.reference() else {}
+        return known if known.get("target") == self._target.sized(None).reference() else {}
 
     @cached_property
     def _proven(self) -> FilePair:
@@ -88,7 +91,7 @@ class FilePairs:
 
     def _lowered(self, size: Size) -> Lowered:
         """For images of any size, as they are exported if nothing else is said; where that can't be, of this one."""
-        if self._target.any_size:
+        if self._target.any_size and self._target.size is None:
             with contextlib.suppress(InputError):
                 return lower(self._found.network)
         return lower(self._found.network, size)
@@ -102,5 +105,5 @@ class FilePairs:
     def _write(self, name: str, size: Size | None, program: ExportedProgram) -> Path:
         taken = "x".join(map(str, size)) if size else "any"
         path = self._folder / f"{name}-{taken}{self._target.suffix}"
-        self._target.write(program, path)
+        write(self._target, program, path)
         return path

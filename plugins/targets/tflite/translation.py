@@ -98,7 +98,7 @@ class Translation:
         """Write the network to a file.
 
         Raises:
-            InputError: LiteRT has no operator for something in it, or it takes images of any size; the message says so.
+            InputError: LiteRT has no operator for something in it; the message names it.
         """
         graph = self._program.graph
         (output,) = graph.find_nodes(op="output")
@@ -118,8 +118,6 @@ class Translation:
         for spec in self._program.graph_signature.input_specs:
             given[spec.arg.name] = None if spec.kind == InputKind.USER_INPUT else known[spec.target]
         (lr,) = self._program.graph.find_nodes(op="placeholder")[-1:]
-        if not all(isinstance(side, int) for side in lr.meta["val"].shape):
-            raise InputError("a file for LiteRT takes images of one size: name it (--size HxW)")
         given[INPUT] = self.file.input(INPUT, sides(lr))
         return given
 

@@ -12,11 +12,11 @@ from torch import nn
 
 from qnas.core.components import Dataset, Degradation, Operation, Quantizer, Space
 from qnas.core.deploy.lowering import Lowered, lower
-from qnas.core.deploy.lr_sizes import Size
 from qnas.core.images.pairs import ImagePair, pair
 from qnas.core.network import Architecture, Candidate, slot_candidates
 from qnas.core.network.calibration import calibrate
 from qnas.core.settings import Widths
+from qnas.core.settings.lr_sizes import Size
 
 _SPACES: Mapping[str, tuple[int, Mapping[str, Any], Sequence[Widths]]] = {
     "at 8 bits": (

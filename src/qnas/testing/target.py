@@ -14,10 +14,10 @@ import torch
 from torch.export import ExportedProgram
 
 from qnas.core.components import Runtime, Target, Values
-from qnas.core.deploy.lr_sizes import Size
 from qnas.core.deploy.parity import compare
 from qnas.core.deploy.quiet import quiet
 from qnas.core.errors import InputError
+from qnas.core.settings.lr_sizes import Size
 from qnas.testing.contract import contract
 from qnas.testing.failure import told_as
 from qnas.testing.small_network import SmallNetwork

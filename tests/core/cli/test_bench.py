@@ -12,13 +12,13 @@ from PIL import Image
 
 from qnas.core.cli.main import invoke
 from qnas.core.components import Target, Unquantized
-from qnas.core.deploy.lr_sizes import FRAMES
 from qnas.core.errors import QnasError, QnasWarning
 from qnas.core.files.folder import RunFolder
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
 from qnas.core.run.found import load_found
+from qnas.core.settings.lr_sizes import FRAMES
 
-from ...found_run import ADQ, write_run
+from ...found_run import ADQ, edit_spec, write_run
 
 
 class Saved(Target):
@@ -232,3 +232,69 @@ def test_a_damaged_record_of_what_was_measured_is_refused_before_anything_is(run
 def test_a_network_in_float_has_nothing_to_time(tmp_path, capsys):
     write_run(tmp_path / "run", train="none")
     refused(capsys, "run: the network is in float: there are no integers to time", tmp_path / "run")
+
+
+def test_a_run_that_fails_does_not_stop_the_others(run, tmp_path, capsys):
+    write_run(tmp_path / "float", train="none")
+    write_run(tmp_path / "other")
+    runs = (run, tmp_path / "none", tmp_path / "float", tmp_path / "other")
+    assert bench(*runs, "--size", "16x12", "--json", tmp_path / "out.json") == 1
+    output = capsys.readouterr()
+    said = [line for line in output.err.splitlines() if not line.startswith("time ")]
+    reasons = [
+        f"{tmp_path / 'none'}: there is no run in the folder (no spec.yaml in it)",
+        f"{tmp_path / 'float'}: the network is in float: there are no integers to time",
+    ]
+    assert said == ["not timed to the end: 2 of 4 runs", *reasons]
+    assert output.out.splitlines()[::5] == [
+        f"{path}: saved, 16x12 LR, 1 thread, not verified" for path in (run, tmp_path / "other")
+    ]
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert [entry["run"] for entry in written["measured"]] == [str(run), str(tmp_path / "other")]
+    assert list(written["not_timed"].values()) == reasons
+    assert len(kept(run)) == len(kept(tmp_path / "other")) == 1
+
+
+class Fickle(Saved):
+    """Fails on one size."""
+
+    def load(self, path, threads=0):
+        load = super().load(path, threads)
+
+        def run(lr):
+            if lr.shape[2:] == (20, 24):
+                raise RuntimeError("no kernel")
+            return load(lr)
+
+        return run
+
+
+def test_what_was_measured_before_a_failure_is_shown_of_a_single_run_too(run, tmp_path, capsys, registered):
+    fickle = (registered(Fickle),)
+    assert bench(run, "--size", "16x12,20x24", "--json", tmp_path / "out.json", targets=fickle) == 1
+    output = capsys.readouterr()
+    assert output.out.startswith(f"{run}: fickle, 16x12 LR")
+    assert output.err.splitlines()[-1] == "'fickle' fails on an image of 24 x 20: RuntimeError: no kernel"
+    assert [entry["size"] for entry in json.loads((tmp_path / "out.json").read_text())["measured"]] == [[16, 12]]
+
+
+def test_a_size_that_the_network_cannot_take_is_told_as_export_does(tmp_path, capsys):
+    network = write_run(tmp_path / "run", {"name": "skeleton", "channels": 8, "body": ["rfdb"], "bits": [4]})
+    said = r"^2 x 9 \(width x height\) is too small for this network, which needs at least 3 x 3$"
+    refused(capsys, said, tmp_path / "run", "--size", "9x2")
+    assert network(torch.zeros(1, 3, 3, 3)).shape == (1, 3, 6, 6)
+    with pytest.raises(RuntimeError):
+        network(torch.zeros(1, 3, 2, 2))
+
+
+def test_the_size_of_the_spec_is_timed_unless_another_is_named(run, capsys):
+    edit_spec(run, "target", value={"name": "saved", "size": "20x16"})
+    export(run)
+    assert bench(run) == 0
+    timed = [(entry["target"], entry["size"], entry["is_verified"]) for entry in kept(run)]
+    assert timed == [("saved", [20, 16], True)]
+    assert bench(run, "--size", "12x16") == 0
+    assert [(entry["size"], entry["is_verified"]) for entry in kept(run)] == [([20, 16], True), ([12, 16], False)]
+    given = ("--set", "saved.size=8x8")
+    said = r"^--set saved\.size: names another size than --size 9x9: give one of the two$"
+    refused(capsys, said, run, *given, "--size=9x9")

@@ -2,10 +2,14 @@
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,7 +17,7 @@ import torch
 from PIL import Image
 
 from qnas.core.cli.main import invoke
-from qnas.core.components import freeze_statistics
+from qnas.core.components import Runtime, Target, freeze_statistics
 from qnas.core.run.found import load_found
 from qnas.core.upscale.enlarging import enlarge
 from qnas.plugins.targets.onnxruntime import OnnxRuntime
@@ -61,7 +65,8 @@ def test_a_run_with_integers_between_is_exported_for_litert(
     run = tmp_path / "run"
     write_run(run, ADQ, between=8)
     assert export(run, "--target", "litert", "--data", photos) == 2
-    assert "a file for 'litert' takes images of one size: name it (--size HxW)" in capsys.readouterr().err
+    said = "a file for 'litert' takes images of one size: name it (--size 256x256, or {name: litert, size: 256x256} in"
+    assert said in capsys.readouterr().err
     assert export(run, "--target", "litert", "--data", photos, "--size", "31x35") == 0
     known = json.loads((run / "export" / "litert.json").read_text())
     assert known["size"] == [31, 35]
@@ -185,13 +190,144 @@ def test_a_size_that_the_network_cannot_take_is_one_line(
 ) -> None:
     write_run(tmp_path / "run", {"name": "skeleton", "channels": 8, "body": ["rfdb"], "bits": [4]})
     assert export(tmp_path / "run", "--target", "onnxruntime", "--data", photos, "--size", "2x2") == 2
-    assert "the network can't take images of 2 x 2" in capsys.readouterr().err.splitlines()[-1]
+    said = capsys.readouterr().err.splitlines()[-1]
+    image = tmp_path / "small.png"
+    Image.new("RGB", (2, 2)).save(image)
+    assert invoke(["upscale", str(tmp_path / "run"), str(image)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"{image}: {said}"
+    assert said.startswith("2 x 2 (width x height) is too small for this network, which needs at least ")
+
+
+SPEC_SIZE = [{"name": "onnxruntime", "size": "16x18"}, {"name": "openvino", "precision": "f32"}]
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ((), [16, 18]),
+        (("--size", "20x22"), [20, 22]),
+        (("--dynamic",), None),
+        (("--set", "onnxruntime.size=20x24"), [20, 24]),
+        (("--set", "onnxruntime.size=null"), None),
+        (("--size", "20x22", "--set", "onnxruntime.size=20x22"), [20, 22]),
+    ],
+)
+def test_the_size_is_that_of_the_spec_unless_the_command_names_one(
+    options: tuple[str, ...], size: list[int] | None, tmp_path: Path, photos: Path
+) -> None:
+    write_run(tmp_path / "run")
+    edit_spec(tmp_path / "run", "export", value=SPEC_SIZE)
+    assert export(tmp_path / "run", "--target", "onnxruntime", "--data", photos, *options) == 0
+    known = json.loads((tmp_path / "run" / "export" / "onnxruntime.json").read_text())
+    assert (known["size"], known["target"]) == (size, "onnxruntime")
+
+
+@pytest.mark.slow
+def test_each_target_has_its_own_size(tmp_path: Path, photos: Path) -> None:
+    write_run(tmp_path / "run")
+    edit_spec(tmp_path / "run", "export", value=SPEC_SIZE)
+    assert export(tmp_path / "run", "--target", "onnxruntime", "--target", "openvino", "--data", photos) == 0
+    files = [tmp_path / "run" / "export" / f"{name}.json" for name in ("onnxruntime", "openvino")]
+    assert [json.loads(file.read_text())["size"] for file in files] == [[16, 18], None]
+
+
+@pytest.mark.parametrize("option", [("--size", "20x22"), ("--dynamic",)])
+def test_two_sizes_for_one_file_are_refused(
+    option: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(tmp_path / "none", "--target", "litert", "--set", "litert.size=20x24", *option) == 2
+    said = f"--set litert.size: names another size than {' '.join(option)}: give one of the two\n"
+    assert capsys.readouterr().err == said
+
+
+class Loud(Target):
+    """Writes warnings of its own, as runtimes do, past Python to the process's standard error."""
+
+    suffix: ClassVar = ".pt2"
+
+    def write(self, program: torch.export.ExportedProgram, path: Path) -> None:
+        os.write(2, b"\x1b[0;93mW: writing\x1b[m\n")
+        torch.export.save(program, path)
+
+    def load(self, path: Path, threads: int = 0) -> Runtime:
+        os.write(2, b"INFO: loading\n")
+        network = torch.export.load(path).module()
+        return lambda lr: network(torch.from_numpy(lr)).detach().numpy()
+
+
+def test_what_runtimes_say_of_themselves_is_shown_to_who_asks_for_it(
+    tmp_path: Path, photos: Path, registered: Callable[..., str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "run")
+    command = (tmp_path / "run", "--target", registered(Loud), "--data", photos)
+    assert export(*command) == 0
+    assert [line for line in capfd.readouterr().err.splitlines() if not line.startswith("compare loud")] == []
+    assert export(*command, "--force", "--verbose") == 0
+    said = capfd.readouterr().err
+    assert "info: INFO: loading" in said and "W: writing" in said and "\x1b" not in said
+    image = str(next(photos.glob("*.png")))
+    assert invoke(["upscale", str(tmp_path / "run"), image, "--target", "loud", "-o", str(tmp_path)]) == 0
+    assert "loading" not in capfd.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["onnxruntime", "openvino", "litert", "qonnx"])
+def test_our_runtimes_add_nothing_to_standard_error(target: str, tmp_path: Path, photos: Path) -> None:
+    write_run(tmp_path / "run", between=8 if target == "litert" else None)
+    program = [sys.executable, "-m", "qnas.core.cli"]
+    size = ["--target", target, "--size", "24x26"]
+    for command in (["export", *size, "--data", str(photos)], ["bench", *size, "--rounds", "1"]):
+        line = [*program, command[0], str(tmp_path / "run"), *command[1:]]
+        done = subprocess.run(line, check=True, capture_output=True, text=True)
+        verb = {"export": "compare", "bench": "time"}[command[0]]
+        assert [said for said in done.stderr.splitlines() if not said.startswith(f"{verb} {target}")] == []
 
 
 def test_a_run_in_float_is_refused(tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "run", train="none")
     assert export(tmp_path / "run", "--target", "onnxruntime", "--data", photos) == 2
     assert "the network is in float: there are no integers to export" in capsys.readouterr().err
+
+
+def test_a_grid_without_a_level_at_zero_is_refused_by_its_place(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "run", train="lsq+")
+    assert export(tmp_path / "run", "--target", "onnxruntime", "--data", photos) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("'head.0.activation' has no integer form: no level of its grid is zero")
+
+
+BRANCHING = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 12, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(2)
+
+    def forward(self, image):
+        features = self.convolution(image)
+        if image.mean() > 0.5:
+            features = features * 2
+        return self.shuffle(features)
+"""
+
+
+def test_a_network_of_ones_own_that_pytorch_cannot_capture_is_refused_by_its_line(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "branching.py").write_text(BRANCHING)
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "run", {"name": "module", "target": "branching:Net", "bits": [8]})
+    capsys.readouterr()
+    for size in ((), ("--size", "24x24")):
+        assert export(tmp_path / "run", "--target", "onnxruntime", "--data", photos, *size) == 2
+        (said,) = capsys.readouterr().err.splitlines()
+        assert said.startswith("torch.export can't capture the network: ")
+        assert re.search(r"branching\.py:12\)$", said)
 
 
 def test_a_runtime_that_is_not_installed_is_named_with_what_installs_it(

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -79,5 +80,31 @@ class OneSize(Noting):
 def test_a_target_of_one_size_is_tried_at_one_if_the_run_does_not_export_to_it(noted: list[int]) -> None:
     assert foresee(SPACE, 2, LSQ, None, [OneSize()], [])
     assert noted
-    with pytest.raises(InputError, match=r"leave it out \(export: \[\]\)"):
+    said = "a file for 'OneSize' takes images of one size: name it (--size 256x256, or {name: OneSize, size: 256x256}"
+    with pytest.raises(InputError, match=re.escape(said)):
         foresee(SPACE, 2, LSQ, None, [OneSize()])
+
+
+def test_each_target_is_tried_at_the_size_that_it_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+
+    def note(self: Target, program: ExportedProgram, path: Path) -> None:
+        assert not path.exists()
+        (lr,) = program.graph.find_nodes(op="placeholder")[-1:]
+        sizes.append(tuple(side if isinstance(side, int) else None for side in lr.meta["val"].shape[2:]))
+
+    monkeypatch.setattr(Noting, "write", note)
+    foresee(SPACE, 3, LSQ, None, [Noting(), Noting(size="540p"), OneSize(size="20x24"), Noting(size="20x24")])
+    assert sizes == [(None, None), (180, 320), (20, 24), (20, 24)]
+
+
+class Documented(Noting):
+    native_bits: ClassVar = frozenset({4, 8})
+    native_source: ClassVar = "https://example.org/widths"
+
+
+def test_where_the_widths_are_documented_is_told() -> None:
+    (notice,) = foresee(SPACE, 2, LSQ, None, [Documented()])
+    assert notice == (
+        "'Documented' computes on 4 or 8 bits: at 2 bits it is exact, but no faster (see https://example.org/widths)"
+    )

@@ -76,7 +76,7 @@ class Branching(nn.Module):
 
 
 def test_a_network_that_takes_some_sizes_only_asks_for_one() -> None:
-    with pytest.raises(InputError, match="--size HxW"):
+    with pytest.raises(InputError, match=r"name one .--size 256x256, or .name: NAME, size: 256x256. in a spec."):
         capture(OnlyEven(), None)
     assert capture(OnlyEven(), (8, 8))
 

@@ -56,6 +56,7 @@ def test_a_spec_needs_no_name(validator, plain):
         {"search": {"steps": 40}},
         {"quantizer": {"train": {"name": "split", "weights": {"name": "split", "activations": "lsq"}}}},
         {"data": {"augment": "flips", "crop": {"size": 48, "stride": 24, "lr": "made"}}},
+        {"target": {"name": "litert", "size": "64x48"}, "export": [{"name": "openvino", "size": "720p"}]},
     ],
     ids=str,
 )
@@ -96,6 +97,8 @@ def test_short_and_long_forms_are_valid(validator, plain, right):
         {"space": {"name": "module"}},
         {"quantizer": {"train": {"name": "split", "weights": "lqs"}}},
         {"data": {"augment": "turns"}},
+        {"target": {"name": "litert", "size": 64}},
+        {"export": [{"name": "openvino", "size": "720"}]},
     ],
     ids=str,
 )

@@ -320,8 +320,3 @@ def test_what_it_has_no_operator_for_is_named(function: Callable[[Tensor], Tenso
 def test_more_than_8_bits_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^LiteRT has at most 8 bits, .*, but a grid is -300 to 300$"):
         written(Rounded(0.1, -300, 300, container=torch.int16), tmp_path / "network.tflite")
-
-
-def test_images_of_any_size_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^a file for LiteRT takes images of one size: name it \(--size HxW\)$"):
-        Target.of("litert").write(capture(Rounded(0.1), None), tmp_path / "network.tflite")
