@@ -59,7 +59,8 @@ def _class(cls: type[Component], classes: Classes) -> str:
     where = code(f"{cls.__module__}.{cls.__qualname__}")
     if len(names) == 1 and title not in names:
         where = f"{code(names[0])}, {where}"
-    return "\n\n".join(filter(None, [heading(code(title)), where, markdown.prose(prose(cls)), *_fields(cls, classes)]))
+    told = [markdown.prose(prose(cls)), markdown.prose(cls.remark())]
+    return "\n\n".join(filter(None, [heading(code(title)), where, *told, *_fields(cls, classes)]))
 
 
 def _fields(cls: type[Component], classes: Classes) -> list[str]:

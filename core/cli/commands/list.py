@@ -38,4 +38,8 @@ def list_components(kind: str | None) -> None:
         if wanted in {None, name}:
             for index, entry in enumerate(registry):
                 table.add_row(name if index == 0 else "", entry.name, entry.summary, entry.distribution)
-    Terminal().print(table)
+    console = Terminal()
+    console.print(table)
+    if wanted == "target":
+        for entry, component in plugins().registries[wanted].loadable():
+            console.print(f"{entry.name}: {component.remark()}", soft_wrap=True)  # an address in it stays whole

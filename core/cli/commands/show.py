@@ -48,6 +48,9 @@ def _show_fields(console: "Console", kind: str, entry: "Entry", component: "type
     console.print(entry.name, style="bold", end=" ")
     console.print(f"({kind} of {entry.distribution}, {entry.target})")
     console.print(prose(component).replace("``", ""))
+    if remark := component.remark():
+        console.print()
+        console.print(remark, soft_wrap=True)  # an address in it stays whole
     table = Table("field", "type", "default", "what it is", box=None, pad_edge=False, header_style="bold")
     docs = field_docs(component)
     for field, info in component.model_fields.items():

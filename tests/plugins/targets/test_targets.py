@@ -107,6 +107,8 @@ def test_a_target_that_is_not_installed_says_which_extra_it_needs(
         (["show", "target", "litert"], "(1, H, W, 3)"),
         (["show", "target", "onnxruntime"], "ONNX Runtime on a CPU"),
         (["show", "target", "openvino"], "precision"),
+        (["list", "targets"], "qonnx: It computes on 2 to 16 bits (https://github.com/fastmachinelearning/qonnx/"),
+        (["show", "target", "litert"], "It computes on 8 bits (https://ai.google.dev/edge/litert/conversion/"),
         (["show", "target", "qonnx"], "FPGAs"),
     ],
 )
@@ -123,7 +125,7 @@ def test_targets_are_shown_where_nothing_of_them_is_installed(arguments: list[st
 @pytest.mark.parametrize("target", ["litert", "qonnx"])
 def test_a_target_of_one_size_refuses_any_size(target: str, tmp_path: Path) -> None:
     network = SmallNetwork.UNIFORM
-    with pytest.raises(InputError, match=rf"^a file for '{target}' takes images of one size: name it \(--size HxW\)$"):
+    with pytest.raises(InputError, match=rf"^a file for '{target}' takes images of one size: name it \(--size 256x256"):
         export(network.network(), network.lowered(None), Target.of(target), tmp_path / "a.file", {}, network.scale)
     assert list(tmp_path.iterdir()) == []
 
@@ -131,7 +133,7 @@ def test_a_target_of_one_size_refuses_any_size(target: str, tmp_path: Path) -> N
 def test_a_target_of_one_size_is_refused_before_the_search(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["check", str(tiny), "--set", "target=qonnx"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith("--set target: a file for 'qonnx' takes images of one size only, which a run does not know")
+    assert said.startswith("--set target: a file for 'qonnx' takes images of one size: name it (--size 256x256, or")
     assert invoke(["check", str(tiny), "--set", "target=qonnx", "--set", "export=[]"]) == 0
 
 
