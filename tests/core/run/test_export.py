@@ -78,7 +78,7 @@ def test_a_stage_that_failed_is_done_again(
     [
         ("quantizer.train=none", "spec.yaml:15:9: target: the quantizer 'none' leaves everything in float"),
         ("quantizer.train=lsq+", "no level of its grid is zero: its offset is not a whole number of steps"),
-        ("quantizer.train=nipq", "'nipq' can't train: it has no integer grid"),
+        ("quantizer.train=noise", "'noise' can't train: it has no integer grid"),
         ("target=npu", "no target is named 'npu'"),
     ],
 )
