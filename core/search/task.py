@@ -3,49 +3,33 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import Cost, Loss, Operation, Quantizer, Regularizer, Space, costs_with
-from qnas.core.deprecation import Deprecated
+from qnas.core.components import Loss, Quantizer, Regularizer
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import Batch, PatchSampler
 from qnas.core.images.settings import Augment
-from qnas.core.network import (
-    LR_SIZE,
-    Architecture,
-    Candidate,
-    Supernet,
-    build_found,
-    count_space,
-    find_shapes,
-    leaders,
-    one_hot,
-    slot_candidates,
-    uniform,
-)
+from qnas.core.network import Candidate, Supernet, build_found, uniform
+from qnas.core.search.choices import Choices
 from qnas.core.search.derive import derive
 from qnas.core.search.images import SearchImages
-from qnas.core.search.limits.allowed import AllowedNetworks
-from qnas.core.search.limits.multipliers import Multipliers
 from qnas.core.search.objective import SearchProgress, penalty
-from qnas.core.search.prices import Prices
 from qnas.core.search.warm_start import start_warm
 from qnas.core.training.checkpoints import Checkpoints
 from qnas.core.training.criterion import Criterion, Teachers
 from qnas.core.training.journal import Journal
-from qnas.core.training.machine import Machine, Precision
+from qnas.core.training.machine import Precision
 from qnas.core.training.schedule import Schedule
 from qnas.core.training.streams import STATISTICS, stream, stream_number
 from qnas.core.training.trainer import OnStep, Trainer, report_nothing
 from qnas.core.upscale.scoring import validate
 
 
-@dataclass(frozen=True)
-class SearchTask:
+@dataclass(frozen=True, kw_only=True)
+class SearchTask(Choices):
     """Everything that a searcher needs.
 
     Networks are rated by PSNR on Y in dB and by the mean absolute error of values in 0..1, on the held-out images.
@@ -69,27 +53,16 @@ class SearchTask:
         limits: The most that a network may cost on an LR image of 32 x 32, by the cost's name.
     """
 
-    space: Space
-    scale: int
     search_quantizer: Quantizer
-    train_quantizer: Quantizer
     regularizers: Mapping[str, Regularizer]
     images: SearchImages
     patch: int
     augment: Augment
-    machine: Machine
     seed: int
     journal: Journal
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
-    costs: Mapping[str, Cost] = field(default_factory=costs_with)
     losses: Mapping[str, Loss] | None = None
     teachers: Teachers = field(default_factory=dict)
-    limits: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def device(self) -> torch.device:
-        """Where tensors are; that of :attr:`machine`."""
-        return self.machine.device
 
     @property
     def precision(self) -> Precision:
@@ -99,67 +72,6 @@ class SearchTask:
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """The context for forward passes in training; that of :attr:`machine`."""
         return self.machine.autocast()
-
-    @cached_property
-    def candidates(self) -> Mapping[str, Sequence[Candidate]]:
-        """The candidates of each slot by the slot's path."""
-        return slot_candidates(self.space, self.scale)
-
-    def is_native(self, path: str, candidate: Candidate) -> bool:
-        """Whether a candidate is what stood in the slot before it was opened, at whatever bit-width.
-
-        Args:
-            path: Of the slot.
-            candidate: One of its candidates.
-        """
-        operation = candidate.operation
-        native = Operation.of(find_shapes(self.space, self.scale)[path].native)
-        return operation.is_native or operation == native
-
-    @cached_property
-    def leaders(self) -> list[int]:
-        """For each slot, the number of the first one that shares its choice, which may be the slot itself."""
-        return leaders(self.space, self.candidates)
-
-    @cached_property
-    def prices(self) -> Prices:
-        """What the candidates cost: ``task.prices[cost]`` is the table of a cost, with the slots as rows."""
-        return Prices(count_space(self.space, self.scale, self.train_quantizer, LR_SIZE), self.device)
-
-    @cached_property
-    def allowed(self) -> AllowedNetworks:
-        """The networks that keep to the limits, the only ones that a search may find: ``task.allowed.best(scores)``."""
-        return AllowedNetworks.of(self.space, self.scale, self.train_quantizer, self.costs, self.limits)
-
-    def multipliers(self, steps: int) -> Multipliers:
-        """What leads probabilities to the limits.
-
-        Args:
-            steps: Steps that they take.
-        """
-        return Multipliers(self.limits, {name: self.prices[self.costs[name]] for name in self.limits}, steps)
-
-    def expected(self, cost: str | Cost, probabilities: Tensor) -> Tensor:
-        """The expected cost at (slots, candidates) probabilities, on an LR image of 32 x 32.
-
-        Args:
-            cost: A cost, or the name of one of :attr:`costs`.
-            probabilities: Of the candidates in each slot.
-        """
-        return self.prices[self.costs[cost] if isinstance(cost, str) else cost].expected(probabilities)
-
-    def expected_costs(self, probabilities: Tensor) -> dict[str, float]:
-        """All of :attr:`costs` at these probabilities, as :meth:`expected` gives them: for the history."""
-        return {name: float(self.expected(cost, probabilities)) for name, cost in self.costs.items()}
-
-    def expected_bitops(self, probabilities: Tensor) -> Tensor:
-        """The former name of ``expected("bitops", probabilities)``."""
-        Deprecated("0.2", "SearchTask.expected('bitops', ...)").warn("SearchTask.expected_bitops")
-        return self.expected("bitops", probabilities)
-
-    def rows(self, chosen: Mapping[str, Candidate]) -> Tensor:
-        """The choice as probabilities (slots, candidates), one 1 in each row."""
-        return one_hot(self.candidates, chosen).to(self.device)
 
     def stream(self, name: str, *place: int) -> np.random.Generator:
         """A generator of random numbers that depends on the seed, ``name`` and ``place`` alone.
@@ -191,16 +103,6 @@ class SearchTask:
             seed=(self.seed, number),
             device=self.device,
         )
-
-    def draw(self, random: np.random.Generator) -> dict[str, Candidate]:
-        """A random network within the limits; slots that share a choice get the same candidate.
-
-        All networks are equally likely, except under limits that fewer than one in a thousand keeps to.
-
-        Args:
-            random: Such as ``task.stream("samples", step)``.
-        """
-        return self.allowed.draw(random)
 
     def build(self, chosen: Mapping[str, Candidate]) -> nn.Module:
         """The network with these candidates and the train quantizer, on the machine, from a :meth:`warm_start`.
@@ -356,11 +258,3 @@ class SearchTask:
         """
         rows = self.rows(chosen)
         return error + float(self.penalty(torch.zeros_like(rows), rows, start=start, epoch=epoch, epochs=epochs))
-
-    def architecture(self, chosen: Mapping[str, Candidate]) -> Architecture:
-        """The architecture with these candidates, for a :class:`qnas.SearchOutcome`.
-
-        Args:
-            chosen: The candidate of each slot by the slot's path.
-        """
-        return Architecture.from_candidates(self.space, self.scale, chosen)

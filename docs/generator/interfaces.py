@@ -98,10 +98,18 @@ def _properties(cls: type[Any]) -> str:
     """What the class computes as an attribute and says something of."""
     lines = [
         wrapped(f"- {code(f'{name}: {returned(function)}')}: {escaped(_opening(function))}", "  ")
-        for name, value in vars(cls).items()
+        for name, value in _members(cls).items()
         if (function := _computing(value)) and function.__doc__ and not name.startswith("_")
     ]
     return "\n".join(["Properties:", "", *lines]) if lines else ""
+
+
+def _members(cls: type[Any]) -> dict[str, object]:
+    """What the class defines, after what it has from the bases between it and the next public name."""
+    public = {id(getattr(qnas, name)) for name in qnas.__all__}
+    hidden = itertools.takewhile(lambda base: id(base) not in public, cls.__mro__[1:])
+    own = [base for base in hidden if base.__module__.startswith("qnas.")]
+    return {name: value for one in (*reversed(own), cls) for name, value in vars(one).items()}
 
 
 def _computing(value: object) -> Callable[..., Any] | None:
@@ -117,8 +125,8 @@ def _opening(documented: object) -> str:
 
 
 def _methods(cls: type[Any]) -> Iterator[str]:
-    """The methods that the class itself defines with a docstring."""
-    for name, value in vars(cls).items():
+    """The methods that the class defines with a docstring."""
+    for name, value in _members(cls).items():
         function = getattr(value, "__func__", value)
         if inspect.isfunction(function) and function.__doc__ and (name == "__call__" or not name.startswith("_")):
             yield f"{fence(_marks(value) + signature(function, name), 'python')}\n\n{docstring(function)}"
