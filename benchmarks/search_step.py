@@ -36,7 +36,8 @@ from qnas.core.search.images import SearchImages
 from qnas.core.search.task import SearchTask
 from qnas.core.training.journal import Journal
 from qnas.core.training.machine import Machine, Precision
-from qnas.plugins.searchers.differentiable import DifferentiableSearch, Update
+from qnas.plugins.searchers.differentiable import DifferentiableSearch
+from qnas.plugins.searchers.gradient_settings import Update
 
 SCALE, PATCH, BATCH = 4, 45, 8
 SPACE: dict[str, Any] = {"name": "basic", "channels": 36, "cells": 3}

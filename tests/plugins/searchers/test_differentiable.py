@@ -10,7 +10,8 @@ from qnas.core.components import Dataset, Degradation, Quantizer, Regularizer, S
 from qnas.core.images.loading import load_images
 from qnas.core.run.images import split
 from qnas.core.search.searcher import Searcher
-from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
+from qnas.plugins.searchers.differentiable import DifferentiableSearch
+from qnas.plugins.searchers.updates import AlternatingSearch
 
 
 def settings(**fields) -> DifferentiableSearch:
@@ -129,7 +130,7 @@ def test_the_best_is_that_of_the_lowest_objective(make_task, monkeypatch):
 
 
 def is_found(network) -> bool:
-    return type(network).__name__ != "_Mixture"
+    return type(network).__name__ != "Mixture"
 
 
 @pytest.mark.parametrize("relaxation", ["softmax", "gumbel-hard"])

@@ -12,7 +12,7 @@ from qnas.core.errors import QnasError
 from qnas.core.files.state import from_bytes, to_bytes
 from qnas.core.search.searcher import Searcher
 from qnas.core.training.machine import Machine
-from qnas.plugins.searchers.differentiable import JointSearch
+from qnas.plugins.searchers.updates import JointSearch
 from qnas.testing import check_searcher
 
 

@@ -15,7 +15,7 @@ from qnas.core.search.searcher import Searcher
 from qnas.core.spec import Spec
 from qnas.core.spec.spec import UNTRIED
 from qnas.plugins.searchers.collapse import warnings_of
-from qnas.plugins.searchers.differentiable import AlternatingSearch, JointSearch
+from qnas.plugins.searchers.updates import AlternatingSearch, JointSearch
 
 COSTS = ("bitops", "macs", "params", "size")
 SEARCHES: tuple[dict[str, Any], ...] = (

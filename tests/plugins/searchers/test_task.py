@@ -22,7 +22,8 @@ def test_our_searchers_need_only_public_names() -> None:
 
 
 def test_the_differentiable_search_draws_from_the_streams_it_always_did(make_task) -> None:
-    from qnas.plugins.searchers.differentiable import AlternatingSearch, DifferentiableSearch
+    from qnas.plugins.searchers.differentiable import DifferentiableSearch
+    from qnas.plugins.searchers.updates import AlternatingSearch
 
     task = make_task()
     search = AlternatingSearch(DifferentiableSearch(steps=2, epochs=1, batch=2), task)
