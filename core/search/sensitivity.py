@@ -1,12 +1,13 @@
 """Sensitivity: what each candidate of each slot adds to a network's error by itself, measured without training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from qnas.core.files.state import State
 from qnas.core.network import Candidate
 from qnas.core.network.calibration import calibrate
 from qnas.core.search.task import SearchTask
@@ -41,11 +42,13 @@ class Sensitivity:
     Attributes:
         errors: Of the reference, then of each case that was measured: mean absolute errors in 0..1 on the held-out
             images.
+        psnr: Of the same, on Y in dB.
     """
 
     def __init__(self, task: SearchTask, batch: int) -> None:
         self.task = task
         self.errors: list[float] = []
+        self.psnr: list[float] = []
         self._batch = task.sampler(task.images.training, batch, STREAM).draw().lr
 
     @cached_property
@@ -72,15 +75,28 @@ class Sensitivity:
             if number != self.reference[slot]
         ]
 
-    def measure_next(self) -> None:
-        """Measure the reference, or the first case that was not yet."""
-        done = len(self.errors)
-        self.errors.append(self._error(self.cases[done - 1] if done else None))
+    def measure(self, report: Callable[[int, int], object], *, are_steps: bool = True) -> None:
+        """Measure all networks, after those that the task's checkpoints have measured already; each is kept in them.
 
-    @property
-    def is_done(self) -> bool:
-        """Whether everything is measured."""
-        return len(self.errors) == 1 + len(self.cases)
+        Args:
+            report: Called with how many networks are measured, and of how many.
+            are_steps: Whether each is a step of the search; otherwise, they all come before its first.
+        """
+        self.task.checkpoints.restore(self)
+        networks = [None, *self.cases]
+        for case in networks[len(self.errors) :]:
+            self._measure(case)
+            done = len(self.errors)
+            report(done, len(networks))
+            self.task.checkpoints.keep(done if are_steps else 0, self)
+
+    def state_dict(self) -> State:
+        """What was measured."""
+        return {"errors": self.errors, "psnr": self.psnr}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from such a state."""
+        self.errors, self.psnr = list(state["errors"]), list(state["psnr"])
 
     def rises(self) -> Tensor:
         """(slots, candidates) by how much each error is above the reference's; 0 for what is not measured."""
@@ -90,11 +106,13 @@ class Sensitivity:
             table[case.slot, case.candidate] = error - self.errors[0]
         return table[self.task.leaders]
 
-    def _error(self, case: Case | None) -> float:
+    def _measure(self, case: Case | None) -> None:
         torch.manual_seed(self.task.seed)
         network = self.task.build(self._chosen(case)).eval()
         calibrate(network, lambda: network(self._batch))
-        return self.task.validate(network)[1]
+        psnr, error = self.task.validate(network)
+        self.errors.append(error)
+        self.psnr.append(psnr)
 
     def _chosen(self, case: Case | None) -> Mapping[str, Candidate]:
         numbers = list(self.reference)

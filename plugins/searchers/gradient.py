@@ -83,11 +83,11 @@ class GradientSearch(Loop):
 
     @torch.no_grad()
     def _start_by_sensitivity(self) -> None:
+        def report(done: int, of: int) -> None:
+            self.task.journal.step(0, {"warm_start": f"{done} of {of}"})
+
         sensitivity = Sensitivity(self.task, self.settings.batch)
-        total = 1 + len(sensitivity.cases)
-        while not sensitivity.is_done:
-            sensitivity.measure_next()
-            self.task.journal.step(0, {"warm_start": f"{len(sensitivity.errors)} of {total}"})
+        sensitivity.measure(report, are_steps=False)
         self.supernet.alpha.copy_(start_of_alpha(sensitivity.rises()))
 
     def run(self) -> SearchOutcome:

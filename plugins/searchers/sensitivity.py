@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import Field
 
 from qnas.core.components import Space
-from qnas.core.files.state import State
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.searcher import Searcher
 from qnas.core.search.sensitivity import Sensitivity
@@ -39,42 +38,16 @@ class SensitivitySearch(Searcher):
 
     def search(self, task: SearchTask) -> SearchOutcome:
         """See :meth:`qnas.Searcher.search`."""
-        measuring = _Measuring(Sensitivity(task, self.batch))
-        return measuring.run()
+        sensitivity = Sensitivity(task, self.batch)
+        sensitivity.measure(lambda done, of: task.journal.step(done, {"of": of}))
+        rises = sensitivity.rises()
+        found = task.architecture(task.allowed.best(-rises))
+        return SearchOutcome(best=found, last=found, details={"sensitivity": _by_slot(task, rises.tolist())})
 
 
-class _Measuring:
-    """One search under way."""
-
-    def __init__(self, sensitivity: Sensitivity) -> None:
-        self._sensitivity = sensitivity
-        self._task = sensitivity.task
-
-    def run(self) -> SearchOutcome:
-        """Measure everything, and choose."""
-        self._task.checkpoints.restore(self)
-        total = 1 + len(self._sensitivity.cases)
-        while not self._sensitivity.is_done:
-            self._sensitivity.measure_next()
-            done = len(self._sensitivity.errors)
-            self._task.journal.step(done, {"of": total})
-            self._task.checkpoints.keep(done, self)
-        rises = self._sensitivity.rises()
-        found = self._task.architecture(self._task.allowed.best(-rises))
-        return SearchOutcome(best=found, last=found, details={"sensitivity": self._told(rises.tolist())})
-
-    def state_dict(self) -> State:
-        """What was measured."""
-        return {"errors": self._sensitivity.errors}
-
-    def load_state_dict(self, state: State) -> None:
-        """Continue from such a state."""
-        self._sensitivity.errors = list(state["errors"])
-
-    def _told(self, rises: list[list[float]]) -> dict[str, dict[str, float]]:
-        """The rise of the error by slot and candidate."""
-        options = self._task.candidates.items()
-        return {
-            path: {candidate.label: rise for candidate, rise in zip(of_slot, row, strict=False)}
-            for (path, of_slot), row in zip(options, rises, strict=True)
-        }
+def _by_slot(task: SearchTask, rises: list[list[float]]) -> dict[str, dict[str, float]]:
+    """The rise of the error by slot and candidate."""
+    return {
+        path: {candidate.label: rise for candidate, rise in zip(of_slot, row, strict=False)}
+        for (path, of_slot), row in zip(task.candidates.items(), rises, strict=True)
+    }

@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
+from qnas.core.components import Space
 from qnas.core.errors import InputError, QnasError
 from qnas.core.files.exclusive import exclusive
 from qnas.core.files.folder import RunFolder
+from qnas.core.network import build_original
 from qnas.core.registry import hookimpl, plugins
 from qnas.core.run.resuming.stop import Interrupted, Stop
 from qnas.core.run.run import run_spec
+from qnas.core.search.sensitivity import Sensitivity
 from qnas.core.spec import Spec, dump_spec, read_spec
 
 MAY_DIFFER = {"environment.json", "report.html", "run.log"}
@@ -97,7 +102,7 @@ class Stopping:
         self.resumed.append((stage, step))
 
 
-def run_in_pieces(spec: Spec, folder: Path, every: int) -> list[tuple[str, int]]:
+def run_in_pieces(spec: Spec, folder: Path, every: int, until: str = "evaluate") -> list[tuple[str, int]]:
     """Run a spec, stopped again and again after some steps; returns where it continued."""
     stopping = Stopping(every)
     plugins().manager.register(stopping)
@@ -105,7 +110,7 @@ def run_in_pieces(spec: Spec, folder: Path, every: int) -> list[tuple[str, int]]
         for _ in range(50):
             stopping.stop = Stop()
             try:
-                run_spec(spec, RunFolder(folder), resume=folder.exists(), until="evaluate", stop=stopping.stop)
+                run_spec(spec, RunFolder(folder), resume=folder.exists(), until=until, stop=stopping.stop)
             except Interrupted:
                 continue
             return stopping.resumed
@@ -126,6 +131,43 @@ def test_stopped_after_every_second_step_it_ends_the_same(way: str, tiny: Path, 
     else:
         stages = ("search", "float", "train") if "train.start=float" in WAYS[way] else ("search", "train")
         assert resumed == [(stage, step) for stage in stages for step in (2, 4, 6)]
+    assert_identical(tmp_path / "pieces", tmp_path / "whole")
+
+
+@pytest.fixture
+def warm(tmp_path: Path) -> dict[str, Any]:
+    """A spec on a space with weights, which lacks a search."""
+    fields = {"channels": 4, "body": [{"block": "chain", "length": 1}], "bits": [8, 4], "operations": ["native"]}
+    space = {"name": "skeleton", **fields}
+    weights = tmp_path / "weights.safetensors"
+    torch.manual_seed(0)
+    save_file(build_original(Space.of(space), 2).state_dict(), weights)
+    images = {"name": "dead-leaves", "amount": 6, "size": 32}
+    data = {"train": images, "test": {"leaves": images}, "validation": 2, "patch": 8}
+    return {"name": "warm", "scale": 2, "space": {**space, "weights": str(weights)}, "data": data}
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        {"search": {"name": "sensitivity", "batch": 2, "tuning": 0}, "limits": {"bitops": "1G"}},
+        {"search": {"start": "sensitivity", "steps": 2, "epochs": 1, "batch": 2, "tuning": 0}},
+    ],
+    ids=["searcher", "start"],
+)
+def test_a_sensitivity_goes_on_where_it_was_stopped(
+    search: dict[str, Any], warm: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, measured = Spec.model_validate({**warm, **search}), []
+    measure = Sensitivity._measure
+    monkeypatch.setattr(Sensitivity, "_measure", lambda self, case: (measured.append(case), measure(self, case)))
+    with warnings.catch_warnings(action="ignore"):  # a limit that rules nothing out, and so few steps
+        run_spec(spec, RunFolder(tmp_path / "whole"), until="search")
+        once, measured[:] = list(measured), []
+        resumed = run_in_pieces(spec, tmp_path / "pieces", 2, until="search")
+    assert len(once) > 4
+    assert len(resumed) >= len(once) // 2
+    assert measured == once
     assert_identical(tmp_path / "pieces", tmp_path / "whole")
 
 

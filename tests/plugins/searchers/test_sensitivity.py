@@ -67,18 +67,19 @@ def test_it_takes_the_least_sum_of_errors_within_the_limit(make_task: MakeTask, 
 def test_an_error_is_that_of_the_network_with_one_other_choice(make_task: MakeTask, own: dict[str, Any]) -> None:
     task = make_task(space=Space.of(own))
     sensitivity = Sensitivity(task, 4)
-    while not sensitivity.is_done:
-        sensitivity.measure_next()
-    assert len(sensitivity.errors) == 1 + 3 * 2
+    sensitivity.measure(lambda done, of: None)
+    assert len(sensitivity.errors) == len(sensitivity.psnr) == 1 + 3 * 2
     rises = sensitivity.rises()
     batch = task.sampler(task.images.training, 4, "sensitivity").draw().lr
-    errors = []
+    scores = []
     for first in (0, 2):
         options = task.candidates
         network = task.build({path: of_slot[first if path == "first" else 0] for path, of_slot in options.items()})
         calibrate(network.eval(), lambda network=network: network(batch))
-        errors.append(task.validate(network)[1])
-    assert rises[0, 2] == pytest.approx(errors[1] - errors[0], abs=0)
+        scores.append(task.validate(network))
+    (of_reference, of_case) = scores
+    assert rises[0, 2] == pytest.approx(of_case[1] - of_reference[1], abs=0)
+    assert (sensitivity.psnr[0], sensitivity.psnr[2]) == (of_reference[0], of_case[0])
     assert (rises[:, 0] == 0).all()
     assert rises[0, 2] > 10 * abs(rises[1, 2])
 
@@ -139,8 +140,7 @@ def test_where_it_makes_no_sense_it_is_refused(fields: dict[str, Any], said: str
 def test_alpha_starts_from_the_errors(make_task: MakeTask, own: dict[str, Any]) -> None:
     task = make_task(space=Space.of(own))
     sensitivity = Sensitivity(task, 2)
-    while not sensitivity.is_done:
-        sensitivity.measure_next()
+    sensitivity.measure(lambda done, of: None)
     rises = sensitivity.rises()
     alpha = start_of_alpha(rises)
     assert ((alpha <= 0) & (alpha >= -4)).all()
