@@ -1,6 +1,7 @@
 """The page of the public names of ``qnas``: the interfaces of components, and what their methods take and return."""
 
 import ast
+import dataclasses
 import functools
 import inspect
 import itertools
@@ -105,11 +106,10 @@ def _properties(cls: type[Any]) -> str:
 
 
 def _members(cls: type[Any]) -> dict[str, object]:
-    """What the class defines, after what it has from the bases between it and the next public name."""
+    """What the class defines, after what a dataclass has from those that it extends and that are no public names."""
     public = {id(getattr(qnas, name)) for name in qnas.__all__}
-    hidden = itertools.takewhile(lambda base: id(base) not in public, cls.__mro__[1:])
-    own = [base for base in hidden if base.__module__.startswith("qnas.")]
-    return {name: value for one in (*reversed(own), cls) for name, value in vars(one).items()}
+    parts = [base for base in cls.__mro__[1:] if dataclasses.is_dataclass(base) and id(base) not in public]
+    return {name: value for one in (*reversed(parts), cls) for name, value in vars(one).items()}
 
 
 def _computing(value: object) -> Callable[..., Any] | None:
