@@ -167,7 +167,7 @@ def summarize(folder: RunFolder) -> dict[str, Any]:
             "discretization_gap_db": done["derive"].get("discretization_gap_db"),
             "ties": [tie["slot"] for tie in done["search"].get("ties", [])],
         }
-        summary |= {key: done["search"][key] for key in ("judged", "kept") if key in done["search"]}
+        summary |= {key: done["search"][key] for key in ("judged", "kept", "notices") if key in done["search"]}
     if judged:
         folder.write_json(RESULT, summary)
     return summary

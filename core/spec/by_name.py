@@ -11,7 +11,8 @@ from qnas.core.settings import Frozen, invalid
 
 NO_COSTS: Final = frozenset(
     {
-        *("discretization_gap_db", "float_work", "judged", "kept", "seconds", "size_bytes", "test", "limits", "ties"),
+        *("discretization_gap_db", "float_work", "judged", "kept", "notices", "seconds", "size_bytes"),
+        *("test", "limits", "ties"),
         *(
             "alpha",
             "chosen",

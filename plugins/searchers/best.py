@@ -19,6 +19,7 @@ class Best:
     ties: list[Tie]
     supernet: dict[str, Tensor]
     supernet_psnr: float
+    psnr: float | None = None  # older checkpoints have none
 
     def state(self) -> State:
         """The form in which a checkpoint keeps it."""

@@ -45,7 +45,8 @@ def _of_cost(found: Architecture, task: SearchTask, rows: Tensor, key: str, cost
     elif skipped := _skipped(found, task):
         yield f"the search left out every layer that it could ({skipped} slots compute nothing): {lower}"
     elif spent == table.highest > table.lowest:  # perhaps the price made no difference
-        higher = f"if you want one of fewer {title}, raise {weight}"
+        limits = [f"set limits.{name} or " for name, known in task.costs.items() if known == cost]
+        higher = f"if you want one of fewer {title}, {''.join(limits)}raise {weight}"
         yield f"the search found the most expensive network of the space: {higher}"
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from qnas.plugins.regularizers.penalties import entropy
 from qnas.plugins.searchers.best import Best
 from qnas.plugins.searchers.collapse import EARLY, is_saturated, warnings_of
 from qnas.plugins.searchers.gradient_settings import GradientSettings
+from qnas.plugins.searchers.indecision import far_under, undecided
 from qnas.plugins.searchers.mixture import Mixture
 from qnas.plugins.searchers.relaxation import relax
 from qnas.plugins.searchers.warm_record import record_warm_start
@@ -70,7 +71,7 @@ class GradientSearch(Loop):
         searched = settings.steps - settings.steps * settings.warmup // settings.epochs
         self.multipliers = task.multipliers(searched) if task.limits else None
         self.best: Best | None = None
-        self._is_saturated = False
+        self.notices: list[str] = []
         super().__init__(
             task.machine,
             self.supernet,
@@ -96,9 +97,22 @@ class GradientSearch(Loop):
         self.go_on(self.settings.steps, lambda step: self.task.checkpoints.keep(step, self))
         if self.best is None:
             raise RuntimeError("an epoch is always left to search in")
-        for warning in warnings_of(self.best.architecture, self.task):
-            warnings.warn(warning, QnasWarning, stacklevel=2)
+        for notice in self._notices(self.best):
+            self._tell(notice)
         return self._outcome(self.best)
+
+    def _notices(self, best: Best) -> Iterator[str]:
+        """What the end of the search shows, with what to change."""
+        yield from warnings_of(best.architecture, self.task)
+        at_end = self.supernet.probabilities(self.settings.final_temperature).detach()
+        yield from undecided(at_end, self.start, self.task)
+        if best.psnr is not None:
+            yield from far_under(best.supernet_psnr, best.psnr, self.task)
+
+    def _tell(self, notice: str) -> None:
+        """Warn, and keep it for the result."""
+        self.notices.append(notice)
+        warnings.warn(notice, QnasWarning, stacklevel=3)
 
     def advance(self) -> None:
         """See :meth:`Loop.advance`."""
@@ -113,13 +127,13 @@ class GradientSearch(Loop):
 
     def get_extra_state(self) -> State:
         """See :meth:`Loop.get_extra_state`."""
-        state = {"best": self.best and self.best.state(), "is_saturated": self._is_saturated}
+        state = {"best": self.best and self.best.state(), "notices": [*self.notices]}
         return {**state, "multipliers": self.multipliers.values} if self.multipliers else state
 
     def set_extra_state(self, state: State) -> None:
         """See :meth:`Loop.set_extra_state`."""
         self.best = state["best"] and Best.of(state["best"])
-        self._is_saturated = state["is_saturated"]
+        self.notices = list(state.get("notices", []))  # those of before have none
         if self.multipliers:
             self.multipliers.values = state["multipliers"].to(self.multipliers.values)
 
@@ -144,6 +158,7 @@ class GradientSearch(Loop):
                 "entropy_at_end": self._entropy(end),
                 "ties_at_end": [tie._asdict() for tie in ties_at_end],
                 "halvings": self.halvings,
+                "notices": self.notices,
             },
         )
 
@@ -201,7 +216,7 @@ class GradientSearch(Loop):
         if was_searched and (self.best is None or objective < self.best.objective):
             state = {name: value.clone() for name, value in self.supernet.state_dict().items()}
             ties = self.supernet.ties(self.settings.tie, temperature)
-            self.best = Best(objective, epoch, self.task.architecture(chosen), ties, state, supernet_psnr)
+            self.best = Best(objective, epoch, self.task.architecture(chosen), ties, state, supernet_psnr, psnr)
         losses = {"loss": loss, **self.criterion.means}
         scores = {"psnr": psnr, "supernet_psnr": supernet_psnr, "objective": objective}
         measured = {**losses, **scores, **self._under_limits(chosen)}
@@ -214,12 +229,10 @@ class GradientSearch(Loop):
     def _warn_of_saturation(self, epoch: int, probabilities: Tensor) -> None:
         """Warn, once, if alpha has decided before the weights have learned much."""
         searched, of = epoch + 1 - self.settings.warmup, self.settings.epochs - self.settings.warmup
-        if not self._is_saturated and 0 < searched <= EARLY * of and is_saturated(probabilities, self.start):
-            self._is_saturated = True
-            what = (
-                f"the search has all but decided after {searched} of {of} epochs, before its weights have learned much"
-            )
-            warnings.warn(f"{what}: lower search.alpha_learning_rate, or set search.warmup", QnasWarning, stacklevel=2)
+        if not self.notices and 0 < searched <= EARLY * of and is_saturated(probabilities, self.start):
+            when = f"after {searched} of {of} epochs, before its weights have learned much"
+            change = "lower search.alpha_learning_rate, or set search.warmup"
+            self._tell(f"the search has all but decided {when}: {change}")
 
     def _objective(self, error: float, chosen: dict[str, Candidate]) -> float:
         """The objective of a network, always with the penalties of the last epoch so that epochs can be compared."""
