@@ -17,11 +17,18 @@ _TRIED = 3  # images of a data set that can't say how large its images are
 @click.command()
 @spec_argument
 @set_option
+@click.option(
+    "--sensitivity",
+    is_flag=True,
+    help="Also measure which slots matter most: by how much PSNR falls if one slot of a network with float weights has"
+    " another operation or fewer bits, calibrated, not trained. It shows its progress, and writes no run.",
+)
 @no_code_option
 @verbose_option
-def check(spec: Path, overrides: tuple[str, ...]) -> None:
+def check(spec: Path, overrides: tuple[str, ...], sensitivity: bool) -> None:
     """Validate SPEC and show what it will do: a drawing of its space, costs, images, time and memory."""
     from qnas.core.run.images import check_images
+    from qnas.core.run.sensitivity import refuse_unmeasurable
     from qnas.core.run.teachers import refuse_unfit_teachers
     from qnas.core.settings import as_of
     from qnas.core.spec import read_spec
@@ -33,7 +40,11 @@ def check(spec: Path, overrides: tuple[str, ...]) -> None:
             checked.data, checked.scale, checked.seed, _TRIED, checked.space, largest_patch=checked.largest_patch
         )
         refuse_unfit_teachers(checked)
+        if sensitivity:
+            refuse_unmeasurable(checked)
         _describe(checked, counts)
+        if sensitivity:
+            _measure(checked)
 
 
 def _describe(spec: "Spec", counts: dict[str, int]) -> None:
@@ -64,3 +75,14 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
         " not counting validation and evaluation",
         soft_wrap=True,
     )
+
+
+def _measure(spec: "Spec") -> None:
+    from qnas.core.cli.terminal.console import Terminal
+    from qnas.core.cli.terminal.progress import show_counts
+    from qnas.core.cli.terminal.sensitivity_table import print_sensitivity
+    from qnas.core.run.sensitivity import measure_sensitivity
+
+    with show_counts("sensitivity:") as report:
+        measured = measure_sensitivity(spec, report)
+    print_sensitivity(Terminal(), measured)
