@@ -23,7 +23,7 @@ def print_sensitivity(console: Terminal, measured: NetworkSensitivity) -> None:
     )
     console.print(_table(measured.slots[:_SHOWN]))
     if rest := measured.slots[_SHOWN:]:
-        console.print(f"{plural(len(rest), 'more slot')}: {rest[0].most:.2f} dB at most", soft_wrap=True)
+        console.print(f"{plural(len(rest), 'more slot')}: {_decibels(rest[0].most)} dB at most", soft_wrap=True)
 
 
 def _table(slots: Sequence[SlotSensitivity]) -> Table:
@@ -34,7 +34,11 @@ def _table(slots: Sequence[SlotSensitivity]) -> Table:
     table.add_column("then", overflow="fold")
     for slot in slots:
         (worst, lost), *others = slot.lost.items()
-        then = ", ".join(f"{label} {further:.2f}" for label, further in others[:_FURTHER])
+        then = ", ".join(f"{label} {_decibels(further)}" for label, further in others[:_FURTHER])
         shared = f" (and {slot.sharing - 1} that share its choice)" if slot.sharing > 1 else ""
-        table.add_row(f"{slot.path}{shared}", worst, f"{lost:.2f}", then)
+        table.add_row(f"{slot.path}{shared}", worst, _decibels(lost), then)
     return table
+
+
+def _decibels(lost: float) -> str:
+    return f"{round(lost, 2) + 0.0:.2f}"  # no -0.00

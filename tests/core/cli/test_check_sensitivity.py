@@ -116,11 +116,11 @@ def test_where_there_is_none_it_is_refused_in_a_line(
 
 def test_many_slots_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     slots = [
-        SlotSensitivity(f"slot{n}", 1 + (n == 0), {"native @ 2": 3.0 - n / 10, "native @ 4": 0.5}) for n in range(13)
+        SlotSensitivity(f"slot{n}", 1 + (n == 0), {"native @ 2": 3.0 - n / 10, "native @ 4": -0.001}) for n in range(13)
     ]
     print_sensitivity(Terminal(width=100), NetworkSensitivity(30.0, 8, slots))
     shown = capsys.readouterr().out.splitlines()
     assert shown[-1] == "3 more slots: 2.00 dB at most"
     assert [line.split()[0] for line in shown if line.startswith("slot")][1:] == [f"slot{n}" for n in range(10)]
     (first,) = (line for line in shown if line.startswith("slot0 "))
-    assert " ".join(first.split()) == "slot0 (and 1 that share its choice) native @ 2 3.00 native @ 4 0.50"
+    assert " ".join(first.split()) == "slot0 (and 1 that share its choice) native @ 2 3.00 native @ 4 0.00"
