@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qnas.core.components import Cost, Operation, Quantizer, Space, costs_with
+from qnas.core.components import Cost, Quantizer, Space, costs_with
 from qnas.core.deprecation import Deprecated
 from qnas.core.network import (
     LR_SIZE,
@@ -23,6 +23,7 @@ from qnas.core.network import (
 from qnas.core.search.limits.allowed import AllowedNetworks
 from qnas.core.search.limits.multipliers import Multipliers
 from qnas.core.search.prices import Prices
+from qnas.core.search.uniform_choices import is_native
 from qnas.core.training.machine import Machine
 
 
@@ -54,9 +55,7 @@ class Choices:
             path: Of the slot.
             candidate: One of its candidates.
         """
-        operation = candidate.operation
-        native = Operation.of(find_shapes(self.space, self.scale)[path].native)
-        return operation.is_native or operation == native
+        return is_native(candidate, find_shapes(self.space, self.scale)[path])
 
     @cached_property
     def leaders(self) -> list[int]:

@@ -1,7 +1,7 @@
 """Uniform networks: what a search has to beat, judged beside what it found before that is kept."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -9,15 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qnas.core.network import Candidate, Supernet, uniform
-from qnas.core.search.limits.allowed import AllowedNetworks
+from qnas.core.network import Supernet, uniform
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.task import SearchTask
-from qnas.core.settings import Widths
+from qnas.core.search.uniform_choices import Choice, native_options, no_dearer, uniform_choices, widest
 from qnas.core.training.schedule import Schedule
 from qnas.core.training.trainer import Trainer
 
-Choice = Mapping[str, Candidate]
 FOUND = "found"
 _RATE = 1e-3
 _NEVER = -1e9
@@ -59,46 +57,18 @@ def uniform_networks(task: SearchTask, found: Choice) -> Iterator[tuple[str, Cho
         The one with the most bits in all slots alike, such as ``uniform 4``, and the one with the most bits where slots
         may differ (``uniform mix``), if it is another.
     """
-    allowed, options = _allowed(task, found), _native_options(task)
+    options = native_options(task.space, task.scale)
     if not all(options.values()):
         return
-    fitting = {bits: chosen for bits in _widths(options) if (chosen := _uniform(options, bits)) is not None}
-    within = {bits: chosen for bits, chosen in fitting.items() if allowed.allows(chosen)}
-    widest = max(within, default=None)
-    if widest is not None and within[widest] != found:
-        yield f"uniform {widest}", within[widest]
+    allowed = no_dearer(task.space, task.scale, task.train_quantizer, task.costs, task.limits, found)
+    choices = uniform_choices(task.space, task.scale)
+    bits = widest(choices, allowed)
+    level = {} if bits is None else choices[bits]
+    if level and level != found:
+        yield f"uniform {bits}", level
     mix = allowed.best(_scores(task))
-    if all(mix[path] in of_slot for path, of_slot in options.items()) and mix not in (found, within.get(widest or 0)):
+    if all(mix[path] in of_slot for path, of_slot in options.items()) and mix not in (found, level):
         yield "uniform mix", mix
-
-
-def _allowed(task: SearchTask, found: Choice) -> AllowedNetworks:
-    if task.limits:
-        return task.allowed
-    table = task.prices[task.costs["bitops"]]
-    most = int(table.expected(task.rows(found)).round())
-    return AllowedNetworks(task.candidates, task.leaders, {"bitops": most}, {"bitops": table})
-
-
-def _native_options(task: SearchTask) -> dict[str, list[Candidate]]:
-    return {path: [one for one in of_slot if task.is_native(path, one)] for path, of_slot in task.candidates.items()}
-
-
-def _widths(options: Mapping[str, list[Candidate]]) -> set[int]:
-    """The widths that some slot may have for weights and activations alike."""
-    widths = {one.widths for of_slot in options.values() for one in of_slot if one.widths}
-    return {width.weight for width in widths if width.weight == width.activation}
-
-
-def _uniform(options: Mapping[str, list[Candidate]], bits: int) -> Choice | None:
-    """The network at this width, but for slots that have no choice; None if another slot can't have it."""
-    chosen = {}
-    for path, of_slot in options.items():
-        fitting = [one for one in of_slot if one.widths == Widths(bits, bits)] or (of_slot if len(of_slot) == 1 else [])
-        if not fitting:
-            return None
-        chosen[path] = fitting[0]
-    return chosen
 
 
 def _scores(task: SearchTask) -> Tensor:
