@@ -17,7 +17,8 @@ from qnas.core.files.state import Stateful
 from qnas.core.run.images import RunImages
 from qnas.core.run.resuming.checkpoint import EVERY_SECONDS, CheckpointPolicy, StageCheckpoints
 from qnas.core.run.resuming.stop import Stop
-from qnas.core.run.stages import Run, search
+from qnas.core.run.stages.searching import search
+from qnas.core.run.stages.under_way import Run
 from qnas.core.search.images import SearchImages
 from qnas.core.spec import Spec, dump_spec
 from qnas.core.training.journal import Journal

@@ -31,7 +31,7 @@ from rich.progress import track
 from rounds import Target, out_option, write_json
 
 from qnas.core.run.names import STAGES as REAL_STAGES
-from qnas.core.run.stages import planned_steps
+from qnas.core.run.stages.planned import planned_steps
 from qnas.core.spec import load_spec
 from qnas.core.sweep.progress import Progress, read_progress
 from qnas.core.sweep.runner import qnas_run

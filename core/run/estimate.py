@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.network import Supernet, build_found, slot_candidates
-from qnas.core.run.stages import planned_steps
+from qnas.core.run.stages.planned import planned_steps
 from qnas.core.spec import Spec
 from qnas.core.training.machine import Machine
 

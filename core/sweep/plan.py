@@ -12,7 +12,7 @@ from qnas.core.images.settings import Data
 from qnas.core.network import guard
 from qnas.core.run.images import check_sets
 from qnas.core.run.names import SPEC, STAGES
-from qnas.core.run.stages import planned_steps
+from qnas.core.run.stages.planned import planned_steps
 from qnas.core.settings import as_of
 from qnas.core.spec import Assignment, Spec, read_spec
 from qnas.core.sweep.names import point_names

@@ -18,7 +18,7 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.registry import hookimpl, listening
 from qnas.core.run.resuming.stop import Stop
 from qnas.core.run.run import run_spec
-from qnas.core.run.stages import stages_of
+from qnas.core.run.stages.planned import stages_of
 from qnas.core.spec import load_spec
 
 

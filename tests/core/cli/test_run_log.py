@@ -131,9 +131,9 @@ def bug(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run_stages() -> dict[str, Any]:
-    from qnas.core.run import stages
+    from qnas.core.run import engine
 
-    return stages.WORK  # type: ignore[return-value]
+    return engine.WORK  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("is_verbose", [False, True])

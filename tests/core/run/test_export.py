@@ -12,7 +12,7 @@ from qnas.core.components import Target
 from qnas.core.files.folder import RunFolder
 from qnas.core.run.record import RunRecord
 from qnas.core.run.run import run_spec
-from qnas.core.run.stages import stages_of
+from qnas.core.run.stages.planned import stages_of
 from qnas.core.spec import Spec, read_spec
 from qnas.plugins.targets.onnxruntime import OnnxRuntime
 
