@@ -49,9 +49,10 @@ def qnas_register_trackers(register: "Register") -> None:
 def qnas_stage_began(folder: "RunFolder", stage: str, steps: int) -> None:
     """A stage of a run begins; ``steps`` is how many it will take (0 where it does not count any).
 
-    Stages are ``data`` (images are loaded; the run has no folder on the disk yet), ``search``, ``derive``, ``train``,
-    ``evaluate``, ``export`` (where the spec names a target) and ``report``. One that was stopped begins again when the
-    run is resumed; if it goes on from a checkpoint, ``qnas_stage_resumed`` follows.
+    Stages are ``data`` (images are loaded; the run has no folder on the disk yet), ``search``, ``derive``, ``float``
+    (where a network in float is needed), ``train``, ``evaluate``, ``baselines`` and ``export`` (where the spec names
+    any) and ``report``. One that was stopped begins again when the run is resumed; if it goes on from a checkpoint,
+    ``qnas_stage_resumed`` follows.
     """
 
 
@@ -69,7 +70,8 @@ def qnas_step(folder: "RunFolder", stage: str, step: int, metrics: Mapping[str, 
     mean ``loss`` since the last one and ``psnr``. Where the loss is a sum, ``losses`` holds its weighted parts by name.
     A searcher may add ``objective``, ``entropy``, ``probabilities``, and the expected value of each cost by its name.
     ``loss`` and its parts may be tensors: turn them into numbers only when you need them, as that waits for the device.
-    At step 0, before any is taken, ``warm_start`` says how much of a warm start is done.
+    At step 0, before any is taken, ``warm_start`` says how much of a warm start is done. In ``baselines`` it holds what
+    the training of a baseline reports, which ``baseline`` names; steps are counted over all of them.
 
     After a validation there may also be what no history keeps: in ``search``, ``alpha`` (every slot to the parameters
     of its candidates), and in ``train``, ``images`` (pairs of a held-out ``qnas.ImagePair`` and what the network makes

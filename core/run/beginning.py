@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 
-from qnas.core.files.atomic import sync_folder
+from qnas.core.files.atomic import make_folder, sync_folder
 from qnas.core.files.folder import RunFolder
 from qnas.core.network import guard
 from qnas.core.run.resuming.kept_spec import keep_spec
@@ -36,6 +36,17 @@ def make_run(folder: RunFolder, spec: Spec, write: Callable[[RunFolder], object]
         if isinstance(error, OSError):
             error.filename = str(error.filename).replace(str(aside.path), str(folder.path))  # the user knows no other
         raise
+
+
+def make_run_within(folder: RunFolder, spec: Spec, write: Callable[[RunFolder], object]) -> None:
+    """The same for a run in the folder of another, in which no other process is at work.
+
+    What a process left that was killed while it made this folder is removed.
+    """
+    make_folder(folder.path.parent)
+    for left in folder.path.parent.glob(f".{folder.path.name}.*"):
+        shutil.rmtree(left)
+    make_run(folder, spec, write)
 
 
 def kept(spec: Spec, folder: RunFolder) -> Spec:

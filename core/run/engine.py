@@ -8,9 +8,10 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.network import guard
 from qnas.core.network.probing.seeds import seed_everything
 from qnas.core.run.failure import explain_failures
-from qnas.core.run.names import RESULT, STAGES, result_of
+from qnas.core.run.names import BASELINES, RESULT, STAGES, result_of
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.checkpoint import StageCheckpoints
+from qnas.core.run.stages.baselines import train_baselines
 from qnas.core.run.stages.judging import evaluate, export, report
 from qnas.core.run.stages.planned import planned_steps, stages_of
 from qnas.core.run.stages.searching import derive_found, search
@@ -31,7 +32,7 @@ def do_stages(run: Run, until: str = STAGES[-1]) -> dict[str, Any]:
     """
     last = STAGES.index(until)
     for name in [stage for stage in stages_of(run.spec) if STAGES.index(stage) <= last]:
-        journal = Journal(run.folder, name)
+        journal = run.journal_of(run.folder, name)
         checkpoints = StageCheckpoints(journal, run.keeping)
         if not run.folder.has(result_of(name)):
             run.keeping.stop.leave(f"stopped before the {name} stage; what came before is kept")
@@ -40,10 +41,16 @@ def do_stages(run: Run, until: str = STAGES[-1]) -> dict[str, Any]:
     return summarize(run.folder)
 
 
+def _baselines(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> dict[str, Any]:
+    """Runs in a run."""
+    del checkpoints
+    return train_baselines(run, journal, do_stages)
+
+
 WORK: Mapping[str, Stage] = dict(
     zip(
         STAGES,
-        (search, derive_found, train_float, train_found, evaluate, export, report),
+        (search, derive_found, train_float, train_found, evaluate, _baselines, export, report),
         strict=True,
     )
 )
@@ -58,7 +65,8 @@ def _do_stage(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> None
     seed_everything(run.spec.seed)  # a space's network may be made with any of them
     with guard(run.spec.space), explain_failures(run.spec, checkpoints):
         result = WORK[name](run, journal, checkpoints)
-    result["seconds"] = round(checkpoints.seconds, 3)
+    if name != BASELINES:  # whose runs have measured it, however often they were stopped
+        result["seconds"] = round(checkpoints.seconds, 3)
     run.folder.sync_history(name)
     run.folder.write_json(result_of(name), result)
     journal.end(result)
@@ -82,6 +90,7 @@ def summarize(folder: RunFolder) -> dict[str, Any]:
             "ties": [tie["slot"] for tie in done["search"].get("ties", [])],
         }
         summary |= {key: done["search"][key] for key in ("judged", "kept", "notices") if key in done["search"]}
+        summary |= {key: value for key, value in done["baselines"].items() if key != "seconds"}
     if judged:
         folder.write_json(RESULT, summary)
     return summary

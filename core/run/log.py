@@ -108,8 +108,9 @@ class _Stages:
     @hookimpl
     def qnas_step(self, stage: str, step: int, metrics: Mapping[str, Any]) -> None:
         """Log a validation."""
-        if stage in {"search", "float", "train"} and "psnr" in metrics:
-            _STAGES.info("%s validated after step %d: %s", stage, step, ", ".join(_numbers(metrics)))
+        if stage in {"search", "float", "train", "baselines"} and "psnr" in metrics:
+            which = f" ({metrics['baseline']})" if "baseline" in metrics else ""
+            _STAGES.info("%s%s validated after step %d: %s", stage, which, step, ", ".join(_numbers(metrics)))
 
     @hookimpl
     def qnas_stage_ended(self, stage: str, result: Mapping[str, Any]) -> None:

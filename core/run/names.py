@@ -10,9 +10,9 @@ from typing import Any, Final
 from qnas.core.files.exclusive import FILE as LOCK
 from qnas.core.files.folder import HISTORY
 
-STAGES = ("search", "derive", "float", "train", "evaluate", "export", "report")
+STAGES = ("search", "derive", "float", "train", "evaluate", "baselines", "export", "report")
 """The stages of a run, in their order. Those that a spec has no use for are left out: ``float`` where nothing needs the
-network in float, ``export`` where no target is named."""
+network in float, ``baselines`` and ``export`` where none are named."""
 
 SPEC = "spec.yaml"
 ENVIRONMENT = "environment.json"
@@ -39,6 +39,8 @@ BEST_BEFORE = "search/best.json"
 EXAMPLES = "examples/index.json"
 EXAMPLE_KINDS = ("lr", "bicubic", "ours", "hr")
 
+BASELINES = "baselines"
+"""The folder of the networks that were trained for comparison, each a run of its own."""
 EXPORT = "export"
 """The folder of the files that were written for targets."""
 TIMINGS = "export/bench.json"
@@ -49,6 +51,7 @@ RENAMED: Final = {"size_bytes": "size"}
 
 __all__ = [
     "ARCHITECTURE",
+    "BASELINES",
     "BEST_BEFORE",
     "ENVIRONMENT",
     "EXAMPLES",
@@ -73,6 +76,7 @@ __all__ = [
     "TEACHERS",
     "TIMINGS",
     "as_named_now",
+    "baseline",
     "checkpoint",
     "example",
     "exported",
@@ -88,6 +92,11 @@ def result_of(stage: str) -> str:
 def checkpoint(stage: str, number: int) -> str:
     """The file of a stage's checkpoint. Two take turns: while one is written, the other is as it was."""
     return f"{stage}/checkpoint-{number % 2}.safetensors"
+
+
+def baseline(name: str) -> str:
+    """The folder of the run of a baseline: ``baselines/uniform-8`` of ``uniform 8``."""
+    return f"{BASELINES}/{name.replace(' ', '-')}"
 
 
 def example(stem: str, kind: str) -> str:

@@ -18,7 +18,11 @@ from qnas.core.run.chosen import write_chosen
 from qnas.core.run.names import (
     ARCHITECTURE,
     BEST_BEFORE,
+    ENVIRONMENT,
+    FLOAT_WEIGHTS,
     HISTORY,
+    IMAGE_NAMES,
+    IMAGES,
     LAST_ARCHITECTURE,
     MODEL,
     PARENT,
@@ -28,7 +32,9 @@ from qnas.core.run.names import (
     result_of,
 )
 from qnas.core.run.record import RunRecord
+from qnas.core.search.uniform_choices import Choice, same_operations
 from qnas.core.spec import Spec
+from qnas.core.spec.spec import UNTRIED, longest_with
 
 _TAKEN = (
     ARCHITECTURE,
@@ -72,6 +78,7 @@ def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: flo
         "quantizer": {**before["quantizer"], "between": between},
         "target": None,
         "export": [target.model_dump(mode="json") for target in targets],
+        "baselines": [],
     }
     return _changed(parent, before, changed, f"can't have {between} bits between its slots")
 
@@ -102,15 +109,52 @@ def limited_spec(parent: RunRecord, limits: Mapping[str, str], steps: int | None
         "name": "-".join([before["name"], *(f"{name}-{limit}".replace(" ", "") for name, limit in limits.items())]),
         "limits": {**before["limits"], **limits},
         "regularizers": {},  # nothing is searched
-        "train": {**before["train"], **{field: value for field, value in train.items() if value is not None}},
+        "baselines": [],
+        "train": {
+            **_without_baselines(parent.spec),
+            **{key: value for key, value in train.items() if value is not None},
+        },
     }
     return _changed(parent, before, changed, "can't be held to these limits")
 
 
-def _changed(parent: RunRecord, before: Mapping[str, Any], changed: Mapping[str, Any], refusal: str) -> Spec:
+def uniform_spec(parent: RunRecord, name: str) -> Spec:
+    """The spec of a run that trains a uniform network by the protocol of another run, to compare the two.
+
+    Args:
+        parent: The other.
+        name: The name of the network, such as ``uniform 8``.
+    """
+    spec = parent.spec
+    before = spec.model_dump(mode="json")
+    changed = {
+        "name": longest_with(spec.name, f"-{name.replace(' ', '-')}"),
+        "limits": {},
+        "train": _without_baselines(spec),
+        "baselines": [],
+        "export": [],
+    }
+    if spec.search.unfit(spec.space, {}):  # which is not run: any that needs no limits will do
+        changed["search"] = Spec.model_fields["search"].default
+    return _changed(parent, before, changed, f"can't be compared with {name}", UNTRIED)
+
+
+def _without_baselines(spec: Spec) -> dict[str, Any]:
+    """How a run trains of which no network in float is judged."""
+    train = spec.train.model_dump(mode="json")
+    return train if spec.learns_from_float else {**train, "float_steps": None}
+
+
+def _changed(
+    parent: RunRecord,
+    before: Mapping[str, Any],
+    changed: Mapping[str, Any],
+    refusal: str,
+    context: Mapping[str, Any] | None = None,
+) -> Spec:
     try:
         with parent.as_it_was():
-            return Spec.model_validate({**before, **changed})
+            return Spec.model_validate({**before, **changed}, context=context)
     except ValidationError as error:
         raise InputError(f"{refusal}: {first_line(error)}", str(parent.path)) from None
 
@@ -138,6 +182,29 @@ def choose_again(parent: RunRecord, spec: Spec, folder: RunFolder) -> None:
     folder.write_json(result_of("search"), {**parent.stages["search"], **write_chosen(folder, found, found)})
     known = {"name": parent.spec.name, "folder": str(parent.path), "limits": dict(spec.limits)}
     folder.write_json(PARENT, known)
+
+
+def begin_uniform(parent: RunRecord, spec: Spec, name: str, chosen: Choice, folder: RunFolder) -> None:
+    """Write into the folder of a run the uniform network that it trains, and what the training starts from.
+
+    Args:
+        parent: The run that it is compared with.
+        spec: The run's, from :func:`uniform_spec`.
+        name: The name of the network.
+        chosen: Its candidates.
+        folder: The run's.
+    """
+    _copy(parent, folder, ENVIRONMENT, IMAGES, IMAGE_NAMES)
+    result: dict[str, Any] = {"supernet_psnr_y": None, "ties": [], "seconds": 0.0}
+    if spec.start == "supernet":
+        _copy(parent, folder, SUPERNET)
+        result["supernet_psnr_y"] = parent.stages["search"]["supernet_psnr_y"]
+    if spec.needs_float and same_operations(parent.architecture.candidates(), chosen):
+        _copy(parent, folder, FLOAT_WEIGHTS, f"float/{HISTORY}")  # in float it is the same network
+        folder.write_json(result_of("float"), {**parent.stages["float"], "seconds": 0.0})
+    uniform = Architecture.from_candidates(parent.architecture.space, spec.scale, chosen)
+    folder.write_json(result_of("search"), {**result, **write_chosen(folder, uniform, uniform)})
+    folder.write_json(PARENT, {"name": parent.spec.name, "folder": "../..", "baseline": name})
 
 
 def _copy(parent: RunRecord, folder: RunFolder, *names: str) -> None:

@@ -91,11 +91,11 @@ def _network(teacher: Teacher, spec: Spec, folder: RunFolder | None) -> nn.Modul
     if isinstance(teacher, ModuleTeacher):
         return _in_float(teacher.module, spec.scale)
     if teacher == "float" and folder is not None:
-        return _float_network(folder)
+        return float_network(folder)
     return _in_float(spec.space, spec.scale)
 
 
-def _float_network(folder: RunFolder) -> nn.Module:
+def float_network(folder: RunFolder) -> nn.Module:
     """The network of the found architecture, as the stage ``float`` trained it."""
     network = RunRecord(folder).untrained(Quantizer.of("none"))
     network.load_state_dict(folder.read_tensors(FLOAT_WEIGHTS))

@@ -17,6 +17,9 @@ from qnas.core.training.schedule import Schedule
 from qnas.core.training.trainer import Trainer
 
 FOUND = "found"
+MOST_RIVALS = 2
+"""How many uniform networks are judged beside what a search found, at most."""
+
 _RATE = 1e-3
 _NEVER = -1e9
 

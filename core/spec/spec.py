@@ -23,6 +23,7 @@ from qnas.core.network import guard, refuse_broken, refuse_scale, refuse_size
 from qnas.core.search.limits.allowed import AllowedNetworks
 from qnas.core.search.limits.refusal import notices, refuse_unmeetable
 from qnas.core.search.searcher import Searcher
+from qnas.core.search.uniform_choices import uniform_choices
 from qnas.core.settings import BetweenBits, Seed, Settings, Versioned, as_of, invalid
 from qnas.core.settings.lr_sizes import Size
 from qnas.core.spec.by_name import CostsByName, RegularizersByName
@@ -30,6 +31,9 @@ from qnas.core.spec.limits import LimitsByName, described_limits
 from qnas.core.training.criterion import teachers_in
 from qnas.core.training.machine import Device, Precision
 from qnas.core.training.settings import Start, Training
+
+Baseline = Literal["float", "uniform"]
+"""What can be trained beside the found network."""
 
 UNTRIED = {"untried": True}
 """The context for validating a spec without building its network."""
@@ -42,6 +46,11 @@ _LONGEST_NAME = 100
 def is_name(value: object) -> bool:
     """Whether ``value`` is a valid name for a run."""
     return isinstance(value, str) and len(value) <= _LONGEST_NAME and re.fullmatch(_NAME, value) is not None
+
+
+def longest_with(name: str, ending: str) -> str:
+    """The name of a run with an ending, cut before it if it would be too long."""
+    return name[: _LONGEST_NAME - len(ending)] + ending
 
 
 class QuantizerChoice(Settings):
@@ -101,6 +110,10 @@ class Spec(Versioned):
         loss: What the search and the training minimize: a loss, or a mapping of losses to weights, or to their
             ``weight`` and other fields. ``search.loss`` and ``train.loss`` replace it for one of the two.
         train: How the found network is trained.
+        baselines: What is trained beside the found network, by the same protocol, for comparison: ``float`` (the same
+            network with nothing quantized), and ``uniform`` (native operations at the same bits in every slot: the most
+            that the space has, and the most at this cost, which is within the limits, or without limits at no more
+            BitOps than the found network).
         target: The runtime that the found network is for, if there is one. Whatever it can't run is refused before the
             search.
         export: The targets to write files for, each verified to give the same images as the found network; by default
@@ -125,6 +138,7 @@ class Spec(Versioned):
     }
     loss: LossTerms = "l1"  # type: ignore[assignment]
     train: Training = Field(default_factory=Training)
+    baselines: tuple[Baseline, ...] = ()
     target: Target | None = None
     export: tuple[Target, ...] | None = None
     report: Report = "html"  # type: ignore[assignment]
@@ -187,9 +201,14 @@ class Spec(Versioned):
         return self.train.start or ("weights" if self.space.has_weights else "scratch")
 
     @property
+    def learns_from_float(self) -> bool:
+        """Whether the training of the found network needs the one in float, to start from or as a teacher."""
+        return self.train.start == "float" or "float" in teachers_in(self.losses_of["train"])
+
+    @property
     def needs_float(self) -> bool:
         """Whether the found network is trained in float too."""
-        return self.train.start == "float" or "float" in teachers_in(self.losses_of["train"])
+        return self.learns_from_float or "float" in self.baselines
 
     @property
     def exported_to(self) -> tuple[Target, ...]:
@@ -209,7 +228,8 @@ class Spec(Versioned):
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> Self:
         """Check that the space supports the scale, and that its candidates fit its slots."""
-        if not (info.context or {}).get("untried"):
+        is_tried = not (info.context or {}).get("untried")
+        if is_tried:
             with as_of(self.version):
                 self._try_network()
         self._refuse_unfit_crop()
@@ -218,7 +238,8 @@ class Spec(Versioned):
         self._refuse_unfit_search()
         self._refuse_unfit_start()
         self._refuse_penalized_limits()
-        if self.limits and not (info.context or {}).get("untried"):
+        self._refuse_unfit_baselines(is_tried)
+        if self.limits and is_tried:
             with as_of(self.version), guard(self.space):
                 self._try("limits", lambda: refuse_unmeetable(self.allowed_networks(), self.counted_costs))
         return self
@@ -248,7 +269,8 @@ class Spec(Versioned):
             reason = f"the space '{self.space.known_as}' states no weights to start from: use scratch, or float"
             invalid("Spec", reason, start, "train", "start")
         if self.train.float_steps is not None and not self.needs_float:
-            reason = "nothing is trained in float: leave it out, or start there, or learn from it (teacher: float)"
+            ways = "start there, learn from it (teacher: float), or name it in baselines"
+            reason = f"nothing is trained in float: leave it out, or {ways}"
             invalid("Spec", reason, self.train.float_steps, "train", "float_steps")
 
     def _refuse_repeated_targets(self) -> None:
@@ -312,6 +334,17 @@ class Spec(Versioned):
             if regularizer.weight and isinstance(cost, Cost) and cost in limited:
                 what = f"limits hold '{cost.known_as}' without a penalty: leave it out, or set its weight to 0"
                 invalid("Spec", what, key, "regularizers", key)
+
+    def _refuse_unfit_baselines(self, is_tried: bool) -> None:
+        for index, name in enumerate(self.baselines):
+            if name in self.baselines[:index]:
+                invalid("Spec", f"names '{name}' twice", name, "baselines", index)
+        if "uniform" in self.baselines and is_tried:
+            with as_of(self.version), guard(self.space):
+                choices = uniform_choices(self.space, self.scale)
+            if not choices:
+                reason = "the space has no uniform network of native operations: leave it out"
+                invalid("Spec", reason, "uniform", "baselines", self.baselines.index("uniform"))
 
     def _refuse_unfit_crop(self) -> None:
         crop, scale, patch = self.data.crop, self.scale, self.largest_patch

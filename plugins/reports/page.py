@@ -5,6 +5,7 @@ from typing import Any
 
 from qnas.core.run.record import RunRecord
 from qnas.plugins.reports.anatomy import Anatomy, anatomy
+from qnas.plugins.reports.baselines import baselines_table
 from qnas.plugins.reports.choices import HEIGHT, WIDTH, slot_choices
 from qnas.plugins.reports.costs import cost_facts
 from qnas.plugins.reports.curves import search_charts, taken_step, train_charts
@@ -42,6 +43,7 @@ def _context(record: RunRecord) -> dict[str, Any]:
         "sets": rows(record.result.get("test")),
         "images": {str(name): rows(scores) for name, scores in images.items()},
         "image_scores": images,
+        "baselines": baselines_table(record),
         "device": device(record),
         "seconds": _seconds(record),
         "facts": _facts(record.environment),

@@ -91,6 +91,7 @@ class _Metrics:
         if self.message:
             return self.message
         formats: dict[str, Callable[[Any], str]] = {
+            "baseline": lambda v: visible(str(v)),
             "set": lambda v: visible(str(v)),
             "warm_start": lambda v: f"starting from weights: {v}",
             "loss": lambda v: f"loss {float(v):.4f}",

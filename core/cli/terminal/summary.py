@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from qnas.core.cli.terminal.baselines_table import baselines_table
 from qnas.core.cli.terminal.console import Terminal
 from qnas.core.cli.terminal.scores_table import scores_table
 from qnas.core.drawing.wording import float_work
 from qnas.core.files.folder import RunFolder
+from qnas.core.run.beside import Beside
 from qnas.core.run.costs import stated_costs
 from qnas.core.run.names import as_named_now
 from qnas.core.run.record import RunRecord
@@ -26,9 +28,18 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
             console.print(f"held out, at the end of the search: {', '.join(judged)}", soft_wrap=True)
         for work in [*(summary["float_work"] or {}).values()][:1]:  # an older qnas did not count it
             console.print(f"in float beside: {float_work(work)}", soft_wrap=True)
+        _print_baselines(console, Beside(summary), folder)
     if summary["ties"]:
         console.print(f"close choices in: {', '.join(summary['ties'])}", soft_wrap=True)
     console.print(f"see {RunRecord(folder).page or folder.path}", soft_wrap=True)
+
+
+def _print_baselines(console: Terminal, beside: Beside, folder: RunFolder) -> None:
+    """Print the found network beside its baselines, and what follows from that."""
+    if beside.baselines:
+        console.print(baselines_table(beside, stated_costs(RunRecord(folder).spec_data)))
+        for sentence in beside.sentences:
+            console.print(sentence, soft_wrap=True)
 
 
 def _costs(summary: Mapping[str, Any], folder: RunFolder) -> Iterator[str]:

@@ -37,7 +37,7 @@ def find_runs(paths: Iterable[Path]) -> FoundRuns:
     """
     sweeps = Sweeps()
     runs, left_out = [], []
-    for folder in _once(folder for path in paths for folder in _run_folders(path)):
+    for folder in _once(folder for path in _without_files(paths) for folder in _run_folders(path)):
         point = sweeps.point_of(folder)
         try:
             runs.append(_read(folder, point))
@@ -61,6 +61,12 @@ def _once(folders: Iterable[Path]) -> Iterable[Path]:
     for folder in folders:
         first.setdefault(folder.resolve(), folder)
     return first.values()
+
+
+def _without_files(paths: Iterable[Path]) -> list[Path]:
+    """The paths without files, which a shell's ``baselines/*`` names too; if there is nothing else, all of them."""
+    named = list(paths)
+    return [path for path in named if not path.is_file()] or named
 
 
 def _run_folders(path: Path) -> list[Path]:

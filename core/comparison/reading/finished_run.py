@@ -12,7 +12,7 @@ from qnas.core.comparison.reading.point import Point
 from qnas.core.files.folder import RunFolder
 from qnas.core.run.record import RunRecord
 
-_DECIDES_NOTHING = {"name", "seed", "version"}
+_DECIDES_NOTHING = {"name", "seed", "version", "baselines"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class FinishedRun:
 
     @cached_property
     def fields(self) -> Fields:
-        """The fields of its spec by their paths, without its name, its seed and the version that it is written in."""
+        """The fields of its spec by their paths, but for its name, seed, version and baselines."""
         return {path: value for path, value in fields_of(self.spec).items() if path not in _DECIDES_NOTHING}
 
     @cached_property

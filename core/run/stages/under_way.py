@@ -33,6 +33,7 @@ class Run:
         machine: Where to compute.
         images: What to learn from and to be judged on.
         keeping: When checkpoints are written.
+        journal_of: Makes the journal of a stage.
     """
 
     spec: Spec
@@ -40,6 +41,7 @@ class Run:
     machine: Machine
     images: RunImages
     keeping: CheckpointPolicy
+    journal_of: Callable[[RunFolder, str], Journal] = Journal
 
     @cached_property
     def architecture(self) -> Architecture:

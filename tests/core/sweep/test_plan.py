@@ -35,7 +35,7 @@ def test_a_spec_without_values_has_a_point_for_each_seed(points: Points) -> None
 def test_steps_are_those_that_the_stages_will_report(points: Points) -> None:
     text = "spec: spec.yaml\nvariants:\n  a: {}\n  b: {set: {space.operations: [native], space.bits: [4]}}"
     searched, fixed = points(text=text)
-    others = dict.fromkeys(("derive", "float", "evaluate", "export", "report"), 0)
+    others = dict.fromkeys(("derive", "float", "evaluate", "baselines", "export", "report"), 0)
     assert searched.steps == {"search": 6, "train": 6, **others}
     assert fixed.steps == {**searched.steps, "search": 0}
 

@@ -236,3 +236,20 @@ def test_uniform_networks_stand_beside_what_was_found(tiny):
     assert "Beside uniform networks" in text
     assert "found 27.610 kept uniform 4 27.402" in text
     assert "Beside uniform networks" not in Page(write(tiny.make())).text
+
+
+def test_baselines_stand_beside_the_found_network_and_link_to_their_pages(tiny):
+    other = {"test": {"photos": {**tiny.scores, "psnr_y": 32.513}}, "bitops": {"32x32": 207_000_000}, "size": 8_000}
+    named = {"float": other, "uniform 4": {**other, "folder": "../../elsewhere"}, HOSTILE: other}
+    result = {**tiny.result, "baselines": named, "uniform_at_cost": "uniform 4"}
+    text = write(tiny.make({"result.json": result}))
+    assert "baselines/" not in text  # no run there has a page
+    page = Page(text)
+    assert "the search gained +0.25 dB on photos" in page.text.replace("The search", "the search")
+    assert "uniform 4 (at this cost) 32.51 207 M" in page.text
+    assert "script" not in {tag for tag, _ in page.tags}
+    made = {"baselines/uniform-4/report/result.json": {"file": "report.html"}, "baselines/uniform-4/report.html": "x"}
+    linked = Page(write(tiny.make({"result.json": result, **made})))
+    assert [target for target in linked.attributes("href") if not target.startswith("#")] == [
+        "baselines/uniform-4/report.html"
+    ]
