@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.network import Supernet, build_found, slot_candidates
-from qnas.core.run.stages.planned import planned_steps
+from qnas.core.run.names import BASELINES
+from qnas.core.run.stages.planned import planned_steps, tuning_steps
 from qnas.core.spec import Spec
 from qnas.core.training.machine import Machine
 
@@ -21,11 +22,20 @@ _PATIENCE = 0.5  # seconds of a step
 
 @dataclass(frozen=True)
 class Estimate:
-    """Expected time and memory, by measuring a few steps; validation and evaluation come on top."""
+    """Expected time and memory, by measuring a few steps; validation and evaluation come on top.
+
+    Attributes:
+        device: Where it was measured.
+        search_seconds: Of the search, with the tuning of the networks that are judged at its end.
+        train_seconds: Of the trainings of the found network, in float too if that is needed.
+        baselines_seconds: Of the trainings of its baselines, if all have to be trained.
+        memory_bytes: The most that a step takes.
+    """
 
     device: str
     search_seconds: float
     train_seconds: float
+    baselines_seconds: float
     memory_bytes: int
 
 
@@ -36,8 +46,8 @@ def estimate(spec: Spec, machine: Machine) -> Estimate:
     patch, train = spec.data.patch, spec.train
     largest_seconds, train_bytes = _measure(machine, found, found, train.batch, spec.largest_patch)
     train_seconds = largest_seconds * train.accumulate * _mean_area(spec) / spec.largest_patch**2
-    search_seconds = largest_seconds * (spec.search.batch * patch**2) / (train.batch * spec.largest_patch**2)
-    search_bytes = 0
+    tuning_seconds = largest_seconds * (spec.search.batch * patch**2) / (train.batch * spec.largest_patch**2)
+    search_seconds, search_bytes = tuning_seconds, 0
     if train.ema is not None:
         train_bytes += _bytes_of(found)
     if spec.search.leaves_supernet:
@@ -47,8 +57,9 @@ def estimate(spec: Spec, machine: Machine) -> Estimate:
         search_seconds = 2 * one  # a step on the architecture and one on the weights
     return Estimate(
         str(machine.device),
-        search_seconds * planned_steps(spec, "search"),
-        train_seconds * spec.train.steps,
+        search_seconds * planned_steps(spec, "search") + tuning_seconds * tuning_steps(spec),
+        train_seconds * (planned_steps(spec, "float") + planned_steps(spec, "train")),
+        train_seconds * planned_steps(spec, BASELINES),
         max(train_bytes, search_bytes),
     )
 

@@ -69,10 +69,12 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
         for notice in [*spec.foresee_export(), *spec.limit_notices()]:
             console.print(notice, soft_wrap=True)
         expected = estimate(spec, Machine.choose(spec.device, spec.precision))
+    times = {"search": expected.search_seconds, "training": expected.train_seconds}
+    if spec.baselines:
+        times["training of baselines"] = expected.baselines_seconds
     console.print(
-        f"on {expected.device}: search about {duration(expected.search_seconds)}, training about"
-        f" {duration(expected.train_seconds)}, memory about {quantity(expected.memory_bytes, 'B')};"
-        " not counting validation and evaluation",
+        f"on {expected.device}: {', '.join(f'{what} about {duration(seconds)}' for what, seconds in times.items())},"
+        f" memory about {quantity(expected.memory_bytes, 'B')}; not counting validation and evaluation",
         soft_wrap=True,
     )
 

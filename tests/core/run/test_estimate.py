@@ -53,3 +53,19 @@ def test_it_really_measures(tiny: Path) -> None:
     assert expected.search_seconds > 0
     assert expected.train_seconds > 0
     assert expected.memory_bytes > 3 * 3 * 16**2 * 4
+
+
+def test_baselines_and_the_tuning_at_the_end_of_the_search_are_counted(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linear(monkeypatch, 1e-4)
+    step, batch, patch = 1e-4 * 10**7 * 8**2, 10**7, 8
+    plain = spec_of(tiny, batch, patch)
+    assert estimate.estimate(plain, CPU).baselines_seconds == 0
+    sizes = [f"search.batch={batch}", f"train.batch={batch}", f"data.patch={patch}"]
+    spec = read_spec(tiny, [*sizes, "baselines=[float, uniform]", "train.float_steps=4", "search.tuning=5"]).spec
+    expected = estimate.estimate(spec, CPU)
+    assert expected.train_seconds == pytest.approx(step * (4 + STEPS))
+    assert expected.baselines_seconds == pytest.approx(step * 2 * STEPS)  # of 4 and of 8 bits
+    networks = 3  # the found one, a uniform one and a mix
+    assert expected.search_seconds == pytest.approx(step * (2 * STEPS + networks * 5))
