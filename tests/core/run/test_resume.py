@@ -43,6 +43,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
         "space.operations={body: [{name: native, branches: [ecbsr, repvgg]}, conv1x1], all: [native]}",
         *("train.start=float", "train.narrowing=[6]", "train.on_divergence=lower-rate"),
     ),
+    "baselines": ("baselines=[uniform]",),
     "joint": ("search.update=joint", "search.warmup=1", "search.on_divergence=lower-rate", "precision=bfloat16"),
     "options": (
         *("train.ema=0.9", "train.accumulate=2", "train.learning_rate_warmup=3", "train.weight_decay=0.1"),
@@ -51,7 +52,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-KILLED = ("as published", "limits", "random", "options")
+KILLED = ("as published", "limits", "random", "options", "baselines")
 """Those that are killed too, which takes long; between them they have every kind of state."""
 
 
