@@ -23,6 +23,7 @@ from qnas.core.run.names import (
     IMAGE_NAMES,
     IMAGES,
     MODEL,
+    PARENT,
     RESULT,
     SPEC,
     STAGES,
@@ -172,6 +173,12 @@ class RunRecord:
         if not isinstance(judged, Mapping) or not all(isinstance(images, Mapping) for images in judged.values()):
             raise InputError("has no images by test set: it is damaged", str(self.path / name))
         return judged
+
+    @property
+    def baseline(self) -> str | None:
+        """Which uniform network it trains for comparison with its parent, such as ``uniform 8``; its spec is silent."""
+        name = self._read(PARENT).get("baseline")
+        return None if name is None else str(name)
 
     @cached_property
     def environment(self) -> Mapping[str, Any]:

@@ -89,8 +89,9 @@ class FinishedRun:
 
     @cached_property
     def fields(self) -> Fields:
-        """The fields of its spec by their paths, but for its name, seed, version and baselines."""
-        return {path: value for path, value in fields_of(self.spec).items() if path not in _DECIDES_NOTHING}
+        """The fields of its spec by their paths, without name, seed, version and baselines; which of these it is."""
+        own = {path: value for path, value in fields_of(self.spec).items() if path not in _DECIDES_NOTHING}
+        return own if self.run.baseline is None else {**own, "baseline": self.run.baseline}
 
     @cached_property
     def protocol(self) -> str:

@@ -9,7 +9,7 @@ import torch
 
 from qnas.core.cli.main import invoke
 from qnas.core.files.folder import RunFolder
-from qnas.core.run.parent import derived_spec
+from qnas.core.run.parent import derived_spec, limited_spec
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.stop import Stop
 from qnas.core.run.run import run_spec
@@ -129,6 +129,16 @@ def test_it_exports_to_the_targets_that_can_run_it(parent: Path, tmp_path: Path)
     edit_spec(run, "export", value=["onnxruntime", "openvino"])
     spec = derived_spec(RunRecord(RunFolder(run)), 8, 1, None)
     assert [target.name for target in spec.exported_to] == ["onnxruntime"]
+
+
+def test_a_derived_run_has_no_baselines(parent: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(parent, run)
+    edit_spec(run, "baselines", value=["float", "uniform"])
+    edit_spec(run, "train", "float_steps", value=5)
+    record = RunRecord(RunFolder(run))
+    for spec in (derived_spec(record, 8, 1, None), limited_spec(record, {"params": "1M"}, None, None)):
+        assert (spec.baselines, spec.train.float_steps) == ((), None)
 
 
 def test_another_network_of_its_search_keeps_to_a_limit(parent: Path, tmp_path: Path) -> None:
