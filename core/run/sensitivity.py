@@ -10,6 +10,7 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.network import guard, slot_candidates
 from qnas.core.network.probing.seeds import generators_kept, seed_everything
 from qnas.core.run.images import load_run_images
+from qnas.core.run.stages.searching import search_task
 from qnas.core.search.images import SearchImages
 from qnas.core.search.sensitivity import Sensitivity
 from qnas.core.search.task import SearchTask
@@ -95,20 +96,8 @@ def measure_sensitivity(spec: Spec, report: Report) -> NetworkSensitivity:
 
 
 def _task(spec: Spec, images: SearchImages, machine: Machine) -> SearchTask:
-    """What a run would search, without losses and penalties, which nothing is measured by."""
-    return SearchTask(
-        space=spec.space,
-        scale=spec.scale,
-        search_quantizer=spec.quantizer.search,
-        train_quantizer=spec.quantizer.train,
-        regularizers={},
-        images=images,
-        patch=spec.data.patch,
-        augment=spec.data.augment,
-        machine=machine,
-        seed=spec.seed,
-        journal=Journal(RunFolder(Path(spec.name)), "search"),  # nothing is recorded
-    )
+    """What a run would search; nothing is recorded, and no loss minimized that needs a teacher."""
+    return search_task(spec, images, machine, Journal(RunFolder(Path(spec.name)), "search"))
 
 
 def _slots(sensitivity: Sensitivity) -> Iterator[SlotSensitivity]:

@@ -1,5 +1,6 @@
 """The stages ``search`` and ``derive``: a network is found, and taken out of the supernet."""
 
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -13,12 +14,14 @@ from qnas.core.run.resuming.checkpoint import StageCheckpoints
 from qnas.core.run.stages.under_way import Run
 from qnas.core.run.teachers import find_teachers
 from qnas.core.search.derive import derive
+from qnas.core.search.images import SearchImages
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.task import SearchTask
 from qnas.core.search.uniform import best_of
 from qnas.core.spec import Spec
 from qnas.core.training.checkpoints import Checkpoints
 from qnas.core.training.journal import Journal
+from qnas.core.training.machine import Machine
 from qnas.core.training.streams import DERIVE
 from qnas.core.upscale.scoring import validate
 
@@ -66,23 +69,27 @@ def _searched(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> Sear
 
 
 def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:
-    spec = run.spec
+    teachers = find_teachers(run.spec, "search", run.folder, run.machine)
+    task = search_task(run.spec, run.images.learn, run.machine, journal)
+    return replace(task, checkpoints=checkpoints, teachers=teachers)
+
+
+def search_task(spec: Spec, images: SearchImages, machine: Machine, journal: Journal) -> SearchTask:
+    """What a spec gives its searcher, but for checkpoints and teachers."""
     return SearchTask(
         space=spec.space,
         scale=spec.scale,
         search_quantizer=spec.quantizer.search,
         train_quantizer=spec.quantizer.train,
         regularizers=spec.regularizers,
-        images=run.images.learn,
+        images=images,
         patch=spec.data.patch,
         augment=spec.data.augment,
-        machine=run.machine,
+        machine=machine,
         seed=spec.seed,
         journal=journal,
-        checkpoints=checkpoints,
         costs=spec.counted_costs,
         losses=spec.losses_of["search"],
-        teachers=find_teachers(spec, "search", run.folder, run.machine),
         limits=spec.limits,
     )
 
