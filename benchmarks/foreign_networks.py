@@ -12,7 +12,7 @@ from torch import nn
 
 SCALE = 4
 NETWORKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "compact": ("Compact/SRVGG:SRVGGNetCompact", {"num_feat": 24, "num_conv": 8, "upscale": SCALE}),
+    "compact": ("Compact/SRVGG:SRVGGNetCompact", {"num_feat": 24, "num_conv": 16, "upscale": SCALE}),
     "rcan": ("RCAN/rcan_arch:RCAN", {"scale": SCALE, "n_resgroups": 1, "n_resblocks": 4, "n_feats": 24}),
     "rrdb": ("ESRGAN/RRDB:RRDBNet", {"num_filters": 24, "num_blocks": 1, "scale": SCALE}),
 }

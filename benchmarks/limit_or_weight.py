@@ -94,7 +94,7 @@ def bitops(run: RunRecord) -> int:
 
 def _row(done: RunRecord, seconds: float) -> Row:
     psnr = {name: scores["psnr_y"] for name, scores in done.result["test"].items()}
-    return {"psnr_y": psnr, "bitops": done.result["bitops"], "seconds": seconds}
+    return {"psnr_y": psnr, "bitops": done.result["bitops"]["32x32"], "seconds": seconds}
 
 
 WAYS = {"limit": by_limit, "weight": by_weight}
@@ -146,7 +146,8 @@ def main(
     """Search and train, and print what came out as a table in Markdown."""
     kept = json.loads(out.read_text())["measured"] if out is not None and out.exists() else []
     there = {(row["limit"], row["way"], row["seed"]) for row in kept}
-    sets = {name: folder for name, _, folder in (test.partition("=") for test in tests)}
+    pairs = (test.partition("=") for test in tests)
+    sets = {name: {"name": "folder", "path": folder} for name, _, folder in pairs}
     data = [f"data.train={{name: folder, path: {json.dumps(list(photos))}}}", f"data.test={json.dumps(sets)}"]
     for seed, limit, way in product(range(seeds), map(_amount, limits), WAYS):
         if (limit, way, seed) not in there:

@@ -50,8 +50,6 @@ SEARCHES: Mapping[str, Mapping[str, Any]] = {
     "search": SEARCH,
     "search from sensitivity": {**SEARCH, "start": "sensitivity"},
 }
-FIXED = ("uniform 4", "uniform 4, first and last 8")
-WAYS = (*FIXED, *SEARCHES)
 HELD_OUT = "held-out"
 
 Spec = dict[str, Any]
@@ -71,8 +69,7 @@ def space_of(name: str, own: Path) -> Spec:
 
 def limit_of(space: Spec) -> int:
     """The BitOps of the uniform network, for an LR image of 32 x 32."""
-    uniform = allowed({**space, "bits": [UNIFORM]}, 10**15)
-    return uniform.cheapest("bitops", ())
+    return allowed(uniform(space), 10**15).cheapest("bitops", ())
 
 
 def allowed(space: Spec, bitops: int) -> AllowedNetworks:
@@ -93,21 +90,33 @@ def with_ends_at_8(space: Spec) -> Spec:
     return {**space, "slots": [{"match": path, "bits": [one.widths.weight]} for path, one in chosen.items()]}
 
 
+def uniform(space: Spec) -> Spec:
+    """The space of the uniform network alone."""
+    return {**space, "bits": [UNIFORM]}
+
+
+FIXED = {"uniform 4": uniform, "uniform 4, first and last 8": with_ends_at_8}
+WAYS = (*FIXED, *SEARCHES)
+
+
 def spec_of(way: str, name: str, seed: int, own: Path, tests: Mapping[str, Path]) -> Spec:
     """The spec of a run."""
     space = space_of(name, own)
-    spaces = {FIXED[0]: {**space, "bits": [UNIFORM]}, FIXED[1]: with_ends_at_8(space)}
-    sets = {label: str(path) for label, path in {**tests, HELD_OUT: own / "test"}.items()}
+    sets = {label: _folder(path) for label, path in {**tests, HELD_OUT: own / "test"}.items()}
     return {
         "name": "own",
         "seed": seed,
         "scale": SCALE,
-        "space": spaces.get(way, space),
-        "data": {"train": str(own / "train"), "test": sets, "patch": PATCH},
+        "space": FIXED[way](space) if way in FIXED else space,
+        "data": {"train": _folder(own / "train"), "test": sets, "patch": PATCH},
         "search": SEARCHES.get(way, "sensitivity"),
         "limits": {"bitops": limit_of(space)},
         "train": {"steps": STEPS, "batch": BATCH, "learning_rate": LEARNING_RATE, "start": "weights"},
     }
+
+
+def _folder(path: Path) -> Spec:
+    return {"name": "folder", "path": str(path)}
 
 
 def run(spec: Spec) -> dict[str, Any]:
@@ -120,7 +129,7 @@ def run(spec: Spec) -> dict[str, Any]:
         result = RunRecord(RunFolder(out)).result
     psnr = {name: scores["psnr_y"] for name, scores in result["test"].items()}
     told = {key: result[key] for key in ("judged", "kept") if key in result}
-    return {"psnr_y": psnr, "bitops": result["bitops"], "seconds": result["seconds"], **told}
+    return {"psnr_y": psnr, "bitops": result["bitops"]["32x32"], "seconds": result["seconds"], **told}
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -131,7 +140,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for name, way in product(NETWORKS, WAYS):
         ours = _of(rows, name, way)
         if ours:
-            cells = [_against(ours, _of(rows, name, FIXED[0]), test) for test in sets]
+            cells = [_against(ours, _of(rows, name, WAYS[0]), test) for test in sets]
             bitops = statistics.mean(row["bitops"] for row in ours.values())
             cells += [f"{_mean_seconds(ours.values(), stage):.0f} s" for stage in ("search", "train")]
             yield f"| {name} | {way} | {bitops / 1e9:.3f} G | {' | '.join(cells)} |"

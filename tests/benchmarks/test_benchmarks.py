@@ -13,6 +13,7 @@ import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
 from click.testing import CliRunner
+from PIL import Image
 
 from qnas.core.components import Quantizer, Space
 
@@ -22,7 +23,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 NAMES = (
     *("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough"),
     *("startup", "deployment", "between", "parity", "segments", "search_operators", "sizes"),
-    "runtime_operators",
+    *("runtime_operators", "foreign_networks", "own_search", "limit_or_weight"),
 )
 
 
@@ -341,6 +342,56 @@ def test_exported_networks_are_timed_beside_the_faster_float(benchmark, tmp_path
     assert max(figures[f"{target} float"]["speedup"] for target in ("openvino", "onnxruntime")) == 1
     row = done.output.splitlines()[-1]
     assert f"{figures['openvino 8 bits']['speedup']:.2f} x" in row
+
+
+def test_networks_of_others_are_searched_at_the_cost_of_uniform_ones(benchmark, monkeypatch, tmp_path: Path) -> None:
+    own_search, own, out = benchmark("own_search"), tmp_path / "own", tmp_path / "figures.json"
+    for constant, value in {"STEPS": 2, "BATCH": 1, "PATCH": 8, "BITS": (2, 3, 4, 8)}.items():
+        monkeypatch.setattr(own_search, constant, value)
+    monkeypatch.setitem(own_search.SEARCHES, "sensitivity", {"name": "sensitivity", "tuning": 1})
+    for part, count in (("train", 10), ("test", 1)):
+        (own / part).mkdir(parents=True)
+        for number in range(count):
+            pixels = np.random.default_rng(number).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(own / part / f"{number}.png")
+    torch.save(benchmark("foreign_networks").network("compact").state_dict(), own / "compact.pth")
+    ways = [part for way in (*own_search.FIXED, "sensitivity") for part in ("--way", way)]
+    arguments = ["--own", str(own), "--network", "compact", *ways, "--seeds", "1", "--out", str(out)]
+    done = CliRunner().invoke(own_search.main, arguments)
+    assert done.exit_code == 0, done.output
+    uniform, ends, found = json.loads(out.read_text())["measured"]
+    assert 0.9 * uniform["bitops"] < ends["bitops"] <= uniform["bitops"]
+    assert found["bitops"] <= uniform["bitops"]
+    change = found["psnr_y"]["held-out"] - uniform["psnr_y"]["held-out"]
+    assert f"{found['psnr_y']['held-out']:.2f} dB, {change:+.2f} ({change:+.2f})" in done.output.splitlines()[-1]
+    monkeypatch.setattr(own_search, "run", lambda *_: pytest.fail("it is in the file"))
+    assert CliRunner().invoke(own_search.main, arguments).exit_code == 0
+
+
+def test_a_limit_is_set_against_a_tuned_weight(benchmark, monkeypatch, tmp_path: Path) -> None:
+    limit_or_weight, out = benchmark("limit_or_weight"), tmp_path / "figures.json"
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(10):
+        pixels = np.random.default_rng(number).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    small = [
+        "space.channels=6",
+        "space.cells=1",
+        "search.steps=4",
+        "search.epochs=2",
+        "search.warmup=0",
+        "search.batch=1",
+    ]
+    sets = [part for setting in (*small, "train.steps=1", "train.batch=1") for part in ("--set", setting)]
+    data = ["--train", str(folder), "--test", f"photos={folder}", "--limit", "60M", "--seeds", "1", "--out", str(out)]
+    done = CliRunner().invoke(limit_or_weight.main, [*data, *sets])
+    assert done.exit_code == 0, done.output
+    by_limit, by_weight = json.loads(out.read_text())["measured"]
+    assert by_limit["bitops"] <= 60e6
+    assert by_weight["bitops"] is None or by_weight["bitops"] <= 60e6
+    ratio = by_limit["seconds"] / by_weight["seconds"]
+    assert done.output.splitlines()[-1].endswith(f"| {ratio:.2f} x |")
 
 
 def test_operators_of_a_runtime_are_timed(benchmark, tmp_path: Path) -> None:
