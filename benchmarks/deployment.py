@@ -18,8 +18,8 @@ from qnas.core.deploy.lowering import capture, lower
 from qnas.core.deploy.timing import Timing, time_in_turn
 from qnas.core.network import Candidate, build_found, build_original, slot_candidates
 from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.processor import processor_name
 from qnas.core.settings import Widths
-from qnas.core.training.machine import processor_name
 
 NETWORKS = (
     *("abpn", "basic", "rfdn", "quantnas-rfdn", "espcn", "fsrcnn", "quicksrnet", "xlsr", "ecbsr", "compact", "rlfn"),

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from qnas.core.training.machine import processor_name
+from qnas.core.processor import processor_name
 
 Step = Callable[[], object]
 

@@ -53,6 +53,16 @@ def from_field(*field: str | int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def inside_field(*outer: str | int) -> Iterator[None]:
+    """Record that the field which an InputError comes from is inside of these."""
+    try:
+        yield
+    except InputError as error:
+        error.field = (*outer, *error.field)
+        raise
+
+
+@contextlib.contextmanager
 def as_input_error(what: str) -> Iterator[None]:
     """Report anything that third-party code raises inside in one line.
 

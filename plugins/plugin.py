@@ -62,6 +62,8 @@ def qnas_register_costs(register: Register) -> None:
     register("macs", f"{home}:Macs", "Multiply-accumulates")
     register("params", f"{home}:Params", "Weights and biases of the convolutions")
     register("size", f"{home}:Size", "Bytes: weights at their widths, all else in float32")
+    register("latency", "qnas.plugins.costs.latency:Latency", "Time in a runtime, by a table of qnas profile")
+    register("energy", "qnas.plugins.costs.energy:Energy", "Energy of the multiply-accumulates, by a table")
 
 
 @hookimpl

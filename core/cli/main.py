@@ -17,6 +17,7 @@ from qnas.core.cli.commands.evaluate import evaluate
 from qnas.core.cli.commands.export import export
 from qnas.core.cli.commands.list import list_components
 from qnas.core.cli.commands.new import new
+from qnas.core.cli.commands.profile import profile
 from qnas.core.cli.commands.report import report
 from qnas.core.cli.commands.run import run
 from qnas.core.cli.commands.schema import schema
@@ -40,7 +41,7 @@ def cli() -> None:
 
 _COMMANDS = (
     *(run, sweep, compare, report, derive, evaluate, upscale, export, bench),
-    *(check, data, list_components, show, doctor, schema, new),
+    *(check, profile, data, list_components, show, doctor, schema, new),
 )
 
 for command in _COMMANDS:

@@ -11,7 +11,7 @@ from qnas.core.comparison.figure import Figure
 from qnas.core.comparison.group import Group, same_spec
 from qnas.core.comparison.labels import Names, name_groups
 from qnas.core.comparison.natural import natural
-from qnas.core.comparison.pareto import on_front
+from qnas.core.comparison.pareto import hypervolume, on_front
 from qnas.core.comparison.reading.copies import without_copies
 from qnas.core.comparison.reading.find import FoundRuns
 from qnas.core.comparison.reading.finished_run import FinishedRun, LeftOut
@@ -58,6 +58,20 @@ class Comparison:
     def front(self) -> list[Group]:
         """The groups on the Pareto front, the cheapest first."""
         return sorted((group for group in self.groups if group.on_front), key=lambda group: group.position)
+
+    @property
+    def hypervolumes(self) -> dict[str, float]:
+        """Series to its hypervolume, in dB above bicubic enlargement, or else the worst row, between all costs.
+
+        Empty if all have the same cost.
+        """
+        places = [group.position for group in self.groups]
+        cheapest, dearest = (pick(cost for cost, _ in places) for pick in (min, max))
+        if not 0 < cheapest < dearest:
+            return {}
+        floor = min(psnr for _, psnr in places) if self.bicubic is None else self.bicubic
+        positions = {name: [group.position for group in groups] for name, groups in self.series.items()}
+        return {name: hypervolume(of, cheapest, dearest, floor) for name, of in positions.items()}
 
     @property
     def series(self) -> dict[str, list[Group]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from qnas.core.comparison.measured import MEASURED, in_words, latencies, measured_setting
 from qnas.core.comparison.reading.finished_run import FinishedRun
 from qnas.core.components import Cost
 from qnas.core.deprecation import Deprecated
@@ -22,11 +23,13 @@ class CostAxis(NamedTuple):
         cost: The cost.
         always: Whether every result.json states it, so that it need not be counted.
         reference: What the first spec that names it says of it, by which runs are counted whose own does not.
+        setting: Where it was measured, if it is a measured latency: target, LR size, threads.
     """
 
     cost: StatedCost
     always: bool = False
     reference: Any = None
+    setting: str = ""
 
     @property
     def name(self) -> str:
@@ -39,6 +42,11 @@ class CostAxis(NamedTuple):
         return self.cost.unit or self.cost.title
 
     @property
+    def heading(self) -> str:
+        """What stands above its values, which have their units themselves."""
+        return f"{self.cost.title} {self.size}".strip()
+
+    @property
     def at(self) -> str:
         """The size of the image that it is stated for, ``""`` if it does not depend on it."""
         return SIZE if self.cost.per_image else ""
@@ -46,6 +54,8 @@ class CostAxis(NamedTuple):
     @property
     def size(self) -> str:
         """The same in words."""
+        if self.setting:
+            return f"in {in_words(self.setting)}"
         return f"at {self.at.replace('x', ' x ')} LR" if self.at else ""
 
     def stated(self, run: FinishedRun) -> float | None:
@@ -54,6 +64,8 @@ class CostAxis(NamedTuple):
 
     def measure(self, run: FinishedRun) -> float | None:
         """Its value for a run, None if the run does not have it."""
+        if self.setting:
+            return latencies(run).get(self.setting)
         stated = self.stated(run)
         return counted(run, self.name, self.reference) if stated is None and not self.always else stated
 
@@ -67,7 +79,7 @@ def cost_axes(runs: Sequence[FinishedRun]) -> list[CostAxis]:
 
 
 def cost_axis(name: str | None, runs: Sequence[FinishedRun]) -> CostAxis:
-    """The cost of that name, by default the first.
+    """The cost of that name, or measured latency; by default the first cost.
 
     Raises:
         InputError: There is none.
@@ -75,6 +87,9 @@ def cost_axis(name: str | None, runs: Sequence[FinishedRun]) -> CostAxis:
     if name in RENAMED:
         Deprecated("0.2", f"'{RENAMED[name]}'").warn(f"the cost '{name}'")
         name = RENAMED[name]
+    if name is not None and name.partition(":")[0] == MEASURED:
+        cost = StatedCost(MEASURED, "measured latency", unit="ns", per_image=False)
+        return CostAxis(cost, setting=measured_setting(name, runs))
     axes = {axis.name: axis for axis in cost_axes(runs)}
     if name is None:
         return next(iter(axes.values()))

@@ -17,6 +17,7 @@ from .cost import (
     ConvolutionShape as ConvolutionShape,
     Cost as Cost,
     Part as Part,
+    PricedSpace as PricedSpace,
     by_key as by_key,
     costs_with as costs_with,
 )

@@ -5,13 +5,17 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 
 from qnas.core.components.component import Component
 from qnas.core.registry import plugins
+
+if TYPE_CHECKING:
+    from qnas.core.components.target import Target
 
 _OF_SPEC: ContextVar[Mapping[str, "Cost"]] = ContextVar("costs_of_spec", default={})  # noqa: B039 - never changed
 
@@ -71,11 +75,34 @@ class Part:
         convolutions: Its convolutions in running order. A candidate that computes nothing has none.
         steps: How many numbers its quantizers round by: steps (scales) and zero points.
         others: How many other numbers it keeps in float, such as a norm's, or a learned factor.
+        operation: The name of the candidate's operation; ``""`` outside the slots.
+        entrance: What stands before it in its slot, such as ``24 channels, relu``; ``""`` outside the slots.
     """
 
     convolutions: Sequence[ConvolutionShape] = ()
     steps: int = 0
     others: int = 0
+    operation: str = ""
+    entrance: str = ""
+
+
+@dataclass(frozen=True)
+class PricedSpace:
+    """The networks that a cost is to price.
+
+    Attributes:
+        scale: The factor that they enlarge by.
+        target: The runtime that they are for, None if the spec names none.
+        between: Bits of what stands between their slots, None for float.
+        rest: What lies outside the slots, on an LR image of 32 x 32.
+        slots: Slot path to each of its candidates, on such an image.
+    """
+
+    scale: int
+    target: "Target | None"
+    between: int | None
+    rest: Part
+    slots: Mapping[str, Sequence[Part]]
 
 
 class Cost(Component):
@@ -93,7 +120,8 @@ class Cost(Component):
     title: ClassVar[str] = ""
     """What it is called in tables and charts; by default, its name."""
     unit: ClassVar[str] = ""
-    """Stands behind its values, with a prefix: ``B`` gives ``2.4 kB``. Without one, they are numbers of ``title``."""
+    """Stands behind its values, with a prefix: ``B`` gives ``2.4 kB``, and ``ns`` and ``fJ`` give ``2.4 ms`` and
+    ``2.4 nJ``. Without one, they are numbers of ``title``."""
     per_image: ClassVar[bool] = True
     """Whether it depends on the size of the image."""
     by_width: ClassVar[bool] = True
@@ -116,6 +144,37 @@ class Cost(Component):
         It may be a constant, such as one that was measured.
         """
         return sum(map(self.of_convolution, part.convolutions))
+
+    def refuse_unfit(self, space: PricedSpace) -> None:
+        """Refuse networks that it has no price for, such as those that a table lacks: by default none.
+
+        Raises:
+            InputError: It says what is lacking.
+        """
+        del space
+
+    @property
+    def conditions(self) -> str:
+        """What its prices hold for, such as the size of an image, in a few words."""
+        return ""
+
+    def measured(self, timings: Sequence[Mapping[str, Any]]) -> float | None:
+        """What was measured of a found network in place of its price, None if nothing was: by default nothing.
+
+        Args:
+            timings: What ``qnas bench`` noted of the network.
+        """
+        del timings
+        return None
+
+    def keep(self, folder: Path) -> None:
+        """Copy into a run's folder what it reads beside its fields: by default nothing."""
+        del folder
+
+    def kept_in(self, folder: Path) -> Self:
+        """This cost as it takes from a run's folder what :meth:`keep` has left there."""
+        del folder
+        return self
 
     @classmethod
     def _resolve(cls, value: Any) -> "Component":

@@ -46,6 +46,11 @@ class SlotShape:
     padding_mode: PaddingMode = "zeros"
     bias: bool = True
 
+    @property
+    def entrance(self) -> str:
+        """What comes in, in words: ``24 channels, relu``, ``3 channels, none, signed``."""
+        return f"{self.in_channels} channels, {self.activation}" + ", signed" * self.signed
+
 
 @dataclass(frozen=True)
 class ConvShape:

@@ -95,6 +95,13 @@ class Target(Component):
         way = "" if between is not None or None in self.between else " (qnas derive --between 8 tunes it for that)"
         return f"'{self.known_as}' needs {can} between the slots, but the network has {_in_words(between)} there{way}"
 
+    def untimed(self) -> str:
+        """Why no network can be timed in it here, or ``""``."""
+        if not self.checked_in:
+            return ""
+        why = f"{self.checked_in} runs its files here, not the runtime that they are for"
+        return f"'{self.known_as}' can't be timed: {why}"
+
     def unfit_size(self, size: Size | None) -> str:
         """Why it can't have a file for images of this size (None for any), or ``""``."""
         if size is not None or self.any_size:

@@ -1,7 +1,8 @@
 """Exporting: a file for a target, kept only if it gives the same images as the network."""
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from qnas.core.components import Runtime, Target
-from qnas.core.deploy.lowering import Lowered
+from qnas.core.deploy.lowering import Lowered, lower
 from qnas.core.deploy.parity import Parity, Sets, compare
 from qnas.core.deploy.quiet import quiet
 from qnas.core.errors import InputError, QnasError, first_line
+from qnas.core.settings.lr_sizes import Size
 
 _UNVERIFIED = ".unverified"
 
@@ -88,6 +90,34 @@ def loaded(target: Target, path: Path, threads: int = 0) -> Runtime:
         raise
     except Exception as error:
         raise QnasError(f"'{target.known_as}' can't load what was written for it: {first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def running(target: str, size: Size) -> Iterator[None]:
+    """A context in which whatever a runtime raises on an image of a size becomes one line.
+
+    Raises:
+        QnasError: The runtime fails.
+    """
+    try:
+        yield
+    except (QnasError, MemoryError):
+        raise
+    except Exception as error:  # a runtime raises whatever it likes
+        height, width = size
+        raise QnasError(f"'{target}' fails on an image of {width} x {height}: {first_line(error)}") from error
+
+
+def lowered_for(network: nn.Module, target: Target, size: Size) -> Lowered:
+    """A network for images of any size, as it is exported if nothing else is said; where that can't be, of this one.
+
+    Raises:
+        InputError: It can't be lowered.
+    """
+    if target.any_size and target.size is None:
+        with contextlib.suppress(InputError):
+            return lower(network)
+    return lower(network, size)
 
 
 def _described(

@@ -15,6 +15,9 @@ SPACE = "\N{NO-BREAK SPACE}"
 UNKNOWN = "\N{EN DASH}"
 INFINITE = "\N{INFINITY}"
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+SMALL_PREFIXES = ((1e-3, "m"), (1e-6, "\N{MICRO SIGN}"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
+_DIVIDED = ("s", "J")
+"""The units that have small prefixes: of others, parts are not spoken of."""
 
 
 def quantity(value: float, unit: str = "") -> str:
@@ -26,14 +29,43 @@ def quantity(value: float, unit: str = "") -> str:
     '0.5 BitOps'
     >>> quantity(999_999)  # from where three digits would round up to the next prefix
     '1 M'
+    >>> quantity(12_300_000, "ns")
+    '12.3 ms'
     """
-    scale, prefix = _prefix(value)
-    return f"{_three_digits(value / scale)} {prefix}{unit}".strip()
+    scale, unit = with_prefix(value, unit)
+    return f"{_three_digits(value / scale)} {unit}".strip()
 
 
-def _prefix(value: float) -> tuple[float, str]:
-    """The prefix of a number's unit, and what it stands for."""
-    return next((pair for pair in PREFIXES if abs(value) >= 0.9995 * pair[0]), (1.0, ""))
+def exact(value: int, unit: str) -> str:
+    """A whole number in full; in a unit that has a small prefix, with the prefix that fits.
+
+    >>> exact(1_234_567, "BitOps"), exact(1_234_567, "ns")
+    ('1,234,567 BitOps', '1.234567 ms')
+    """
+    scale, base = with_prefix(value, unit) if divided(unit)[0] < 1 else (1.0, unit)
+    return f"{Decimal(value) / Decimal(repr(scale)):,f} {base}".strip()
+
+
+def divided(unit: str) -> tuple[float, str]:
+    """What part a unit is of the one without its small prefix, and that.
+
+    >>> divided("ns"), divided("BitOps")
+    ((1e-09, 's'), (1.0, 'BitOps'))
+    """
+    parts = {f"{prefix}{base}": (part, base) for base in _DIVIDED for part, prefix in SMALL_PREFIXES}
+    return parts.get(unit, (1.0, unit))
+
+
+def with_prefix(value: float, unit: str = "") -> tuple[float, str]:
+    """What a value is to be divided by, and the unit with the prefix that it then has.
+
+    >>> with_prefix(4.6e9, "BitOps"), with_prefix(12_300_000, "ns")
+    ((1000000000.0, 'GBitOps'), (1000000.0, 'ms'))
+    """
+    part, base = divided(unit)
+    known = (*PREFIXES, (1.0, ""), *SMALL_PREFIXES) if part < 1 else PREFIXES
+    scale, prefix = next((pair for pair in known if abs(value) * part >= 0.9995 * pair[0]), (1.0, ""))
+    return float(f"{scale / part:.6g}"), f"{prefix}{base}"
 
 
 def amount(value: float, unit: str, noun: str = "") -> str:
@@ -186,12 +218,12 @@ def _rounded(value: float, digits: int) -> float:
     return float(f"{value:.{digits - 1}e}")
 
 
-def scaled(value: Any) -> str:
-    """A count with a prefix: ``11.8 k``, ``12.3 M``."""
+def scaled(value: Any, unit: str = "") -> str:
+    """A count with a prefix and its unit: ``11.8 k``, ``12.3 MB``, ``12.3 ms``."""
     if not is_finite(value):
-        return decimal(value)
-    scale, prefix = _prefix(value)
-    return f"{significant(value / scale)}{SPACE}{prefix}"
+        return f"{decimal(value)}{unit}"
+    scale, unit = with_prefix(value, unit)
+    return f"{significant(value / scale)}{SPACE}{unit}"
 
 
 def percent(share: Any, digits: int = 1) -> str:

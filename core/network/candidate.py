@@ -31,7 +31,7 @@ class Candidate:
         is_quantized = self.operation.is_quantized_in(shape)
         entrance = (shape.activation, shape.signed, shape.in_channels)
         activation = layers.input_activation(*entrance) if is_quantized else nn.Identity()
-        return FilledSlot(activation, operation, self.operation)
+        return FilledSlot(activation, operation, self.operation, shape.entrance)
 
 
 _SLOT = SlotShape("any", 1, 1)

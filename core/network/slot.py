@@ -91,16 +91,18 @@ class FilledSlot(nn.Module):
         activation: Quantizes what the operation reads.
         operation: What ``component`` built.
         component: The operation that fills the slot.
+        entrance: What comes in, in words, as the slot's shape has it.
 
     Attributes:
         origin: What its operation is to start from (see :func:`warm_start`), None for fresh weights.
     """
 
-    def __init__(self, activation: nn.Module, operation: nn.Module, component: Operation) -> None:
+    def __init__(self, activation: nn.Module, operation: nn.Module, component: Operation, entrance: str = "") -> None:
         super().__init__()
         self.activation = activation
         self.operation = operation
         self.component = component
+        self.entrance = entrance
         self.joint = Joint()
         self.origin: Origin | None = None
         # Others may return their input, like the identity, or keep their output for the gradient, like a sigmoid.

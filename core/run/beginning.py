@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from qnas.core.files.atomic import make_folder, sync_folder
 from qnas.core.files.folder import RunFolder
-from qnas.core.network import guard
+from qnas.core.run.resuming.kept_files import keep_files
 from qnas.core.run.resuming.kept_spec import keep_spec
 from qnas.core.spec import Spec
 
@@ -26,8 +26,7 @@ def make_run(folder: RunFolder, spec: Spec, write: Callable[[RunFolder], object]
     try:
         keep_spec(aside, spec)
         write(aside)
-        with guard(spec.space):
-            spec.space.keep(aside.path, spec.scale)
+        keep_files(spec, aside.path)
         folder.refuse_existing()  # meanwhile, another may have made it
         aside.path.rename(folder.path)
         sync_folder(folder.path.parent)
@@ -47,8 +46,3 @@ def make_run_within(folder: RunFolder, spec: Spec, write: Callable[[RunFolder], 
     for left in folder.path.parent.glob(f".{folder.path.name}.*"):
         shutil.rmtree(left)
     make_run(folder, spec, write)
-
-
-def kept(spec: Spec, folder: RunFolder) -> Spec:
-    """The spec, whose space takes its files from the run's folder."""
-    return spec.model_copy(update={"space": spec.space.kept_in(folder.path)})

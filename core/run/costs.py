@@ -4,12 +4,15 @@ import contextlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypeGuard
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 from qnas.core.components import Cost, costs_with
 from qnas.core.drawing.wording import amount
 from qnas.core.errors import QnasError
 from qnas.core.registry import plugins
+
+if TYPE_CHECKING:
+    from qnas.core.run.record import RunRecord
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,14 @@ def countable(spec: Mapping[str, Any]) -> dict[str, Cost]:
         with contextlib.suppress(QnasError, ValueError):
             own[name] = Cost.of(reference)
     return costs_with(own)
+
+
+def measured_costs(record: "RunRecord") -> dict[str, float]:
+    """What was measured of the found network in place of costs, by their names: what ``qnas bench`` noted."""
+    with record.as_it_was():
+        own = {name: cost for name, cost in countable(record.spec_data).items() if not cost.always}
+    measured = {name: cost.measured(record.timings) for name, cost in own.items()}
+    return {name: value for name, value in measured.items() if value is not None}
 
 
 def _stated(name: str, reference: Any) -> StatedCost:

@@ -7,8 +7,9 @@ from qnas.core.errors import as_input_error
 from qnas.core.files.folder import RunFolder
 from qnas.core.network import guard
 from qnas.core.network.probing.seeds import seed_everything
+from qnas.core.run.costs import measured_costs
 from qnas.core.run.failure import explain_failures
-from qnas.core.run.names import BASELINES, RESULT, STAGES, result_of
+from qnas.core.run.names import BASELINES, MEASURED, RESULT, STAGES, result_of
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.checkpoint import StageCheckpoints
 from qnas.core.run.stages.baselines import train_baselines
@@ -92,5 +93,6 @@ def summarize(folder: RunFolder) -> dict[str, Any]:
         summary |= {key: done["search"][key] for key in ("judged", "kept", "notices") if key in done["search"]}
         summary |= {key: value for key, value in done["baselines"].items() if key != "seconds"}
     if judged:
+        summary |= {MEASURED: measured} if (measured := measured_costs(run)) else {}
         folder.write_json(RESULT, summary)
     return summary

@@ -1,7 +1,7 @@
 """The names in a run's folder: its stages in their order, and every file that the engine keeps there.
 
-A space that keeps files of its own (:meth:`qnas.Space.keep`) and a report name theirs; all others stand here, and
-nowhere else. Nothing that is slow to import is needed to know them.
+A space or a cost that keeps files of its own (:meth:`qnas.Space.keep`) and a report name theirs; all others stand here,
+and nowhere else. Nothing that is slow to import is needed to know them.
 """
 
 from collections.abc import Mapping
@@ -46,6 +46,8 @@ EXPORT = "export"
 TIMINGS = "export/bench.json"
 """What was measured of them."""
 
+MEASURED: Final = "measured"
+"""What result.json calls what was measured in place of costs."""
 RENAMED: Final = {"size_bytes": "size"}
 """What costs were called before, to what they are called now. Until 0.4, result.json states them by both names."""
 
@@ -65,6 +67,7 @@ __all__ = [
     "LAST_WEIGHTS",
     "LOCK",
     "LOG",
+    "MEASURED",
     "MODEL",
     "PARENT",
     "PARENT_WEIGHTS",

@@ -10,7 +10,7 @@ from qnas.core.files.exclusive import exclusive
 from qnas.core.files.folder import RunFolder
 from qnas.core.files.home import at_home
 from qnas.core.network import guard
-from qnas.core.run.beginning import kept, make_run
+from qnas.core.run.beginning import make_run
 from qnas.core.run.engine import do_stages
 from qnas.core.run.images import load_run_images
 from qnas.core.run.log import RunLog, logged, tell_environment
@@ -19,6 +19,7 @@ from qnas.core.run.parent import begin_child
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.checkpoint import EVERY_SECONDS, CheckpointPolicy
 from qnas.core.run.resuming.environment import environment, image_digests, image_names, refuse_gone, warn_of_changes
+from qnas.core.run.resuming.kept_files import with_kept_files
 from qnas.core.run.resuming.kept_spec import note_changes, refuse_other_spec
 from qnas.core.run.resuming.stop import Stop
 from qnas.core.run.stages.under_way import Run
@@ -70,7 +71,7 @@ def run_spec(
         with exclusive(folder.path), at_home(folder.path):
             log.begin()
             tell_environment(facts)
-            return do_stages(replace(run, spec=kept(spec, folder)), until)
+            return do_stages(replace(run, spec=with_kept_files(spec, folder.path)), until)
 
 
 def _make(run: Run, facts: Mapping[str, Any], parent: RunRecord | None) -> None:
@@ -93,7 +94,7 @@ def _go_on(
     if not RunRecord(folder).has_begun:
         raise InputError(f"there is no run to resume (no {SPEC} in it)", str(folder.path))
     folder.refuse_links()
-    spec = kept(spec, folder)
+    spec = with_kept_files(spec, folder.path)
     with exclusive(folder.path), at_home(folder.path):
         folder.clear_asides()
         refuse_other_spec(spec, folder)

@@ -1,5 +1,6 @@
 """The spec, which defines a run: validated and immutable."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, NoReturn, Self
@@ -14,12 +15,12 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from qnas.core.components import Cost, Loss, Quantizer, Report, Space, Target, costs_with
+from qnas.core.components import Cost, Loss, PricedSpace, Quantizer, Report, Space, Target, costs_with
 from qnas.core.components.keyed import described_by_key
 from qnas.core.components.losses.loss_terms import LossTerms
 from qnas.core.errors import InputError, QnasError, from_field
 from qnas.core.images.settings import Data
-from qnas.core.network import guard, refuse_broken, refuse_scale, refuse_size
+from qnas.core.network import count_space, guard, refuse_broken, refuse_scale, refuse_size
 from qnas.core.search.limits.allowed import AllowedNetworks
 from qnas.core.search.limits.refusal import notices, refuse_unmeetable
 from qnas.core.search.searcher import Searcher
@@ -104,7 +105,8 @@ class Spec(Versioned):
         search: How to search.
         costs: What is counted beside the costs that are always counted, by name.
         limits: The most that the found network may cost, by the cost's name, for an LR image of 32 x 32: ``{bitops:
-            4.6G, size: 20 kB}``. The found network never exceeds them, whatever the search.
+            4.6G, size: 20 kB}``; a latency, for the image that it was measured on: ``{latency: 12 ms}``. The found
+            network never exceeds them, whatever the search.
         regularizers: Penalties on the architecture during the search, by name. They refer to costs by name. With
             limits, the default is ``entropy`` alone, and a cost that has a limit can't be penalized too.
         loss: What the search and the training minimize: a loss, or a mapping of losses to weights, or to their
@@ -239,10 +241,21 @@ class Spec(Versioned):
         self._refuse_unfit_start()
         self._refuse_penalized_limits()
         self._refuse_unfit_baselines(is_tried)
+        if self.costs and is_tried:
+            with as_of(self.version), guard(self.space):
+                self._refuse_unfit_costs()
         if self.limits and is_tried:
             with as_of(self.version), guard(self.space):
                 self._try("limits", lambda: refuse_unmeetable(self.allowed_networks(), self.counted_costs))
         return self
+
+    def _refuse_unfit_costs(self) -> None:
+        """Refuse costs that have no prices for the networks of the space."""
+        count = count_space(self.space, self.scale, self.quantizer.train)
+        priced = PricedSpace(self.scale, self.target, self.quantizer.between, count.rest, count.slots)
+        for key, cost in self.costs.items():
+            with self._mistakes("costs", key):
+                cost.refuse_unfit(priced)
 
     def _refuse_unfit_losses(self) -> None:
         """Refuse to learn from the network in float before there is one, and stages without anything to minimize."""
@@ -320,11 +333,17 @@ class Spec(Versioned):
 
     def _try(self, field: str, check: Callable[[], object]) -> None:
         """Report what a check raises as a mistake in a field."""
-        try:
+        with self._mistakes(field):
             check()
+
+    @contextlib.contextmanager
+    def _mistakes(self, *field: str) -> Iterator[None]:
+        """Report what is raised inside as a mistake in a field."""
+        try:
+            yield
         except QnasError as error:
             inside = error.field if isinstance(error, InputError) else ()
-            invalid("Spec", str(error), getattr(self, field), field, *inside)
+            invalid("Spec", str(error), getattr(self, field[0]), *field, *inside)
 
     def _refuse_penalized_limits(self) -> None:
         """A cost that has a limit needs no penalty, whose weight would have to be tuned."""

@@ -1,10 +1,8 @@
 """The machine that computes: its device and precision, and which of several processes this one is."""
 
 import contextlib
-import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Self, TypeVar
 
 import torch
@@ -18,7 +16,6 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["float32", "bfloat16"]
 
 N = TypeVar("N", bound=nn.Module)
-_PROCESSORS = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -106,15 +103,3 @@ def place(network: N, device: torch.device) -> N:
     if not is_contiguous_only(network):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
-
-
-def processor_name() -> str:
-    """The name of the processor, as far as the system says it."""
-    lines = _PROCESSORS.read_text().splitlines() if _PROCESSORS.exists() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, "") or instruction_set()
-
-
-def instruction_set() -> str:
-    """What the processor runs, such as ``x86_64``."""
-    return platform.processor() or platform.machine()

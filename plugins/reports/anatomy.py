@@ -73,7 +73,9 @@ def anatomy(record: RunRecord) -> Anatomy:
     except (QnasError, ValueError) as error:
         slots = {path: _listed(path, choice) for path, choice in record.architecture_data["slots"].items()}
         return Anatomy(slots, SlotGraph.chain(list(slots)), unknown=str(error))
-    return _measured(architecture, quantizer, countable(record.spec_data))
+    with record.as_it_was():
+        costs = countable(record.spec_data)
+    return _measured(architecture, quantizer, costs)
 
 
 def _listed(path: str, choice: Mapping[str, Any]) -> FoundSlot:

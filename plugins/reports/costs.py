@@ -1,10 +1,10 @@
 """The costs of a run, as facts of the headline: what its network costs, and the range of its space."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from qnas.core.drawing.wording import percent, scaled
-from qnas.core.run.costs import StatedCost, stated_costs
+from qnas.core.run.costs import StatedCost, countable, measured_costs, stated_costs
 from qnas.core.run.record import RunRecord
 from qnas.plugins.reports.anatomy import Anatomy
 
@@ -27,7 +27,14 @@ def cost_facts(record: RunRecord, found: Anatomy) -> list[Fact]:
         for size, value in first.figures(record.result).items()
     ]
     smallest = ((cost, [*cost.figures(record.result).items()][:1]) for cost in others)
-    return facts + [_fact(cost, *one, found, record) for cost, figures in smallest for one in figures]
+    with record.as_it_was():
+        conditions = {name: cost.conditions for name, cost in countable(record.spec_data).items()}
+    measured = measured_costs(record)
+    return facts + [
+        _fact(cost, *one, found, record, [*_measured(cost, conditions, measured)])
+        for cost, figures in smallest
+        for one in figures
+    ]
 
 
 def _fact(
@@ -52,6 +59,14 @@ def _range(cost: StatedCost, size: str, found: Anatomy) -> Iterator[str]:
         yield "the space: " + " to ".join(_value(cost, value) for value in found.ranges[cost.name])
 
 
+def _measured(cost: StatedCost, conditions: Mapping[str, str], measured: Mapping[str, float]) -> Iterator[str]:
+    """What the cost holds for, and what was measured in its place."""
+    if conditions.get(cost.name):
+        yield conditions[cost.name]
+    if cost.name in measured:
+        yield f"measured {_value(cost, measured[cost.name])}"
+
+
 def _beside(record: RunRecord, size: str) -> Iterator[str]:
     work = (record.result.get("float_work") or {}).get(size)
     if work:
@@ -59,4 +74,4 @@ def _beside(record: RunRecord, size: str) -> Iterator[str]:
 
 
 def _value(cost: StatedCost, value: float) -> str:
-    return f"{scaled(value)}{cost.sign}".strip()
+    return scaled(value, cost.sign).strip()

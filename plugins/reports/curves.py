@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from qnas.core.drawing.wording import PREFIXES, is_finite
+from qnas.core.drawing.wording import is_finite, with_prefix
 from qnas.core.run.costs import stated_costs
 from qnas.core.run.losses import PLAIN, minimized
 from qnas.core.run.record import RunRecord
@@ -38,8 +38,8 @@ def _cost_charts(record: RunRecord, history: History, taken: float | None, sampl
     first, *others = stated_costs(record.spec_data)
     for cost in (first, *others):
         values = [line[cost.name] for line in history if is_finite(line.get(cost.name))]
-        size, prefix = next(((size, name) for size, name in PREFIXES if values and max(values) >= size), (1.0, ""))
-        title = f"{cost.title}, {prefix}{cost.sign}".rstrip(", ")
+        size, unit = with_prefix(max(values, default=0), cost.sign)
+        title = f"{cost.title}, {unit}".rstrip(", ")
         if min(values, default=0) < max(values, default=0) or cost is first:
             line = _line(history, cost.name, cost.title, unit=size)
             yield Chart(title if sampled else f"Expected {title}", [line], taken, not sampled)

@@ -35,7 +35,7 @@ def breakable(text: Any) -> Markup:
 
 def in_bytes(number: Any) -> str:
     """So many bytes: ``53.7 kB``."""
-    return f"{scaled(number)}B" if is_finite(number) else UNKNOWN
+    return scaled(number, "B") if is_finite(number) else UNKNOWN
 
 
 def milliseconds(seconds: Any) -> str:

@@ -21,6 +21,7 @@ from .core.components import (
     Operation as Operation,
     Part as Part,
     Pixels as Pixels,
+    PricedSpace as PricedSpace,
     Quantizer as Quantizer,
     Regularizer as Regularizer,
     Report as Report,

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 NAMES = (
     *("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough"),
-    *("startup", "deployment", "between", "parity", "segments", "search_operators", "sizes"),
+    *("startup", "deployment", "between", "parity", "segments", "search_operators", "sizes", "latency"),
     *("runtime_operators", "foreign_networks", "own_search", "limit_or_weight"),
 )
 
@@ -439,3 +439,18 @@ def test_integers_between_the_slots_are_set_against_floats(benchmark, monkeypatc
     assert len(others) == 3
     for after in others:
         assert f"{after - before:+.2f} dB" in last
+
+
+def test_predicted_and_measured_latencies_are_compared(benchmark, tmp_path: Path, monkeypatch) -> None:
+    latency = benchmark("latency")
+    small = {"name": "skeleton", "channels": 4, "body": ["residual"], "bits": [4, 8], "operations": ["conv1x1"]}
+    monkeypatch.setattr(latency, "SPACES", {"small": small})
+    monkeypatch.setattr("qnas.core.deploy.timing.SETTLE", 0)
+    out = tmp_path / "figures.json"
+    arguments = ["--target", "onnxruntime", "--threads", "1", "--size", "16x12", "--networks", "3", "--rounds", "1"]
+    done = CliRunner().invoke(latency.main, [*arguments, "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    (measured,) = json.loads(out.read_text())["measured"]
+    assert (measured["space"], measured["setting"]["size"], measured["setting"]["between"]) == ("small", [16, 12], 8)
+    assert len(measured["predicted"]) == len(measured["measured"]) == len(measured["bitops"]) == 3
+    assert f"| {100 * measured['median_error']:.1f} % |" in done.output

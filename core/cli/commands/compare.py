@@ -29,7 +29,9 @@ NAME = "compare"
 )
 @click.option("--test", metavar="SET", help="The test set to compare on [default: the one with the most images].")
 @click.option(
-    "--cost", help="What to compare over: a cost of the runs' specs, or of qnas list costs [default: the first cost]."
+    "--cost",
+    help="What to compare over: a cost of the runs' specs, or of qnas list costs, or 'measured', the latency that qnas"
+    " bench measured [default: the first cost].",
 )
 @click.option(
     "--title", default="", help="A title for the comparison [default: the names of the folders, or the number of runs]."
@@ -68,6 +70,11 @@ def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str | Non
     console = Terminal(width=None if sys.stdout.isatty() else 200)
     console.print(comparison_table(comparison))
     console.print("* on the Pareto front: no other row is as good for less, or better for as little", soft_wrap=True)
+    if volumes := comparison.hypervolumes:
+        figures = ", ".join(
+            f"{name} {volume:.3f} dB" if name else f"{volume:.3f} dB" for name, volume in volumes.items()
+        )
+        console.print(f"hypervolume: {figures}", soft_wrap=True)
     console.print(f"see {out / next(iter(files))}, with {', '.join(list(files)[1:])} beside it", soft_wrap=True)
 
 

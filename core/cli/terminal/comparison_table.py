@@ -13,9 +13,8 @@ UNKNOWN = "-"
 def comparison_table(comparison: Comparison) -> Table:
     """The table, with rows ordered by series and then by the values that vary."""
     axis = comparison.cost
-    over = f"{axis.unit} {axis.size}".strip()
     table = Table(
-        title=f"{comparison.title}\n{comparison.test} ({comparison.images} images), x{comparison.scale}, {over}",
+        title=f"{comparison.title}\n{_of(comparison)}, {axis.heading}",
         box=None,
         pad_edge=False,
         header_style="bold",
@@ -26,19 +25,23 @@ def comparison_table(comparison: Comparison) -> Table:
     table.add_column("run", overflow="fold", min_width=16)
     table.add_column("PSNR Y, dB (runs)", justify="right", no_wrap=True)
     others = [other.name for other in comparison.others]
-    for name in (f"over\n{baseline(comparison.scale)}", "SSIM Y", axis.unit, *others, "search", "train"):
+    for name in (f"over\n{baseline(comparison.scale)}", "SSIM Y", axis.cost.title, *others, "search", "train"):
         table.add_column(name, justify="right")
     for group in comparison.groups:
-        table.add_row("*" if group.on_front else "", group.label, *_figures(group, comparison.others))
+        table.add_row("*" if group.on_front else "", group.label, *_figures(group, axis, comparison.others))
     return table
 
 
-def _figures(group: Group, others: Sequence[CostAxis]) -> list[str]:
+def _of(comparison: Comparison) -> str:
+    return f"{comparison.test} ({comparison.images} images), x{comparison.scale}"
+
+
+def _figures(group: Group, axis: CostAxis, others: Sequence[CostAxis]) -> list[str]:
     return [
         _psnr(group.psnr),
         _mean(group.gain, "+.2f"),
         _mean(group.ssim, ".4f"),
-        _quantity(group.cost),
+        _quantity(group.cost, axis.cost.sign),
         *(_quantity(group.of_cost(other), other.cost.sign) for other in others),
         *(_duration(group.figure("seconds", stage)) for stage in ("search", "train")),
     ]

@@ -45,12 +45,12 @@ def show_count(what: str, total: int) -> Iterator[Callable[[float], None]]:
 
 
 @contextlib.contextmanager
-def show_counts(verb: str) -> Iterator[Callable[[str, int, int], None]]:
+def show_counts(verb: str) -> Iterator[Callable[[str, float, int], None]]:
     """A function that shows, of one thing after the other, how many are done, of how many."""
     shown: dict[str, Callable[[float], None]] = {}
     with contextlib.ExitStack() as bar:
 
-        def report(what: str, done: int, total: int) -> None:
+        def report(what: str, done: float, total: int) -> None:
             if what not in shown:
                 bar.close()
                 shown[what] = bar.enter_context(show_count(f"{verb} {what}", total))

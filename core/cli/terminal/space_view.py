@@ -182,8 +182,9 @@ def _costs(view: SpaceView) -> Iterator[str]:
     """What the cheapest network of the space costs, and the dearest."""
     for name, cost in view.costs.items():
         stated, table = StatedCost.of(name, cost), view.tables[name]
-        what = f"{stated.title} at {LR_SIZE[1]} x {LR_SIZE[0]} LR" if stated.per_image else stated.title
-        yield f"{what}: {' to '.join(dict.fromkeys(amount(of, stated.unit) for of in (table.lowest, table.highest)))}"
+        at = f" at {LR_SIZE[1]} x {LR_SIZE[0]} LR" * stated.per_image + f" ({cost.conditions})" * bool(cost.conditions)
+        ends = dict.fromkeys(amount(of, stated.unit) for of in (table.lowest, table.highest))
+        yield f"{stated.title}{at}: {' to '.join(ends)}"
 
 
 def _words(view: SpaceView, native: NetworkCount, *, per_image: bool) -> str:

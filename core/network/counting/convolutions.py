@@ -8,6 +8,7 @@ import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from qnas.core.network.memo import once_a_space
 from qnas.core.network.probing.devices import blank_image
 from qnas.core.network.shapes import found_for_shapes, shapes_only
 from qnas.core.network.sharing import leaders
+from qnas.core.network.slot import FilledSlot
 from qnas.core.settings import FLOAT, FLOAT_BITS
 
 LR_SIZE = (32, 32)
@@ -91,7 +93,20 @@ def _linear_shape(module: nn.Linear, output: Tensor) -> ConvolutionShape:
 
 def part_of(network: nn.Module, channels: int, size: tuple[int, int]) -> Part:
     """``network`` as one part, on an input of (1, channels, *size)."""
-    return Part(convolutions(network, channels, size), **kept_numbers(network))
+    return Part(convolutions(network, channels, size), **kept_numbers(network), **_named(network))
+
+
+class _Names(TypedDict, total=False):
+    """What a candidate is called (see :class:`qnas.core.components.Part`)."""
+
+    operation: str
+    entrance: str
+
+
+def _named(module: nn.Module) -> _Names:
+    if not isinstance(module, FilledSlot):
+        return {}
+    return {"operation": module.component.known_as, "entrance": module.entrance}
 
 
 @dataclass(frozen=True)
@@ -119,7 +134,7 @@ def count_network(network: nn.Module, slots: Iterable[str], size: tuple[int, int
     for convolution in convolutions(network, 3, size):
         slot = next((path for path in filled if f"{convolution.path}.".startswith(f"{path}.")), None)
         (rest if slot is None else inside[slot]).append(convolution)
-    parts = {path: Part(inside[path], **kept_numbers(module)) for path, module in filled.items()}
+    parts = {path: Part(inside[path], **kept_numbers(module), **_named(module)) for path, module in filled.items()}
     return NetworkCount(Part(rest, **kept_numbers(network, filled.values())), parts)
 
 

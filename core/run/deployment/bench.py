@@ -14,16 +14,18 @@ import numpy as np
 from PIL import Image
 
 from qnas.core.components import Pixels, Target
-from qnas.core.deploy.exporting import loaded
+from qnas.core.deploy.exporting import loaded, running
 from qnas.core.deploy.memory import peak_memory
 from qnas.core.deploy.timing import MOST, Call, Timing, time_in_turn
-from qnas.core.errors import InputError, QnasError, QnasWarning, first_line
+from qnas.core.errors import InputError, QnasError, QnasWarning
+from qnas.core.files.folder import RunFolder
+from qnas.core.processor import processor_name
+from qnas.core.run.costs import measured_costs
 from qnas.core.run.deployment.file_pairs import FilePair, FilePairs
 from qnas.core.run.found import FoundNetwork
-from qnas.core.run.names import TIMINGS
+from qnas.core.run.names import MEASURED, RESULT, TIMINGS
 from qnas.core.run.record import RunRecord
 from qnas.core.settings.lr_sizes import Size
-from qnas.core.training.machine import processor_name
 
 Report = Callable[[str, int, int], object]
 """Told what is timed, and how many rounds are done, of how many at most."""
@@ -68,7 +70,15 @@ def bench(
                 measured = _Bench(target, files.of(size), size, count, found.scale).measured(rounds, report)
                 kept[_key(measured)] = measured
                 found.folder.write_json(TIMINGS, {"measured": list(kept.values())})
+                _state(found.folder)
                 yield measured
+
+
+def _state(folder: RunFolder) -> None:
+    """Write what was measured in place of costs into result.json."""
+    run = RunRecord(folder)
+    if run.is_judged and (measured := measured_costs(run)):
+        folder.write_json(RESULT, {**folder.read_json(RESULT), MEASURED: measured})
 
 
 def refuse_untimable(target: Target) -> None:
@@ -78,11 +88,8 @@ def refuse_untimable(target: Target) -> None:
         InputError: It is not installed, or its runtime is on its devices only.
     """
     target.versions()
-    if target.checked_in:
-        raise InputError(
-            f"'{target.known_as}' can't be timed: {target.checked_in} runs its files here, not the runtime that they"
-            " are for"
-        )
+    if reason := target.untimed():
+        raise InputError(reason)
 
 
 def _refuse_untimed(run: RunRecord, target: Target) -> None:
@@ -152,14 +159,8 @@ class _Bench:
         calls: dict[str, Call] = {name: partial(runtime, values) for name, runtime in runtimes.items()}
         if self.scale > 1:
             calls[BICUBIC] = _bicubic(image, self.scale)
-        try:
+        with running(self.target.known_as, self.size):
             return time_in_turn(calls, rounds, report=report)
-        except (QnasError, MemoryError):
-            raise
-        except Exception as error:  # a runtime raises whatever it likes
-            height, width = self.size
-            what = f"'{self.target.known_as}' fails on an image of {width} x {height}: {first_line(error)}"
-            raise QnasError(what) from error
 
 
 def _figures(timing: Timing) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """Files to time side by side: a found network's, and the float network's of the same architecture."""
 
-import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +10,8 @@ from typing import Any
 from torch.export import ExportedProgram
 
 from qnas.core.components import Target, freeze_statistics
-from qnas.core.deploy.exporting import write
-from qnas.core.deploy.lowering import Lowered, capture, lower, refuse_unfit_size
-from qnas.core.errors import InputError
+from qnas.core.deploy.exporting import lowered_for, write
+from qnas.core.deploy.lowering import capture, refuse_unfit_size
 from qnas.core.run.deployment.export import proven_file
 from qnas.core.run.found import FoundNetwork
 from qnas.core.run.names import exported
@@ -83,18 +81,11 @@ class FilePairs:
     def _new(self, size: Size) -> FilePair:
         made = self._made.get(None) or self._made.get(size)
         if made is None:
-            lowered = self._lowered(size)
+            lowered = lowered_for(self._found.network, self._target, size)
             found = self._write("found", lowered.size, lowered.program)
             made = FilePair(found, self._floating(lowered.size), is_verified=False)
             self._made[lowered.size] = made
         return made
-
-    def _lowered(self, size: Size) -> Lowered:
-        """For images of any size, as they are exported if nothing else is said; where that can't be, of this one."""
-        if self._target.any_size and self._target.size is None:
-            with contextlib.suppress(InputError):
-                return lower(self._found.network)
-        return lower(self._found.network, size)
 
     def _floating(self, size: Size | None, *, freeze: bool = False) -> Path:
         network = self._found.in_float()

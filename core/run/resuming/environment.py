@@ -14,11 +14,11 @@ from qnas.core.errors import InputError, QnasWarning, from_field
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.cache import digest_of
 from qnas.core.images.settings import Data
+from qnas.core.processor import instruction_set, processor_name
 from qnas.core.registry import plugins
 from qnas.core.run.images import RunImages, named_sets
 from qnas.core.run.names import ENVIRONMENT, IMAGES
 from qnas.core.run.record import RunRecord
-from qnas.core.training.machine import instruction_set, processor_name
 
 _PACKAGES = ("qnas", "torch", "numpy", "pillow", "scikit-image", "h5py", "pydantic", "safetensors")
 _DECISIVE_PACKAGES = ("torch", "numpy")

@@ -12,10 +12,11 @@ from qnas.core.errors import QnasError
 from qnas.core.files.exclusive import exclusive
 from qnas.core.files.folder import RunFolder
 from qnas.core.files.home import at_home
-from qnas.core.run.beginning import kept, make_run_within
+from qnas.core.run.beginning import make_run_within
 from qnas.core.run.names import STAGES, baseline, result_of
 from qnas.core.run.parent import begin_uniform, uniform_spec
 from qnas.core.run.record import RunRecord
+from qnas.core.run.resuming.kept_files import with_kept_files
 from qnas.core.run.resuming.kept_spec import note_changes, refuse_other_spec
 from qnas.core.run.resuming.stop import Interrupted
 from qnas.core.run.sizes import found_sizes
@@ -139,7 +140,12 @@ class _Uniform:
         else:
             begin = partial(begin_uniform, self._record, spec, name, self._networks[name])
             make_run_within(folder, spec, begin)
-        run = replace(self._run, spec=kept(spec, folder), folder=folder, journal_of=partial(self._journal_of, name))
+        run = replace(
+            self._run,
+            spec=with_kept_files(spec, folder.path),
+            folder=folder,
+            journal_of=partial(self._journal_of, name),
+        )
         with exclusive(folder.path), at_home(folder.path):
             self._do_stages(run)
 

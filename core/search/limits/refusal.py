@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from qnas.core.components import Cost
+from qnas.core.drawing.wording import divided, exact
 from qnas.core.errors import InputError, from_field
 from qnas.core.search.limits.allowed import AllowedNetworks
 
@@ -27,7 +28,8 @@ def refuse_unmeetable(allowed: AllowedNetworks, costs: Mapping[str, Cost]) -> No
             )
         if limit < least:
             with from_field(name):
-                raise InputError(f"must be at least {_exact(least, costs[name])}, {what} (got {limit:,})")
+                got = exact(limit, costs[name].unit if divided(costs[name].unit)[0] < 1 else "")
+                raise InputError(f"must be at least {_exact(least, costs[name])}, {what} (got {got})")
 
 
 def notices(allowed: AllowedNetworks, costs: Mapping[str, Cost]) -> Iterator[str]:
@@ -40,4 +42,4 @@ def notices(allowed: AllowedNetworks, costs: Mapping[str, Cost]) -> Iterator[str
 
 
 def _exact(value: int, cost: Cost) -> str:
-    return f"{value:,} {cost.unit or cost.title}".strip()
+    return exact(value, cost.unit or cost.title)

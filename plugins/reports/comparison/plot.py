@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from qnas.core.comparison import Comparison, Group
-from qnas.core.drawing.wording import baseline, decimal, significant
+from qnas.core.drawing.wording import baseline, decimal, significant, with_prefix
 from qnas.core.visible import visible
 from qnas.plugins.reports.comparison.look import Look, looks
 from qnas.plugins.reports.comparison.names import name_points
@@ -19,7 +19,6 @@ from qnas.plugins.reports.figure import INLINE, Colours, Size, figure_file, figu
 WIDE: Size = (8.6, 5.0)
 NARROW: Size = (4.3, 4.6)
 """The size for phones, on which the text of a wide plot would be too small to read."""
-_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _ON_WHITE = {"ink": "#1c2027", "muted": "#5d6571", "line": "#e2dfd8", "card": "#ffffff", "front": "#dcd6ca"}
 _FEW_TICKS = 3
 _FINE_DB = 0.06
@@ -96,10 +95,10 @@ class ComparisonPlot:
     def _name_axes(self, axes: Axes, colours: Colours) -> None:
         axis = self.comparison.cost
         largest = max(group.position[0] for group in self.comparison.groups)
-        size, prefix = next(((size, name) for size, name in _PREFIXES if largest >= size), (1.0, ""))
+        size, unit = with_prefix(largest, axis.cost.unit)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value / size)))
-        unit = f"{prefix}{axis.unit}" if axis.unit[:1].isupper() or axis.unit == "B" else f"{axis.unit}, {prefix}"
-        axes.set_xlabel(f"{unit.rstrip(', ')} {axis.size}".strip(), color=colours["muted"])
+        over = unit if axis.cost.unit else f"{axis.unit}, {unit}".rstrip(", ")
+        axes.set_xlabel(f"{over} {axis.size}".strip(), color=colours["muted"])
         axes.set_ylabel(f"PSNR Y on {visible(self.comparison.test)}, dB", color=colours["muted"])
         low, high = axes.get_ylim()
         digits = 2 if high - low > _FINE_DB else 3

@@ -18,7 +18,8 @@ from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
 from qnas.core.run.found import load_found
 from qnas.core.settings.lr_sizes import FRAMES
 
-from ...found_run import ADQ, edit_spec, write_run
+from ...found_run import ADQ, PLAIN, edit_spec, write_run
+from ...latency_tables import write_latencies
 
 
 class Saved(Target):
@@ -141,6 +142,18 @@ def test_figures_are_kept_until_the_same_is_measured_again(run, monkeypatch):
     again = kept(run)
     assert [entry["rounds"] for entry in again] == [3, 2]
     assert again[1] == first[1]
+
+
+def test_what_is_measured_in_the_setting_of_a_table_stands_in_the_result(run, tmp_path):
+    write_latencies(tmp_path / "table.json", PLAIN, target="saved", threads=1, size=(16, 12))
+    edit_spec(run, "costs", value={"latency": {"name": "latency", "table": str(tmp_path / "table.json")}})
+    RunFolder(run).write_json("result.json", {"latency": 5})
+    assert bench(run, "--size", "20x12") == 0
+    assert json.loads((run / "result.json").read_text()) == {"latency": 5}
+    assert bench(run, "--size", "16x12") == 0
+    seconds = kept(run)[-1]["networks"]["found"]["median_seconds"]
+    result = json.loads((run / "result.json").read_text())
+    assert result == {"latency": 5, "measured": {"latency": pytest.approx(1e9 * seconds)}}
 
 
 @pytest.mark.slow

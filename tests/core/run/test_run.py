@@ -13,11 +13,11 @@ from PIL import Image
 
 from qnas.core.errors import InputError, QnasWarning
 from qnas.core.files.folder import RunFolder
+from qnas.core.processor import instruction_set
 from qnas.core.run.names import ENVIRONMENT, IMAGES
 from qnas.core.run.resuming.environment import environment, warn_of_changes
 from qnas.core.run.run import run_spec
 from qnas.core.spec import Spec, load_spec, read_spec
-from qnas.core.training.machine import instruction_set
 
 
 def told(folder: RunFolder, facts: Mapping[str, Any], digests: Mapping[str, str] | None = None) -> list[str]:
