@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import yaml
+from over_seeds import change
 from rounds import out_option, write_json
 
 from qnas.core.cli.main import invoke
@@ -69,11 +70,7 @@ def measured(name: str, seed: int, steps: int, folder: Path) -> list[float]:
 def row_of(name: str, figures: Sequence[Sequence[float]]) -> str:
     """A row of the table: means, with the change against floats by seed."""
     floats, *others = (list(way) for way in zip(*figures, strict=True))
-    cells = [f"{statistics.mean(floats):.2f} dB"]
-    for way in others:
-        changes = [after - before for before, after in zip(floats, way, strict=True)]
-        each = ", ".join(f"{change:+.2f}" for change in changes)
-        cells.append(f"{statistics.mean(changes):+.2f} dB ({each})")
+    cells = [f"{statistics.mean(floats):.2f} dB", *(change(floats, way) for way in others)]
     return f"| {name} | {' | '.join(cells)} |"
 
 

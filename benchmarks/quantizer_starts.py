@@ -13,7 +13,6 @@ before training, as a multiple of that of the step of least error. Both are mean
 Rows that are already in the file are not computed again, so you can stop the program and start it again.
 """
 
-import json
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +23,12 @@ from typing import Any
 
 import click
 import torch
+from kept_rows import KeptRows
+from over_seeds import spread
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from rounds import threads_option, write_json
+from rounds import threads_option
 from torch import Tensor, nn
 
 from qnas.core.components import Dataset, Degradation, FakeQuantizer, Operation, Quantizer, Space
@@ -219,14 +220,6 @@ def _uses(rows: Sequence[Mapping[str, Any]], kind: str) -> tuple[str, str]:
     return f"{error:.2f}", f"{before:.0f} -> {after:.0f}"
 
 
-def spread(values: Sequence[float], sign: str = "") -> str:
-    """The mean, and the standard deviation if there are several values; empty if there are none."""
-    if not values:
-        return ""
-    deviation = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):{sign}.2f}{deviation}"
-
-
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--steps", default=240, show_default=True, help="Steps of training.")
 @click.option("--seeds", default=3, show_default=True, help="Networks of each kind.")
@@ -255,38 +248,16 @@ def main(
     torch.set_num_threads(threads)
     sets = [_dataset(TRAIN, folder), _dataset(TEST, judged)]
     setting = {"steps": steps, "space": SPACE, "train": sets[0].label, "test": sets[1].label}
-    rows = _kept(out, setting)
-    wanted = [case for case in cases(quantizers, seeds) if not any(_is_of(row, case) for row in rows)]
+    kept = KeptRows(out, setting)
+    wanted = [case for case in cases(quantizers, seeds) if not kept.has(asdict(case))]
     experiment = Experiment(*(load_images(one, SCALE, Degradation.of("matlab")) for one in sets), steps)
     for case in track(wanted, "networks", console=Console(stderr=True)):
-        rows.append(row_of(case, experiment))
-        part = out.with_name(f".{out.name}")
-        write_json(part, {"setting": setting, "rows": rows}, [])
-        part.replace(out)  # atomic, so that no row is lost if the program is stopped here
-    print_table(rows)
+        kept.add(row_of(case, experiment))
+    print_table(kept.rows)
 
 
 def _dataset(generated: Mapping[str, object], folder: Path | None) -> Dataset:
     return Dataset.of(generated if folder is None else {"name": "folder", "path": str(folder)})
-
-
-def _is_of(row: Mapping[str, Any], case: Case) -> bool:
-    return all(row[key] == value for key, value in asdict(case).items())
-
-
-def _kept(out: Path, setting: Mapping[str, object]) -> list[dict[str, Any]]:
-    """The rows that are already in the file.
-
-    Raises:
-        click.ClickException: They have a different setting.
-    """
-    if not out.exists():
-        return []
-    kept = json.loads(out.read_text())
-    if kept["setting"] != json.loads(json.dumps(setting)):
-        raise click.ClickException(f"{out} has rows with a different setting: {kept['setting']}; name another file")
-    rows: list[dict[str, Any]] = kept["rows"]
-    return rows
 
 
 if __name__ == "__main__":
