@@ -1,6 +1,7 @@
 """How fast exported networks are: at 8 bits and at mixed widths, beside the faster runtime's float network."""
 
 import itertools
+import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -100,6 +101,18 @@ def processor() -> str:
     return " ".join([processor_name(), *(flag for flag in FOR_INTEGERS if flag in flags)])
 
 
+def markdown(measured: Sequence[Mapping[str, Any]]) -> str:
+    """A table of the ratios, with a line for each network and number of threads."""
+    columns = [f"{target} {label}" for target in BETWEEN for label in (FLOAT, *WIDTHS)]
+    lines = [["network", "threads", "fastest float", *columns], ["---"] * (3 + len(columns))]
+    for row in sorted(measured, key=lambda row: (NETWORKS.index(row["network"]), row["threads"])):
+        figures = row["figures"]
+        fastest = min(figures[f"{target} {FLOAT}"]["median"] for target in BETWEEN)
+        ratios = [f"{figures[column]['speedup']:.2f} x" for column in columns]
+        lines.append([row["network"], str(row["threads"]), f"{fastest * 1e3:.0f} ms", *ratios])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--network", "names", multiple=True, type=click.Choice(NETWORKS), help="Only this one; may be repeated.")
 @click.option("--side", default=256, show_default=True, help="Height and width of the LR image.")
@@ -107,26 +120,17 @@ def processor() -> str:
 @click.option("--rounds", default=15, show_default=True, help="At most so many.")
 @out_option
 def main(names: Sequence[str], side: int, threads: Sequence[int], rounds: int, out: Path | None) -> None:
-    """Time the networks, and print the ratios as a table in Markdown."""
-    columns = [f"{target} {label}" for target in BETWEEN for label in (FLOAT, *WIDTHS)]
-    click.echo(_row("network", "threads", "fastest float", *columns))
-    click.echo(_row(*["---"] * (3 + len(columns))))
-    measured = []
+    """Time the networks, and print the ratios as a table in Markdown; rows of others that are in the file stay."""
+    measured = json.loads(out.read_text())["measured"] if out is not None and out.exists() else []
     for name, count in itertools.product(names or NETWORKS, threads):
-        timings = time_network(name, side, count, rounds)
-        times = speedups(timings)
-        fastest = min(timing.median for label, timing in timings.items() if label.endswith(FLOAT))
-        ratios = [f"{times[column]:.2f} x" for column in columns]
-        click.echo(_row(name, str(count), f"{fastest * 1e3:.0f} ms", *ratios))
-        measured.append(_as_json(name, count, timings, times))
+        row = _as_json(name, count, time_network(name, side, count, rounds))
+        measured = [*(other for other in measured if (other["network"], other["threads"]) != (name, count)), row]
         write_json(out, {"processor": processor(), "side": side, "measured": measured}, [])
+    click.echo(markdown(measured))
 
 
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _as_json(name: str, threads: int, timings: Mapping[str, Timing], times: Mapping[str, float]) -> dict[str, Any]:
+def _as_json(name: str, threads: int, timings: Mapping[str, Timing]) -> dict[str, Any]:
+    times = speedups(timings)
     figures = {label: {**timing._asdict(), "speedup": times[label]} for label, timing in timings.items()}
     return {"network": name, "threads": threads, "figures": figures}
 

@@ -63,7 +63,7 @@ def space_of(name: str, own: Path) -> Spec:
         "target": "foreign_networks:network",
         "arguments": {"name": name},
         "weights": weights,
-        "bits": list(BITS),
+        "bits": [list(pair) for pair in product(BITS, BITS)],  # of weights and activations
     }
 
 
@@ -95,8 +95,15 @@ def uniform(space: Spec) -> Spec:
     return {**space, "bits": [UNIFORM]}
 
 
+def alike(space: Spec) -> Spec:
+    """The space in which a slot's weights and activations have the same width."""
+    return {**space, "bits": list(BITS)}
+
+
 FIXED = {"uniform 4": uniform, "uniform 4, first and last 8": with_ends_at_8}
-WAYS = (*FIXED, *SEARCHES)
+ALIKE = {"sensitivity, widths alike": alike}
+"""Searches by sensitivity, in a smaller space."""
+WAYS = (*FIXED, *SEARCHES, *ALIKE)
 
 
 def spec_of(way: str, name: str, seed: int, own: Path, tests: Mapping[str, Path]) -> Spec:
@@ -107,7 +114,7 @@ def spec_of(way: str, name: str, seed: int, own: Path, tests: Mapping[str, Path]
         "name": "own",
         "seed": seed,
         "scale": SCALE,
-        "space": FIXED[way](space) if way in FIXED else space,
+        "space": {**FIXED, **ALIKE}[way](space) if way not in SEARCHES else space,
         "data": {"train": _folder(own / "train"), "test": sets, "patch": PATCH},
         "search": SEARCHES.get(way, "sensitivity"),
         "limits": {"bitops": limit_of(space)},

@@ -340,22 +340,31 @@ def test_exported_networks_are_timed_beside_the_faster_float(benchmark, tmp_path
     figures = measured["figures"]
     assert len(figures) == 6
     assert max(figures[f"{target} float"]["speedup"] for target in ("openvino", "onnxruntime")) == 1
-    row = done.output.splitlines()[-1]
+    row = done.output.rstrip().splitlines()[-1]
     assert f"{figures['openvino 8 bits']['speedup']:.2f} x" in row
+    others = [argument.replace("espcn", "fsrcnn") for argument in arguments]
+    assert CliRunner().invoke(deployment.main, others).exit_code == 0
+    assert [row["network"] for row in json.loads(out.read_text())["measured"]] == ["espcn", "fsrcnn"]
+
+
+def test_the_page_about_deployment_has_the_kept_speeds(benchmark) -> None:
+    kept = json.loads((FOLDER / "results/deployment.json").read_text())
+    assert benchmark("deployment").markdown(kept["measured"]) in (FOLDER.parent / "docs/deployment.md").read_text()
 
 
 def test_networks_of_others_are_searched_at_the_cost_of_uniform_ones(benchmark, monkeypatch, tmp_path: Path) -> None:
     own_search, own, out = benchmark("own_search"), tmp_path / "own", tmp_path / "figures.json"
     for constant, value in {"STEPS": 2, "BATCH": 1, "PATCH": 8, "BITS": (2, 3, 4, 8)}.items():
         monkeypatch.setattr(own_search, constant, value)
-    monkeypatch.setitem(own_search.SEARCHES, "sensitivity", {"name": "sensitivity", "tuning": 1})
+    quick = {"name": "random", "samples": 1, "steps": 1, "batch": 1, "tuning": 0}
+    monkeypatch.setitem(own_search.SEARCHES, "random", quick)
     for part, count in (("train", 10), ("test", 1)):
         (own / part).mkdir(parents=True)
         for number in range(count):
             pixels = np.random.default_rng(number).integers(0, 256, (48, 48, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(own / part / f"{number}.png")
     torch.save(benchmark("foreign_networks").network("compact").state_dict(), own / "compact.pth")
-    ways = [part for way in (*own_search.FIXED, "sensitivity") for part in ("--way", way)]
+    ways = [part for way in (*own_search.FIXED, "random") for part in ("--way", way)]
     arguments = ["--own", str(own), "--network", "compact", *ways, "--seeds", "1", "--out", str(out)]
     done = CliRunner().invoke(own_search.main, arguments)
     assert done.exit_code == 0, done.output
