@@ -6,8 +6,9 @@ PyTorch, and what it makes of them is compared with the network's next ones. Run
 so its kernels stay what they are.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from qnas.core.components import Target
+from qnas.core.components import ImageStatistic, Moments, Target
 from qnas.core.deploy.integers import IntegerActivation
 from qnas.core.deploy.lowering import INPUT, with_integers
 
@@ -29,11 +30,13 @@ TIE = 1e-2
 """Steps; a value that is no further from a tie may be rounded to either side. Sums in float32 differ by up to 0.001."""
 NEAR = 1e-2
 """Levels of 255 that what comes out at the end may differ by."""
+_RECTIFIERS = {"Clip", "LeakyRelu", "PRelu", "Relu"}
 
 
 class Reference(NamedTuple):
-    """What the network in PyTorch does at a quantizer: in steps, before rounding, and the values behind it."""
+    """What the network in PyTorch does at a quantizer: its step, what it gets in steps, and the values behind it."""
 
+    step: float
     steps: Tensor
     values: Tensor
 
@@ -46,22 +49,31 @@ class Segments:
         integers: How many are compared.
         differing: How many of them differ.
         from_tie: How far from a tie the furthest of these is, in steps.
+        operators: How many of them stand behind each operator of the file.
         wrong: The tensors of the file, and their operators, of which one is further than TIE.
     """
 
     integers: int = 0
     differing: int = 0
     from_tie: float = 0.0
+    operators: dict[str, int] = field(default_factory=dict)
     wrong: tuple[str, ...] = ()
 
-    def add(self, name: str, differs: Tensor, from_tie: Tensor) -> None:
+    def add(self, of: "Cut", differs: Tensor, from_tie: Tensor) -> None:
         """Count the integers behind one quantizer."""
         self.integers += differs.numel()
-        self.differing += int(differs.sum())
-        furthest = float(from_tie[differs].max()) if differs.any() else 0.0
+        if not differs.any():
+            return
+        furthest, amount = float(from_tie[differs].max()), int(differs.sum())
+        self.differing += amount
+        self.operators[of.operator] = self.operators.get(of.operator, 0) + amount
         self.from_tie = max(self.from_tie, furthest)
-        if furthest > TIE and name not in self.wrong:
-            self.wrong += (name,)
+        if furthest > TIE and of.made_by not in self.wrong:
+            self.wrong += (of.made_by,)
+
+    def failure(self) -> str:
+        """What is wrong, or ``""``."""
+        return f"wrong behind a quantizer: {', '.join(self.wrong)}" if self.wrong else ""
 
 
 def compare_segments(network: nn.Module, path: Path, target: Target, images: Sequence[Tensor]) -> Segments:
@@ -70,23 +82,34 @@ def compare_segments(network: nn.Module, path: Path, target: Target, images: Seq
     Args:
         network: What it was written from.
         path: Of the file.
-        target: The runtime: ``litert``, ``onnxruntime`` or ``openvino``.
+        target: The runtime.
         images: (1, 3, H, W), RGB in 0..1, of a size that the file takes.
     """
-    from tflite_segments import cut_tflite
-
-    cuts, run = cut_tflite(path) if path.suffix == ".tflite" else cut_onnx(path, target)
-    found, integers = Segments(), with_integers(network)
+    cuts, run = _cut(path, target)
+    found, integers = Segments(), exactly_measuring(with_integers(network))
     for image in images:
         seen_there, output = watched(integers, image)
-        references = [seen_there[of.quantizer] for of in cuts]
+        references = [of.reference(seen_there) for of in cuts]
         feeds = {of.name: of.integers(seen.values) for of, seen in zip(cuts, references, strict=True)}
         *made, enlarged = run({INPUT: image.numpy(), **feeds})
         for of, seen, ours in zip(cuts, references, made, strict=True):
-            found.add(of.made_by, torch.from_numpy(ours != feeds[of.name]), seen.steps.frac().abs().sub(0.5).abs())
+            found.add(of, torch.from_numpy(ours != feeds[of.name]), seen.steps.frac().abs().sub(0.5).abs())
         if np.abs(enlarged - output.numpy()).max() * 255 > NEAR:
             found.wrong += ("the output",)
     return found
+
+
+def _cut(path: Path, target: Target) -> "tuple[list[Cut], Run]":
+    """A file, cut, and what runs all of its segments."""
+    if target.registered_name() == "litert":
+        from tflite_segments import cut_tflite
+
+        return cut_tflite(path)
+    if target.registered_name() == "qonnx":
+        from qonnx_segments import cut_qonnx
+
+        return cut_qonnx(path)
+    return cut_onnx(path, target)
 
 
 class Cut(NamedTuple):
@@ -96,15 +119,29 @@ class Cut(NamedTuple):
         name: Of the tensor of integers that the next segment gets.
         scale: The step.
         zero_point: The integer of zero.
-        made_by: What gives the values that are quantized there.
-        quantizer: Which of the network's quantizers that is, in their order.
+        tensor: What is quantized there.
+        operator: What computes that, before rectifiers.
+        quantizer: Which of the network's quantizers that is, in their order; None if it is the one of that step.
     """
 
     name: str
     scale: Values
     zero_point: Values
-    made_by: str
-    quantizer: int
+    tensor: str
+    operator: str
+    quantizer: int | None = None
+
+    @property
+    def made_by(self) -> str:
+        """The tensor, and its operator."""
+        return f"{self.tensor} ({self.operator})"
+
+    def reference(self, seen: Sequence[Reference]) -> Reference:
+        """What the network does there."""
+        if self.quantizer is not None:
+            return seen[self.quantizer]
+        (of_step,) = (each for each in seen if np.float32(each.step) == self.scale)
+        return of_step
 
     def integers(self, values: Tensor) -> Values:
         """The integers of values on the grid."""
@@ -128,9 +165,9 @@ def cut(model: onnx.ModelProto) -> list[Cut]:
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] not in known:
             quantize = next(n for n in _back(makers, node.input[0]) if n.op_type == "QuantizeLinear")
-            maker = makers.get(quantize.input[0])
-            what = f"{quantize.input[0]} ({maker.op_type if maker else 'input'})"
-            of = Cut(f"{node.input[0]}_in", known[node.input[1]], known[node.input[2]], what, len(cuts))
+            given = quantize.input[0]
+            grid = known[node.input[1]], known[node.input[2]]
+            of = Cut(f"{node.input[0]}_in", *grid, given, operator_of(given, makers, known), len(cuts))
             dtype = onnx.helper.np_dtype_to_tensor_dtype(of.zero_point.dtype)
             graph.output.append(onnx.helper.make_tensor_value_info(node.input[0], dtype, [None] * 4))
             graph.input.append(onnx.helper.make_tensor_value_info(of.name, dtype, [None] * 4))
@@ -138,6 +175,15 @@ def cut(model: onnx.ModelProto) -> list[Cut]:
             cuts.append(of)
     graph.output.append(enlarged)
     return cuts
+
+
+def operator_of(name: str, makers: Mapping[str, onnx.NodeProto], known: Container[str]) -> str:
+    """The operator that computes a tensor, before rectifiers and the bias of a convolution."""
+    node = makers.get(name)
+    if node is None:
+        return INPUT
+    is_bias = node.op_type == "Add" and node.input[1] in known
+    return operator_of(node.input[0], makers, known) if is_bias or node.op_type in _RECTIFIERS else node.op_type
 
 
 def _back(makers: Mapping[str, onnx.NodeProto], name: str) -> list[onnx.NodeProto]:
@@ -148,13 +194,25 @@ def _back(makers: Mapping[str, onnx.NodeProto], name: str) -> list[onnx.NodeProt
     return nodes
 
 
+def exactly_measuring(network: nn.Module) -> nn.Module:
+    """A network that measures whole images in float64: in float32, PyTorch loses more of a sum than runtimes do."""
+    for module in network.modules():
+        if isinstance(module, ImageStatistic):
+            module.measure = functools.partial(_measured, module)  # type: ignore[method-assign]
+    return network
+
+
+def _measured(statistic: ImageStatistic, features: Tensor) -> Tensor:
+    return statistic.of_moments(Moments.of(features)).to(features.dtype)
+
+
 @torch.no_grad()
 def watched(integers: nn.Module, image: Tensor) -> tuple[list[Reference], Tensor]:
     """What a network with integers does at each of its quantizers, in order, and its output."""
     seen: list[Reference] = []
 
     def watch(layer: IntegerActivation, inputs: tuple[Tensor], values: Tensor) -> None:
-        seen.append(Reference(layer.activation(inputs[0]) / layer.grid[0], values))
+        seen.append(Reference(layer.grid[0], layer.activation(inputs[0]) / layer.grid[0], values))
 
     layers = [module for module in integers.modules() if isinstance(module, IntegerActivation)]
     hooks = [layer.register_forward_hook(watch) for layer in layers]
@@ -191,4 +249,4 @@ def _in_openvino(model: onnx.ModelProto, target: Target) -> Run:
     return run
 
 
-_RUNTIMES = {"onnxruntime": _in_onnxruntime, "openvino": _in_openvino}
+_RUNTIMES = {"onnxruntime": _in_onnxruntime, "openvino": _in_openvino, "tensorrt": _in_onnxruntime}

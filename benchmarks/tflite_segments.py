@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _QUANTIZER = re.compile(rb"quantize_per_tensor(?:_(\d+))?")
 _KINDS = {code: kind for kind, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+_PASSED = {"LEAKY_RELU", "MAXIMUM", "PRELU", "QUANTIZE", "RELU"}
 
 
 def cut_tflite(path: Path) -> "tuple[list[Cut], Run]":
@@ -69,15 +70,19 @@ def _cut(model: Any, graph: Any, place: int) -> "Cut":
         given.name.decode(),
         given.quantization.scale[0],
         given.quantization.zeroPoint.astype(np.int8),
-        f"{graph.tensors[place].name.decode()} ({_maker(model, graph, place)})",
+        graph.tensors[place].name.decode(),
+        _operator(model, graph, place),
         int(number[1] or 0) if number else 0,
     )
 
 
-def _maker(model: Any, graph: Any, place: int) -> str:
-    """The operator that gives a tensor."""
-    (index,) = (operator.opcodeIndex for operator in graph.operators if place in operator.outputs)
-    return _KINDS[model.operatorCodes[index].builtinCode]
+def _operator(model: Any, graph: Any, place: int) -> str:
+    """The operator that computes a tensor, before rectifiers and what makes integers of it."""
+    maker = next((operator for operator in graph.operators if place in operator.outputs), None)
+    if maker is None:
+        return INPUT
+    kind = _KINDS[model.operatorCodes[maker.opcodeIndex].builtinCode]
+    return _operator(model, graph, maker.inputs[0]) if kind in _PASSED else kind
 
 
 def _running(content: bytes, names: list[str], orders: "list[Values]") -> "Run":

@@ -189,15 +189,14 @@ def rounding_of(network: nn.Module, sets: Sets, scale: int, size: Size | None) -
     Runtimes add up in other orders than PyTorch, so that what a layer quantizes is off by a few units of the last place
     of its largest value. Where that crosses the border of two steps, the difference grows to a step, and spreads.
     """
-    most = Differences()
+    tries = []
     for seed in range(_TRIES):
-        tried = Differences()
+        tries.append(tried := Differences())
         with _rounded_otherwise(other := copy.deepcopy(network), seed):
             for part in _all_parts(sets, scale, size):
                 tried.add(*(enlarged_levels(run, part, _CPU) for run in (network, other)))
-        largest = max(most.largest, tried.largest)
-        most = replace(max(most, tried, key=lambda differences: differences.apart), largest=largest)
-    return most
+    most = max(tries, key=lambda differences: differences.apart)
+    return replace(most, largest=max(tried.largest for tried in tries))
 
 
 @contextlib.contextmanager

@@ -46,7 +46,9 @@ def write_quant_nodes(program: ExportedProgram, path: Path) -> None:
     """
     _refuse_grids(program)
     write_qdq(program, path, Qcdq())
-    model = cleanup_model(ModelWrapper(str(path)))
+    model = ModelWrapper(str(path))
+    _copy_twins(model)
+    model = cleanup_model(model)
     _leave_out_axes(model)
     _copy_inputs(model)
     model = model.transform(QCDQToQuant())
@@ -77,17 +79,31 @@ def _leave_out_axes(model: ModelWrapper) -> None:
             del node.attribute[:]
 
 
+def _copy_twins(model: ModelWrapper) -> None:
+    """Let no node read the same tensor twice, since qonnx renames only one of the two."""
+    for index, node in enumerate(list(model.graph.node)):
+        for place, name in enumerate(node.input):
+            if name and name in node.input[:place]:
+                node.input[place] = _copied(model, node, name, f"twin_{index}_{place}")
+
+
+def _copied(model: ModelWrapper, reader: onnx.NodeProto, name: str, own: str) -> str:
+    """A copy of a tensor, named ``own``, in front of what reads it."""
+    model.graph.node.insert(model.get_node_index(reader), onnx.helper.make_node(_COPY, [name], [own]))
+    return own
+
+
 def _copy_inputs(model: ModelWrapper) -> None:
     """Let no two quantizers read the same tensor, since qonnx names the bit-widths of both after it."""
     for index, node in enumerate(model.get_nodes_by_op_type("QuantizeLinear")):
         if model.get_initializer(node.input[0]) is None:
-            own = f"quantized_{index}"
-            model.graph.node.insert(model.get_node_index(node), onnx.helper.make_node(_COPY, [node.input[0]], [own]))
-            node.input[0] = own
+            node.input[0] = _copied(model, node, node.input[0], f"quantized_{index}")
 
 
 def _take_copies_out(model: ModelWrapper) -> None:
-    for copy in model.get_nodes_by_op_type(_COPY):
-        for reader in model.find_consumers(copy.output[0]):
-            reader.input[:] = [copy.input[0] if name == copy.output[0] else name for name in reader.input]
-        model.graph.node.remove(copy)
+    """Take out what :func:`_copy_inputs` put in."""
+    for quantizer in model.get_nodes_by_op_type("Quant"):
+        copy = model.find_producer(quantizer.input[0])
+        if copy is not None and copy.op_type == _COPY and not model.is_fork_node(copy):
+            quantizer.input[0] = copy.input[0]
+            model.graph.node.remove(copy)

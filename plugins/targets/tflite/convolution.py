@@ -97,7 +97,7 @@ def write_convolution(
     convolution = _Convolution(node, features, weight, bias, stride, padding, dilation, groups)
     if isinstance(features, torch.Tensor) or _is_wide(weight):
         raise unfit(node)
-    shuffle = None if convolution.is_depthwise else _shuffle_behind(node)
+    shuffle = _shuffle_behind(node) if groups == 1 else None  # a group makes only its own channels, in their order
     if shuffle is not None:
         to.permuted.add(shuffle)
         order = shuffled(len(convolution.kernel), shuffle.args[1])

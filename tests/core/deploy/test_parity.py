@@ -107,3 +107,9 @@ def test_it_says_how_many_images_are_done() -> None:
     done: list[int] = []
     compare(Doubled(), Shifted(), SETS, 2, report=done.append)
     assert done == [1, 2, 3]
+
+
+def test_a_network_that_rounding_does_not_change_is_told_with_all_its_values() -> None:
+    parity = compare(Doubled(), Shifted(levels=3.0), SETS, 2)
+    told = parity.to_json()
+    assert told["of_rounding"] == {**told["of_file"], "differing": 0, "equal": 1.0, "largest_in_levels": 0}

@@ -229,6 +229,13 @@ def test_a_pixel_shuffle_finds_its_channels_in_order(end: nn.Module, tmp_path: P
     assert "GATHER" not in dict(operators(tmp_path / "network.tflite"))
 
 
+def test_channels_of_groups_are_put_in_order_behind_their_convolution(tmp_path: Path) -> None:
+    step, end = 0.05, nn.Sequential(Rounded(0.2), nn.PixelShuffle(2))
+    shuffled = Convolved(6, 24, step, kernel_size=3, groups=2)
+    features = nn.Sequential(Rounded(1 / 255, 0, 255), Convolved(3, 6, 1 / 255, kernel_size=1), Rounded(step))
+    assert_same_integers(nn.Sequential(features, shuffled, end), 0.2, tmp_path)
+
+
 @pytest.mark.parametrize("end", [nn.Tanh(), Rounded(1e-4)], ids=["floats behind", "steps too far apart"])
 def test_a_convolution_in_float_has_its_weights_in_int8(end: nn.Module, tmp_path: Path) -> None:
     network = nn.Sequential(Rounded(1 / 255, 0, 255), Convolved(3, 3, 1 / 255, width=10, kernel_size=3), end)

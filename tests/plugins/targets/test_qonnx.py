@@ -74,3 +74,21 @@ def test_a_narrow_grid_is_one_of_a_bit_width(tmp_path: Path) -> None:
     assert {each.name: each.i for each in node.attribute} == {"narrow": 1, "signed": 1, "rounding_mode": 0}
     lr = torch.linspace(-1, 1, 192).view(1, 3, 8, 8)
     assert torch.equal(torch.from_numpy(Target.of("qonnx").load(path)(lr.numpy())), Rounded(-7, 7)(lr))
+
+
+class Twice(nn.Module):
+    """It reads the same tensor twice, as what measures a deviation does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rounded = Rounded(-8, 7)
+
+    def forward(self, image: Tensor) -> Tensor:
+        rounded = self.rounded(image)
+        return torch.cat([rounded, rounded * rounded, rounded], 1)
+
+
+def test_a_tensor_may_be_read_twice_by_one_operator(tmp_path: Path) -> None:
+    path, lr = tmp_path / "twice.onnx", torch.linspace(-1, 1, 192).view(1, 3, 8, 8)
+    Target.of("qonnx").write(capture(Twice(), (8, 8)), path)
+    assert torch.equal(torch.from_numpy(Target.of("qonnx").load(path)(lr.numpy())), Twice()(lr))
