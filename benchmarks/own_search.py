@@ -63,7 +63,7 @@ def space_of(name: str, own: Path) -> Spec:
         "target": "foreign_networks:network",
         "arguments": {"name": name},
         "weights": weights,
-        "bits": [list(pair) for pair in product(BITS, BITS)],  # of weights and activations
+        "bits": {"weights": list(BITS), "activations": list(BITS)},
     }
 
 

@@ -4,10 +4,10 @@ import fnmatch
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple, Self, TypeVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from qnas.core.components.operation import Operation
-from qnas.core.settings.bits import Bits, Widths
+from qnas.core.settings.bits import Bits, Widths, WidthsApart, paired
 from qnas.core.settings.settings import Settings, invalid
 
 T = TypeVar("T")
@@ -21,7 +21,12 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
 
 
 Candidates = Annotated[tuple[Operation, ...], Field(min_length=1), AfterValidator(_distinct)]
-WidthChoices = Annotated[tuple[Bits, ...], Field(min_length=1), AfterValidator(_distinct)]
+WidthChoices = Annotated[
+    tuple[Bits, ...],
+    Field(min_length=1),
+    AfterValidator(_distinct),
+    BeforeValidator(paired, json_schema_input_type=Annotated[tuple[Bits, ...], Field(min_length=1)] | WidthsApart),
+]
 
 
 def path_matches(path: str, pattern: str) -> bool:

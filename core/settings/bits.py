@@ -1,6 +1,7 @@
 """Bit-widths: the values that a spec may have, and the pair of a candidate."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer
@@ -51,8 +52,31 @@ def _widths(value: Any) -> Widths:
 
 _OneNumber = Annotated[int, Field(ge=2, le=16)] | Literal[32, "float"]
 
+
+_Side = Literal["weights", "activations"]
+_SIDES: tuple[str, ...] = get_args(_Side)
+WidthsApart = Annotated[
+    dict[_Side, Annotated[list[_OneNumber], Field(min_length=1)]], Field(min_length=2, max_length=2)
+]
+"""Widths of weights and widths of activations, of which every pair is meant."""
+
+
 Bits = Annotated[
     Widths,
     BeforeValidator(_widths, json_schema_input_type=_OneNumber | tuple[_OneNumber, _OneNumber]),
     PlainSerializer(Widths.shortest),
 ]
+
+
+def paired(value: Any) -> Any:
+    """The pairs that a :data:`WidthsApart` means; anything else stays as it is.
+
+    Raises:
+        ValueError: It is a mapping that does not list both.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    sides: list[Any] = [value.get(side) for side in _SIDES]
+    if len(value) != len(sides) or not all(isinstance(side, list | tuple) and side for side in sides):
+        raise ValueError("must list both: {weights: [2, 4, 8], activations: [4, 8]}")
+    return list(itertools.product(*sides))

@@ -2,9 +2,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from qnas.core.components.rules import WidthChoices
 from qnas.core.settings import FLOAT, Bits, Widths
 
 ADAPTER = TypeAdapter(Bits)
+CHOICES = TypeAdapter(WidthChoices)
 WIDTHS = {*range(2, 17), 32}
 
 
@@ -37,3 +39,22 @@ def test_labels():
     assert Widths(4, 4).label == "4"
     assert Widths(4, 8).label == "4/8"
     assert FLOAT.label == "32"
+
+
+some_widths = st.lists(st.sampled_from([*range(2, 17), 32]), min_size=1, max_size=4, unique=True)
+
+
+@given(some_widths, some_widths)
+def test_weights_and_activations_apart_stand_for_all_pairs(weights, activations):
+    apart = CHOICES.validate_python({"weights": weights, "activations": activations})
+    listed = CHOICES.validate_python([[one, other] for one in weights for other in activations])
+    assert apart == listed
+    assert CHOICES.validate_python(CHOICES.dump_python(apart)) == apart
+
+
+@pytest.mark.parametrize(
+    "value", [{"weights": [4]}, {"weights": 4, "activations": [8]}, {}, {"weights": [], "bits": []}]
+)
+def test_one_side_alone_is_refused(value):
+    with pytest.raises(ValidationError, match=r"must list both: \{weights"):
+        CHOICES.validate_python(value)

@@ -42,6 +42,7 @@ def test_a_spec_needs_no_name(validator, plain):
     [
         {"space": "basic"},
         {"space": {"name": "basic", "bits": [4, [4, 8], 32]}},
+        {"space": {"name": "basic", "bits": {"weights": [2, 4], "activations": [4, "float"]}}},
         {"space": {"name": "basic", "operations": ["conv3x3", {"name": "conv", "kernel": 5}]}},
         {"space": {"name": "basic", "operations": {"body": ["conv3x3"], "all": ["native"]}}},
         {"data": {"train": {"name": "folder", "path": "a", "lr_path": "b"}}},
@@ -76,6 +77,10 @@ def test_short_and_long_forms_are_valid(validator, plain, right):
         {"space": {"name": "basic", "chanels": 9}},
         {"space": {"name": "basic", "bits": 4}},
         {"space": {"name": "basic", "bits": []}},
+        {"space": {"name": "basic", "bits": {"weights": [2, 4]}}},
+        {"space": {"name": "basic", "bits": {"weights": [2, 4], "activations": []}}},
+        {"space": {"name": "basic", "bits": {"weights": [2, 4], "activations": [4], "bits": [4]}}},
+        {"space": {"name": "basic", "bits": {"weights": [64], "activations": [4]}}},
         {"space": {"name": "basic", "operations": {"body": ["conv9x9"]}}},
         {"quantizer": {"search": "lqs"}},
         {"data": {"patch": 4}},
