@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from qnas.core.components import ImageStatistic, Moments, Target
 from qnas.core.deploy.integers import IntegerActivation
 from qnas.core.deploy.lowering import INPUT, with_integers
+from qnas.plugins.targets.quicker import REPEATED
 
 Values = npt.NDArray[Any]
 Feeds = Mapping[str, Values]
@@ -30,7 +31,7 @@ TIE = 1e-2
 """Steps; a value that is no further from a tie may be rounded to either side. Sums in float32 differ by up to 0.001."""
 NEAR = 1e-2
 """Levels of 255 that what comes out at the end may differ by."""
-_RECTIFIERS = {"Clip", "LeakyRelu", "PRelu", "Relu"}
+_RECTIFIERS = {"Clip", "LeakyRelu", "Max", "PRelu", "Relu"}
 
 
 class Reference(NamedTuple):
@@ -165,6 +166,8 @@ def cut(model: onnx.ModelProto) -> list[Cut]:
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] not in known:
             quantize = next(n for n in _back(makers, node.input[0]) if n.op_type == "QuantizeLinear")
+            if quantize.output[0].endswith(REPEATED):
+                continue  # the network has no quantizer there
             given = quantize.input[0]
             grid = known[node.input[1]], known[node.input[2]]
             of = Cut(f"{node.input[0]}_in", *grid, given, operator_of(given, makers, known), len(cuts))

@@ -8,6 +8,9 @@ from onnxscript import ir
 
 from qnas.plugins.targets.rewriting import Values, constant_in, known_values, producer_of
 
+REPEATED = "_integers"
+"""How the name of integers ends whose grid stands there for the second time."""
+
 
 def spell_out_prelu(graph: ir.Graph) -> None:
     """Write PReLU with known slopes as simpler operators, which take a tenth to a fifth of its time."""
@@ -52,7 +55,7 @@ def _is_quantized_alike(shuffle: ir.Node, before: ir.Node) -> bool:
 
 def _repeat_grid(graph: ir.Graph, shuffle: ir.Node, before: ir.Node) -> None:
     moved = shuffle.outputs[0]
-    integers = _node("QuantizeLinear", [moved, *before.inputs[1:]], f"{moved.name}_integers")
+    integers = _node("QuantizeLinear", [moved, *before.inputs[1:]], f"{moved.name}{REPEATED}")
     values = _node("DequantizeLinear", [integers.outputs[0], *before.inputs[1:]], f"{moved.name}_values")
     _take_place(moved, values.outputs[0])
     integers.replace_input_with(0, moved)
