@@ -21,7 +21,7 @@ from typing import Any
 import click
 import torch
 import yaml
-from foreign_networks import NETWORKS, SCALE
+from own_networks import SCALE, space_of, weights_of
 from rounds import out_option, write_json
 
 from qnas.core.cli.main import invoke
@@ -32,6 +32,7 @@ from qnas.core.network import slot_candidates
 from qnas.core.run.record import RunRecord
 from qnas.core.search.limits.allowed import AllowedNetworks
 
+NETWORKS = ("compact-16", "rcan", "rrdb")
 BITS = (2, 3, 4, 5, 6, 8)
 UNIFORM = 4
 STEPS, BATCH, PATCH, LEARNING_RATE = 600, 16, 24, 5e-4
@@ -55,16 +56,10 @@ HELD_OUT = "held-out"
 Spec = dict[str, Any]
 
 
-def space_of(name: str, own: Path) -> Spec:
-    """The space of a network with its float weights, searched over bit-widths."""
-    weights = str((own / f"{name}.pth").resolve())
-    return {
-        "name": "module",
-        "target": "foreign_networks:network",
-        "arguments": {"name": name},
-        "weights": weights,
-        "bits": {"weights": list(BITS), "activations": list(BITS)},
-    }
+def searched_space(name: str, own: Path) -> Spec:
+    """The space of a network with its float weights, searched over the widths of weights and activations apart."""
+    weights = str(weights_of(name, own).resolve())
+    return space_of(name, weights=weights, bits={"weights": list(BITS), "activations": list(BITS)})
 
 
 def limit_of(space: Spec) -> int:
@@ -108,7 +103,7 @@ WAYS = (*FIXED, *SEARCHES, *ALIKE)
 
 def spec_of(way: str, name: str, seed: int, own: Path, tests: Mapping[str, Path]) -> Spec:
     """The spec of a run."""
-    space = space_of(name, own)
+    space = searched_space(name, own)
     sets = {label: _folder(path) for label, path in {**tests, HELD_OUT: own / "test"}.items()}
     return {
         "name": "own",
@@ -172,7 +167,7 @@ def _against(ours: Mapping[int, Mapping[str, Any]], uniform: Mapping[int, Mappin
 @click.command(help=__doc__.splitlines()[0])
 @click.option("--own", required=True, type=click.Path(path_type=Path, exists=True), help="From own_networks.py.")
 @click.option("--test", "tests", multiple=True, help="Another test set, as NAME=FOLDER; may be repeated.")
-@click.option("--network", "names", multiple=True, type=click.Choice([*NETWORKS]), default=tuple(NETWORKS))
+@click.option("--network", "names", multiple=True, type=click.Choice(NETWORKS), default=NETWORKS)
 @click.option("--way", "ways", multiple=True, type=click.Choice(WAYS), default=WAYS)
 @click.option("--seeds", default=3, show_default=True, help="How many.")
 @out_option

@@ -19,6 +19,7 @@ def calibrate(
     ancestors: Mapping[FakeQuantizer, FakeQuantizer] = MappingProxyType({}),
     *,
     as_they_are: bool = False,
+    in_float: bool = False,
 ) -> None:
     """Let every fake quantizer of ``network`` set itself up from the first tensor that ``run`` sends through it.
 
@@ -27,6 +28,8 @@ def calibrate(
         run: Sends a batch through it.
         ancestors: The predecessor of a quantizer in the search: the quantizer sees the tensor clipped to its grid.
         as_they_are: Whether ancestors are of the same quantizer and pass on their state.
+        in_float: Whether what they observe is that of the network in float, and not what the quantizers before leave
+            of it. At few bits, each one takes something of the variance; steps that fit what is left take more.
     """
     pending: dict[nn.Module, RemovableHandle] = {}
 
@@ -41,14 +44,17 @@ def calibrate(
     for module in network.modules():
         if isinstance(module, FakeQuantizer):
             pending[module] = module.register_forward_pre_hook(observe)
+    passed = [quantizer.register_forward_hook(_pass) for quantizer in pending] if in_float else []
     try:
         run()
     finally:
-        for handle in pending.values():
+        for handle in (*pending.values(), *passed):
             handle.remove()
 
 
-def calibrate_for_training(network: nn.Module, run: Callable[[], object], *, only: nn.Module | None = None) -> None:
+def calibrate_for_training(
+    network: nn.Module, run: Callable[[], object], *, only: nn.Module | None = None, in_float: bool = False
+) -> None:
     """Calibrate a network that is to be trained, and leave it in training mode.
 
     Quantizers observe the tensors of training: Batch Norm normalises by the batch, since its running statistics are not
@@ -59,13 +65,18 @@ def calibrate_for_training(network: nn.Module, run: Callable[[], object], *, onl
         network: The network with the quantizers.
         run: Sends a batch through it.
         only: The part of it whose quantizers are to be set up; by default all of it.
+        in_float: See :func:`calibrate`.
     """
     for module in network.train().modules():
         if isinstance(module, FakeQuantizer | Mixture):
             module.eval()
     with statistics_kept(network), generators_kept():
-        calibrate(network if only is None else only, run)
+        calibrate(network if only is None else only, run, in_float=in_float)
     network.train()
+
+
+def _pass(_: nn.Module, inputs: tuple[Tensor, ...], __: object) -> Tensor:
+    return inputs[0]
 
 
 def _clipped(tensor: Tensor, ancestor: FakeQuantizer) -> Tensor:

@@ -70,7 +70,7 @@ def _mean_area(spec: Spec) -> float:
     starts = sorted(sizes)
     ends = [*starts[1:], spec.train.steps]
     total = sum(sizes[start] ** 2 * (end - start) for start, end in zip(starts, ends, strict=True))
-    return total / spec.train.steps
+    return total / max(spec.train.steps, 1)
 
 
 def _bytes_of(network: nn.Module) -> int:

@@ -1,7 +1,7 @@
 """Settings: frozen groups of fields, their valid values, and how they keep their meaning across versions."""
 
 from qnas.core.settings.bits import BETWEEN, FLOAT, FLOAT_BITS, BetweenBits, Bits, Widths
-from qnas.core.settings.bounds import Amount, Extent, Seed
+from qnas.core.settings.bounds import Amount, Count, Extent, Seed
 from qnas.core.settings.settings import Frozen, FrozenDict, Settings, invalid
 from qnas.core.settings.versioned import Versioned
 from qnas.core.settings.versions import SPEC_VERSION, UNSTATED_VERSION, EarlierDefaults, as_of, version_in_force
@@ -15,6 +15,7 @@ __all__ = [
     "Amount",
     "BetweenBits",
     "Bits",
+    "Count",
     "EarlierDefaults",
     "Extent",
     "Frozen",

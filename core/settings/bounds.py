@@ -2,10 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
-Amount = Annotated[PositiveInt, Field(le=10_000_000)]
+_MOST = 10_000_000
+
+Amount = Annotated[PositiveInt, Field(le=_MOST)]
 """A number of things: steps, images, patches in a batch."""
+
+Count = Annotated[NonNegativeInt, Field(le=_MOST)]
+"""A number of things, which may be none."""
 
 Extent = Annotated[PositiveInt, Field(le=10_000)]
 """A height or width, in pixels."""

@@ -281,6 +281,9 @@ class Spec(Versioned):
         if start == "weights" and not self.space.has_weights:
             reason = f"the space '{self.space.known_as}' states no weights to start from: use scratch, or float"
             invalid("Spec", reason, start, "train", "start")
+        if self.needs_float and not (self.train.float_steps or self.train.steps):
+            reason = "the training in float takes as many steps as 'steps' unless told, and that is 0: set float_steps"
+            invalid("Spec", reason, self.train.float_steps, "train", "float_steps")
         if self.train.float_steps is not None and not self.needs_float:
             ways = "start there, learn from it (teacher: float), or name it in baselines"
             reason = f"nothing is trained in float: leave it out, or {ways}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from qnas.core.training.optimizer import ONE_RATE, OwnRates
-from qnas.core.training.settings import OnDivergence
+from qnas.core.training.settings import Calibration, OnDivergence
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Schedule:
     """How to train.
 
     Attributes:
-        steps: Optimizer steps.
+        steps: Optimizer steps; 0 to validate a network as it is.
         learning_rate: Of Adam at the start; it falls to 0 along a cosine.
         validations: How many times, evenly spread, the network is validated; the last is at the end.
         clip: Largest norm of the gradient.
@@ -25,6 +25,7 @@ class Schedule:
         ema: What the moving average keeps of itself in a step, in 0..1; None for no average. Where there is one, it is
             what is validated and kept.
         patches: After so many steps, patches have that height and width; before the first, those of the sampler.
+        calibration: What quantizers are set up by: tensors of the network in ``float``, or ``quantized`` ones.
     """
 
     steps: int
@@ -38,6 +39,7 @@ class Schedule:
     accumulate: int = 1
     ema: float | None = None
     patches: Mapping[int, int] = field(default_factory=dict)
+    calibration: Calibration = "quantized"
 
     def patch_after(self, steps: int) -> int | None:
         """Height and width of the patches of the step after ``steps``; None for the sampler's own."""

@@ -18,10 +18,11 @@ from pydantic import (
 from qnas.core.components.losses.loss_terms import LossTerms
 from qnas.core.deprecation import DeprecatedField
 from qnas.core.images.settings import Patch
-from qnas.core.settings import Amount, FrozenDict, Settings, invalid
+from qnas.core.settings import Amount, Count, FrozenDict, Settings, invalid
 
 Start = Literal["scratch", "weights", "float", "supernet"]
 OnDivergence = Literal["stop", "lower-rate"]
+Calibration = Literal["float", "quantized"]
 
 _SHARE = re.compile(r"\d{1,2}(\.\d+)?%")
 
@@ -45,7 +46,7 @@ class Training(Settings):
     """The training of the found network.
 
     Attributes:
-        steps: Optimizer steps.
+        steps: Optimizer steps; 0 trains nothing: the quantizers of what it starts from are calibrated on a batch.
         batch: Patches in a batch.
         learning_rate: Of Adam at the start; it falls to 0 along a cosine.
         scalar_learning_rate: Of learned scalars outside of layers, such as ADQ's slope and offset; by default that of
@@ -60,6 +61,9 @@ class Training(Settings):
         narrowing: Bits that quantizers with fewer have first, from wide to narrow: with ``[8, 6]``, a third of the
             steps is trained at 8 bits, a third at 6 and the rest at the found widths. Each third has a cosine of its
             own.
+        calibration: What quantizers are set up by, where they begin: the tensors of the network in ``float``, or
+            ``quantized`` ones, in which each quantizer sees what those before it leave. By default ``float`` where
+            nothing is trained, and else ``quantized``.
         validations: How many times the network is validated; the best is kept.
         clip: Largest norm of the gradient.
         on_divergence: Whether to ``stop`` when the loss is not finite, or to go back to the last validation and halve
@@ -81,7 +85,7 @@ class Training(Settings):
         "init": DeprecatedField("0.2", "start", lambda value: None if value == "scratch" else value),
     }
 
-    steps: Amount = 3000
+    steps: Count = 3000
     batch: Amount = 16
     learning_rate: PositiveFloat = 1e-3
     scalar_learning_rate: PositiveFloat | None = None
@@ -89,6 +93,7 @@ class Training(Settings):
     start: Start | None = None
     float_steps: Amount | None = None
     narrowing: tuple[Annotated[int, Field(ge=2, le=16)], ...] = ()
+    calibration: Calibration | None = None
     validations: Amount = 10
     clip: PositiveFloat = 5.0
     on_divergence: OnDivergence = "stop"
@@ -108,14 +113,14 @@ class Training(Settings):
 
     @model_validator(mode="after")
     def _has_steps_for_each_width(self) -> Self:
-        if len(self.narrowing) >= self.steps:
+        if self.narrowing and len(self.narrowing) >= self.steps:
             invalid("Training", f"has more widths than there are steps ({self.steps})", self.narrowing, "narrowing")
         return self
 
     @model_validator(mode="after")
     def _within_the_steps(self) -> Self:
         warmup, steps = self.learning_rate_warmup, self.steps
-        if warmup >= steps:
+        if warmup and warmup >= steps:
             what = f"must leave a step at the full rate, of {steps} (got {warmup})"
             invalid("Training", what, warmup, "learning_rate_warmup")
         if len(self.patch_after(steps)) < len(self.patches):
@@ -123,6 +128,11 @@ class Training(Settings):
                 "Training", f"two of its sizes begin after the same of {steps} steps", dict(self.patches), "patches"
             )
         return self
+
+    @property
+    def calibrated_by(self) -> Calibration:
+        """What quantizers are set up by."""
+        return self.calibration or ("quantized" if self.steps else "float")
 
     def patch_after(self, steps: int) -> dict[int, int]:
         """Maps numbers of steps to the height and width of the patches after them, of a training of ``steps``."""

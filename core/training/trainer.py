@@ -14,7 +14,7 @@ from qnas.core.components import Pixels
 from qnas.core.files.state import State
 from qnas.core.images.pairs import ImagePair
 from qnas.core.images.patches import PatchSampler
-from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.network.calibration import calibrate, calibrate_for_training
 from qnas.core.network.reparameterization import fuse_branches, fused_state, grow_branches
 from qnas.core.training.average import Average
 from qnas.core.training.criterion import Criterion
@@ -107,7 +107,7 @@ class Trainer(Loop):
         self._take_step = WeightStep(
             machine, optimizer, rates, parameters, schedule.clip, criterion, schedule.accumulate
         )
-        self._average = None if schedule.ema is None else Average(network, schedule.ema)
+        self._average = Average(network, schedule.ema) if schedule.ema and schedule.steps else None
         self._on_step = on_step
         self._on_validation = on_validation
         self._due = {schedule.steps * (i + 1) // schedule.validations for i in range(schedule.validations)} - {0}
@@ -117,13 +117,20 @@ class Trainer(Loop):
         super().__init__(machine, network, [optimizer], [rates], [batches], schedule.on_divergence, criterion)
 
     def calibrate(self) -> None:
-        """Let the network's quantizers set themselves up from the first batch."""
+        """Let the network's quantizers set themselves up from the first batch.
+
+        They see it as in training, or, where there are no steps, as the network will be used.
+        """
         self._fit_patches()
         first = self.batches.draw()
-        calibrate_for_training(self.network, lambda: self.network(first.lr))
+        in_float = self.schedule.calibration == "float"
+        if self.schedule.steps:
+            calibrate_for_training(self.network, lambda: self.network(first.lr), in_float=in_float)
+        else:
+            calibrate(self.network.eval(), lambda: self.network(first.lr), in_float=in_float)
 
     def run(self, keep: Callable[[int], object] = lambda _: None) -> Trained:
-        """Train to the end.
+        """Train to the end; without steps, validate the network as it is.
 
         Args:
             keep: Called after each step; it may take the state.
@@ -132,6 +139,8 @@ class Trainer(Loop):
             Diverged: See :meth:`Loop.go_on`.
         """
         self.go_on(self.schedule.steps, keep)
+        if not self.schedule.steps:
+            self._validate({})
         self.network.eval()
         if self._average is not None:
             self.network.load_state_dict(self._average.state)
@@ -166,7 +175,7 @@ class Trainer(Loop):
         }
 
     def _validate(self, options: Mapping[str, float]) -> None:
-        losses = {"loss": self.mean_loss(), **self.criterion.means}
+        losses = {"loss": self.mean_loss(), **self.criterion.means} if self.losses else {}
         images: list[tuple[ImagePair, Pixels]] = []
         with contextlib.nullcontext() if self._average is None else self._average.in_place():
             self._psnr, self._error = validate(

@@ -20,6 +20,8 @@ pytestmark = [
     pytest.mark.skipif(find_spec("spandrel") is None, reason="pip install --no-deps spandrel, as the Makefile does"),
 ]
 
+NETWORKS = Path(__file__).parents[2] / "benchmarks/spandrel_networks.py"
+
 WORKING: dict[str, dict[str, Any]] = {
     "ATD/atd_arch:ATD": {
         "embed_dim": 12,
@@ -116,7 +118,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's folder, with the target beside the spec."""
-    shutil.copy(Path(__file__).with_name("spandrel_networks.py"), tmp_path)
+    shutil.copy(NETWORKS, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

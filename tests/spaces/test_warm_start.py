@@ -38,7 +38,7 @@ SPANDREL = {"architecture": "Compact/SRVGG:SRVGGNetCompact", "num_feat": 12, "nu
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "warm_nets.py").write_text(NETWORK)
-    shutil.copy(Path(__file__).with_name("spandrel_networks.py"), tmp_path)
+    shutil.copy(Path(__file__).parents[2] / "benchmarks/spandrel_networks.py", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(__import__("sys").modules, "warm_nets", raising=False)
     return tmp_path

@@ -128,11 +128,12 @@ def _trainer(
         settings.clip,
         settings.on_divergence,
         OwnRates(settings.scalar_learning_rate, settings.step_learning_rate),
-        min(settings.learning_rate_warmup, steps - 1),
+        min(settings.learning_rate_warmup, max(steps - 1, 0)),
         settings.weight_decay,
         settings.accumulate,
         settings.ema,
         settings.patch_after(steps),
+        settings.calibrated_by,
     )
 
     def counted(report: OnStep) -> OnStep:

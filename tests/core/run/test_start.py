@@ -15,11 +15,20 @@ from qnas.core.deprecation import QnasDeprecationWarning
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.network import Architecture, slot_candidates, take_weights
+from qnas.core.network.calibration import calibrate
+from qnas.core.run.images import load_run_images
 from qnas.core.run.names import FLOAT_WEIGHTS, MODEL
 from qnas.core.run.record import RunRecord
+from qnas.core.run.resuming.checkpoint import CheckpointPolicy
+from qnas.core.run.resuming.stop import Stop
 from qnas.core.run.run import run_spec
+from qnas.core.run.stages.under_way import Run
 from qnas.core.spec import Spec, read_spec
+from qnas.core.training.machine import Machine
+from qnas.core.training.streams import TRAIN
+from qnas.core.upscale.scoring import validate
 
+CPU = Machine(torch.device("cpu"))
 HARDLY = "train.learning_rate=1e-30"
 
 
@@ -76,6 +85,42 @@ def test_what_has_fewer_bits_is_widened_and_nothing_else() -> None:
     wider = Architecture.from_candidates(space, 2, chosen).at_least(6).candidates()
     widths = {candidate.widths for candidate in wider.values()}
     assert widths == {(6, 8), (6, 32)}
+
+
+@pytest.mark.parametrize("average", [(), ("train.ema=0.9",)])
+def test_without_steps_what_it_starts_from_is_quantized_and_judged(tiny: Path, average: tuple[str, ...]) -> None:
+    sets = ("space.bits=[8]", "train.steps=0", "train.start=float", "train.float_steps=5", *average)
+    record, weights = trained(tiny, *sets)
+    floating = record.folder.read_tensors(FLOAT_WEIGHTS)
+    assert all(torch.equal(value, floating[name]) for name, value in weights.items() if is_weight(name))
+    assert steps(record, "train") == [0]
+
+    run_spec(record.spec, record.folder, resume=True)
+    judged = RunRecord(record.folder)
+    assert judged.stages["train"]["best_step"] == 0
+    assert judged.page is not None
+
+    images = load_run_images(record.spec.data, record.spec.scale, record.spec.seed, lambda *_: None)
+    first = Run(record.spec, record.folder, CPU, images, CheckpointPolicy(60, Stop())).sampler(TRAIN).draw()
+    network = judged.architecture.build(judged.quantizer)
+    take_weights(network, floating)
+    calibrate(network.eval(), lambda: network(first.lr), in_float=True)
+    expected, _ = validate(network, images.learn.validation, record.spec.scale, CPU.device)
+    assert judged.stages["train"]["best_psnr_y"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_quantizers_begin_as_told_and_as_they_always_did_where_nothing_is_said(tiny: Path) -> None:
+    sets = ("space.bits=[2]", "train.steps=1", "train.validations=1", HARDLY)
+    in_float, quantized, unsaid = (
+        trained(tiny, *sets, *said)[1] for said in (("train.calibration=float",), ("train.calibration=quantized",), ())
+    )
+    assert all(torch.equal(quantized[name], value) for name, value in unsaid.items())
+    assert any(not torch.allclose(quantized[name], value) for name, value in in_float.items() if "quantizer" in name)
+    assert all(
+        torch.allclose(quantized[name], value, rtol=0, atol=1e-20)
+        for name, value in in_float.items()
+        if is_weight(name)
+    )
 
 
 def test_weights_that_do_not_fit_are_refused() -> None:
@@ -142,6 +187,9 @@ def test_the_old_name_keeps_its_meaning() -> None:
         ({"narrowing": [6, 8]}, "each width must be less than the one before"),
         ({"narrowing": [8, 6], "steps": 2}, "has more widths than there are steps"),
         ({"narrowing": [32]}, "less than or equal to 16"),
+        ({"narrowing": [8], "steps": 0}, "has more widths than there are steps"),
+        ({"start": "float", "steps": 0}, "and that is 0: set float_steps"),
+        ({"steps": -1}, "greater than or equal to 0"),
     ],
 )
 def test_bad_input(train: dict[str, Any], said: str) -> None:

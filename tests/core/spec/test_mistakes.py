@@ -98,7 +98,7 @@ MISTAKES = {
         "must be a mapping (got ['photos'])",
     ),
     # out of range
-    "zero for a count": ("train:\n  steps: 0\n", "spec.yaml:2:10: train.steps", "greater than 0 (got 0)"),
+    "zero for a count": ("train:\n  batch: 0\n", "spec.yaml:2:10: train.batch", "greater than 0 (got 0)"),
     "below zero": ("space: {name: basic, channels: -4}\n", "spec.yaml:1:32: space.channels", "(got -4)"),
     "seed below zero": ("seed: -1\n", "spec.yaml:1:7: seed", "greater than or equal to 0 (got -1)"),
     "seed too large": (
@@ -310,7 +310,7 @@ def test_several_mistakes_give_a_line_each(mistakes):
         "scale: two\n"
         "space: {name: basic, channels: 0, cells: x}\n"
         "quantizer: {search: lqs}\n"
-        "train: {steps: 0}\n"
+        "train: {batch: 0}\n"
         "data: {ptach: 3}\n"
     )
     assert {": ".join(line.split(": ")[:2]) for line in told} == {
@@ -318,7 +318,7 @@ def test_several_mistakes_give_a_line_each(mistakes):
         "spec.yaml:2:32: space.channels",
         "spec.yaml:2:42: space.cells",
         "spec.yaml:3:21: quantizer.search",
-        "spec.yaml:4:16: train.steps",
+        "spec.yaml:4:16: train.batch",
         "spec.yaml:5:8: data.ptach",
     }
     assert len(told) == 6

@@ -84,7 +84,7 @@ def test_short_and_long_forms_are_valid(validator, plain, right):
         {"space": {"name": "basic", "operations": {"body": ["conv9x9"]}}},
         {"quantizer": {"search": "lqs"}},
         {"data": {"patch": 4}},
-        {"train": {"steps": 0}},
+        {"train": {"batch": 0}},
         {"search": {"name": "random", "relaxation": "softmax"}},
         {"space": {"name": "basic", "bits": [64]}},
         {"data": {"train": {"name": "folder"}}},

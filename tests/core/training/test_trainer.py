@@ -15,6 +15,7 @@ from qnas.core.training.criterion import Criterion
 from qnas.core.training.machine import Machine
 from qnas.core.training.schedule import Schedule
 from qnas.core.training.trainer import Trainer
+from qnas.core.upscale.scoring import validate
 
 CPU = torch.device("cpu")
 
@@ -83,6 +84,29 @@ def test_a_validation_is_always_at_the_end(pairs):
     _, trained, _, validated = run(pairs, steps=3, validations=10)
     assert [step for step, _ in validated] == [1, 2, 3]
     assert trained.best
+
+
+def test_without_steps_the_network_is_judged_as_it_is(pairs):
+    network, trained, seen, validated = run(pairs, steps=0)
+    assert seen == []
+    ((step, metrics),) = validated
+    assert step == trained.best_step == 0
+    assert metrics.keys() == {"psnr", "images"}
+    assert trained.best["gain"] == trained.last["gain"] == network.gain == 0.5
+    assert trained.best_psnr == trained.last_psnr == metrics["psnr"] == validate(Network(), pairs[:1], 2, CPU)[0]
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_quantizers_are_set_up_as_the_network_will_run(pairs, steps):
+    quantizer = Quantizer.of("lsq").fake_quantizer(8, signed=True)
+    normalised = nn.BatchNorm2d(3)  # as it stands, it leaves an image as it is
+    batches = PatchSampler(pairs, 2, 8, 2, augment=True, seed=0, device=CPU)
+    network = nn.Sequential(normalised, quantizer, nn.Upsample(scale_factor=2))
+    Trainer(Machine(CPU), network, batches, pairs[:1], Schedule(steps, 0.01, ema=0.9)).calibrate()
+    first = PatchSampler(pairs, 2, 8, 2, augment=True, seed=0, device=CPU).draw().lr
+    expected = Quantizer.of("lsq").fake_quantizer(8, signed=True)
+    expected.observe(nn.BatchNorm2d(3).train(bool(steps))(first))
+    assert quantizer.log_step == expected.log_step
 
 
 def test_files_are_written_with_the_users_umask(tmp_path):
