@@ -1,10 +1,8 @@
 """The benchmarks run and write what they print, on sizes far too small to mean anything. No test asserts a time."""
 
-import importlib
 import json
 import subprocess
 import sys
-from importlib.metadata import distributions
 from pathlib import Path
 
 import flatbuffers
@@ -15,45 +13,14 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from click.testing import CliRunner
 from PIL import Image
-from safetensors.torch import load_file, save_file
-from skimage.data import chelsea
+from safetensors.torch import save_file
 
-from qnas.core.components import Dataset, Degradation, Quantizer, Space
-from qnas.core.images.loading import load_images
-from qnas.core.upscale.scoring import validate
+from qnas.core.components import Quantizer, Space
 from qnas.plugins.residuals.adaptive import Deviation
 
+from .conftest import FOLDER
+
 pytestmark = pytest.mark.slow
-
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-NAMES = (
-    *("rounds", "search_step", "train_step", "memory", "data", "crash", "quantizer_starts", "big_images", "thorough"),
-    *("startup", "deployment", "between", "search_operators", "sizes", "latency", "runtime_operators"),
-    *("parity", "parity_grid", "parity_networks", "parity_table", "segments", "tflite_segments", "qonnx_segments"),
-    *("kept_rows", "over_seeds", "own_networks", "spandrel_networks", "strangers", "own_search", "limit_or_weight"),
-)
-
-
-@pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch):
-    """Imports a benchmark as a script would be, made small."""
-    monkeypatch.syspath_prepend(FOLDER)
-
-    def load(name: str):
-        search_step = importlib.import_module("search_step")
-        for constant, value in {
-            "PATCH": 8,
-            "BATCH": 1,
-            "SPACE": {**search_step.SPACE, "channels": 6, "cells": 1},
-        }.items():
-            monkeypatch.setattr(search_step, constant, value)
-        return importlib.import_module(name)
-
-    threads = torch.get_num_threads()
-    yield load
-    torch.set_num_threads(threads)  # others need theirs, for the same bits
-    for name in NAMES:
-        sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize(("name", "ratios"), [("search_step", 13), ("train_step", 14), ("data", 2)])
@@ -512,67 +479,3 @@ def test_predicted_and_measured_latencies_are_compared(benchmark, tmp_path: Path
     assert (measured["space"], measured["setting"]["size"], measured["setting"]["between"]) == ("small", [16, 12], 8)
     assert len(measured["predicted"]) == len(measured["measured"]) == len(measured["bitops"]) == 3
     assert f"| {100 * measured['median_error']:.1f} % |" in done.output
-
-
-@pytest.fixture
-def strangers(benchmark, tmp_path: Path, monkeypatch):
-    """The benchmark of networks that others wrote, on few small images, and the arguments of its command."""
-    if not any(distributions(name="spandrel")):
-        pytest.skip("pip install --no-deps spandrel, as the Makefile does")
-    module, own = benchmark("strangers"), benchmark("own_networks")
-    for name, value in {"STEPS": 2, "BATCH": 2, "CALIBRATED_ON": 4, "SEEDS": 1}.items():
-        monkeypatch.setattr(module, name, value)
-    for name, value in {"BATCH": 2, "TRIED": 3, "HELD_OUT": 2}.items():
-        monkeypatch.setattr(own, name, value)
-    steps_within = own._steps_within
-    monkeypatch.setattr(own, "_steps_within", lambda *asked: steps_within(*asked) and 3)  # the same on every machine
-    for part, amount in (("photos", 10), ("test", 2)):
-        (tmp_path / part).mkdir()
-        for index in range(amount):
-            crop = chelsea()[20 * index : 20 * index + 112, 100:212]
-            Image.fromarray(crop).save(tmp_path / part / f"{index}.png")
-    folders = [argument for name in ("photos", "test", "weights") for argument in (f"--{name}", str(tmp_path / name))]
-    return module, [*folders, "--minutes", "0.002", "--threads", "1", "--out", str(tmp_path / "figures.json")]
-
-
-@pytest.mark.parametrize("name", ["compact", "swin2sr"])
-def test_networks_of_others_are_judged_in_float_calibrated_and_tuned(name, strangers, tmp_path, monkeypatch) -> None:
-    module, arguments = strangers
-    arguments += ["--network", name]
-    done = CliRunner().invoke(module.main, arguments)
-    assert done.exit_code == 0, done.output
-    rows = json.loads((tmp_path / "figures.json").read_text())["rows"]
-    psnr = {row["way"]: row["psnr_y"] for row in rows}
-    assert list(psnr) == list(module.WAYS)
-    assert abs(psnr["W8A8, not tuned"] - psnr["float"]) < abs(psnr["W4A4, not tuned"] - psnr["float"])
-    assert len(set(psnr.values())) == len(module.WAYS)
-
-    network = module.network(name)
-    network.load_state_dict(load_file(tmp_path / "weights" / f"{name}.safetensors"))
-    images = load_images(Dataset.of({"name": "folder", "path": str(tmp_path / "test")}), 4, Degradation.of("matlab"))
-    expected, _ = validate(network.eval(), images, 4, torch.device("cpu"))
-    assert psnr["float"] == pytest.approx(expected, abs=1e-4)
-
-    table = module.markdown({"rows": rows})
-    assert table in done.output
-    assert f"{psnr['float']:.2f} dB" in table
-    monkeypatch.setattr(module, "row_of", lambda *_: pytest.fail("it is in the file"))
-    assert CliRunner().invoke(module.main, arguments).output == table
-    assert CliRunner().invoke(module.main, [*arguments[-4:-2], "--markdown"]).output == table
-
-
-def test_float_weights_are_trained_on_two_thirds_of_the_photographs(strangers, benchmark, tmp_path: Path) -> None:
-    own, out = benchmark("own_networks"), tmp_path / "own"
-    given = ["--photos", str(tmp_path / "photos"), "--out", str(out), "--network", "compact", "--minutes", "0.002"]
-    done = CliRunner().invoke(own.main, given)
-    assert done.exit_code == 0, done.output
-    assert [len(list((out / part).iterdir())) for part in ("train", "test")] == [6, 4]
-    weights = load_file(out / "compact.safetensors")
-    assert any(not torch.equal(weights[key], value) for key, value in own.network("compact").state_dict().items())
-    assert CliRunner().invoke(own.main, given).output == ""
-
-
-def test_the_page_about_training_has_the_table_of_the_kept_figures(benchmark) -> None:
-    kept = json.loads((FOLDER / "results/strangers.json").read_text())
-    strangers = benchmark("strangers")
-    assert strangers.markdown(kept) in (FOLDER.parent / "docs/training.md").read_text()
