@@ -53,7 +53,7 @@ def test_options_of_the_training_are_set_against_scratch(ablation, tmp_path: Pat
 @pytest.mark.parametrize("network", ["skeleton", "compact of spandrel"])
 def test_every_option_is_one_of_both_networks(network: str, ablation, tmp_path: Path) -> None:
     """Branches and all: what they train is checked, and every option differs from all others."""
-    experiment = ablation.Experiment(4, 0.002, [], {})
+    experiment = ablation.Experiment(4, 1, [], {})
     specs = []
     for option in ablation.OPTIONS:
         file = tmp_path / "spec.yaml"
