@@ -61,8 +61,16 @@ def summed(events: Sequence[Mapping[str, Any]], images: int) -> Times:
     return dict(times)
 
 
-def rows_of(network: str, threads: int, by_label: Mapping[str, Times]) -> Iterator[str]:
-    """Rows of the table: the operators that take longest, each with its share of all the time."""
+def markdown(measured: Sequence[Mapping[str, Any]]) -> str:
+    """A table with a line for each network, its widths and the number of threads."""
+    lines = ["| network | threads | time | of which | convolutions, float / this |", "| --- | --- | --- | --- | --- |"]
+    for row in sorted(measured, key=lambda row: (NETWORKS.index(row["network"]), row["threads"])):
+        lines += _lines_of(row["network"], row["threads"], row["seconds"])
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _lines_of(network: str, threads: int, by_label: Mapping[str, Times]) -> Iterator[str]:
+    """The operators that take longest, each with its share of all the time."""
     for label in QUANTIZED:
         times = by_label[label]
         total = sum(times.values())
@@ -79,18 +87,17 @@ def rows_of(network: str, threads: int, by_label: Mapping[str, Times]) -> Iterat
 @click.option("--images", default=7, show_default=True, help="How many to run.")
 @out_option
 def main(names: Sequence[str], side: int, threads: Sequence[int], images: int, out: Path | None) -> None:
-    """Profile the networks, and print which operators take longest as a table in Markdown."""
+    """Profile the networks, and print which operators take longest as a table in Markdown; other rows stay."""
     image = np.random.default_rng(0).random((1, 3, side, side), dtype=np.float32)
-    click.echo("| network | threads | time | of which | convolutions, float / this |")
-    click.echo("| --- | --- | --- | --- | --- |")
-    kept = []
+    kept = json.loads(out.read_text())["measured"] if out is not None and out.exists() else []
     for name in names or NETWORKS:
         wanted = {label: program for target, label, program in programs(name, side) if target == RUNTIME}
         for count in threads:
             times = {label: profiled(program, image, count, images) for label, program in wanted.items()}
-            kept.append({"network": name, "threads": count, "seconds": times})
+            others = [row for row in kept if (row["network"], row["threads"]) != (name, count)]
+            kept = [*others, {"network": name, "threads": count, "seconds": times}]
             write_json(out, {"processor": processor(), "side": side, "measured": kept}, [])
-            click.echo("\n".join(rows_of(name, count, times)))
+    click.echo(markdown(kept))
 
 
 if __name__ == "__main__":

@@ -433,6 +433,11 @@ def test_operators_of_a_runtime_are_timed(benchmark, tmp_path: Path) -> None:
     assert f"| {longest} {share:.0%}, " in done.output
 
 
+def test_the_page_about_deployment_has_the_kept_operators(benchmark) -> None:
+    kept = json.loads((FOLDER / "results/runtime_operators.json").read_text())
+    assert benchmark("runtime_operators").markdown(kept["measured"]) in (FOLDER.parent / "docs/deployment.md").read_text()
+
+
 def test_a_profile_of_a_runtime_is_summed_by_operator_without_its_first_image(benchmark) -> None:
     def event(node: str, operator: str, microseconds: int) -> dict[str, object]:
         return {"cat": "Node", "name": f"{node}_kernel_time", "dur": microseconds, "args": {"op_name": operator}}
