@@ -393,6 +393,11 @@ def test_networks_of_others_are_searched_at_the_cost_of_uniform_ones(benchmark, 
     assert CliRunner().invoke(own_search.main, arguments).exit_code == 0
 
 
+def test_the_page_about_tuning_has_the_kept_figures_of_own_networks(benchmark) -> None:
+    kept = json.loads((FOLDER / "results/own_search.json").read_text())
+    assert "\n".join(benchmark("own_search").table(kept["measured"])) in (FOLDER.parent / "docs/tuning.md").read_text()
+
+
 def test_a_limit_is_set_against_a_tuned_weight(benchmark, monkeypatch, tmp_path: Path) -> None:
     limit_or_weight, out = benchmark("limit_or_weight"), tmp_path / "figures.json"
     folder = tmp_path / "photos"
