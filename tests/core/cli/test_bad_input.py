@@ -161,7 +161,7 @@ def test_a_disk_that_is_full_at_the_start(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    fails_with(["run", "spec.yaml", "--out", "out"], r"^out/environment\.json: the disk is full", capsys)
+    fails_with(["run", "spec.yaml", "--out", "out"], r"^out/spec\.yaml: the disk is full", capsys)
 
 
 def test_a_disk_that_fills_up_later(
