@@ -440,7 +440,8 @@ def test_operators_of_a_runtime_are_timed(benchmark, tmp_path: Path) -> None:
 
 def test_the_page_about_deployment_has_the_kept_operators(benchmark) -> None:
     kept = json.loads((FOLDER / "results/runtime_operators.json").read_text())
-    assert benchmark("runtime_operators").markdown(kept["measured"]) in (FOLDER.parent / "docs/deployment.md").read_text()
+    page = (FOLDER.parent / "docs/deployment.md").read_text()
+    assert benchmark("runtime_operators").markdown(kept["measured"]) in page
 
 
 def test_a_profile_of_a_runtime_is_summed_by_operator_without_its_first_image(benchmark) -> None:
