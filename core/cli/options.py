@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from qnas.core.deploy.timing import MOST
+
 
 def _refuse_code(context: click.Context, _: click.Parameter, is_given: bool) -> None:
     if is_given:
@@ -63,6 +65,13 @@ target_fields_option = click.option(
     multiple=True,
     help="Set a field of a target, such as --set onnxruntime.int4=true; qnas show target NAME names them. Can be"
     " repeated.",
+)
+timing_rounds_option = click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=MOST,
+    show_default=True,
+    help="How many times each network is timed at most; fewer are enough if the times hardly differ.",
 )
 no_code_option = click.option(
     "--no-code",

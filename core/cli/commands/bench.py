@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qnas.core.cli.options import no_code_option, target_fields_option, target_option, verbose_option
-from qnas.core.deploy.timing import MOST
+from qnas.core.cli.options import (
+    no_code_option,
+    target_fields_option,
+    target_option,
+    timing_rounds_option,
+    verbose_option,
+)
 from qnas.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,13 +61,7 @@ def _threads(_: click.Context, __: click.Parameter, text: str) -> list[int]:
     help="Sizes of LR images as height x width, or the frames that they become, such as 720p [default: what the run's"
     f" spec says of the target, else {_SIZE}].",
 )
-@click.option(
-    "--rounds",
-    type=click.IntRange(min=1),
-    default=MOST,
-    show_default=True,
-    help="How many times each network is timed at most; fewer are enough if the times hardly differ.",
-)
+@timing_rounds_option
 @click.option(
     "--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the figures to this file."
 )

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
-from qnas.core.deploy.timing import MOST
+from qnas.core.cli.options import no_code_option, set_option, spec_argument, timing_rounds_option, verbose_option
 from qnas.core.errors import InputError
 from qnas.core.settings.lr_sizes import FRAMES, lr_size
 
@@ -48,13 +47,7 @@ def _size(_: click.Context, __: click.Parameter, text: str) -> str:
     callback=_size,
     help="Size of the LR image as height x width, or the frame that it becomes: " + ", ".join(FRAMES) + ".",
 )
-@click.option(
-    "--rounds",
-    type=click.IntRange(min=1),
-    default=MOST,
-    show_default=True,
-    help="How many times each network is timed at most; fewer are enough if the times hardly differ.",
-)
+@timing_rounds_option
 @set_option
 @click.option(
     "-o",

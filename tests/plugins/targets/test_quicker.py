@@ -1,20 +1,50 @@
 """What is written for ONNX Runtime to be faster gives the same values; ONNX's own reference implementation judges."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from hypothesis import given, strategies as st
 from onnx.numpy_helper import from_array
 from onnx.reference import ReferenceEvaluator
 from onnxscript import ir
 
+from qnas.core.components import Quantizer, Space, Target
+from qnas.core.deploy.lowering import lower
+from qnas.core.network import build_found, slot_candidates
+from qnas.core.network.calibration import calibrate
+from qnas.plugins.targets.qdq import write_qdq
 from qnas.plugins.targets.quicker import fill_groups, filled, rearrange_integers, spell_out_prelu
 
 CHANNELS, SIDE = 4, 3
 SHAPE = f"float[1,{CHANNELS},{SIDE},{SIDE}]"
 IMAGE = np.random.default_rng(0).normal(size=(1, CHANNELS, SIDE, SIDE)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("name", "slow"), [("fsrcnn", "PRelu"), ("xlsr", "group")])
+def test_files_for_onnx_runtime_are_written_so(name: str, slow: str, tmp_path: Path) -> None:
+    space = Space.of({"name": name, "channels": 8, "operations": ["native"], "bits": [8]})
+    chosen = {path: options[0] for path, options in slot_candidates(space, 2).items()}
+    network = build_found(space, 2, chosen, Quantizer.of("lsq"), 8)
+    calibrate(network.eval(), lambda: network(torch.rand(1, 3, 16, 16)))
+    program = lower(network, (16, 16)).program
+    write_qdq(program, plain := tmp_path / "plain.onnx")
+    Target.of("onnxruntime").write(program, written := tmp_path / "written.onnx")
+    assert slow in slow_parts(onnx.load(plain))
+    assert not slow_parts(onnx.load(written))
+    image = np.random.default_rng(0).random((1, 3, 16, 16), dtype=np.float32)
+    before, after = (Target.of("onnxruntime").load(path)(image) for path in (plain, written))
+    np.testing.assert_array_equal(after, before)
+
+
+def slow_parts(model: onnx.ModelProto) -> set[str]:
+    """What of a network ONNX Runtime is slow at."""
+    prelus = {node.op_type for node in model.graph.node if node.op_type == "PRelu"}
+    groups = {a.name for node in model.graph.node for a in node.attribute if a.name == "group" and a.i > 1}
+    return prelus | groups
 
 
 def model_of(body: str, output: str = SHAPE, **constants: np.ndarray) -> onnx.ModelProto:
