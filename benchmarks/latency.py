@@ -1,13 +1,14 @@
 """Predicted against measured latency of random networks, and how well BitOps rank them."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-from rounds import out_option, write_json
+from kept_rows import KeptRows
 
 from qnas.core.components import Cost, Quantizer, Space, Target
 from qnas.core.deploy.profiling.measuring import AT_ONCE, Profile, profile
@@ -97,7 +98,7 @@ def figures(of: dict[str, Any]) -> dict[str, float]:
 @click.option("--networks", "count", default=30, show_default=True, help="How many are compared.")
 @click.option("--rounds", default=15, show_default=True, help="At most so many.")
 @click.option("--tables", type=click.Path(path_type=Path), help="A folder that keeps the tables.")
-@out_option
+@click.option("--out", type=click.Path(path_type=Path), help="A JSON file that keeps the figures, to go on later.")
 def main(
     names: Sequence[str],
     spec: Path | None,
@@ -110,32 +111,37 @@ def main(
     out: Path | None,
 ) -> None:
     """Measure, and print the figures as a table in Markdown."""
-    click.echo(_row(*TITLES))
-    click.echo(_row(*["---"] * len(TITLES)))
-    measured = []
     with tempfile.TemporaryDirectory() as folder:
-        for label, space, scale in spaces(names, spec):
-            for name in targets:
-                for number in threads:
-                    target = Target.of(name)
-                    asked = profile(
-                        space,
-                        Quantizer.of("lsq"),
-                        target,
-                        threads=number,
-                        size=lr_size(size, scale),
-                        scale=scale,
-                        between=target.fills,
-                    )
-                    table = (tables or Path(folder)) / f"{label}-{name}-{number}.json"
-                    of = compared(asked, count, rounds, table)
-                    told = figures(of)
-                    click.echo(_row(label, name, str(number), str(count), *_words(told)))
-                    measured.append({"space": label, "setting": asked.setting.to_json(), **told, **of})
-                    write_json(out, {"measured": measured}, [])
+        kept = KeptRows(out or Path(folder) / "figures.json", {"size": size, "networks": count})
+        for (label, space, scale), name, number in product(spaces(names, spec), targets, threads):
+            case = {"space": label, "target": name, "threads": number}
+            if not kept.has(case):
+                target = Target.of(name)
+                asked = profile(
+                    space,
+                    Quantizer.of("lsq"),
+                    target,
+                    threads=number,
+                    size=lr_size(size, scale),
+                    scale=scale,
+                    between=target.fills,
+                )
+                table = (tables or Path(folder)) / f"{label}-{name}-{number}.json"
+                of = compared(asked, count, rounds, table)
+                kept.add({**case, "setting": asked.setting.to_json(), **figures(of), **of})
+        click.echo("\n".join(markdown(kept.rows)))
 
 
-def _words(told: dict[str, float]) -> list[str]:
+def markdown(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The figures as a table."""
+    yield _row(*TITLES)
+    yield _row(*["---"] * len(TITLES))
+    for row in rows:
+        networks = str(len(row["measured"]))
+        yield _row(row["space"], row["target"], str(row["threads"]), networks, *_words(row))
+
+
+def _words(told: Mapping[str, float]) -> list[str]:
     errors = [f"{100 * told[key]:.1f} %" for key in _ERRORS]
     return [*errors, *(f"{told[key]:.3f}" for key in ("rank_correlation", "rank_correlation_bitops"))]
 

@@ -351,7 +351,7 @@ def test_exported_networks_are_timed_beside_the_faster_float(benchmark, tmp_path
     arguments = ["--network", "espcn", "--side", "16", "--threads", "1", "--rounds", "2", "--out", str(out)]
     done = CliRunner().invoke(deployment.main, arguments)
     assert done.exit_code == 0, done.output
-    (measured,) = json.loads(out.read_text())["measured"]
+    (measured,) = json.loads(out.read_text())["rows"]
     figures = measured["figures"]
     assert len(figures) == 6
     assert max(figures[f"{target} float"]["speedup"] for target in ("openvino", "onnxruntime")) == 1
@@ -429,7 +429,7 @@ def test_operators_of_a_runtime_are_timed(benchmark, tmp_path: Path) -> None:
     arguments = ["--network", "espcn", "--side", "16", "--threads", "1", "--images", "2", "--out", str(out)]
     done = CliRunner().invoke(benchmark("runtime_operators").main, arguments)
     assert done.exit_code == 0, done.output
-    (measured,) = json.loads(out.read_text())["measured"]
+    (measured,) = json.loads(out.read_text())["rows"]
     times = measured["seconds"]
     assert {"QLinearConv", "DequantizeLinear"} <= set(times["8 bits"])
     assert "Conv" in times["float"] and "QLinearConv" not in times["float"]
@@ -486,7 +486,7 @@ def test_predicted_and_measured_latencies_are_compared(benchmark, tmp_path: Path
     arguments = ["--target", "onnxruntime", "--threads", "1", "--size", "16x12", "--networks", "3", "--rounds", "1"]
     done = CliRunner().invoke(latency.main, [*arguments, "--out", str(out)])
     assert done.exit_code == 0, done.output
-    (measured,) = json.loads(out.read_text())["measured"]
+    (measured,) = json.loads(out.read_text())["rows"]
     assert (measured["space"], measured["setting"]["size"], measured["setting"]["between"]) == ("small", [16, 12], 8)
     assert len(measured["predicted"]) == len(measured["measured"]) == len(measured["bitops"]) == 3
     assert f"| {100 * measured['median_error']:.1f} % |" in done.output

@@ -75,8 +75,9 @@ class Profile:
             batch = self._networks[done : done + AT_ONCE]
             rows = self.time(batch, rounds, lambda more: report(done - before + more, after - before))  # noqa: B023
             table = replace(table, networks=[*table.networks, *rows])
-            if len(table.networks) == after:
-                table = replace(table, fit=self._fit(table.networks))
+            table.write(path)
+        if table.fit is None:
+            table = replace(table, fit=self._fit(table.networks))
             table.write(path)
         return table
 
@@ -103,6 +104,13 @@ class Profile:
         """The names of all candidates, each once, with their numbers."""
         names = dict.fromkeys(name for of in self._names.values() for name in of.values())
         return {name: number for number, name in enumerate(names)}
+
+    @cached_property
+    def _kin(self) -> list[int]:
+        """A number for each column, the same one for candidates that differ by their widths alone."""
+        kin = {name_of(part): name_of(part, widths=False) for parts in self._counted[1].values() for part in parts}
+        numbers: dict[str, int] = {}
+        return [numbers.setdefault(kin[name], len(numbers)) for name in self._columns]
 
     @cached_property
     def _networks(self) -> list[dict[str, Candidate]]:
@@ -176,9 +184,9 @@ class Profile:
 
     def _fit(self, rows: Sequence[Mapping[str, float]]) -> Fit:
         seconds, counts = _steady(rows), self._counts(self._networks)
-        constant, times = fit_additive(counts, seconds)
+        constant, times = fit_additive(counts, seconds, self._kin)
         candidates = {name: round(_NANO * times[column]) for name, column in self._columns.items()}
-        return Fit(round(_NANO * constant), candidates, held_out_error(counts, seconds))
+        return Fit(round(_NANO * constant), candidates, held_out_error(counts, seconds, self._kin))
 
     def _counts(self, networks: Sequence[Mapping[str, Candidate]]) -> Floats:
         """(networks, candidates) how often each network has each candidate."""

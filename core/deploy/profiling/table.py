@@ -18,17 +18,18 @@ FORM: Final = 1
 """The version of the file's form."""
 
 
-def name_of(part: Part) -> str:
+def name_of(part: Part, widths: bool = True) -> str:
     """What tells a candidate apart from those that may take another time, in words.
 
     It has its operation, what stands before it, and its convolutions as they run on an LR image of 32 x 32:
-    ``conv3x3 behind 24 channels, relu: 3x3 24>24 at 4 bits on 32x32``.
+    ``conv3x3 behind 24 channels, relu: 3x3 24>24 at 4 bits on 32x32``. Without widths
+    it is what candidates have in common that differ by their bits alone.
     """
-    convolutions = ", ".join(map(_convolution, part.convolutions))
+    convolutions = ", ".join(_convolution(shape, widths) for shape in part.convolutions)
     return f"{part.operation} behind {part.entrance}: {convolutions}".removesuffix(": ")
 
 
-def _convolution(shape: ConvolutionShape) -> str:
+def _convolution(shape: ConvolutionShape, widths: bool) -> str:
     marks = {
         f" in {shape.groups} groups": shape.groups > 1,
         f" stride {_pair(shape.stride)}": shape.stride != (1, 1),
@@ -38,8 +39,9 @@ def _convolution(shape: ConvolutionShape) -> str:
         f" {shape.images} times": shape.images > 1,
     }
     said = "".join(mark for mark, holds in marks.items() if holds)
-    channels, widths = f"{shape.in_channels}>{shape.out_channels}", Widths(shape.weight_bits, shape.activation_bits)
-    return f"{_pair(shape.kernel_size)} {channels}{said} at {widths.label} bits on {_pair(shape.output_size)}"
+    bits = f" at {Widths(shape.weight_bits, shape.activation_bits).label} bits" if widths else ""
+    channels = f"{shape.in_channels}>{shape.out_channels}"
+    return f"{_pair(shape.kernel_size)} {channels}{said}{bits} on {_pair(shape.output_size)}"
 
 
 def _pair(sides: tuple[int, int]) -> str:

@@ -9,6 +9,8 @@ from qnas.core.deploy.profiling.fitting import fit_additive, held_out_error, pre
 from qnas.core.network import Candidate
 
 SLOTS, CANDIDATES = 7, 4
+ALONE = range(SLOTS * CANDIDATES)
+"""No candidate has kin."""
 
 
 @pytest.fixture
@@ -27,34 +29,53 @@ def times() -> np.ndarray:
 
 
 def test_times_that_are_sums_are_found_again(counts, times) -> None:
-    constant, found = fit_additive(counts, 0.02 + counts @ times)
+    constant, found = fit_additive(counts, 0.02 + counts @ times, ALONE)
     assert constant == pytest.approx(0.02, rel=1e-3)
     np.testing.assert_allclose(found, times, atol=2e-5)
-    assert held_out_error(counts, 0.02 + counts @ times) < 0.01
+    assert held_out_error(counts, 0.02 + counts @ times, ALONE) < 0.01
 
 
 def test_errors_of_measurement_hardly_reach_the_predictions(counts, times) -> None:
     random = np.random.default_rng(2)
     others = np.eye(CANDIDATES)[random.integers(CANDIDATES, size=(500, SLOTS))].reshape(500, -1)
     noisy = (0.02 + counts @ times) * random.normal(1, 0.02, 40)
-    errors = predicted(fit_additive(counts, noisy), others) / (0.02 + others @ times) - 1
+    errors = predicted(fit_additive(counts, noisy, ALONE), others) / (0.02 + others @ times) - 1
     assert np.median(np.abs(errors)) < 0.03
-    assert 0 < held_out_error(counts, noisy) < 0.08
+    assert 0 < held_out_error(counts, noisy, ALONE) < 0.08
+
+
+@pytest.mark.parametrize(("apart", "noise", "at_most"), [(0.0, 0.01, 0.7), (0.0, 0.05, 0.7), (3e-3, 0.01, 1.05)])
+def test_times_of_kin_tell_of_each_other_as_far_as_they_are_alike(apart: float, noise: float, at_most: float) -> None:
+    errors: dict[str, list[float]] = {"alone": [], "together": []}
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        counts, others = (
+            np.eye(CANDIDATES)[random.integers(CANDIDATES, size=(number, SLOTS))].reshape(number, -1)
+            for number in (40, 500)
+        )
+        times = np.repeat(random.uniform(0, 0.01, len(ALONE) // 2), 2) + apart * (np.arange(len(ALONE)) % 2)
+        noisy = (0.02 + counts @ times) * random.normal(1, noise, 40)
+        for label, kin in (("alone", ALONE), ("together", [number // 2 for number in ALONE])):
+            off = predicted(fit_additive(counts, noisy, kin), others) / (0.02 + others @ times) - 1
+            errors[label].append(np.median(np.abs(off)))
+    assert np.mean(errors["together"]) < at_most * np.mean(errors["alone"])
 
 
 def test_no_time_is_negative(counts) -> None:
     seconds = np.random.default_rng(3).uniform(1, 2, 40)  # which candidates don't explain
-    constant, found = fit_additive(counts, seconds)
+    constant, found = fit_additive(counts, seconds, ALONE)
     assert constant >= 0 and (found >= 0).all()
 
 
 def test_the_scale_of_time_does_not_matter(counts, times) -> None:
     seconds = 0.02 + counts @ times
-    np.testing.assert_allclose(fit_additive(counts, 1e-3 * seconds)[1], 1e-3 * fit_additive(counts, seconds)[1])
+    np.testing.assert_allclose(
+        fit_additive(counts, 1e-3 * seconds, ALONE)[1], 1e-3 * fit_additive(counts, seconds, ALONE)[1]
+    )
 
 
 def test_a_few_networks_have_no_error() -> None:
-    assert held_out_error(np.ones((4, 1)), np.ones(4)) is None
+    assert held_out_error(np.ones((4, 1)), np.ones(4), [0]) is None
 
 
 @pytest.fixture
