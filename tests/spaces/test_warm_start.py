@@ -19,6 +19,23 @@ from torch import nn
 import torch.nn.functional as F
 
 
+class Residual(nn.Module):
+    """As EDSR: residual blocks, and no way for the image around the twelve convolutions."""
+
+    def __init__(self, width=16, blocks=4):
+        super().__init__()
+        outputs = [width] * (2 * blocks + 2) + [4 * width, 3]
+        inputs = [3] + [width] * (2 * blocks + 3)
+        self.body = nn.ModuleList(nn.Conv2d(*size, 3, padding=1) for size in zip(inputs, outputs))
+
+    def forward(self, x):
+        first, *body, end, up, last = self.body
+        begin = x = first(x)
+        for one, two in zip(body[::2], body[1::2]):
+            x = x + two(one(x).relu())
+        return last(F.pixel_shuffle(up(begin + end(x)), 2))
+
+
 class Small(nn.Module):
     """conv - ReLU - conv - ReLU - conv - pixel shuffle, beside a bilinear image."""
 
@@ -127,6 +144,7 @@ def float_psnr_and_start(fields: dict) -> tuple[float, dict]:
 
 NETWORKS = {
     "ours": {"target": "warm_nets:Small"},
+    "residual": {"target": "warm_nets:Residual"},
     "spandrel's": {"target": "spandrel_networks:make", "arguments": SPANDREL},
 }
 

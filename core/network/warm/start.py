@@ -25,9 +25,9 @@ as a share of the variance of what that makes; 0 is exact."""
 Held = Literal["original", "mean"] | int
 
 _STEPS = 200
-_WEIGHTS = {"mean": 4}  # beside 1 for other errors, each relative to what it was at first
+_WEIGHTS = {"mean": 16}  # beside 1 for other errors, each relative to what it was at first
 _TINY = 1e-12
-_RATE = 1e-3
+_RATE = 3e-3
 _PIXELS = 2**15  # of a slot's output that its operations are fitted to
 
 
