@@ -477,6 +477,15 @@ def test_integers_between_the_slots_are_set_against_floats(benchmark, monkeypatc
         assert f"{after - before:+.2f} dB" in last
 
 
+SMALL = {
+    "name": "skeleton",
+    "channels": 4,
+    "body": ["residual"],
+    "bits": [4, 8],
+    "operations": ["conv1x1", "conv3x3"],
+}
+
+
 def test_predicted_and_measured_latencies_are_compared(benchmark, tmp_path: Path, monkeypatch) -> None:
     latency = benchmark("latency")
     small = {"name": "skeleton", "channels": 4, "body": ["residual"], "bits": [4, 8], "operations": ["conv1x1"]}
@@ -489,4 +498,32 @@ def test_predicted_and_measured_latencies_are_compared(benchmark, tmp_path: Path
     (measured,) = json.loads(out.read_text())["rows"]
     assert (measured["space"], measured["setting"]["size"], measured["setting"]["between"]) == ("small", [16, 12], 8)
     assert len(measured["predicted"]) == len(measured["measured"]) == len(measured["bitops"]) == 3
-    assert f"| {100 * measured['median_error']:.1f} % |" in done.output
+    error = np.median(np.abs(np.divide(measured["predicted"], measured["measured"]) - 1))
+    assert f"| {100 * error:.1f} % |" in done.output
+    monkeypatch.setattr(latency, "compared", lambda *_: pytest.fail("it is in the file"))
+    assert CliRunner().invoke(latency.main, [*arguments, "--out", str(out)]).output == done.output
+
+
+def test_the_page_about_latency_has_the_kept_figures(benchmark) -> None:
+    kept = json.loads((FOLDER / "results/latency.json").read_text())
+    assert "\n".join(benchmark("latency").markdown(kept["rows"])) in (FOLDER.parent / "docs/latency.md").read_text()
+
+
+def test_searches_under_a_limit_on_latency_are_compared(benchmark, tmp_path: Path, monkeypatch) -> None:
+    latency_search, out = benchmark("latency_search"), tmp_path / "figures.json"
+    monkeypatch.setattr(latency_search, "SPACE", SMALL)
+    monkeypatch.setattr("qnas.core.deploy.timing.SETTLE", 0)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(12):
+        pixels = np.random.default_rng(number).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(photos / f"{number}.png")
+    quick = ["search.steps=2", "search.epochs=2", "search.warmup=0", "search.batch=1", "train.steps=1", "train.batch=1"]
+    arguments = ["--train", str(photos), "--test", f"own={photos}", "--size", "16x12", "--rounds", "1", "--seeds", "1"]
+    arguments += [part for setting in (*quick, "data.patch=8") for part in ("--set", setting)]
+    done = CliRunner().invoke(latency_search.main, [*arguments, "--tables", str(tmp_path), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["way"] for row in rows] == list(latency_search.WAYS)
+    assert all(row["predicted"] <= row["limit"] for row in rows)
+    assert f"{1e3 * rows[-1]['measured']:.1f} ms" in done.output.splitlines()[-1]
