@@ -132,3 +132,10 @@ def qnas_register_targets(register: Register) -> None:
     register("openvino", f"{home}.openvino:OpenVino", "OpenVINO on a CPU")
     register("tensorrt", f"{home}.tensorrt:TensorRt", "TensorRT on NVIDIA's GPUs; its graph is checked on a CPU")
     register("qonnx", f"{home}.qonnx:Qonnx", "QONNX, of any bit-width, for compilers of FPGAs")
+
+
+@hookimpl
+def qnas_register_launchers(register: Register) -> None:
+    """Register launchers."""
+    home = "qnas.plugins.launchers"
+    register("local", f"{home}.local:LocalLauncher", "Processes of this machine")

@@ -29,6 +29,7 @@ from .dataset import (
     SourceImage as SourceImage,
 )
 from .degradation import Degradation as Degradation
+from .launcher import Engine as Engine, JobState as JobState, Launcher as Launcher, Task as Task
 from .losses.loss import Enlarged as Enlarged, Loss as Loss
 from .losses.teacher import ModuleTeacher as ModuleTeacher, RunTeacher as RunTeacher, Teacher as Teacher
 from .moments import Moments as Moments

@@ -1,6 +1,5 @@
 """The interface of targets: the runtimes that found networks are exported to."""
 
-import importlib.metadata
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qnas.core.components.component import Component
-from qnas.core.errors import InputError
+from qnas.core.components.requirements import versions_of
 from qnas.core.settings.lr_sizes import LrSize, Size, how_to_name, lr_size
 
 if TYPE_CHECKING:
@@ -140,13 +139,7 @@ class Target(Component):
         Raises:
             InputError: One is not installed; the message says how to install it.
         """
-        try:
-            return {name: importlib.metadata.version(name) for name in self.requires}
-        except importlib.metadata.PackageNotFoundError as error:
-            what = f"'qnas[{self.extra}]'" if self.extra else error.name
-            raise InputError(
-                f"the target '{self.known_as}' needs {error.name}, which is not installed: pip install {what}"
-            ) from None
+        return versions_of(f"the target '{self.known_as}'", self.requires, self.extra)
 
 
 def _in_words(bits: int | None) -> str:

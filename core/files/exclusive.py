@@ -31,6 +31,7 @@ STAND_IN = ".held"
 """A file whose existence is the lock, on file systems that have none."""
 
 _PATIENCE_SECONDS = 0.2  # the file may be removed between opening and locking it
+_GLANCE_SECONDS = 0.0
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 
 
@@ -88,13 +89,26 @@ def exclusive(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def holder_of(folder: Path) -> Holder | None:
+    """The process that works in a folder, as far as locks reach; None if there is none. It need not exist."""
+    from filelock import Timeout
+
+    if not any((folder / name).is_file() for name in (FILE, STAND_IN)):  # all that a lock could be
+        return None
+    try:
+        _acquired(folder / FILE, _GLANCE_SECONDS).release()
+    except (Timeout, OSError):
+        return Holder.read(folder / HOLDER) or Holder(0, "?", "?")
+    return None
+
+
 def _locked(folder: Path) -> "BaseFileLock":
     from filelock import Timeout
 
     path = folder / FILE
     try:
         with naming(path):
-            return _acquired(path)
+            return _acquired(path, _PATIENCE_SECONDS)
     except Timeout as error:
         who = Holder.read(folder / HOLDER)
         message = f"{who}, is at work in this folder" if who else "another process is at work in this folder"
@@ -106,16 +120,16 @@ def _locked(folder: Path) -> "BaseFileLock":
         raise
 
 
-def _acquired(path: Path) -> "BaseFileLock":
+def _acquired(path: Path, patience: float) -> "BaseFileLock":
     from filelock import FileLock, SoftFileLock
 
     try:
-        lock = FileLock(path, timeout=_PATIENCE_SECONDS, fallback_to_soft=False)
+        lock = FileLock(path, timeout=patience, fallback_to_soft=False)
         lock.acquire()
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        lock = SoftFileLock(path.with_name(STAND_IN), timeout=_PATIENCE_SECONDS)
+        lock = SoftFileLock(path.with_name(STAND_IN), timeout=patience)
         lock.acquire()
     return lock
 

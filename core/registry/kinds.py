@@ -12,16 +12,18 @@ class Kind:
     """A kind of component.
 
     Attributes:
-        name: In the singular, as in a spec.
+        name: In the singular.
         summary: What its components are, in one line.
         interface: The name that its interface has in the package ``qnas``.
         title: In the plural, as people read it.
+        in_specs: Whether specs name its components.
     """
 
     name: str
     summary: str
     interface: str = ""
     title: str = ""
+    in_specs: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "interface", self.interface or self.name.capitalize())
@@ -61,6 +63,7 @@ _ALL = (
     Kind("searcher", "searchers"),
     Kind("target", "targets, the runtimes that a found network is exported to"),
     Kind("report", "reports"),
+    Kind("launcher", "launchers, which start the runs of a sweep", in_specs=False),
 )
 BY_NAME = {kind.name: kind for kind in _ALL}
 KINDS = tuple(BY_NAME)

@@ -34,6 +34,7 @@ class Entry(BaseModel):
         variant: The variant of the spec that it belongs to, if the sweep has any.
         values: The varied fields: path to value.
         seed: Its seed.
+        steps: How many steps its stages will report; none in sweeps of before.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +43,7 @@ class Entry(BaseModel):
     variant: str | None = None
     values: dict[str, Any] = {}
     seed: int | None = None
+    steps: dict[str, int] = {}
 
 
 class _Content(BaseModel):
@@ -95,4 +97,10 @@ def write_index(folder: Path, points: "Sequence[Point]") -> None:
 
 
 def _entry(point: "Point") -> Entry:
-    return Entry(folder=point.folder, variant=point.variant, values=dict(point.values), seed=point.spec.seed)
+    return Entry(
+        folder=point.folder,
+        variant=point.variant,
+        values=dict(point.values),
+        seed=point.spec.seed,
+        steps=dict(point.steps),
+    )

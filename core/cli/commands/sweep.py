@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
+from qnas.core.cli.options import no_code_option, set_option, verbose_option
 from qnas.core.cli.terminal.say import say
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from qnas.core.components import Engine, Launcher
+    from qnas.core.sweep.plan import Point
     from qnas.core.sweep.status import Status
     from qnas.core.sweep.sweep_file import Sweep
 
@@ -20,7 +22,7 @@ _INTERRUPTED = 130
 
 
 @click.command()
-@spec_argument
+@click.argument("spec", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--vary",
     metavar="KEY=VALUE,...",
@@ -29,20 +31,55 @@ _INTERRUPTED = 130
     " combination is a point.",
 )
 @click.option("--seeds", type=click.IntRange(min=1), help="Seeds to run each point with [default: 1].")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, help="Points to run at a time [default: 1].")
+@click.option("--jobs", type=click.IntRange(min=1), help="Points to run at a time [default: 1, or the launcher's].")
 @click.option("--out", type=click.Path(path_type=Path), help="The sweep's folder [default: runs/<SPEC's name>-sweep].")
 @set_option
 @click.option("--only", metavar="VARIANT", multiple=True, help="Only this variant of a sweep file. Can be repeated.")
+@click.option(
+    "--launcher",
+    metavar="NAME",
+    default="local",
+    help="What starts the runs; qnas list launchers shows which there are [default: local].",
+)
+@click.option(
+    "--with",
+    "fields",
+    metavar="FIELD=VALUE",
+    multiple=True,
+    help="Set a field of the launcher, such as --with gpus=2; qnas show launcher NAME names them. Can be repeated.",
+)
+@click.option(
+    "--detach", is_flag=True, help="Leave the sweep to a process of its own, which goes on after this one has ended."
+)
+@click.option(
+    "--status",
+    "looked_at",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Show how the sweep in this folder stands, from any shell: live in a terminal, once elsewhere.",
+)
+@click.option(
+    "--stop",
+    "stopped",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Stop the sweep in this folder, from any shell of the machine that follows it. Its runs keep their state.",
+)
 @no_code_option
 @verbose_option
 def sweep(
-    spec: Path,
+    spec: Path | None,
     vary: tuple[str, ...],
     seeds: int | None,
-    jobs: int,
+    jobs: int | None,
     out: Path | None,
     overrides: tuple[str, ...],
     only: tuple[str, ...],
+    launcher: str,
+    fields: tuple[str, ...],
+    detach: bool,
+    looked_at: Path | None,
+    stopped: Path | None,
 ) -> int:
     """Run SPEC once for each value and seed, each run in a folder of its own.
 
@@ -58,15 +95,38 @@ def sweep(
     All specs are checked before anything runs. A point that fails does not stop the others. Repeat the
     command to go on: it skips what is done and retries what failed.
     """  # noqa: D301 - click wants it
-    from qnas.core.files.atomic import make_folder
-    from qnas.core.files.exclusive import exclusive
+    from qnas.core.cli.sweeping import show_sweep, stop_sweep
+
+    if looked_at or stopped:
+        return show_sweep(looked_at) if looked_at else stop_sweep(stopped or Path())
+    if spec is None:
+        raise click.UsageError("Missing argument 'SPEC'.")
+    return _begin(spec, vary, seeds, jobs, out, overrides, only, launcher, fields, detach)
+
+
+def _begin(
+    spec: Path,
+    vary: tuple[str, ...],
+    seeds: int | None,
+    jobs: int | None,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+    launcher: str,
+    fields: tuple[str, ...],
+    detach: bool,
+) -> int:
+    """Check everything, then run what is left or leave that to another process; returns the exit code."""
+    from qnas.core.cli.launchers import named_launcher
+    from qnas.core.cli.sweeping import leave_sweep
     from qnas.core.settings import SPEC_VERSION, as_of
     from qnas.core.spec import Assignment
-    from qnas.core.sweep.index import sweep_version, write_index
+    from qnas.core.sweep.index import sweep_version
     from qnas.core.sweep.plan import plan_points
     from qnas.core.sweep.status import begin_statuses
     from qnas.core.sweep.sweep_file import read_sweep
 
+    chosen = named_launcher(launcher, fields, jobs)
     varied = [Assignment.read(text, "--vary", "search.steps=50,100", "[{}]") for text in vary]
     plan = read_sweep(spec).only(only).varied(varied).seeded(seeds)
     folder = out or _default_folder(spec, plan)
@@ -77,10 +137,33 @@ def sweep(
     with as_of(version):
         points = plan_points(plan, overrides, folder)
         statuses = begin_statuses(points, folder)
-        make_folder(folder)
-        with exclusive(folder):
-            write_index(folder, points)
-            return _run(statuses, jobs, folder)
+        if detach:
+            return leave_sweep(folder, _command(spec, vary, seeds, jobs, folder, overrides, only, launcher, fields))
+        return _follow(points, statuses, chosen, folder)
+
+
+def _command(
+    spec: Path,
+    vary: tuple[str, ...],
+    seeds: int | None,
+    jobs: int | None,
+    folder: Path,
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+    launcher: str,
+    fields: tuple[str, ...],
+) -> list[str]:
+    """The arguments that follow the sweep without leaving it."""
+    from qnas.core.registry import is_foreign_code_refused
+
+    repeated = (("--vary", vary), ("--set", overrides), ("--only", only), ("--with", fields))
+    return [
+        *("sweep", str(spec), "--out", str(folder), "--launcher", launcher),
+        *(part for option, values in repeated for value in values for part in (option, value)),
+        *(("--seeds", str(seeds)) if seeds else ()),
+        *(("--jobs", str(jobs)) if jobs else ()),
+        *(("--no-code",) if is_foreign_code_refused() else ()),
+    ]
 
 
 def _default_folder(spec: Path, plan: "Sweep") -> Path:
@@ -101,8 +184,23 @@ def _refuse_other_folder(folder: Path) -> None:
         refuse_links_out(folder)
 
 
-def _run(statuses: "Sequence[Status]", jobs: int, folder: Path) -> int:
+def _follow(points: "Sequence[Point]", statuses: "Sequence[Status]", launcher: "Launcher", folder: Path) -> int:
     """Run what is left, and return the exit code."""
+    import contextlib
+
+    from qnas.core.files.atomic import make_folder
+    from qnas.core.files.exclusive import exclusive
+    from qnas.core.sweep.index import write_index
+    from qnas.core.sweep.needs import plugins_of
+
+    make_folder(folder)
+    plugins = plugins_of([point.spec for point in points])
+    with contextlib.closing(launcher.connect(folder, plugins)) as engine, exclusive(folder):
+        write_index(folder, points)
+        return _run(statuses, launcher, engine, folder)
+
+
+def _run(statuses: "Sequence[Status]", launcher: "Launcher", engine: "Engine", folder: Path) -> int:
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.cli.terminal.sweep_table import show_statuses, table
     from qnas.core.sweep.runner import run_points
@@ -110,7 +208,7 @@ def _run(statuses: "Sequence[Status]", jobs: int, folder: Path) -> int:
     console = Terminal()
     try:
         with show_statuses(statuses) as show:
-            run_points(statuses, jobs, show)
+            run_points(statuses, launcher, engine, show)
     except KeyboardInterrupt as error:
         done = sum(status.state == "done" for status in statuses)
         say(f"interrupted: {done} of {len(statuses)} points are done; repeat the command to go on")

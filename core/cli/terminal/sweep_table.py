@@ -35,7 +35,7 @@ def show_statuses(statuses: Sequence[Status]) -> Iterator[Callable[[], None]]:
 
         def tell() -> None:
             rows = fitting(statuses, max(1, console.height - _AROUND))
-            live.update(Group(_summary(statuses, time.monotonic() - began), table(rows)), refresh=True)
+            live.update(Group(_headline(statuses, time.monotonic() - began), table(rows)), refresh=True)
 
         yield tell
 
@@ -80,15 +80,19 @@ def fitting(statuses: Sequence[Status], rows: int) -> list[Status]:
 def _state(status: Status) -> str:
     progress = status.progress
     if status.state != "running":
-        return status.state
+        return "queued" if status.state == "waiting" and status.is_submitted else status.state
     step = f" {progress.step}" + (f"/{progress.steps}" if progress.steps else "") if progress.step else ""
     return f"{progress.stage}{step}" if progress.stage else "starting"
 
 
-def _summary(statuses: Sequence[Status], elapsed: float) -> Text:
+def summary(statuses: Sequence[Status]) -> str:
+    """How many points are in each state."""
     counts = Counter(status.state for status in statuses)
-    parts = [f"{counts[state]} {state}" for state in ("done", "running", "waiting", "failed") if counts[state]]
-    return Text(f"{', '.join(parts)}; {duration(elapsed)}{_eta(statuses, elapsed)}\n")
+    return ", ".join(f"{counts[state]} {state}" for state in ("done", "running", "waiting", "failed") if counts[state])
+
+
+def _headline(statuses: Sequence[Status], elapsed: float) -> Text:
+    return Text(f"{summary(statuses)}; {duration(elapsed)}{_eta(statuses, elapsed)}\n")
 
 
 def _eta(statuses: Sequence[Status], elapsed: float) -> str:

@@ -2,6 +2,7 @@ from .block import check_block as check_block
 from .cost import check_cost as check_cost
 from .dataset import check_dataset as check_dataset
 from .degradation import check_degradation as check_degradation
+from .launcher import check_launcher as check_launcher
 from .loss import check_loss as check_loss
 from .operation import check_operation as check_operation
 from .quantizer import check_quantizer as check_quantizer

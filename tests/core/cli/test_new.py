@@ -13,7 +13,7 @@ import pytest
 from qnas.core.cli.commands.new.name import PluginName
 from qnas.core.cli.main import invoke
 from qnas.core.components import Component
-from qnas.core.registry import KINDS, PluginInfo, Plugins, find_plugins
+from qnas.core.registry import BY_NAME, KINDS, PluginInfo, Plugins, find_plugins
 from qnas.core.spec import load_spec
 
 from .test_bad_input import fails_with
@@ -110,7 +110,8 @@ def test_a_plugin_of_one_kind(name: str, kind: str, fresh: Plugins, monkeypatch:
     assert take_in(folder, fresh, monkeypatch).registered == (f"{kind} {name}",)
     component: type[Component] = fresh.registries[kind].load(name)
     assert component.__doc__ and "Attributes:" in component.__doc__
-    assert f'"{name}"' in load_spec(folder / "spec.yaml").model_dump_json(exclude={"name"})
+    is_named = f'"{name}"' in load_spec(folder / "spec.yaml").model_dump_json(exclude={"name"})
+    assert is_named == BY_NAME[kind].in_specs
     assert invoke(["check", f"{folder}/spec.yaml"]) == 0
 
 
@@ -212,7 +213,7 @@ def test_the_next_commands_show_what_there_is(
         (["off"], r"^'off' is no name of a plugin: in a spec, YAML reads it as False$"),
         (["x" + LONGEST], r"is too long for the name of a plugin \(at most 40 characters\)$"),
         (["x", "--kind", "quantiser"], r"^no kind is named 'quantiser'; did you mean 'quantizer'\? \(kinds: space, "),
-        (["x", "--kind", "hooks"], r"^no kind is named 'hooks' \(kinds: .*, report, events\)$"),
+        (["x", "--kind", "hooks"], r"^no kind is named 'hooks' \(kinds: .*, launcher, events\)$"),
         (["lsq", "--kind", "quantizer"], r"^qnas has the quantizer 'lsq' already; choose another name$"),
         (["x", "--out", "nowhere"], r"^nowhere: there is no such folder to put the plugin in$"),
     ],

@@ -1,14 +1,17 @@
 """Points of the tiny spec, and a stand-in for the process that runs one."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from qnas.core.components import Launcher
 from qnas.core.spec import Assignment
 from qnas.core.sweep.plan import Point, plan_points
-from qnas.core.sweep.runner import Command
+from qnas.core.sweep.runner import Command, qnas_run, run_points
+from qnas.core.sweep.status import Status
 from qnas.core.sweep.sweep_file import read_sweep
 
 Points = Callable[..., list[Point]]
@@ -57,3 +60,16 @@ def stand_in() -> Callable[[str], Command]:
         return line
 
     return command
+
+
+def run(
+    statuses: Sequence[Status],
+    jobs: int,
+    report: Callable[[], None] = lambda: None,
+    command: Command = qnas_run,
+    launcher: str = "local",
+) -> None:
+    """Run points by a launcher, into the folder ``out``."""
+    made = Launcher.of({"name": launcher, "jobs": jobs})
+    with contextlib.closing(made.connect(Path("out"))) as engine:
+        run_points(statuses, made, engine, report, command)

@@ -25,9 +25,10 @@ def listed(folder: Path) -> list[dict[str, Any]]:
 
 def test_it_lists_every_point(points: Points, tmp_path: Path) -> None:
     write_index(tmp_path, points("space.bits=[4],[4,8]", sets=["seed=3"]))
+    others = {"variant": None, "seed": 3, "steps": dict(points()[0].steps)}
     assert listed(tmp_path) == [
-        {"folder": "bits=4/seed-3", "variant": None, "values": {"space.bits": [4]}, "seed": 3},
-        {"folder": "bits=4-8/seed-3", "variant": None, "values": {"space.bits": [4, 8]}, "seed": 3},
+        {"folder": "bits=4/seed-3", "values": {"space.bits": [4]}, **others},
+        {"folder": "bits=4-8/seed-3", "values": {"space.bits": [4, 8]}, **others},
     ]
 
 

@@ -13,10 +13,10 @@ import pytest
 from qnas.core.run.resuming.stop import Interrupted
 from qnas.core.spec import load_spec
 from qnas.core.sweep.progress import Progress
-from qnas.core.sweep.runner import Command, qnas_run, run_points
+from qnas.core.sweep.runner import Command, qnas_run
 from qnas.core.sweep.status import Status, begin_statuses
 
-from .conftest import Points
+from .conftest import Points, run
 
 Code = Callable[[str], Command]
 
@@ -28,7 +28,7 @@ def states(statuses: list[Status]) -> list[str]:
 def test_every_point_is_run_by_its_spec_into_its_folder(points: Points, stand_in: Code) -> None:
     planned = points("scale=2,3", seeds=2)
     statuses = begin_statuses(planned, Path("out"))
-    run_points(statuses, 2, command=stand_in("finish()"))
+    run(statuses, 2, command=stand_in("finish()"))
     assert states(statuses) == ["done"] * 4
     for point, status in zip(planned, statuses, strict=True):
         assert load_spec(Path("out") / point.folder / "spec.yaml") == point.spec
@@ -45,7 +45,7 @@ if seed == 2: print("search: began", flush=True); os.kill(os.getpid(), signal.SI
 if seed == 3: out.mkdir(parents=True); sys.exit(0)
 finish()
 """
-    run_points(statuses, 3, command=stand_in(code))
+    run(statuses, 3, command=stand_in(code))
     assert states(statuses) == [*["failed"] * 4, "done"]
     assert [status.reason for status in statuses[:3]] == [
         "spec.yaml:1:2: it is wrong",
@@ -65,10 +65,10 @@ if out.name == "seed-1": out.mkdir(parents=True); shutil.copy(spec, out / "spec.
 sys.exit(1)
 """
     statuses = begin_statuses(planned, Path("out"))
-    run_points(statuses, 1, command=stand_in(break_off))
+    run(statuses, 1, command=stand_in(break_off))
     assert states(statuses) == ["done", "failed", "failed"]
     statuses = begin_statuses(planned, Path("out"))
-    run_points(statuses, 1, command=stand_in("print(out.name, resumed); finish()"))
+    run(statuses, 1, command=stand_in("print(out.name, resumed); finish()"))
     assert states(statuses) == ["done"] * 3
     logs = [Path(f"out/logs/seed-{seed}.txt").read_text().splitlines() for seed in range(3)]
     assert [sum(line.startswith("$ ") for line in log) for log in logs] == [1, 2, 2]
@@ -83,23 +83,23 @@ def test_so_many_run_at_a_time_and_share_the_cores(
     statuses = begin_statuses(points(seeds=5), Path("out"))
     code = "print(os.environ['OMP_NUM_THREADS']); time.sleep(0.3); finish()"
 
-    def run(expected: str) -> None:
-        run_points(statuses, 3, lambda: seen.add(states(statuses).count("running")), stand_in(code))
+    def share(expected: str) -> None:
+        run(statuses, 3, lambda: seen.add(states(statuses).count("running")), stand_in(code))
         assert {status.log.read_text().splitlines()[-1] for status in statuses} == {expected}
 
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    run("2")  # of 8 cores for 3
+    share("2")  # of 8 cores for 3
     assert max(seen) == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     statuses = begin_statuses(points(seeds=1, sets=["seed=9"]), Path("out"))
-    run("5")
+    share("5")
 
 
 def test_progress_is_followed(points: Points, stand_in: Code) -> None:
     (status,) = statuses = begin_statuses(points(), Path("out"))
     seen = []
     code = "progress.write_text('[\"train\", 3, 6]'); time.sleep(0.6); finish()"
-    run_points(statuses, 1, lambda: seen.append((status.state, status.progress)), stand_in(code))
+    run(statuses, 1, lambda: seen.append((status.state, status.progress)), stand_in(code))
     assert seen[0] == ("running", Progress())
     assert ("running", Progress("train", 3, 6)) in seen
     assert seen[-1][0] == "done"
@@ -118,7 +118,7 @@ def test_no_process_outlives_an_interrupted_sweep(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_points(statuses, 2, interrupt, stand_in(code))
+        run(statuses, 2, interrupt, stand_in(code))
     assert states(statuses) == ["running", "running", "waiting"]
     time.sleep(0.1)
     for seed in range(2):
@@ -163,7 +163,7 @@ def test_the_points_of_a_sweep_that_is_stopped_have_time_to_keep_their_state(
     statuses = begin_statuses(points(seeds=2), Path("out"))
     before = signal.getsignal(number)
     with pytest.raises(Interrupted) as caught:
-        run_points(statuses, 2, Asking("seed-1", number), stand_in(KEEPING))
+        run(statuses, 2, Asking("seed-1", number), stand_in(KEEPING))
     assert caught.value.exit_code == code
     assert Path("seed-0-kept").exists()
     assert Path("seed-1-kept").exists()
@@ -175,7 +175,7 @@ def test_who_presses_ctrl_c_again_waits_for_no_point(points: Points, stand_in: C
     statuses = begin_statuses(points(), Path("out"))
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_points(statuses, 1, Asking("seed-0", *numbers), stand_in(STUBBORN))
+        run(statuses, 1, Asking("seed-0", *numbers), stand_in(STUBBORN))
     assert time.monotonic() - began < 60  # of the minutes that it would have had
 
 

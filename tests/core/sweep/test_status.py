@@ -8,17 +8,17 @@ import pytest
 
 from qnas.core.errors import InputError
 from qnas.core.sweep.progress import Progress
-from qnas.core.sweep.runner import Command, run_points
+from qnas.core.sweep.runner import Command
 from qnas.core.sweep.status import begin_statuses, seconds_left
 
-from .conftest import Points
+from .conftest import Points, run
 
 DONE = "finish()"
 
 
 def test_what_was_done_and_what_was_begun_is_known_again(points: Points, stand_in: Callable[[str], Command]) -> None:
     planned = points(seeds=3)
-    run_points(begin_statuses(planned[:2], Path("out")), 2, command=stand_in(DONE))
+    run(begin_statuses(planned[:2], Path("out")), 2, command=stand_in(DONE))
     (Path("out/seed-1/train/result.json")).unlink()
     (Path("out/seed-1/report/result.json")).unlink()
     done, begun, new = begin_statuses(planned, Path("out"))
@@ -28,7 +28,7 @@ def test_what_was_done_and_what_was_begun_is_known_again(points: Points, stand_i
 
 
 def test_a_point_whose_spec_has_changed_is_refused(points: Points, stand_in: Callable[[str], Command]) -> None:
-    run_points(begin_statuses(points("scale=2,3"), Path("out")), 2, command=stand_in(DONE))
+    run(begin_statuses(points("scale=2,3"), Path("out")), 2, command=stand_in(DONE))
     assert [status.state for status in begin_statuses(points("scale=3,4,2"), Path("out"))] == [
         "done",
         "waiting",
@@ -46,7 +46,7 @@ def test_a_folder_without_a_run_is_in_the_way(points: Points) -> None:
 
 
 def test_a_result_that_is_damaged_is_told(points: Points, stand_in: Callable[[str], Command]) -> None:
-    run_points(begin_statuses(points(), Path("out")), 1, command=stand_in(DONE))
+    run(begin_statuses(points(), Path("out")), 1, command=stand_in(DONE))
     Path("out/seed-0/result.json").write_text('{"test": ')
     with pytest.raises(InputError, match=r"^out/seed-0/result\.json: is damaged"):
         begin_statuses(points(), Path("out"))
