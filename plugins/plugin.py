@@ -139,3 +139,4 @@ def qnas_register_launchers(register: Register) -> None:
     """Register launchers."""
     home = "qnas.plugins.launchers"
     register("local", f"{home}.local:LocalLauncher", "Processes of this machine")
+    register("slurm", f"{home}.slurm:SlurmLauncher", "Job arrays of Slurm, by submitit")

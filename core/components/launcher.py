@@ -104,16 +104,19 @@ class Launcher(Component):
     Attributes:
         requires: Distributions that it needs.
         extra: The extra of qnas that installs them, if there is one.
-        has_queue: Whether what it submits to has a queue. It is then given all runs at once, not ``jobs`` at a time.
         jobs: How many runs at a time; by default as many as there is room for.
     """
 
     kind = "launcher"
     requires: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = ""
-    has_queue: ClassVar[bool] = False
 
     jobs: Amount | None = None
+
+    @property
+    def at_a_time(self) -> int | None:
+        """How many runs it is given at a time; None for all at once, as to an engine that has a queue."""
+        return self.jobs
 
     @abstractmethod
     def connect(self, folder: Path, plugins: Sequence[str] = ()) -> Engine:

@@ -178,7 +178,7 @@ class _Sweep:
             self._report()
 
     def _room(self, running: int, waiting: int) -> int:
-        jobs = None if self._launcher.has_queue else self._launcher.jobs
+        jobs = self._launcher.at_a_time
         return waiting if jobs is None else max(0, jobs - running)
 
     def _submit(self, statuses: Sequence[Status]) -> list[_Running]:
@@ -188,7 +188,7 @@ class _Sweep:
         said_before = [task.log.stat().st_size if task.log.is_file() else 0 for task in tasks]
         submitted = []
         for status, before, name in zip(statuses, said_before, self._engine.submit(tasks), strict=True):
-            is_queued = self._launcher.has_queue
+            is_queued = self._launcher.at_a_time is None
             job = Job(self._name, name, "queued" if is_queued else "running", "", time.time(), before)
             job.write(status.job_file)
             status.state, status.is_submitted = ("waiting" if is_queued else "running"), True

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from qnas import testing
+from qnas.core.components import Launcher
+from qnas.core.errors import InputError
 from qnas.core.registry import KINDS, Entry, PluginInfo, plugins
 
 
@@ -48,7 +50,16 @@ def test_contract(kind: str, name: str, tmp_path: Path, monkeypatch: pytest.Monk
     lacking = [key for key in needed if key not in {**entry.defaults, **fields}]
     if lacking:
         pytest.skip(f"{kind} '{name}' needs {', '.join(lacking)}, but {component.__name__} states no example")
+    if kind == Launcher.kind:
+        _skip_if_not_installed(Launcher.of({"name": name, **fields}))
     getattr(testing, f"check_{kind}")({"name": name, **fields})
+
+
+def _skip_if_not_installed(launcher: Launcher) -> None:
+    try:
+        launcher.versions()
+    except InputError as error:
+        pytest.skip(str(error))
 
 
 def _example(component: type[Any], entry: Entry) -> dict[str, Any]:
