@@ -139,4 +139,5 @@ def qnas_register_launchers(register: Register) -> None:
     """Register launchers."""
     home = "qnas.plugins.launchers"
     register("local", f"{home}.local:LocalLauncher", "Processes of this machine")
+    register("ray", f"{home}.ray:RayLauncher", "Tasks of a Ray cluster")
     register("slurm", f"{home}.slurm:SlurmLauncher", "Job arrays of Slurm, by submitit")
