@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import secrets
+import socket
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import ray
 
 _ANSWER_SECONDS = 60.0
+_CONNECT_SECONDS = 10.0
 _QUIET = {"RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
@@ -70,6 +72,7 @@ class RayLauncher(Launcher):
 def _connect(address: str) -> None:
     import ray
 
+    _refuse_silent(address)
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     try:
@@ -80,10 +83,22 @@ def _connect(address: str) -> None:
             include_dashboard=False if address == "local" else None,
         )
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-        start = "start one with: ray start --head" if address == "auto" else "is it the address that ray start printed?"
-        raise InputError(
-            f"the launcher 'ray' reaches no cluster at '{address}': {first_line(error)}; {start}"
-        ) from error
+        raise _out_of_reach(address, first_line(error)) from error
+
+
+def _refuse_silent(address: str) -> None:
+    """Refuse an address where nobody listens: Ray itself would try for many minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise _out_of_reach(address, first_line(error)) from error
+
+
+def _out_of_reach(address: str, why: str) -> InputError:
+    hint = "start one with: ray start --head" if address == "auto" else "is it the address that ray start printed?"
+    return InputError(f"the launcher 'ray' reaches no cluster at '{address}': {why.rstrip('.')}; {hint}")
 
 
 def _disconnect() -> None:
