@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -200,3 +201,44 @@ def test_in_a_terminal_the_table_is_live(
     assert "train 3/6" in written
     assert "cells=3/seed-0" in written
     assert "cells=0/seed-0" not in written  # is done, and there is no room
+
+
+def test_a_launcher_that_can_not_be_used_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = set(folder.rglob("*"))
+    for arguments, told in (
+        (["--launcher", "slrm"], "no launcher is named 'slrm'; did you mean 'slurm'"),
+        (["--with", "gpu=1"], "--with gpu: launcher.gpu: unknown field; did you mean 'gpus'"),
+        (["--with", "pin"], "--with pin: must be key=value, such as gpus=2"),
+    ):
+        assert invoke(["sweep", "spec.yaml", *arguments]) == 2
+        assert _err(capsys).startswith(told)
+    assert invoke(["sweep", "--status", "gone"]) == 2
+    assert _err(capsys) == "gone: there is no sweep in the folder (no sweep.json in it)"
+    assert invoke(["sweep", "--stop", "gone"]) == 2
+    assert _err(capsys) == "gone: nobody follows a sweep in this folder"
+    assert set(folder.rglob("*")) == before
+
+
+def test_a_sweep_is_left_looked_at_stopped_and_gone_on_with(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["sweep", "spec.yaml", "--seeds", "2", "--out", "left", "--set", "search.steps=20000"]
+    assert invoke([*command, "--detach"]) == 0
+    assert re.match(r"process \d+ on .*, follows the sweep; look at it with: qnas sweep --status left$", _err(capsys))
+    try:
+        assert invoke([*command, "--detach"]) == 2
+        assert re.match(r"left: process \d+ on .*, is at work in this folder$", _err(capsys))
+        deadline = time.monotonic() + 120
+        while not re.search(r"search \d", shown := _shown(capsys)) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert "1 running, 1 waiting" in shown
+        assert "stop it with: qnas sweep --stop left" in shown
+    finally:
+        assert invoke(["sweep", "--stop", "left"]) == 0
+    capsys.readouterr()
+    assert "2 waiting" in (shown := _shown(capsys))
+    assert "nobody follows the sweep" in shown
+    assert list((folder / "left/seed-0/search").glob("checkpoint-*.safetensors"))
+
+
+def _shown(capsys: pytest.CaptureFixture[str]) -> str:
+    assert invoke(["sweep", "--status", "left"]) == 0
+    return capsys.readouterr().out
