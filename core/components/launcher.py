@@ -41,14 +41,18 @@ class Task:
         """The command line that begins it, or that goes on with it if it was begun. Ask where and when it starts."""
         return list(self.resume if self.begun.is_file() else self.begin)
 
-    def start(self, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
+    def start(
+        self, environment: Mapping[str, str], prefix: Sequence[str] = (), is_quoted: bool = False
+    ) -> "subprocess.Popen[bytes]":
         """Start it as a process of this one; once this one is gone, it keeps its state and ends.
 
         Args:
             environment: Its environment.
             prefix: What stands before the command line, such as ``nice``.
+            is_quoted: Whether the command line behind that is one argument, for a shell, as ``ssh`` wants it.
         """
-        line = [*prefix, *self.command()]
+        command = self.command()
+        line = [*prefix, shlex.join(command)] if is_quoted else [*prefix, *command]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"$ {' '.join(shlex.join(line).splitlines())}\n")

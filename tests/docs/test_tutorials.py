@@ -133,7 +133,7 @@ CLAIMS = {
 @pytest.mark.parametrize("page", PAGES)
 def test_a_tutorial(page: str, reader: Reader) -> None:
     reader.follow(TUTORIALS / page)
-    assert list(reader.folder.glob("runs/*/report.html"))
+    assert list(reader.folder.glob("runs/**/report.html"))
     if page in CLAIMS:
         CLAIMS[page](reader.folder)
 
