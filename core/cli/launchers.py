@@ -23,10 +23,13 @@ def named_launcher(name: str, fields: Sequence[str] = (), jobs: int | None = Non
     from pydantic import RootModel
 
     from qnas.core.components import Launcher
+    from qnas.core.registry import plugins
     from qnas.core.spec.document import Assignment, Document
     from qnas.core.spec.load import validate
 
-    reference: dict[str, Any] = {"name": Launcher.named(name).name}
+    registry = plugins().registries[Launcher.kind]
+    registry.load(name)  # an unknown one is refused
+    reference: dict[str, Any] = {"name": registry.entry(name).name}
     document = Document({"launcher": reference}, "--launcher")
     for text in fields:
         given = Assignment.read(text, "--with", _EXAMPLE)

@@ -62,18 +62,18 @@ def cluster() -> Iterator[Any]:
         made.shutdown()
 
 
-@pytest.mark.parametrize("folders", ["shared", "store"])
-def test_all_runs_finish_once_although_a_node_dies(folders: str, cluster: Any) -> None:
+@pytest.mark.parametrize(("folders", "number"), [("shared", 8), ("store", 4)])
+def test_all_runs_finish_once_although_a_node_dies(folders: str, number: int, cluster: Any) -> None:
     node = cluster.add_node(num_cpus=1)
-    succeeds(sweep("local", 8, "--jobs", "2"))
+    succeeds(sweep("local", number, "--jobs", "2"))
     options = (f"address={cluster.address}", f"folders={folders}")
-    process = sweep("ray", 8, "--launcher", "ray", *(part for one in options for part in ("--with", one)))
+    process = sweep("ray", number, "--launcher", "ray", *(part for one in options for part in ("--with", one)))
     while process.poll() is None and not _are_two_under_way(folders):
         time.sleep(0.2)
     assert process.poll() is None
     cluster.remove_node(node, allow_graceful=False)
     succeeds(process)
-    refuse_different(Path("local"), Path("ray"), 8)
+    refuse_different(Path("local"), Path("ray"), number)
 
 
 def _are_two_under_way(folders: str) -> bool:
