@@ -90,7 +90,7 @@ def summarize(folder: RunFolder) -> dict[str, Any]:
             "discretization_gap_db": done["derive"].get("discretization_gap_db"),
             "ties": [tie["slot"] for tie in done["search"].get("ties", [])],
         }
-        summary |= {key: done["search"][key] for key in ("judged", "kept", "notices") if key in done["search"]}
+        summary |= {key: done["search"][key] for key in ("judged", "kept", "front", "notices") if key in done["search"]}
         summary |= {key: value for key, value in done["baselines"].items() if key != "seconds"}
     if judged:
         summary |= {MEASURED: measured} if (measured := measured_costs(run)) else {}

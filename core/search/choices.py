@@ -1,8 +1,9 @@
 """What a search chooses from: the candidates of each slot, what they cost, and the networks within the limits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from qnas.core.network import (
     slot_candidates,
 )
 from qnas.core.search.limits.allowed import AllowedNetworks
+from qnas.core.search.limits.front_limits import FrontLimits
 from qnas.core.search.limits.multipliers import Multipliers
 from qnas.core.search.prices import Prices
 from qnas.core.search.uniform_choices import is_native
@@ -71,6 +73,25 @@ class Choices:
     def allowed(self) -> AllowedNetworks:
         """The networks that keep to the limits, the only ones that a search may find: ``task.allowed.best(scores)``."""
         return AllowedNetworks.of(self.space, self.scale, self.train_quantizer, self.costs, self.limits)
+
+    def front_limits(self, points: int) -> list[dict[str, int]]:
+        """The limits of each point of a front, the tightest first; see :class:`FrontLimits`.
+
+        Args:
+            points: How many, at least 2.
+        """
+        return FrontLimits(
+            space=self.space,
+            scale=self.scale,
+            quantizer=self.train_quantizer,
+            costs=self.costs,
+            limits=self.limits,
+            points=points,
+        ).each
+
+    def under(self, limits: Mapping[str, int]) -> Self:
+        """The same with other limits."""
+        return replace(self, limits=limits)
 
     def multipliers(self, steps: int) -> Multipliers:
         """What leads probabilities to the limits.

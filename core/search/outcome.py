@@ -2,10 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from torch import Tensor
 
 from qnas.core.network import Architecture, Tie
+from qnas.core.search.choices import Choices
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """A network of a front.
+
+    Attributes:
+        limits: What it keeps to, by the cost's name.
+        architecture: The network.
+    """
+
+    limits: Mapping[str, int]
+    architecture: Architecture
+
+    @classmethod
+    def of(cls, task: Choices, scores: Tensor) -> Self:
+        """The network within the limits of a task whose (slots, candidates) scores have the highest sum."""
+        return cls(task.limits, task.architecture(task.allowed.best(scores)))
 
 
 @dataclass(frozen=True)
@@ -19,6 +39,7 @@ class SearchOutcome:
         supernet: The weights that the supernet had when ``best`` was found, if there is one.
         supernet_psnr: Its PSNR on Y in dB on the held-out images, as the mixture it was.
         details: What else is worth keeping in the search's result, such as entropies.
+        front: What was found at each of several limits, the tightest first; ``best`` is the last of them.
     """
 
     best: Architecture
@@ -27,3 +48,4 @@ class SearchOutcome:
     supernet: Mapping[str, Tensor] | None = None
     supernet_psnr: float | None = None
     details: Mapping[str, object] = field(default_factory=dict)
+    front: Sequence[FrontPoint] = ()

@@ -47,6 +47,11 @@ class Searcher(Component):
         del space, limits
         return ""
 
+    @property
+    def front_points(self) -> int:
+        """How many networks of different costs it looks for at once; more than one make a front."""
+        return 1
+
     @abstractmethod
     def search(self, task: "SearchTask") -> "SearchOutcome":
         """Search, reporting each step through ``task.journal``.

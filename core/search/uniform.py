@@ -2,25 +2,21 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from qnas.core.network import Supernet, uniform
+from qnas.core.network import uniform
+from qnas.core.search.judging import Judging
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.task import SearchTask
 from qnas.core.search.uniform_choices import Choice, native_options, no_dearer, uniform_choices, widest
-from qnas.core.training.schedule import Schedule
-from qnas.core.training.trainer import Trainer
 
 FOUND = "found"
 MOST_RIVALS = 2
 """How many uniform networks are judged beside what a search found, at most."""
 
-_RATE = 1e-3
 _NEVER = -1e9
 
 
@@ -43,10 +39,9 @@ def best_of(task: SearchTask, outcome: SearchOutcome, steps: int, batch: int) ->
     rivals = {FOUND: found, **dict(uniform_networks(task, found))}
     if len(rivals) == 1:
         return outcome
-    judging = _Judging(task, outcome, steps, batch, len(rivals))
-    psnr = {name: judging.psnr(chosen, place * steps) for place, (name, chosen) in enumerate(rivals.items())}
+    psnr = dict(zip(rivals, Judging(task, outcome, steps, batch).psnr([*rivals.values()]), strict=True))
     kept = max(psnr, key=lambda name: psnr[name])  # of equals the first, which is the found one
-    judged = {name: {"psnr": psnr[name], **_costs(task, chosen)} for name, chosen in rivals.items()}
+    judged = {name: {"psnr": psnr[name], **costs_of(task, chosen)} for name, chosen in rivals.items()}
     details = {**outcome.details, "judged": judged, "kept": kept}
     if kept == FOUND:
         return replace(outcome, details=details)
@@ -84,48 +79,6 @@ def _scores(task: SearchTask) -> Tensor:
     return table
 
 
-def _costs(task: SearchTask, chosen: Choice) -> dict[str, float]:
+def costs_of(task: SearchTask, chosen: Choice) -> dict[str, float]:
+    """What a network costs, by the cost's name."""
     return task.expected_costs(task.rows(chosen))
-
-
-@dataclass(frozen=True)
-class _Judging:
-    """How networks are judged: all alike."""
-
-    task: SearchTask
-    outcome: SearchOutcome
-    steps: int
-    batch: int
-    networks: int
-
-    def psnr(self, chosen: Choice, steps_before: int) -> float:
-        """PSNR on Y in dB on the held-out images, after the tuning."""
-        torch.manual_seed(self.task.seed)
-        images = self.task.images
-
-        def report(step: int, metrics: dict[str, Any]) -> None:
-            self.task.journal.step(steps_before + step, {**metrics, "of": self.networks * self.steps})
-
-        network = self._started(chosen)
-        batches = self.task.sampler(images.training, self.batch, "uniform")
-        schedule = Schedule(self.steps, _RATE)
-        criterion = self.task.criterion(network)
-        trainer = Trainer(self.task.machine, network, batches, images.validation, schedule, report, criterion=criterion)
-        if self._supernet is None:
-            trainer.calibrate()
-        return trainer.run(lambda _: self.task.checkpoints.heed()).last_psnr
-
-    def _started(self, chosen: Choice) -> nn.Module:
-        """The network with what it starts from; from a supernet, it is calibrated."""
-        if self._supernet is None:
-            return self.task.build(chosen)
-        batches = self.task.sampler(self.task.images.training, self.batch, "uniform")
-        return self.task.derive(self._supernet, chosen, batches.draw())
-
-    @cached_property
-    def _supernet(self) -> Supernet | None:
-        if self.outcome.supernet is None:
-            return None
-        supernet = Supernet(self.task.space.restored(), self.task.scale, self.task.search_quantizer)
-        supernet.load_state_dict(self.outcome.supernet)
-        return self.task.machine.place(supernet)

@@ -11,7 +11,17 @@ from qnas.core.settings import Frozen, invalid
 
 NO_COSTS: Final = frozenset(
     {
-        *("discretization_gap_db", "float_work", "judged", "kept", "measured", "notices", "seconds", "size_bytes"),
+        *(
+            "discretization_gap_db",
+            "float_work",
+            "front",
+            "judged",
+            "kept",
+            "measured",
+            "notices",
+            "seconds",
+            "size_bytes",
+        ),
         *("test", "limits", "ties"),
         *(
             "alpha",

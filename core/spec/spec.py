@@ -22,6 +22,7 @@ from qnas.core.errors import InputError, QnasError, from_field
 from qnas.core.images.settings import Data
 from qnas.core.network import count_space, guard, refuse_broken, refuse_scale, refuse_size
 from qnas.core.search.limits.allowed import AllowedNetworks
+from qnas.core.search.limits.front_limits import FrontLimits, front_cost
 from qnas.core.search.limits.refusal import notices, refuse_unmeetable
 from qnas.core.search.searcher import Searcher
 from qnas.core.search.uniform_choices import uniform_choices
@@ -179,6 +180,22 @@ class Spec(Versioned):
         """The networks of the space that keep to the limits."""
         return AllowedNetworks.of(self.space, self.scale, self.quantizer.train, self.counted_costs, self.limits)
 
+    @property
+    def front_cost(self) -> str | None:
+        """The name of the cost that a front runs over, if the search looks for one."""
+        return front_cost(self.limits) if self.search.front_points > 1 else None
+
+    @property
+    def _front_limits(self) -> FrontLimits:
+        return FrontLimits(
+            space=self.space,
+            scale=self.scale,
+            quantizer=self.quantizer.train,
+            costs=self.counted_costs,
+            limits=self.limits,
+            points=self.search.front_points,
+        )
+
     def limit_notices(self) -> Iterator[str]:
         """A line for each limit that rules no network out."""
         return notices(self.allowed_networks(), self.counted_costs)
@@ -222,9 +239,11 @@ class Spec(Versioned):
     @model_validator(mode="before")
     @classmethod
     def _with_entropy_alone(cls, value: Any) -> Any:
-        """With limits, no cost is penalized by default."""
-        if isinstance(value, Mapping) and value.get("limits") and "regularizers" not in value:
-            return {**value, "regularizers": {"entropy": {}}}
+        """With limits, or a front, no cost is penalized by default."""
+        if isinstance(value, Mapping) and "regularizers" not in value:
+            search = value.get("search")
+            if value.get("limits") or (isinstance(search, Mapping) and search.get("front")):
+                return {**value, "regularizers": {"entropy": {}}}
         return value
 
     @model_validator(mode="after")
@@ -247,6 +266,9 @@ class Spec(Versioned):
         if self.limits and is_tried:
             with as_of(self.version), guard(self.space):
                 self._try("limits", lambda: refuse_unmeetable(self.allowed_networks(), self.counted_costs))
+        if self.search.front_points > 1 and is_tried:
+            with as_of(self.version), guard(self.space):
+                self._try("search", lambda: self._front_limits.each)
         return self
 
     def _refuse_unfit_costs(self) -> None:
@@ -350,7 +372,7 @@ class Spec(Versioned):
 
     def _refuse_penalized_limits(self) -> None:
         """A cost that has a limit needs no penalty, whose weight would have to be tuned."""
-        limited = [self.counted_costs[name] for name in self.limits]
+        limited = [self.counted_costs[name] for name in filter(None, (*self.limits, self.front_cost))]
         for key, regularizer in self.regularizers.items():
             cost = getattr(regularizer, "cost", None)
             if regularizer.weight and isinstance(cost, Cost) and cost in limited:

@@ -19,8 +19,10 @@ from qnas.core.training.loop import Loop
 from qnas.core.training.optimizer import OwnRates, adam
 from qnas.core.training.step import WeightStep
 from qnas.plugins.regularizers.penalties import entropy
+from qnas.plugins.searchers.alpha import Alpha
 from qnas.plugins.searchers.best import Best
 from qnas.plugins.searchers.collapse import EARLY, is_saturated, warnings_of
+from qnas.plugins.searchers.front_alpha import FrontAlpha
 from qnas.plugins.searchers.gradient_settings import GradientSettings
 from qnas.plugins.searchers.indecision import far_under, undecided
 from qnas.plugins.searchers.mixture import Mixture
@@ -65,22 +67,26 @@ class GradientSearch(Loop):
         self._take_step = WeightStep(
             task.machine, optimizer, schedule, self.supernet.weights(), settings.clip, criterion
         )
-        self.alpha_optimizer = torch.optim.Adam(
-            [self.supernet.alpha], lr=settings.alpha_learning_rate, betas=(0.5, 0.999)
-        )
-        searched = settings.steps - settings.steps * settings.warmup // settings.epochs
-        self.multipliers = task.multipliers(searched) if task.limits else None
+        self.alpha = self._alpha()
         self.best: Best | None = None
         self.notices: list[str] = []
         super().__init__(
             task.machine,
             self.supernet,
-            [optimizer, self.alpha_optimizer],
+            [optimizer, self.alpha.optimizer],
             [schedule],
             samplers,
             settings.on_divergence,
             criterion,
         )
+
+    def _alpha(self) -> Alpha:
+        settings = self.settings
+        steps = settings.steps - settings.steps * settings.warmup // settings.epochs
+        levels = settings.levels(self.task)
+        if levels:
+            return FrontAlpha(self.supernet, levels, steps, settings.alpha_learning_rate)
+        return Alpha(self.supernet, self.task, steps, settings.alpha_learning_rate)
 
     @torch.no_grad()
     def _start_by_sensitivity(self) -> None:
@@ -103,7 +109,8 @@ class GradientSearch(Loop):
 
     def _notices(self, best: Best) -> Iterator[str]:
         """What the end of the search shows, with what to change."""
-        yield from warnings_of(best.architecture, self.task)
+        if not self.settings.front:
+            yield from warnings_of(best.architecture, self.task)
         at_end = self.supernet.probabilities(self.settings.final_temperature).detach()
         yield from undecided(at_end, self.start, self.task)
         if best.psnr is not None:
@@ -118,6 +125,7 @@ class GradientSearch(Loop):
         """See :meth:`Loop.advance`."""
         step = self.step + 1
         epoch, is_last = self._epoch(step)
+        self.alpha.begin(step)
         self.count(self.iterate(step, epoch))
         if is_last:
             self._judge(step, epoch, self.mean_loss())
@@ -128,14 +136,13 @@ class GradientSearch(Loop):
     def get_extra_state(self) -> State:
         """See :meth:`Loop.get_extra_state`."""
         state = {"best": self.best and self.best.state(), "notices": [*self.notices]}
-        return {**state, "multipliers": self.multipliers.values} if self.multipliers else state
+        return {**state, **self.alpha.state()}
 
     def set_extra_state(self, state: State) -> None:
         """See :meth:`Loop.set_extra_state`."""
         self.best = state["best"] and Best.of(state["best"])
         self.notices = list(state.get("notices", []))  # those of before have none
-        if self.multipliers:
-            self.multipliers.values = state["multipliers"].to(self.multipliers.values)
+        self.alpha.load(state)
 
     def _epoch(self, step: int) -> tuple[int, bool]:
         """The epoch that a step is in, from 0, and whether it is the last of it."""
@@ -145,6 +152,7 @@ class GradientSearch(Loop):
 
     def _outcome(self, best: Best) -> SearchOutcome:
         end = self.settings.final_temperature
+        front = self.alpha.points()
         ties_at_end = self.supernet.ties(self.settings.tie, end)
         return SearchOutcome(
             best=best.architecture,
@@ -160,6 +168,7 @@ class GradientSearch(Loop):
                 "halvings": self.halvings,
                 "notices": self.notices,
             },
+            front=front,
         )
 
     def iterate(self, step: int, epoch: int) -> Tensor:
@@ -182,8 +191,8 @@ class GradientSearch(Loop):
         probabilities = self.supernet.probabilities(temperature)
         since, epochs = max(epoch - self.settings.warmup, 0), self.settings.epochs - self.settings.warmup
         penalties = self.task.penalty(self.supernet.alpha, probabilities, start=self.start, epoch=since, epochs=epochs)
-        if self.multipliers:
-            penalties = penalties + self.multipliers.penalty(loss, probabilities)
+        if self.alpha.multipliers:
+            penalties = penalties + self.alpha.multipliers.penalty(loss, probabilities)
         self.penalties.append(penalties.detach())
         return penalties
 
@@ -204,6 +213,7 @@ class GradientSearch(Loop):
     @torch.no_grad()
     def _judge(self, step: int, epoch: int, loss: float) -> None:
         """Judge the current architecture, and keep it if its objective is the lowest so far."""
+        self.alpha.end()
         self.supernet.eval()
         temperature = self._temperature(step)
         probabilities = self.supernet.probabilities(temperature)
@@ -213,7 +223,9 @@ class GradientSearch(Loop):
         objective = self._objective(error, chosen)
         # While alpha is frozen, every slot is a tie: nothing has chosen its first candidate.
         was_searched = epoch >= self.settings.warmup
-        if was_searched and (self.best is None or objective < self.best.objective):
+        # The networks of a front are taken at the end, where the weights that they share serve them best.
+        is_best = self.best is None or objective < self.best.objective or self.settings.front is not None
+        if was_searched and is_best:
             state = {name: value.clone() for name, value in self.supernet.state_dict().items()}
             ties = self.supernet.ties(self.settings.tie, temperature)
             self.best = Best(objective, epoch, self.task.architecture(chosen), ties, state, supernet_psnr, psnr)
@@ -241,11 +253,11 @@ class GradientSearch(Loop):
 
     def _under_limits(self, chosen: dict[str, Candidate]) -> dict[str, object]:
         """For the history: what the network that would be taken costs, and the multipliers."""
-        if self.multipliers is None:
+        if self.alpha.multipliers is None:
             return {}
         rows = self.task.rows(chosen)
         used = {name: float(self.task.expected(name, rows)) for name in self.task.limits}
-        return {"chosen": used, "multipliers": self.multipliers.by_name()}
+        return {"chosen": used, "multipliers": self.alpha.multipliers.by_name()}
 
     def _choices(self, probabilities: Tensor) -> dict[str, object]:
         """For the history: expected costs, entropy and the probabilities themselves."""

@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, mod
 
 from qnas.core.components import Space
 from qnas.core.network import Form
-from qnas.core.search.searcher import Searcher
+from qnas.core.search.front_searcher import FrontSearcher
 from qnas.core.settings import Amount, invalid
 from qnas.core.training.settings import OnDivergence
 from qnas.plugins.searchers.relaxation import Relaxation
@@ -15,7 +15,7 @@ from qnas.plugins.searchers.relaxation import Relaxation
 Update = Literal["alternating", "joint"]
 
 
-class GradientSettings(Searcher):
+class GradientSettings(FrontSearcher):
     """The settings of a search by gradient.
 
     Attributes:

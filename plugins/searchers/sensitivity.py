@@ -6,13 +6,13 @@ from typing import Annotated
 from pydantic import Field
 
 from qnas.core.components import Space
-from qnas.core.search.outcome import SearchOutcome
-from qnas.core.search.searcher import Searcher
+from qnas.core.search.front_searcher import FrontSearcher
+from qnas.core.search.outcome import FrontPoint, SearchOutcome
 from qnas.core.search.sensitivity import Sensitivity
 from qnas.core.search.task import SearchTask
 
 
-class SensitivitySearch(Searcher):
+class SensitivitySearch(FrontSearcher):
     """Measures what each candidate of each slot adds to the error by itself, and takes the least sum within the limits.
 
     It starts from float weights, quantized at the widest bits of each slot; nothing is trained. That errors add up is
@@ -34,15 +34,17 @@ class SensitivitySearch(Searcher):
         """See :meth:`qnas.Searcher.unfit`."""
         if not space.has_weights:
             return f"starts from float weights, but the space '{space.known_as}' states none"
-        return "" if limits else "needs a limit: without one, the widest bits are the best"
+        return "" if limits or self.front else "needs a limit, or a front: without them, the widest bits are the best"
 
     def search(self, task: SearchTask) -> SearchOutcome:
         """See :meth:`qnas.Searcher.search`."""
         sensitivity = Sensitivity(task, self.batch)
         sensitivity.measure(lambda done, of: task.journal.step(done, {"of": of}))
         rises = sensitivity.rises()
-        found = task.architecture(task.allowed.best(-rises))
-        return SearchOutcome(best=found, last=found, details={"sensitivity": _by_slot(task, rises.tolist())})
+        front = [FrontPoint.of(level, -rises) for level in self.levels(task)]
+        found = front[-1].architecture if front else task.architecture(task.allowed.best(-rises))
+        details = {"sensitivity": _by_slot(task, rises.tolist())}
+        return SearchOutcome(best=found, last=found, details=details, front=front)
 
 
 def _by_slot(task: SearchTask, rises: list[list[float]]) -> dict[str, dict[str, float]]:

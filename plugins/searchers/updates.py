@@ -28,7 +28,7 @@ class AlternatingSearch(GradientSearch):
         # Only the architecture's gradient is asked for, so none is computed for the weights.
         objective = loss + self._penalties(loss, epoch, temperature)
         (self.supernet.alpha.grad,) = self.machine.gradients(objective, [self.supernet.alpha])
-        self.alpha_optimizer.step()
+        self.alpha.step()
 
 
 class JointSearch(GradientSearch):
@@ -56,7 +56,7 @@ class JointSearch(GradientSearch):
             return self._weight_step(batch, temperature)
         sample = self._sample(temperature)
         loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch, self.criterion)
-        self.alpha_optimizer.zero_grad()
+        self.alpha.zero_grad()
         self._take_step.lower(loss + self._penalties(loss, epoch, temperature))
-        self.alpha_optimizer.step()
+        self.alpha.step()
         return loss.detach()

@@ -33,7 +33,7 @@ def planned_steps(spec: Spec, stage: str) -> int:
 def tuning_steps(spec: Spec) -> int:
     """How many steps it takes at most to judge what the search found beside uniform networks."""
     is_judged = only_architecture(spec) is None and all(native_options(spec.space, spec.scale).values())
-    return (1 + MOST_RIVALS) * spec.search.tuning_steps() if is_judged else 0
+    return spec.search.front_points * (1 + MOST_RIVALS) * spec.search.tuning_steps() if is_judged else 0
 
 
 def uniform_steps(spec: Spec, has_found_operations: bool) -> dict[str, int]:

@@ -14,6 +14,7 @@ from qnas.core.run.resuming.checkpoint import StageCheckpoints
 from qnas.core.run.stages.under_way import Run
 from qnas.core.run.teachers import find_teachers
 from qnas.core.search.derive import derive
+from qnas.core.search.front import best_front
 from qnas.core.search.images import SearchImages
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.task import SearchTask
@@ -65,6 +66,8 @@ def _searched(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> Sear
     outcome = searcher.search(task)
     _refuse_over_limits(run.spec, outcome.best)
     steps = searcher.tuning_steps()
+    if outcome.front:
+        return best_front(task, outcome, steps, searcher.batch)
     return best_of(task, outcome, steps, searcher.batch) if steps else outcome
 
 

@@ -143,12 +143,12 @@ def test_multipliers_are_kept_in_checkpoints(make_task) -> None:
     task = limited(make_task, 0.02)
     search = AlternatingSearch(settings(alpha_learning_rate=0.1), task)
     search.run()
-    assert search.multipliers is not None
-    assert search.multipliers.values.item() > 0
+    assert search.alpha.multipliers is not None
+    assert search.alpha.multipliers.values.item() > 0
     again = AlternatingSearch(settings(alpha_learning_rate=0.1), task)
     again.load_state_dict(search.state_dict())
-    assert again.multipliers is not None
-    assert torch.equal(again.multipliers.values, search.multipliers.values)
+    assert again.alpha.multipliers is not None
+    assert torch.equal(again.alpha.multipliers.values, search.alpha.multipliers.values)
 
 
 def test_the_cheapest_network_is_told_of_where_the_limit_has_room_for_more(make_task) -> None:
