@@ -1,6 +1,7 @@
 """Runs that are derived from another: they take its network, or choose another one by its probabilities."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +28,6 @@ from qnas.core.run.names import (
     MODEL,
     PARENT,
     PARENT_WEIGHTS,
-    SPEC,
     SUPERNET,
     result_of,
 )
@@ -45,6 +45,8 @@ _TAKEN = (
     result_of("derive"),
 )
 """What the search left and a run that takes its network over has too."""
+_OF_FRONT = {"front", "notices", "ties_at_end"}
+"""What the search says of all points, or of its own alone."""
 
 
 def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: float | None) -> Spec:
@@ -80,7 +82,7 @@ def derived_spec(parent: RunRecord, between: int, steps: int, learning_rate: flo
         "export": [target.model_dump(mode="json") for target in targets],
         "baselines": [],
     }
-    return _changed(parent, before, changed, f"can't have {between} bits between its slots")
+    return _changed(parent, changed, f"can't have {between} bits between its slots")
 
 
 def limited_spec(parent: RunRecord, limits: Mapping[str, str], steps: int | None, learning_rate: float | None) -> Spec:
@@ -95,19 +97,62 @@ def limited_spec(parent: RunRecord, limits: Mapping[str, str], steps: int | None
     Raises:
         InputError: There is no such search, its spec is not valid any more, or no network keeps to the limits.
     """
-    lacking = (
-        (SPEC, "there is no run in the folder"),
-        (result_of("search"), "the search of the run is not finished"),
-        (SUPERNET, "the search of the run left no probabilities"),
-    )
-    for name, what in lacking:
-        if not parent.folder.has(name):
-            raise InputError(f"{what} (no {name} in it)", str(parent.path))
-    before = parent.spec.model_dump(mode="json")
+    parent.refuse_unsearched()
+    if not parent.folder.has(SUPERNET):
+        raise InputError(f"the search of the run left no probabilities (no {SUPERNET} in it)", str(parent.path))
+    ending = "-".join(f"{name}-{limit}".replace(" ", "") for name, limit in limits.items())
+    changed = {"name": f"{parent.spec.name}-{ending}", **_trained_again(parent, limits, steps, learning_rate)}
+    return _changed(parent, changed, "can't be held to these limits")
+
+
+def front_spec(parent: RunRecord, number: int, steps: int | None, learning_rate: float | None) -> Spec:
+    """The spec of a run that trains a network of the front of another run.
+
+    Args:
+        parent: The other, whose search has ended.
+        number: Of the point, from 1.
+        steps: How many steps to train for; by default as the parent.
+        learning_rate: Of the training; by default as the parent's.
+
+    Raises:
+        InputError: There is no such point, or the spec is not valid any more.
+    """
+    limits = _point(parent, number)["limits"]
+    name = longest_with(parent.spec.name, f"-front-{number}")
+    changed = {"name": name, **_trained_again(parent, limits, steps, learning_rate)}
+    return _changed(parent, changed, f"can't have point {number} of the front")
+
+
+def points_left(parent: RunRecord) -> list[int]:
+    """The numbers of the points of its front that a run does not train itself: all but the last.
+
+    Raises:
+        InputError: It has no front.
+    """
+    _point(parent, 1)
+    return list(range(1, len(parent.front)))
+
+
+def _point(parent: RunRecord, number: int) -> Mapping[str, Any]:
+    """A point of the front, by its number."""
+    parent.refuse_unsearched()
+    points = parent.front
+    if not points:
+        raise InputError("its search looked for no front: set search.front", str(parent.path))
+    if not 1 <= number <= len(points):
+        raise InputError(f"its front has the points 1 to {len(points)} (got {number})", str(parent.path))
+    return points[number - 1]
+
+
+def _trained_again(
+    parent: RunRecord, limits: Mapping[str, object], steps: int | None, learning_rate: float | None
+) -> dict[str, Any]:
+    """What differs in the spec of a run that trains another network of the same search."""
     train = {"steps": steps, "learning_rate": learning_rate}
-    changed = {
-        "name": "-".join([before["name"], *(f"{name}-{limit}".replace(" ", "") for name, limit in limits.items())]),
-        "limits": {**before["limits"], **limits},
+    search = parent.spec.search.model_dump(mode="json")
+    return {
+        "search": {**search, "front": None} if parent.spec.search.front_points > 1 else search,
+        "limits": {**parent.spec.limits, **limits},
         "regularizers": {},  # nothing is searched
         "baselines": [],
         "train": {
@@ -115,7 +160,6 @@ def limited_spec(parent: RunRecord, limits: Mapping[str, str], steps: int | None
             **{key: value for key, value in train.items() if value is not None},
         },
     }
-    return _changed(parent, before, changed, "can't be held to these limits")
 
 
 def uniform_spec(parent: RunRecord, name: str) -> Spec:
@@ -126,7 +170,6 @@ def uniform_spec(parent: RunRecord, name: str) -> Spec:
         name: The name of the network, such as ``uniform 8``.
     """
     spec = parent.spec
-    before = spec.model_dump(mode="json")
     changed = {
         "name": longest_with(spec.name, f"-{name.replace(' ', '-')}"),
         "limits": {},
@@ -136,7 +179,7 @@ def uniform_spec(parent: RunRecord, name: str) -> Spec:
     }
     if spec.search.unfit(spec.space, {}):  # which is not run: any that needs no limits will do
         changed["search"] = Spec.model_fields["search"].default
-    return _changed(parent, before, changed, f"can't be compared with {name}", UNTRIED)
+    return _changed(parent, changed, f"can't be compared with {name}", UNTRIED)
 
 
 def _without_baselines(spec: Spec) -> dict[str, Any]:
@@ -147,30 +190,15 @@ def _without_baselines(spec: Spec) -> dict[str, Any]:
 
 def _changed(
     parent: RunRecord,
-    before: Mapping[str, Any],
     changed: Mapping[str, Any],
     refusal: str,
     context: Mapping[str, Any] | None = None,
 ) -> Spec:
     try:
         with parent.as_it_was():
-            return Spec.model_validate({**before, **changed}, context=context)
+            return Spec.model_validate({**parent.spec.model_dump(mode="json"), **changed}, context=context)
     except ValidationError as error:
         raise InputError(f"{refusal}: {first_line(error)}", str(parent.path)) from None
-
-
-def begin_child(parent: RunRecord, spec: Spec, folder: RunFolder) -> None:
-    """Write into the folder of a run what it takes from its parent, and note where it comes from.
-
-    Args:
-        parent: The parent.
-        spec: The run's, from :func:`derived_spec` or :func:`limited_spec`.
-        folder: The run's.
-    """
-    if spec.quantizer.between != parent.between:
-        take_over(parent, folder)
-    else:
-        choose_again(parent, spec, folder)
 
 
 def choose_again(parent: RunRecord, spec: Spec, folder: RunFolder) -> None:
@@ -181,6 +209,31 @@ def choose_again(parent: RunRecord, spec: Spec, folder: RunFolder) -> None:
         found = Architecture.from_candidates(parent.architecture.space, spec.scale, chosen)
     folder.write_json(result_of("search"), {**parent.stages["search"], **write_chosen(folder, found, found)})
     known = {"name": parent.spec.name, "folder": str(parent.path), "limits": dict(spec.limits)}
+    folder.write_json(PARENT, known)
+
+
+def begin_point(parent: RunRecord, number: int, spec: Spec, folder: RunFolder) -> None:
+    """Copy the search of the parent, and choose a network of its front.
+
+    Args:
+        parent: The parent.
+        number: Of the point, from 1.
+        spec: The run's, from :func:`front_spec`.
+        folder: The run's.
+
+    Raises:
+        InputError: The point is damaged.
+    """
+    point = _point(parent, number)
+    _copy(parent, folder, f"search/{HISTORY}", SUPERNET)
+    where = f"{parent.path / result_of('search')}: front.{number - 1}"
+    with parent.as_it_was():
+        found = Architecture.from_json(json.dumps({**parent.architecture_data, "slots": point.get("slots")}), where)
+    # What the supernet was worth is known for the parent's network alone.
+    own: dict[str, Any] = {"supernet_psnr_y": None, "ties": [], **write_chosen(folder, found, found)}
+    search = {key: value for key, value in parent.stages["search"].items() if key not in _OF_FRONT}
+    folder.write_json(result_of("search"), {**search, **own})
+    known = {"name": parent.spec.name, "folder": str(parent.path), "limits": dict(spec.limits), "front": number}
     folder.write_json(PARENT, known)
 
 

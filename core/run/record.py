@@ -103,14 +103,24 @@ class RunRecord:
         if not self.is_judged:
             raise InputError("the run is not finished (qnas run --resume goes on with it)", str(self.path))
 
+    def refuse_unsearched(self) -> None:
+        """Refuse a folder that holds no run, or one whose search has not ended.
+
+        Raises:
+            InputError: It says which.
+        """
+        self._refuse_lacking(result_of("search"), "the search of the run is not finished")
+
     def refuse_untrained(self) -> None:
         """Refuse a folder that holds no run, or one that has not trained its network yet.
 
         Raises:
             InputError: It says which.
         """
-        lacking = ((SPEC, "there is no run in the folder"), (MODEL, "the run has not trained a network yet"))
-        for name, what in lacking:
+        self._refuse_lacking(MODEL, "the run has not trained a network yet")
+
+    def _refuse_lacking(self, file: str, otherwise: str) -> None:
+        for name, what in ((SPEC, "there is no run in the folder"), (file, otherwise)):
             if not self.folder.has(name):
                 raise InputError(f"{what} (no {name} in it)", str(self.path))
 
@@ -177,8 +187,25 @@ class RunRecord:
     @property
     def baseline(self) -> str | None:
         """Which uniform network it trains for comparison with its parent, such as ``uniform 8``; its spec is silent."""
-        name = self._read(PARENT).get("baseline")
+        name = self.parent.get("baseline")
         return None if name is None else str(name)
+
+    @property
+    def front(self) -> list[Mapping[str, Any]]:
+        """The points of the front that its search found, the cheapest first; none of any other search.
+
+        Raises:
+            InputError: They are damaged.
+        """
+        points = self.stages["search"].get("front", [])
+        if not isinstance(points, list) or not all(isinstance(point, Mapping) for point in points):
+            raise InputError("is damaged: its front is no list of points", str(self.path / result_of("search")))
+        return points
+
+    @cached_property
+    def parent(self) -> Mapping[str, Any]:
+        """Which run it was derived from, and what it took of it: parent.json."""
+        return self._read(PARENT)
 
     @cached_property
     def environment(self) -> Mapping[str, Any]:

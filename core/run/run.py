@@ -1,7 +1,7 @@
 """Running a spec: checked, given a folder, taken through its stages."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,6 @@ from qnas.core.run.engine import do_stages
 from qnas.core.run.images import load_run_images
 from qnas.core.run.log import RunLog, logged, tell_environment
 from qnas.core.run.names import ENVIRONMENT, IMAGE_NAMES, IMAGES, SPEC
-from qnas.core.run.parent import begin_child
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.checkpoint import EVERY_SECONDS, CheckpointPolicy
 from qnas.core.run.resuming.environment import environment, image_digests, image_names, refuse_gone, warn_of_changes
@@ -39,7 +38,7 @@ def run_spec(
     command: Sequence[str] = (),
     checkpoint_every: float = EVERY_SECONDS,
     stop: Stop | None = None,
-    parent: RunRecord | None = None,
+    begin: Callable[[RunFolder], object] | None = None,
 ) -> dict[str, Any]:
     """Run the stages of a spec and return what is in result.json.
 
@@ -54,7 +53,7 @@ def run_spec(
         command: The command line, for the record.
         checkpoint_every: Seconds between two checkpoints, 0 for one after every step. It changes no result.
         stop: Asks the run to stop.
-        parent: A run whose network or search it takes over instead of searching.
+        begin: Writes what a run begins with that takes over the network or the search of another instead of searching.
 
     Raises:
         InputError: The folder, the device or the images can't be used, or another process is at work in the folder.
@@ -67,14 +66,14 @@ def run_spec(
         folder.refuse_existing()
         run = _load(spec, folder, keeping)
         facts = environment(spec.seed, run.machine.device, command, spec.space)
-        _make(run, facts, parent)
+        _make(run, facts, begin)
         with exclusive(folder.path), at_home(folder.path):
             log.begin()
             tell_environment(facts)
             return do_stages(replace(run, spec=with_kept_files(spec, folder.path)), until)
 
 
-def _make(run: Run, facts: Mapping[str, Any], parent: RunRecord | None) -> None:
+def _make(run: Run, facts: Mapping[str, Any], begin: Callable[[RunFolder], object] | None) -> None:
     """Make the run's folder."""
     digests = image_digests(run.spec.data, run.spec.scale)
 
@@ -82,8 +81,8 @@ def _make(run: Run, facts: Mapping[str, Any], parent: RunRecord | None) -> None:
         made.write_json(ENVIRONMENT, facts)
         made.write_json(IMAGES, digests)
         made.write_json(IMAGE_NAMES, image_names(run.images))
-        if parent is not None:
-            begin_child(parent, run.spec, made)
+        if begin is not None:
+            begin(made)
 
     make_run(run.folder, run.spec, write)
 
