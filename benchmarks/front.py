@@ -29,10 +29,10 @@ from qnas.core.run.record import RunRecord
 Spec = dict[str, Any]
 
 POINTS = 5
-STEPS = 400
+STEPS = 300
 """Of a separate search; the front takes twice as many."""
 SEARCH: Spec = {"epochs": 10, "warmup": 3, "batch": 8, "alpha_learning_rate": 0.05}
-TRAIN: Spec = {"steps": 1000, "batch": 16, "learning_rate": 0.002}
+TRAIN: Spec = {"steps": 600, "batch": 16, "learning_rate": 0.002}
 SPACE: Spec = {"name": "basic", "channels": 18, "cells": 2, "residual": "adq", "image_residual": "bicubic"}
 SPACES: Mapping[str, Spec] = {
     "bits": {**SPACE, "bits": [2, 3, 4, 6, 8], "operations": ["native"]},

@@ -10,12 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from qnas.core.drawing.wording import significant
+
 Colours = Mapping[str, str]
 Draw = Callable[[Axes, Colours], None]
 Size = tuple[float, float]
 
 INLINE = {"ink": "#0a0001", "muted": "#0a0002", "line": "#0a0003", "ours": "#0a0004", "other": "#0a0005"}
 """The colours that matplotlib draws with, which the CSS variables of these names then replace."""
+_FEW_TICKS = 3
 _TIDY = (
     (r"\s+xmlns(:xlink)?=\"[^\"]*\"", ""),
     (r"(<svg[^>]*?) width=\"[^\"]*\" height=\"[^\"]*\"", r"\1"),
@@ -59,6 +62,21 @@ def quiet(axes: Axes, colours: Colours) -> None:
     axes.set_axisbelow(True)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.ticklabel_format(axis="y", useOffset=False)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between the two: 1, 2 and 5 times powers of ten, or more if these are too few."""
+    exponents = range(-3, 30)
+    ticks = [digit * 10.0**exponent for exponent in exponents for digit in (1, 2, 5)]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    if len(inside) >= _FEW_TICKS:
+        return inside
+    return [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+
+
+def tick_label(value: float) -> str:
+    """The label of a tick, with at most four digits."""
+    return f"{value:.4g}" if abs(value) < 1e4 else significant(value)
 
 
 def figure_of(axes: Axes) -> Figure:

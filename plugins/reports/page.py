@@ -11,6 +11,7 @@ from qnas.plugins.reports.costs import cost_facts
 from qnas.plugins.reports.curves import search_charts, taken_step, train_charts
 from qnas.plugins.reports.device import device
 from qnas.plugins.reports.drawing import draw
+from qnas.plugins.reports.front import front_part
 from qnas.plugins.reports.palette import bits_colours
 from qnas.plugins.reports.scores import METRICS, rows
 from qnas.plugins.reports.template import template
@@ -45,6 +46,7 @@ def _context(record: RunRecord) -> dict[str, Any]:
         "image_scores": images,
         "baselines": baselines_table(record),
         "device": device(record),
+        "front": front_part(record),
         "seconds": _seconds(record),
         "facts": _facts(record.environment),
         "version": (record.environment.get("packages") or {}).get("qnas", ""),

@@ -5,11 +5,13 @@ from typing import Any
 
 from qnas.core.cli.terminal.baselines_table import baselines_table
 from qnas.core.cli.terminal.console import Terminal
+from qnas.core.cli.terminal.front_table import front_table
 from qnas.core.cli.terminal.scores_table import scores_table
 from qnas.core.drawing.wording import float_work
 from qnas.core.files.folder import RunFolder
 from qnas.core.run.beside import Beside
 from qnas.core.run.costs import stated_costs
+from qnas.core.run.front import Front
 from qnas.core.run.names import as_named_now
 from qnas.core.run.record import RunRecord
 
@@ -24,6 +26,7 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
         console.print(", ".join(figures), soft_wrap=True)
         if limits := [*_limits(summary, folder)]:
             console.print(f"limits: {', '.join(limits)}", soft_wrap=True)
+        _print_front(console, summary, folder)
         if judged := [*_judged(summary)]:
             console.print(f"held out, at the end of the search: {', '.join(judged)}", soft_wrap=True)
         for work in [*(summary["float_work"] or {}).values()][:1]:  # an older qnas did not count it
@@ -32,6 +35,15 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
     if summary["ties"]:
         console.print(f"close choices in: {', '.join(summary['ties'])}", soft_wrap=True)
     console.print(f"see {RunRecord(folder).page or folder.path}", soft_wrap=True)
+
+
+def _print_front(console: Terminal, summary: Mapping[str, Any], folder: RunFolder) -> None:
+    """Print the front of the search, if it looked for one, and how to train its other networks."""
+    front = Front.of(summary, RunRecord(folder).spec_data)
+    if front:
+        console.print(front_table(front))
+        if others := [str(row.number) for row in front.rows if not row.is_trained]:
+            console.print(f"train another: qnas derive {folder.path} --front {others[0]} -o FOLDER", soft_wrap=True)
 
 
 def _print_baselines(console: Terminal, beside: Beside, folder: RunFolder) -> None:

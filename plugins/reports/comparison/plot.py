@@ -7,20 +7,29 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from qnas.core.comparison import Comparison, Group
-from qnas.core.drawing.wording import baseline, decimal, significant, with_prefix
+from qnas.core.drawing.wording import baseline, decimal, with_prefix
 from qnas.core.visible import visible
 from qnas.plugins.reports.comparison.look import Look, looks
 from qnas.plugins.reports.comparison.names import name_points
-from qnas.plugins.reports.figure import INLINE, Colours, Size, figure_file, figure_of, inline_svg, quiet
+from qnas.plugins.reports.figure import (
+    INLINE,
+    Colours,
+    Size,
+    figure_file,
+    figure_of,
+    inline_svg,
+    log_ticks,
+    quiet,
+    tick_label,
+)
 
 WIDE: Size = (8.6, 5.0)
 NARROW: Size = (4.3, 4.6)
 """The size for phones, on which the text of a wide plot would be too small to read."""
 _ON_WHITE = {"ink": "#1c2027", "muted": "#5d6571", "line": "#e2dfd8", "card": "#ffffff", "front": "#dcd6ca"}
-_FEW_TICKS = 3
 _FINE_DB = 0.06
 """The extent of y below which two digits don't tell neighbouring ticks apart."""
 _REACH = 0.6
@@ -96,7 +105,7 @@ class ComparisonPlot:
         axis = self.comparison.cost
         largest = max(group.position[0] for group in self.comparison.groups)
         size, unit = with_prefix(largest, axis.cost.unit)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value / size)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value / size)))
         over = unit if axis.cost.unit else f"{axis.unit}, {unit}".rstrip(", ")
         axes.set_xlabel(f"{over} {axis.size}".strip(), color=colours["muted"])
         axes.set_ylabel(f"PSNR Y on {visible(self.comparison.test)}, dB", color=colours["muted"])
@@ -149,7 +158,7 @@ def _set_limits(axes: Axes, comparison: Comparison) -> None:
     if min(costs) > 0:
         axes.set_xscale("log")
         axes.set_xlim(min(costs) / 1.25, max(costs) * 1.25)
-        axes.xaxis.set_major_locator(FixedLocator(_ticks(*axes.get_xlim())))
+        axes.xaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_xlim())))
         axes.xaxis.set_minor_locator(NullLocator())
     low, high, bicubic = min(psnrs), max(psnrs), comparison.bicubic
     extent = max(high - low, 0.02)
@@ -158,18 +167,3 @@ def _set_limits(axes: Axes, comparison: Comparison) -> None:
     spread = max(group.psnr.spread or 0.0 for group in comparison.groups)
     margin = max(0.1 * (high - low), spread * 1.2, 0.01)
     axes.set_ylim(low - margin, high + margin)
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between the two: 1, 2 and 5 times powers of ten, or more if these are too few."""
-    exponents = range(-3, 30)
-    ticks = [digit * 10.0**exponent for exponent in exponents for digit in (1, 2, 5)]
-    inside = [tick for tick in ticks if low <= tick <= high]
-    if len(inside) >= _FEW_TICKS:
-        return inside
-    return [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
-
-
-def _plain(value: float) -> str:
-    """The label of a tick, with at most four digits."""
-    return f"{value:.4g}" if abs(value) < 1e4 else significant(value)

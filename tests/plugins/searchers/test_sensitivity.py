@@ -128,7 +128,7 @@ def test_slots_that_share_a_choice_change_together(make_task: MakeTask, own: dic
     ("fields", "said"),
     [
         ({"limits": {"bitops": "1G"}}, "'sensitivity' starts from float weights, but the space 'basic' states none"),
-        ({"space": "own"}, "'sensitivity' needs a limit: without one, the widest bits are the best"),
+        ({"space": "own"}, "'sensitivity' needs a limit, or a front: without them, the widest bits are the best"),
     ],
 )
 def test_where_it_makes_no_sense_it_is_refused(fields: dict[str, Any], said: str, own: dict[str, Any]) -> None:
