@@ -34,7 +34,7 @@ def name_groups(groups: Sequence[Runs]) -> list[Names]:
     alone = [runs for runs in groups if id(runs) not in swept]
     called = dict(zip(map(id, alone), _first_distinct(alone), strict=True))
     names = [
-        _names_of_point(point, series) if (point := swept.get(id(runs))) else Names(called[id(runs)], called[id(runs)])
+        _names_of_point(point, series) if (point := swept.get(id(runs))) else _names_alone(runs[0], called[id(runs)])
         for runs in groups
     ]
     return [Names(*map(visible, name)) for name in _made_distinct(names, groups)]
@@ -54,6 +54,11 @@ def _names_of_point(point: Point, series: dict[tuple[object, str | None], str]) 
     name = series[point.sweep.resolve(), point.variant]
     label = " ".join(filter(None, (name if point.variant else "", values))) or name
     return Names(label, name, values)
+
+
+def _names_alone(run: FinishedRun, label: str) -> Names:
+    """The names of a group that no sweep made; the points of one front are a series."""
+    return Names(label, label if run.front is None else f"{run.front}: front")
 
 
 def _first_distinct(groups: Sequence[Runs]) -> list[str]:
@@ -90,7 +95,7 @@ def _made_distinct(names: Sequence[Names], groups: Sequence[Runs]) -> list[Names
 
 def _with_folder(name: Names, run: FinishedRun) -> Names:
     label = f"{name.label} ({run.folder})"
-    return name._replace(label=label, series=name.series if run.point else label)
+    return name._replace(label=label, series=name.series if run.point or run.front else label)
 
 
 def _repeated(names: Iterable[str]) -> set[str]:

@@ -77,6 +77,13 @@ class FinishedRun:
         return str(self.spec.get("name", self.folder.name))
 
     @property
+    def front(self) -> str | None:
+        """The name of the run whose search found the front that it is a point of, which may be itself; else None."""
+        if "front" in self.run.parent:
+            return str(self.run.parent.get("name"))
+        return self.name if self.run.front else None
+
+    @property
     def seed(self) -> int | None:
         """The seed in its spec."""
         seed = self.spec.get("seed")

@@ -85,8 +85,8 @@ def test_one_that_was_stopped_goes_on_to_the_same_bytes(parent: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--steps", 1), "say what to derive: either --between or --limit"),
-        (("--between", 8, "--limit", "bitops=1G"), "say what to derive: either --between or --limit"),
+        (("--steps", 1), "say what to derive: either --between or --limit or --front"),
+        (("--between", 8, "--limit", "bitops=1G"), "say what to derive: either --between or --limit or --front"),
         (("--between", 8), "--between needs --steps"),
         (("--limit", "bitops"), "must be COST=AMOUNT, such as bitops=2G (got bitops)"),
         (("--limit", "bitops=1"), "limits.bitops: must be at least "),

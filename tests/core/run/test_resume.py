@@ -38,6 +38,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "from float": ("train.start=float", "train.narrowing=[8, 6]", "space.bits=[4]"),
     "sum of losses": ("loss={charbonnier: 1, frequency: 0.2}", "search.loss={l1: 1, mse: 0.5}"),
     "limits": ("limits={bitops: 30M, size: 2 kB}", "search.on_divergence=lower-rate"),
+    "front": ("search.front=3", "search.on_divergence=lower-rate", "search.tuning=2"),
     "random": ("search={name: random, samples: 3, steps: 4, batch: 2}",),
     "branches": (
         "space.operations={body: [{name: native, branches: [ecbsr, repvgg]}, conv1x1], all: [native]}",
