@@ -527,3 +527,9 @@ def test_searches_under_a_limit_on_latency_are_compared(benchmark, tmp_path: Pat
     assert [row["way"] for row in rows] == list(latency_search.WAYS)
     assert all(row["predicted"] <= row["limit"] for row in rows)
     assert f"{1e3 * rows[-1]['measured']:.1f} ms" in done.output.splitlines()[-1]
+
+
+def test_the_page_has_what_a_front_is_worth(benchmark) -> None:
+    front, kept = benchmark("front"), json.loads((FOLDER / "results/front.json").read_text())
+    told = "\n".join([*front.table(kept["rows"]), "", *front.times(kept["rows"])])
+    assert told in (FOLDER.parent / "docs/tuning.md").read_text()
