@@ -6,8 +6,12 @@ import functools
 import importlib.util
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class QnasError(Exception):
@@ -77,6 +81,23 @@ def as_input_error(what: str) -> Iterator[None]:
         place = place_of(error)
         is_complete = isinstance(error, ImportError) and not place  # the traceback would only show Python's own search
         raise InputError(f"{what}: {first_line(error)}{place}") from (None if is_complete else error)
+
+
+def plainly(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, whose errors show only where they were caused, as the last line says all there is to know.
+
+    The exceptions of third-party code, such as a network's, stay attached.
+    """
+
+    @functools.wraps(function)
+    def called(*arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return function(*arguments, **named)
+        except QnasError as error:
+            cause = error.__cause__ if error.__cause__ is not None and place_of(error.__cause__) else None
+            raise error.with_traceback(None) from cause
+
+    return called
 
 
 def first_line(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qnas.core.errors import InputError
+from qnas.core.images.places import dataset_in
 
 if TYPE_CHECKING:
     from qnas.core.components import Dataset
@@ -25,19 +26,3 @@ def named_sets(places: Sequence[str]) -> "dict[str, Dataset]":
             raise InputError(f"two test sets are called '{name}': name one with --data NAME={folder}", "--data")
         named[name] = path
     return {name: dataset_in(path) for name, path in named.items()}
-
-
-def dataset_in(*paths: Path) -> "Dataset":
-    """The images of folders, or of one pack.
-
-    Raises:
-        InputError: There are other files than one pack among them.
-    """
-    from qnas.core.components import Dataset
-
-    files = [path for path in paths if path.is_file()]
-    if files and len(paths) > 1:
-        raise InputError("is a file: name folders, or one pack alone", str(files[0]))
-    if files:
-        return Dataset.of({"name": "pack", "path": str(files[0])})
-    return Dataset.of({"name": "folder", "path": [str(path) for path in paths]})

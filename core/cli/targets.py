@@ -1,7 +1,7 @@
 """Targets as commands name them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qnas.core.errors import InputError
 
@@ -26,11 +26,12 @@ def named_targets(names: Sequence[str], fields: Sequence[str] = (), run: "RunRec
     from pydantic import RootModel
 
     from qnas.core.components import Target
+    from qnas.core.run.deployment.targets import stated_target
     from qnas.core.spec.document import Assignment, Document
     from qnas.core.spec.load import validate
 
     registered = [Target.named(name).name for name in names]
-    chosen = {name: {"name": name} if run is None else _in_spec(run, name) for name in registered}
+    chosen = {name: {"name": name} if run is None else stated_target(run, name) for name in registered}
     document = Document(chosen, "--target")
     for text in fields:
         given = Assignment.read(text, example=_EXAMPLE)
@@ -59,10 +60,3 @@ def refuse_other_sizes(fields: Sequence[str], option: str, sizes: Sequence[str |
         given = Assignment.read(text, example=_EXAMPLE)
         if given.path.endswith(".size") and [given.value] != list(sizes):
             raise InputError(f"names another size than {option}: give one of the two", given.where)
-
-
-def _in_spec(run: "RunRecord", name: str) -> dict[str, Any]:
-    """A target as the spec of a run has it, as plain data; nothing but the name if the spec does not name it."""
-    exported, target = run.spec_data.get("export"), run.spec_data.get("target")
-    stated = [*(exported if isinstance(exported, list) else []), target]
-    return next((dict(one) for one in stated if isinstance(one, dict) and one.get("name") == name), {"name": name})

@@ -1,16 +1,13 @@
 """The network of a run as the commands use it."""
 
-import contextlib
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qnas.core.errors import QnasError, QnasWarning
+from qnas.core.errors import QnasWarning
 
 if TYPE_CHECKING:
-    from qnas.core.components import Pixels
-    from qnas.core.run.found import FoundNetwork
+    from qnas.core.run.deployment.found import FoundNetwork
     from qnas.core.training.machine import Device
     from qnas.core.upscale.tiles import Upscaler
 
@@ -29,7 +26,7 @@ def load_upscaler(run: Path, device: "Device", tile: int | None, freeze: bool) -
     """
     from qnas.core.cli.terminal.say import say
     from qnas.core.components import freeze_statistics
-    from qnas.core.run.found import load_found
+    from qnas.core.run.deployment.found import load_found
     from qnas.core.training.machine import choose_device
     from qnas.core.upscale.tiles import Upscaler
 
@@ -60,25 +57,3 @@ def load_exported(run: Path, name: str) -> tuple[int, "Upscaler"]:
     file = open_exported(record, Target.named(name))
     scale = record.architecture.scale
     return scale, Upscaler(file, scale, torch.device("cpu"), tile=0)
-
-
-@contextlib.contextmanager
-def enlarging(lr: "Pixels", upscaler: "Upscaler") -> Iterator[None]:
-    """Turn whatever stops an image from being enlarged into one line, such as that it is too small for the network.
-
-    Args:
-        lr: The image, (H, W, 3).
-        upscaler: What enlarges it.
-
-    Raises:
-        QnasError: The image can't be enlarged; the message says why.
-    """
-    try:
-        yield
-    except (QnasError, OSError):
-        raise
-    except Exception as error:
-        from qnas.core.network.probing.smallest import refusal
-
-        said = refusal(upscaler.network, lr.shape[:2], upscaler.device, error)
-        raise QnasError(said) from error

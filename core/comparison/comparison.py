@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from qnas.core.comparison.cells import ON_FRONT, headings, row
 from qnas.core.comparison.comparability import choose_test_set, common_test_sets, refuse_other_scales
 from qnas.core.comparison.cost import CostAxis, cost_axes, cost_axis
 from qnas.core.comparison.differences import notices
+from qnas.core.comparison.fields import fields_of
 from qnas.core.comparison.figure import Figure
 from qnas.core.comparison.group import Group, same_spec
 from qnas.core.comparison.labels import Names, name_groups
@@ -16,6 +18,7 @@ from qnas.core.comparison.reading.copies import without_copies
 from qnas.core.comparison.reading.find import FoundRuns
 from qnas.core.comparison.reading.finished_run import FinishedRun, LeftOut
 from qnas.core.errors import InputError
+from qnas.core.markup import lines, table
 from qnas.core.run.names import RESULT
 
 
@@ -80,6 +83,36 @@ class Comparison:
         by_cost = sorted(self.groups, key=lambda group: group.position)
         return {name: [group for group in by_cost if group.series == name] for name in names}
 
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """All figures, a row a run: ``label``, ``series``, ``seed``, and those of result.json as ``test.Set5.psnr_y``.
+
+        ``pandas.DataFrame`` takes it as it is. A row lacks what its run does not have.
+        """
+        return [_row(group, run) for group in self.groups for run in group.runs]
+
+    @property
+    def heading(self) -> str:
+        """What is compared, on what, over what: two lines."""
+        on = f"{self.test} ({self.images} images), x{self.scale}"
+        return f"{self.title}\n{on}, {self.cost.heading}"
+
+    @property
+    def headings(self) -> list[str]:
+        """The heads of the columns of its table: a mark, the name, PSNR, and then other figures."""
+        return headings(self.cost, self.others, self.scale)
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The same of its cells, a row for each group of seeds."""
+        return [row(group, self.cost, self.others) for group in self.groups]
+
+    def _repr_html_(self) -> str:
+        """Its table, as notebooks show it."""
+        left_out = [f"left out: {one.folder}: {one.why}" for one in self.left_out]
+        below = lines([f"* {ON_FRONT}", *self.notices, *left_out])
+        return table(self.headings, self.cells, self.heading) + below
+
 
 def compare_runs(found: FoundRuns, test: str | None = None, cost: str | None = None, title: str = "") -> Comparison:
     """Put runs beside each other.
@@ -120,6 +153,21 @@ def compare_runs(found: FoundRuns, test: str | None = None, cost: str | None = N
         notices=[*notices(members), *_older(runs, name, axes)],
         left_out=left_out,
     )
+
+
+def _row(group: Group, run: FinishedRun) -> dict[str, Any]:
+    figures = {path: value for path, value in fields_of(run.result).items() if isinstance(value, int | float)}
+    return {
+        "label": group.label,
+        "series": group.series,
+        "name": run.name,
+        "seed": run.seed,
+        "folder": str(run.folder),
+        "on_front": group.on_front,
+        "scale": run.scale,
+        "device": run.environment.get("device"),
+        **figures,
+    }
 
 
 def _group(names: Names, runs: Sequence[FinishedRun], test: str, costs: Sequence[float | None]) -> Group:

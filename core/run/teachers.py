@@ -14,7 +14,7 @@ from qnas.core.errors import InputError, as_input_error, from_field
 from qnas.core.files.folder import RunFolder
 from qnas.core.network import build_original, guard, refuse_scale, slot_candidates
 from qnas.core.network.probing.seeds import generators_kept, seed_everything
-from qnas.core.run.found import load_found
+from qnas.core.run.deployment.found import load_found
 from qnas.core.run.names import FLOAT_WEIGHTS, TEACHERS
 from qnas.core.run.record import RunRecord
 from qnas.core.spec import Spec

@@ -1,5 +1,6 @@
 from .document import Assignment as Assignment
 from .load import (
+    Overrides as Overrides,
     SpecFile as SpecFile,
     dump_spec as dump_spec,
     load_spec as load_spec,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from qnas.core.components.space import EVERY_ROLE
-from qnas.core.errors import InputError
+from qnas.core.errors import InputError, plainly
 from qnas.core.spec.document import Assignment, Document, read_document
 from qnas.core.spec.messages import message
 from qnas.core.spec.spec import Spec
@@ -43,17 +43,31 @@ class SpecFile:
             raise InputError(_at(self.document.place(error.field), error.field, str(error))) from error.__cause__
 
 
-def load_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> Spec:
-    """Read and validate a spec, see :func:`read_spec`."""
-    return read_spec(path, overrides).spec
+Overrides = Sequence[str | Assignment] | Mapping[str, Any]
+"""Assignments, or texts ``key.path=value`` as for ``--set``, of which later ones win; or values by their paths."""
 
 
-def read_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> SpecFile:
+@plainly
+def load_spec(path: str | Path, overrides: Overrides = ()) -> Spec:
     """Read and validate a spec.
 
     Args:
         path: A YAML file. A spec without a name gets the file's name.
-        overrides: Assignments, or texts ``key.path=value`` as for ``--set``; later ones win.
+        overrides: Values by the paths of their fields, as ``{"limits.bitops": "100M"}``, or texts ``key.path=value`` as
+            for ``--set``; later ones win.
+
+    Raises:
+        InputError: The message has one line for each mistake.
+    """
+    return read_spec(Path(path), overrides).spec
+
+
+def read_spec(path: Path, overrides: Overrides = ()) -> SpecFile:
+    """Read and validate a spec, and keep where it says what.
+
+    Args:
+        path: See :func:`load_spec`.
+        overrides: See :func:`load_spec`.
 
     Raises:
         InputError: The message has one line for each mistake.
@@ -62,15 +76,22 @@ def read_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> SpecFil
     return SpecFile(validate(document, Spec), document)
 
 
-def open_spec(path: Path, overrides: Sequence[str | Assignment] = ()) -> Document:
+def open_spec(path: Path, overrides: Overrides = ()) -> Document:
     """The content of a spec, not validated: see :func:`read_spec`."""
     document = read_document(path)
     if not isinstance(document.data, dict):
         raise InputError("a spec is a mapping of fields", document.place(()))
-    for assignment in overrides:
-        document.override(Assignment.read(assignment) if isinstance(assignment, str) else assignment)
+    for assignment in _assignments(overrides):
+        document.override(assignment)
     document.data.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip(".-_") or "run")
     return document
+
+
+def _assignments(overrides: Overrides) -> Iterator[Assignment]:
+    if isinstance(overrides, Mapping):
+        yield from (Assignment(path, value, f"overrides {one_line(path)}") for path, value in overrides.items())
+    else:
+        yield from (Assignment.read(text) if isinstance(text, str) else text for text in overrides)
 
 
 def validate(document: Document, model: type[S], context: Mapping[str, Any] | None = None) -> S:

@@ -19,7 +19,7 @@ from qnas.core.errors import InputError, QnasWarning
 from qnas.core.files.checksum import has_checksum, with_checksum
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import no_foreign_code
-from qnas.core.run.found import load_found
+from qnas.core.run.deployment.found import load_found
 from qnas.core.run.record import RunRecord
 from qnas.core.run.run import run_spec
 from qnas.core.run.weights import load_weights, write_weights

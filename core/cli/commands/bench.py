@@ -93,7 +93,7 @@ def bench(
     from qnas.core.cli.targets import named_targets, refuse_other_sizes
     from qnas.core.cli.terminal.progress import show_counts
     from qnas.core.run.deployment import bench as timed
-    from qnas.core.run.found import load_found
+    from qnas.core.run.deployment.found import load_found
 
     if sizes:
         refuse_other_sizes(fields, f"--size {','.join(sizes)}", sizes)

@@ -48,6 +48,7 @@ def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str | Non
     from qnas.core.cli.terminal.comparison_table import comparison_table
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.comparison import compare_runs, comparing, csv_text, find_runs
+    from qnas.core.comparison.cells import ON_FRONT
     from qnas.core.components import Report
     from qnas.core.errors import InputError
     from qnas.core.files.atomic import write_atomically
@@ -69,7 +70,7 @@ def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str | Non
     # A file or a pipe has no width to fold the table to.
     console = Terminal(width=None if sys.stdout.isatty() else 200)
     console.print(comparison_table(comparison))
-    console.print("* on the Pareto front: no other row is as good for less, or better for as little", soft_wrap=True)
+    console.print(f"* {ON_FRONT}", soft_wrap=True)
     if volumes := comparison.hypervolumes:
         figures = ", ".join(
             f"{name} {volume:.3f} dB" if name else f"{volume:.3f} dB" for name, volume in volumes.items()

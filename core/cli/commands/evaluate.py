@@ -19,7 +19,7 @@ from qnas.core.cli.options import (
 if TYPE_CHECKING:
     from qnas.core.cli.batch import Failures
     from qnas.core.components import ImageSource
-    from qnas.core.run.found import FoundNetwork
+    from qnas.core.run.deployment.found import FoundNetwork
     from qnas.core.training.machine import Device
     from qnas.core.upscale.scoring import Judged
     from qnas.core.upscale.tiles import Upscaler
@@ -82,10 +82,10 @@ def _judge(
 ) -> "Judged":
     """The scores of all images that can be scored; each is read when its turn comes."""
     from qnas.core.cli.terminal.progress import show_count
-    from qnas.core.cli.upscaling import enlarging
     from qnas.core.images.pairs import pair
     from qnas.core.images.size_rules import refuse_unjudgeable
     from qnas.core.upscale.scoring import Judged
+    from qnas.core.upscale.unfit import enlarging
 
     judged = Judged()
     every = [(name, source) for name, of in sources.items() for source in of]

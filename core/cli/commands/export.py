@@ -82,7 +82,7 @@ def export(
     from qnas.core.cli.terminal.export_table import export_table
     from qnas.core.cli.terminal.progress import show_counts
     from qnas.core.run.deployment.export import export_found, planned, sets_to_compare
-    from qnas.core.run.found import load_found
+    from qnas.core.run.deployment.found import load_found
 
     if dynamic and size is not None:
         raise click.UsageError("--dynamic and --size exclude each other")

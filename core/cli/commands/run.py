@@ -10,9 +10,7 @@ from qnas.core.cli.options import no_code_option, set_option, spec_argument, ver
 from qnas.core.run.names import SPEC, STAGES
 
 if TYPE_CHECKING:
-    from qnas.core.files.folder import RunFolder
     from qnas.core.run.resuming.stop import Stop
-    from qnas.core.spec import SpecFile
 
 _CHECKPOINT_SECONDS = 60.0
 
@@ -62,8 +60,9 @@ def run(
     from qnas.core.cli.running import run_and_show
     from qnas.core.cli.tracking import tracking
     from qnas.core.run.run import run_spec
+    from qnas.core.run.to_run import read_to_run
 
-    file, folder = _read(spec, overrides, out, resume)
+    file, folder = read_to_run(spec, overrides, out, resume=resume)
 
     def work(stop: "Stop") -> "dict[str, Any]":
         with file.locate_errors():
@@ -82,36 +81,6 @@ def run(
 
     with tracking(trackers):
         run_and_show(folder, work, resume_command, progress_file)
-
-
-def _read(spec: Path, overrides: tuple[str, ...], out: Path | None, resume: bool) -> "tuple[SpecFile, RunFolder]":
-    """The spec and the run's folder; with --resume, a spec that states no version has that of the run."""
-    from qnas.core.files.folder import RunFolder
-    from qnas.core.files.home import at_home
-    from qnas.core.run.record import RunRecord
-    from qnas.core.settings import as_of
-    from qnas.core.spec import read_spec
-
-    begun = _begun_in(spec, out, overrides) if resume else None
-    if begun is None:
-        file = read_spec(spec, overrides)
-        return file, RunFolder(_folder(out, file.spec.name))
-    folder = RunFolder(begun)
-    with at_home(begun), as_of(RunRecord(folder).spec_version):
-        return read_spec(spec, overrides), folder
-
-
-def _folder(out: Path | None, name: str) -> Path:
-    return out or Path("runs") / name
-
-
-def _begun_in(spec: Path, out: Path | None, overrides: tuple[str, ...]) -> Path | None:
-    """The folder of the run to resume: it has copies of the files that the spec names, which may be gone by now."""
-    from qnas.core.spec import open_spec
-    from qnas.core.spec.spec import is_name
-
-    name = open_spec(spec, overrides).data["name"]
-    return _folder(out, name) if out or is_name(name) else None
 
 
 def _command(

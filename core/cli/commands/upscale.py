@@ -142,8 +142,8 @@ def _refuse_existing(results: Mapping[Path, Path], force: bool) -> None:
 
 
 def _enlarge(image: Path, result: Path, report: Callable[[float], object], upscaler: "Upscaler") -> None:
-    from qnas.core.cli.upscaling import enlarging
     from qnas.core.images.picture import read_picture, write_png
+    from qnas.core.upscale.unfit import enlarging
 
     picture = read_picture(image)
     with enlarging(picture.pixels, upscaler):

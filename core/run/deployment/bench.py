@@ -22,7 +22,7 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.processor import processor_name
 from qnas.core.run.costs import measured_costs
 from qnas.core.run.deployment.file_pairs import FilePair, FilePairs
-from qnas.core.run.found import FoundNetwork
+from qnas.core.run.deployment.found import FoundNetwork
 from qnas.core.run.names import MEASURED, RESULT, TIMINGS
 from qnas.core.run.record import RunRecord
 from qnas.core.settings.lr_sizes import Size

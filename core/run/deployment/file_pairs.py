@@ -13,7 +13,7 @@ from qnas.core.components import Target, freeze_statistics
 from qnas.core.deploy.exporting import lowered_for, write
 from qnas.core.deploy.lowering import capture, refuse_unfit_size
 from qnas.core.run.deployment.export import proven_file
-from qnas.core.run.found import FoundNetwork
+from qnas.core.run.deployment.found import FoundNetwork
 from qnas.core.run.names import exported
 from qnas.core.settings.lr_sizes import Size
 

@@ -15,7 +15,7 @@ from qnas.core.components import Target, Unquantized
 from qnas.core.errors import QnasError, QnasWarning
 from qnas.core.files.folder import RunFolder
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
-from qnas.core.run.found import load_found
+from qnas.core.run.deployment.found import load_found
 from qnas.core.settings.lr_sizes import FRAMES
 
 from ...found_run import ADQ, PLAIN, edit_spec, write_run

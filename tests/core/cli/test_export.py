@@ -18,7 +18,7 @@ from PIL import Image
 
 from qnas.core.cli.main import invoke
 from qnas.core.components import Runtime, Target, freeze_statistics
-from qnas.core.run.found import load_found
+from qnas.core.run.deployment.found import load_found
 from qnas.core.upscale.enlarging import enlarge
 from qnas.plugins.targets.onnxruntime import OnnxRuntime
 

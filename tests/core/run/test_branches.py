@@ -10,7 +10,7 @@ import torch
 from qnas.core.deploy.lowering import lower, with_integers
 from qnas.core.files.folder import RunFolder
 from qnas.core.network.branches import BranchSum
-from qnas.core.run.found import load_found
+from qnas.core.run.deployment.found import load_found
 from qnas.core.run.run import run_spec
 from qnas.core.spec import read_spec
 

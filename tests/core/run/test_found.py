@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 
 from qnas.core.errors import InputError
-from qnas.core.run.found import load_found
+from qnas.core.run.deployment.found import load_found
 
 from ...found_run import edit_spec, write_run
 

@@ -14,7 +14,7 @@ from qnas.core.cli.main import invoke
 from qnas.core.comparison import compare_runs, find_runs
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
-from qnas.core.run.found import load_found
+from qnas.core.run.deployment.found import load_found
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.kept_spec import refuse_other_spec
 from qnas.core.run.run import run_spec

@@ -18,7 +18,7 @@ from qnas.core.comparison.reading.finished_run import FinishedRun
 from qnas.core.errors import InputError, QnasWarning
 from qnas.core.files.home import at_home
 from qnas.core.network import Architecture
-from qnas.core.run.found import load_found
+from qnas.core.run.deployment.found import load_found
 from qnas.core.spec import Spec, load_spec
 from qnas.core.sweep.plan import plan_points
 from qnas.core.sweep.sweep_file import read_sweep

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qnas.core.cli.commands.data.options import jobs_option
-from qnas.core.cli.datasets import dataset_in
+from qnas.core.images.places import dataset_in
 
 if TYPE_CHECKING:
     from rich.console import Console

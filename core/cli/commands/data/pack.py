@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from qnas.core.cli.commands.data.options import jobs_option
-from qnas.core.cli.datasets import dataset_in
 from qnas.core.cli.terminal.say import say
+from qnas.core.images.places import dataset_in
 
 if TYPE_CHECKING:
     from qnas.core.components import Degradation

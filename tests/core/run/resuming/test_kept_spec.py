@@ -16,7 +16,7 @@ from qnas.core.components import Quantizer, SearchState
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.registry import hookimpl, listening
-from qnas.core.run.found import load_found
+from qnas.core.run.deployment.found import load_found
 from qnas.core.run.record import RunRecord
 from qnas.core.run.resuming.kept_spec import identity, note_changes, refuse_other_spec
 from qnas.core.run.resuming.stop import Interrupted, Stop
