@@ -14,7 +14,7 @@ SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 # Whatever the file name says: Pillow knows more formats, and passes some (EPS) to programs that execute them.
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 GRAY_MODES: Final = {"1", "L", "LA", "La"}
-_COLOUR_MODES: Final = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
+COLOUR_MODES: Final = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 
 
 @contextlib.contextmanager
@@ -51,7 +51,7 @@ def _refuse_unusable(image: ImageFile, file: Path) -> None:
     # Pillow opens 16-bit colour as 8-bit and drops the low byte; only the raw mode shows it.
     raw_modes = [str(tile[3]) for tile in image.tile]
     is_deep = any(";16" in mode and "BGR;16" not in mode for mode in raw_modes)
-    if is_deep or image.mode not in GRAY_MODES | _COLOUR_MODES:
+    if is_deep or image.mode not in GRAY_MODES | COLOUR_MODES:
         depth = "16 bits per channel" if is_deep else f"pixels of mode '{image.mode}'"
         raise InputError(f"has {depth}: use 8 bits per channel", str(file))
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from qnas.core.components import Pixels
+from qnas.core.errors import InputError
 from qnas.core.files.atomic import written_aside
-from qnas.core.images.image_file import GRAY_MODES, decoded, opened
+from qnas.core.images.image_file import COLOUR_MODES, GRAY_MODES, decoded, opened
 
 _OTHER_COLOURS: Final = {"CMYK", "LAB"}  # their profiles don't describe the RGB that they are converted to
 
@@ -41,6 +42,17 @@ class Picture:
             alpha = np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC))
         return replace(self, pixels=pixels, alpha=alpha)
 
+    def image(self) -> Image.Image:
+        """The picture as an image of Pillow's."""
+        image = Image.fromarray(self.pixels)
+        if self.is_gray:
+            image = image.convert("L")
+        if self.alpha is not None:
+            image.putalpha(Image.fromarray(self.alpha))
+        if self.profile is not None:
+            image.info["icc_profile"] = self.profile
+        return image
+
 
 def read_picture(file: Path) -> Picture:
     """Read an image file.
@@ -49,11 +61,21 @@ def read_picture(file: Path) -> Picture:
         InputError: It is not an image, is broken, absurdly large or animated, or has more than 8 bits per channel.
     """
     with opened(file) as stored:
-        image = decoded(stored)
-        alpha = np.asarray(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
-        profile = None if image.mode in _OTHER_COLOURS else image.info.get("icc_profile")
-        image.info.pop("transparency", None)  # or Pillow would warn when it is dropped
-        return Picture(np.asarray(image.convert("RGB")), alpha, image.mode in GRAY_MODES, profile)
+        return picture_of(decoded(stored))
+
+
+def picture_of(image: Image.Image) -> Picture:
+    """An image of Pillow's, of 8 bits per channel, as a picture.
+
+    Raises:
+        InputError: It has another depth.
+    """
+    if image.mode not in GRAY_MODES | COLOUR_MODES:
+        raise InputError(f"an image has pixels of mode '{image.mode}': use 8 bits per channel")
+    alpha = np.asarray(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
+    profile = None if image.mode in _OTHER_COLOURS else image.info.get("icc_profile")
+    image.info.pop("transparency", None)  # or Pillow would warn when it is dropped
+    return Picture(np.asarray(image.convert("RGB")), alpha, image.mode in GRAY_MODES, profile)
 
 
 def write_png(picture: Picture, file: Path) -> None:
@@ -62,10 +84,5 @@ def write_png(picture: Picture, file: Path) -> None:
     Raises:
         OSError: The file can't be written; the error names it.
     """
-    image = Image.fromarray(picture.pixels)
-    if picture.is_gray:
-        image = image.convert("L")
-    if picture.alpha is not None:
-        image.putalpha(Image.fromarray(picture.alpha))
     with written_aside(file) as aside:
-        image.save(aside, "PNG", icc_profile=picture.profile)
+        picture.image().save(aside, "PNG", icc_profile=picture.profile)

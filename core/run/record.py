@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.files.home import at_home
+from qnas.core.markup import lines, page
 from qnas.core.run.names import (
     ARCHITECTURE,
     ENVIRONMENT,
@@ -71,6 +72,16 @@ class RunRecord:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        """Its report, as notebooks show it; before there is one, the stages that have ended."""
+        if self.page is not None:
+            return page(self.page.read_text(encoding="utf-8"))
+        ended = ", ".join(self.ended) or "none"
+        return lines([f"run {self.path}: no report yet; stages that have ended: {ended}"])
 
     @property
     def path(self) -> Path:

@@ -261,19 +261,28 @@ class Spec(Versioned):
         self._refuse_penalized_limits()
         self._refuse_unfit_baselines(is_tried)
         if self.costs and is_tried:
-            with as_of(self.version), guard(self.space):
+            with as_of(self.version):
                 self._refuse_unfit_costs()
         if self.limits and is_tried:
-            with as_of(self.version), guard(self.space):
-                self._try("limits", lambda: refuse_unmeetable(self.allowed_networks(), self.counted_costs))
+            with as_of(self.version):
+                self._try("limits", self._refuse_unmeetable)
         if self.search.front_points > 1 and is_tried:
-            with as_of(self.version), guard(self.space):
-                self._try("search", lambda: self._front_limits.each)
+            with as_of(self.version):
+                self._try("search", self._refuse_crowded_front)
         return self
+
+    def _refuse_unmeetable(self) -> None:
+        with guard(self.space):
+            refuse_unmeetable(self.allowed_networks(), self.counted_costs)
+
+    def _refuse_crowded_front(self) -> None:
+        with guard(self.space):
+            _ = self._front_limits.each
 
     def _refuse_unfit_costs(self) -> None:
         """Refuse costs that have no prices for the networks of the space."""
-        count = count_space(self.space, self.scale, self.quantizer.train)
+        with guard(self.space):
+            count = count_space(self.space, self.scale, self.quantizer.train)
         priced = PricedSpace(self.scale, self.target, self.quantizer.between, count.rest, count.slots)
         for key, cost in self.costs.items():
             with self._mistakes("costs", key):

@@ -15,10 +15,11 @@ from .markdown import code, docstring, escaped, fence, heading, page, prose, tab
 from .signature import constructor, returned, signature
 
 _ABOUT = """\
-Import everything that a plugin and its tests need from the package `qnas` itself; modules inside it may change between
-versions. A component is a frozen pydantic model: its fields are what a spec can set, and its methods build or compute.
-The methods of each class are listed below it. An author implements those marked as abstract; the others have an
-implementation, which can be overridden."""
+Import everything that a program, a plugin and its tests need from the package `qnas` itself; modules inside it may
+change between versions. [Python API](../python.md) shows the functions at work. A component is a frozen pydantic
+model: its fields are what a spec can set, and its methods build or compute. The methods of each class are listed below
+it. An author implements those marked as abstract; the others have an implementation, which can be
+overridden."""
 
 _ELSEWHERE = {"Spec": "A whole spec; its fields are [on their own page](spec.md)."}
 """Names that have a page of their own."""
@@ -135,5 +136,6 @@ def _methods(cls: type[Any]) -> Iterator[str]:
 def _marks(method: object) -> str:
     marks = {"@abstractmethod": getattr(method, "__isabstractmethod__", False)}
     marks["@classmethod"] = isinstance(method, classmethod)
-    marks["@contextmanager"] = inspect.isfunction(method) and hasattr(method, "__wrapped__")
+    wrapped = getattr(method, "__wrapped__", None) if inspect.isfunction(method) else None
+    marks["@contextmanager"] = inspect.isgeneratorfunction(wrapped)
     return "".join(f"{mark}\n" for mark, is_marked in marks.items() if is_marked)

@@ -1,4 +1,7 @@
-from .core.comparison import ComparisonReport as ComparisonReport
+from .core.api.opening import open_module as open_module
+from .core.api.reading import compare as compare, load as load
+from .core.api.running import run as run, search as search
+from .core.comparison import Comparison as Comparison, ComparisonReport as ComparisonReport
 from .core.components import (
     Activation as Activation,
     Block as Block,
@@ -41,8 +44,9 @@ from .core.components import (
     integer_range as integer_range,
     make_activation as make_activation,
 )
+from .core.deploy.found_integers import IntegerActivations as IntegerActivations, IntegerWeights as IntegerWeights
 from .core.deprecation import QnasDeprecationWarning as QnasDeprecationWarning
-from .core.errors import InputError as InputError, QnasWarning as QnasWarning
+from .core.errors import InputError as InputError, QnasError as QnasError, QnasWarning as QnasWarning
 from .core.files.folder import RunFolder as RunFolder
 from .core.files.state import State as State
 from .core.images.pairs import ImagePair as ImagePair
@@ -68,6 +72,7 @@ from .core.network import (
 )
 from .core.network.calibration import calibrate_for_training as calibrate_for_training
 from .core.registry import Register as Register, Tracker as Tracker, hookimpl as hookimpl
+from .core.run.deployment.found import FoundNetwork as FoundNetwork
 from .core.run.record import RunRecord as RunRecord
 from .core.search.images import SearchImages as SearchImages
 from .core.search.limits.allowed import AllowedNetworks as AllowedNetworks
@@ -84,7 +89,7 @@ from .core.settings import (
     Widths as Widths,
     invalid as invalid,
 )
-from .core.spec import Spec as Spec
+from .core.spec import Spec as Spec, load_spec as load_spec
 from .core.training.checkpoints import Checkpoints as Checkpoints
 from .core.training.criterion import Criterion as Criterion
 from .core.training.divergence import Diverged as Diverged

@@ -1,6 +1,7 @@
 """Progress of a run in the terminal: a live bar, or plain lines where the output is not a terminal."""
 
 import contextlib
+import importlib.util
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,11 +20,21 @@ _REFRESH_SECONDS = 0.2
 _LINE_SECONDS = 10.0
 
 
+def in_notebook() -> bool:
+    """Whether what is printed goes into a notebook."""
+    return Console(stderr=True).is_jupyter
+
+
+def _has_bars(console: Console) -> bool:
+    """Whether bars can move there; in a notebook they are made of ipywidgets."""
+    return console.is_terminal or (console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None)
+
+
 @contextlib.contextmanager
 def show_progress() -> Iterator["LiveProgress | PlainProgress"]:
-    """A listener that shows progress: as bars in a terminal, as lines elsewhere."""
+    """A listener that shows progress: as bars in a terminal or a notebook, as lines elsewhere."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not _has_bars(console):
         yield PlainProgress(console)
         return
     with _bars(console) as bars, above(console):

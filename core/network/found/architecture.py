@@ -8,6 +8,7 @@ from torch import nn
 
 from qnas.core.components import Operation, Quantizer, Space
 from qnas.core.errors import InputError
+from qnas.core.markup import table
 from qnas.core.network.candidate import Candidate
 from qnas.core.network.fill import build_found, slot_candidates
 from qnas.core.settings import FLOAT_BITS, UNSTATED_VERSION, Settings, Versioned, Widths, as_of
@@ -87,6 +88,19 @@ class Architecture(Versioned):
             if choice.candidate() not in known[path]:
                 raise InputError(f"slots.{path}: {choice.candidate().label} is not a candidate of its space", where)
         return architecture
+
+    def _repr_html_(self) -> str:
+        """Its slots with their operations and bits, as notebooks show it."""
+        headings = ("slot", "operation", "weight bits", "activation bits")
+        rows = [
+            (
+                path,
+                one.operation.label,
+                *("-" if bits is None else bits for bits in (one.weight_bits, one.activation_bits)),
+            )
+            for path, one in self.slots.items()
+        ]
+        return table(headings, rows, f"{self.space.known_as}, x{self.scale}")
 
     def to_json(self) -> str:
         """Canonical JSON: the same architecture always gives the same bytes."""
