@@ -64,7 +64,7 @@ def test_the_program_of_the_readme_gives_the_images_of_upscale(folder: Path) -> 
     output(RUN_SMALL, folder)
     output("qnas export runs/small --target onnxruntime", folder)
     output("qnas upscale runs/small photo.png --target onnxruntime -o upscaled", folder)
-    (folder / "program.py").write_text(blocks("README.md", "python")[0])
+    (folder / "program.py").write_text(blocks("README.md", "python")[1])
     output("python program.py", folder)
     assert (folder / "photo_x2.png").read_bytes() == (folder / "upscaled/photo_x2.png").read_bytes()
 
