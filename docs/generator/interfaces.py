@@ -16,10 +16,9 @@ from .signature import constructor, returned, signature
 
 _ABOUT = """\
 Import everything that a program, a plugin and its tests need from the package `qnas` itself; modules inside it may
-change between versions. [Python API](../python.md) shows the functions at work. A component is a frozen pydantic
+change between versions. [The Python API](../python.md) shows the functions at work. A component is a frozen pydantic
 model: its fields are what a spec can set, and its methods build or compute. The methods of each class are listed below
-it. An author implements those marked as abstract; the others have an implementation, which can be
-overridden."""
+it. An author implements those marked as abstract; the others have an implementation, which can be overridden."""
 
 _ELSEWHERE = {"Spec": "A whole spec; its fields are [on their own page](spec.md)."}
 """Names that have a page of their own."""
