@@ -1,7 +1,7 @@
 """The call that makes a module like one that there is: its class, and arguments read from its attributes."""
 
-import importlib
 import inspect
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,7 +62,7 @@ def import_path(kind: type) -> str:
     if kind.__module__ == "__main__" or "<locals>" in path:
         place = "a function" if "<locals>" in path else "a notebook, or in the program that runs"
         raise NoCallError(f"{kind.__name__} is defined in {place}")
-    found: Any = importlib.import_module(kind.__module__)
+    found: Any = sys.modules.get(kind.__module__)
     for part in path:
         found = getattr(found, part, None)
     if found is not kind:

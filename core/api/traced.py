@@ -1,8 +1,8 @@
 """A network as Python code that depends on nothing but PyTorch: what torch.fx sees when it runs."""
 
 import copy
-import importlib
 import re
+import sys
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -82,7 +82,7 @@ def _import_of(name: str, value: Any) -> str:
     if name in {"inf", "nan"}:
         return f"from math import {name}"
     module, own = str(getattr(value, "__module__", None) or "torch"), str(getattr(value, "__name__", name))
-    if module == "__main__" or getattr(importlib.import_module(module), own, None) is not value:
+    if module == "__main__" or getattr(sys.modules.get(module), own, None) is not value:
         raise NoCallError(f"it can't be traced: it calls {own}, which can't be imported")
     return f"from {module} import {own}" + (f" as {name}" if own != name else "")
 

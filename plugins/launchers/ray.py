@@ -214,7 +214,7 @@ def _with_python(task: Task, python: str) -> Task:
 def _moved(task: Task, parent: Path) -> Task:
     """The task with all of its files in another place."""
     folder, files = parent / "run", parent / "files"
-    spec, log, progress = (files / name for name in ("spec.yaml", "log.txt", "progress"))
+    spec, log, progress = (files / name for name in ("point.yaml", "log.txt", "progress"))
     places = {str(task.folder): str(folder), str(task.spec): str(spec), str(task.progress): str(progress)}
     begin, resume = (tuple(places.get(part, part) for part in line) for line in (task.begin, task.resume))
     return Task(task.name, begin, resume, folder, folder / task.begun.name, spec, log, progress)

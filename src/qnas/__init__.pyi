@@ -74,10 +74,11 @@ from .core.network.calibration import calibrate_for_training as calibrate_for_tr
 from .core.registry import Register as Register, Tracker as Tracker, hookimpl as hookimpl
 from .core.run.deployment.found import FoundNetwork as FoundNetwork
 from .core.run.record import RunRecord as RunRecord
+from .core.search.front_searcher import FrontSearcher as FrontSearcher
 from .core.search.images import SearchImages as SearchImages
 from .core.search.limits.allowed import AllowedNetworks as AllowedNetworks
 from .core.search.limits.multipliers import Multipliers as Multipliers
-from .core.search.outcome import SearchOutcome as SearchOutcome
+from .core.search.outcome import FrontPoint as FrontPoint, SearchOutcome as SearchOutcome
 from .core.search.prices import Prices as Prices
 from .core.search.searcher import Searcher as Searcher
 from .core.search.sensitivity import Sensitivity as Sensitivity, start_of_alpha as start_of_alpha
