@@ -351,7 +351,7 @@ def test_exported_networks_are_timed_beside_the_faster_float(benchmark, tmp_path
     arguments = ["--network", "espcn", "--side", "16", "--threads", "1", "--rounds", "2", "--out", str(out)]
     done = CliRunner().invoke(deployment.main, arguments)
     assert done.exit_code == 0, done.output
-    (measured,) = json.loads(out.read_text())["rows"]
+    (measured,) = json.loads(out.read_text())["measured"]
     figures = measured["figures"]
     assert len(figures) == 6
     assert max(figures[f"{target} float"]["speedup"] for target in ("openvino", "onnxruntime")) == 1
@@ -429,7 +429,7 @@ def test_operators_of_a_runtime_are_timed(benchmark, tmp_path: Path) -> None:
     arguments = ["--network", "espcn", "--side", "16", "--threads", "1", "--images", "2", "--out", str(out)]
     done = CliRunner().invoke(benchmark("runtime_operators").main, arguments)
     assert done.exit_code == 0, done.output
-    (measured,) = json.loads(out.read_text())["rows"]
+    (measured,) = json.loads(out.read_text())["measured"]
     times = measured["seconds"]
     assert {"QLinearConv", "DequantizeLinear"} <= set(times["8 bits"])
     assert "Conv" in times["float"] and "QLinearConv" not in times["float"]

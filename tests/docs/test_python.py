@@ -29,8 +29,10 @@ def is_twice_as_large(folder: Path) -> bool:
 def test_the_page_on_python_is_one_program(checkout: Path, tmp_path: Path) -> None:
     (spec,) = re.findall(r'^```yaml title="small.yaml"\n(.*?)^```', (ROOT / PAGE).read_text(), re.MULTILINE | re.DOTALL)
     (tmp_path / "small.yaml").write_text(spec)
-    for name in ("photo.png", "images"):
-        (tmp_path / name).symlink_to(checkout / name)
+    (tmp_path / "photo.png").symlink_to(checkout / "photo.png")
+    (tmp_path / "images").mkdir()
+    for angle in (0, 90, 180, 270):
+        Image.open(tmp_path / "photo.png").rotate(angle, expand=True).save(tmp_path / f"images/{angle}.png")
     printed = done("".join(blocks(PAGE, "python")), tmp_path)
     bits, *rows = printed.splitlines()
     assert re.fullmatch(r"\{'0': [48], '2': [48]\}", bits)
