@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,15 +37,15 @@ def leave_sweep(folder: Path, arguments: Sequence[str]) -> int:
         InputError: Another process is at work in the folder.
     """
     from qnas.core.files.atomic import make_folder
+    from qnas.core.sweep.command import qnas_command
 
     _refuse_followed(folder)
     make_folder(folder)
     output = folder / OUTPUT
     said_before = output.stat().st_size if output.is_file() else 0
     with output.open("a", encoding="utf-8") as stream:
-        safe_path = [] if str(Path.cwd()) in sys.path else ["-P"]
         process = subprocess.Popen(  # noqa: S603 - our own command line
-            [sys.executable, *safe_path, "-m", "qnas.core.cli", *arguments],
+            qnas_command(*arguments),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,

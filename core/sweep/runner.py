@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from qnas.core.registry.trust import OPTION, is_foreign_code_refused
 from qnas.core.run.names import SPEC
 from qnas.core.run.resuming.stop import stop_on_signals
 from qnas.core.spec import dump_spec
+from qnas.core.sweep.command import qnas_command
 from qnas.core.sweep.job import Job, read_job
 from qnas.core.sweep.progress import Progress, read_progress
 from qnas.core.sweep.status import Status
@@ -33,11 +33,9 @@ Command = Callable[[Path, Path, Path, bool], Sequence[str]]
 
 def qnas_run(spec: Path, out: Path, progress: Path, resume: bool) -> list[str]:
     """The command line that runs a point."""
-    # Like the installed command, and unlike Python's -m, don't import from the working folder.
-    safe_path = [] if str(Path.cwd()) in sys.path else ["-P"]
     flags = [flag for flag, is_set in (("--resume", resume), (OPTION, is_foreign_code_refused())) if is_set]
     options = ["--out", str(out), "--progress-file", str(progress), *flags]
-    return [sys.executable, *safe_path, "-m", "qnas.core.cli", "run", str(spec), *options]
+    return qnas_command("run", str(spec), *options)
 
 
 def run_points(

@@ -1,6 +1,5 @@
 """The architecture of a search by gradient: the parameters that move, and what leads them to the limits."""
 
-from torch import nn
 from torch.optim import Adam
 
 from qnas.core.files.state import State
@@ -28,12 +27,8 @@ class Alpha:
 
     def __init__(self, supernet: Supernet, task: SearchTask, steps: int, learning_rate: float) -> None:
         self.supernet = supernet
-        self.optimizer = Adam([self._decisive()], lr=learning_rate, betas=BETAS)
+        self.optimizer = Adam([supernet.alpha], lr=learning_rate, betas=BETAS)
         self.multipliers: Multipliers | None = task.multipliers(steps) if task.limits else None
-
-    def _decisive(self) -> nn.Parameter:
-        """What is optimized."""
-        return self.supernet.alpha
 
     def begin(self, step: int) -> None:
         """Set the supernet up for a step, counted from 1."""

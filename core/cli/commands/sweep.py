@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -19,6 +19,33 @@ if TYPE_CHECKING:
 
 _FAILED = 1
 _INTERRUPTED = 130
+
+
+class _Asked(NamedTuple):
+    """What the command line asks for, but for how it is followed."""
+
+    spec: Path
+    vary: tuple[str, ...]
+    seeds: int | None
+    jobs: int | None
+    out: Path | None
+    overrides: tuple[str, ...]
+    only: tuple[str, ...]
+    launcher: str
+    fields: tuple[str, ...]
+
+    def arguments(self, folder: Path) -> list[str]:
+        """The arguments of qnas that ask for the same in this folder."""
+        from qnas.core.registry import is_foreign_code_refused
+
+        repeated = (("--vary", self.vary), ("--set", self.overrides), ("--only", self.only), ("--with", self.fields))
+        return [
+            *("sweep", str(self.spec), "--out", str(folder), "--launcher", self.launcher),
+            *(part for option, values in repeated for value in values for part in (option, value)),
+            *(("--seeds", str(self.seeds)) if self.seeds else ()),
+            *(("--jobs", str(self.jobs)) if self.jobs else ()),
+            *(("--no-code",) if is_foreign_code_refused() else ()),
+        ]
 
 
 @click.command()
@@ -101,21 +128,10 @@ def sweep(
         return show_sweep(looked_at) if looked_at else stop_sweep(stopped or Path())
     if spec is None:
         raise click.UsageError("Missing argument 'SPEC'.")
-    return _begin(spec, vary, seeds, jobs, out, overrides, only, launcher, fields, detach)
+    return _begin(_Asked(spec, vary, seeds, jobs, out, overrides, only, launcher, fields), detach)
 
 
-def _begin(
-    spec: Path,
-    vary: tuple[str, ...],
-    seeds: int | None,
-    jobs: int | None,
-    out: Path | None,
-    overrides: tuple[str, ...],
-    only: tuple[str, ...],
-    launcher: str,
-    fields: tuple[str, ...],
-    detach: bool,
-) -> int:
+def _begin(asked: _Asked, detach: bool) -> int:
     """Check everything, then run what is left or leave that to another process; returns the exit code."""
     from qnas.core.cli.launchers import named_launcher
     from qnas.core.cli.sweeping import leave_sweep
@@ -126,44 +142,20 @@ def _begin(
     from qnas.core.sweep.status import begin_statuses
     from qnas.core.sweep.sweep_file import read_sweep
 
-    chosen = named_launcher(launcher, fields, jobs)
-    varied = [Assignment.read(text, "--vary", "search.steps=50,100", "[{}]") for text in vary]
-    plan = read_sweep(spec).only(only).varied(varied).seeded(seeds)
-    folder = out or _default_folder(spec, plan)
+    launcher = named_launcher(asked.launcher, asked.fields, asked.jobs)
+    varied = [Assignment.read(text, "--vary", "search.steps=50,100", "[{}]") for text in asked.vary]
+    plan = read_sweep(asked.spec).only(asked.only).varied(varied).seeded(asked.seeds)
+    folder = asked.out or _default_folder(asked.spec, plan)
     _refuse_other_folder(folder)
     version = sweep_version(folder)
     if version != SPEC_VERSION:
         say(f"the sweep began with version {version} of the spec: fields left out have the defaults of then")
     with as_of(version):
-        points = plan_points(plan, overrides, folder)
+        points = plan_points(plan, asked.overrides, folder)
         statuses = begin_statuses(points, folder)
         if detach:
-            return leave_sweep(folder, _command(spec, vary, seeds, jobs, folder, overrides, only, launcher, fields))
-        return _follow(points, statuses, chosen, folder)
-
-
-def _command(
-    spec: Path,
-    vary: tuple[str, ...],
-    seeds: int | None,
-    jobs: int | None,
-    folder: Path,
-    overrides: tuple[str, ...],
-    only: tuple[str, ...],
-    launcher: str,
-    fields: tuple[str, ...],
-) -> list[str]:
-    """The arguments that follow the sweep without leaving it."""
-    from qnas.core.registry import is_foreign_code_refused
-
-    repeated = (("--vary", vary), ("--set", overrides), ("--only", only), ("--with", fields))
-    return [
-        *("sweep", str(spec), "--out", str(folder), "--launcher", launcher),
-        *(part for option, values in repeated for value in values for part in (option, value)),
-        *(("--seeds", str(seeds)) if seeds else ()),
-        *(("--jobs", str(jobs)) if jobs else ()),
-        *(("--no-code",) if is_foreign_code_refused() else ()),
-    ]
+            return leave_sweep(folder, asked.arguments(folder))
+        return _follow(points, statuses, launcher, folder)
 
 
 def _default_folder(spec: Path, plan: "Sweep") -> Path:

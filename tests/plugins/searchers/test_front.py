@@ -64,6 +64,42 @@ def test_a_step_moves_the_alpha_of_its_point_downhill_the_most(make_task: MakeTa
     assert moved[place] == min(moved) < 0
 
 
+def test_its_gradient_is_that_of_what_all_points_share(make_task: MakeTask) -> None:
+    """Of A + t B + C for each point, by automatic differentiation."""
+    task = make_task()
+    supernet = Supernet(task.space, task.scale, task.search_quantizer)
+    alpha = FrontAlpha(supernet, [task.under(limits) for limits in task.front_limits(3)], 30, 0.1)
+    alpha.begin(1)
+    given = supernet.alpha.grad = torch.randn_like(supernet.alpha)
+    shared, sloped, own = (torch.zeros_like(supernet.alpha, requires_grad=True) for _ in range(3))
+    (given * (shared + (-1, 0, 1)[alpha._at] * sloped + own)).sum().backward()
+    alpha.step()
+    found = alpha._parts.grad
+    torch.testing.assert_close(found[0], shared.grad)
+    torch.testing.assert_close(found[1], sloped.grad)
+    torch.testing.assert_close(found[2 + alpha._at], own.grad)
+    assert not any(found[2 + place].any() for place in range(3) if place != alpha._at)
+
+
+def test_a_state_that_is_loaded_has_all_points(make_task: MakeTask) -> None:
+    task = make_task()
+    levels = [task.under(limits) for limits in task.front_limits(3)]
+    before, after = (
+        FrontAlpha(Supernet(task.space, task.scale, task.search_quantizer), levels, 30, 0.1) for _ in range(2)
+    )
+    for step in (1, 2):
+        before.begin(step)
+        before.supernet.alpha.grad = torch.randn_like(before.supernet.alpha)
+        before.multipliers.values += step
+        before.step()
+    after.load({"parts": before.state()["parts"].clone(), "multipliers": before.state()["multipliers"]})
+    for place in range(3):
+        before._put(place)
+        after._put(place)
+        assert torch.equal(before.supernet.alpha, after.supernet.alpha)
+        assert torch.equal(before.multipliers.values, after.multipliers.values)
+
+
 def test_every_point_has_its_turn_in_each_round(make_task: MakeTask) -> None:
     task = make_task()
     supernet = Supernet(task.space, task.scale, task.search_quantizer)
@@ -104,6 +140,8 @@ def test_a_point_is_trained_as_a_run_of_its_own_in_the_series(parent: Path, tmp_
         assert (run.parent["name"], run.parent["front"]) == ("tiny", number)
         assert run.is_judged
     comparison = compare_runs(find_runs([parent, *children]))
+    assert invoke(["derive", str(parent), "--front", "1", "--steps", "2", "-o", str(tmp_path / "one")]) == 0
+    assert (tmp_path / "one/model.safetensors").read_bytes() == (children[0] / "model.safetensors").read_bytes()
     assert list(comparison.series) == ["tiny: front"]
     assert invoke(["derive", str(parent), "--front", "all", "--steps", "2", "-o", str(tmp_path)]) == 0
 
