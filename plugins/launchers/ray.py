@@ -37,8 +37,8 @@ class RayLauncher(Launcher):
 
     Attributes:
         jobs: How many runs at a time; by default as many as the cluster has room for.
-        address: The cluster: ``auto`` for the one that this machine is a node of, ``local`` for one of this machine
-            alone that is started for the sweep, or ``host:port`` of its head.
+        address: The cluster: ``auto`` for the one that ``RAY_ADDRESS`` names or that this machine is a node of,
+            ``local`` for one of this machine alone that is started for the sweep, or ``host:port`` of its head.
         cpus: Cores, and threads, of a run.
         gpus: GPUs of a run; a part, such as 0.5, shares one.
         retries: How often a run may lose its node.
@@ -60,13 +60,18 @@ class RayLauncher(Launcher):
     def connect(self, folder: Path, plugins: Sequence[str] = ()) -> Engine:
         """See :meth:`qnas.Launcher.connect`."""
         self.versions()
-        _connect(self.address)
+        _connect(_address(self.address))
         try:
             _refuse_unfit_nodes(folder.absolute(), plugins, self.folders == "shared")
         except BaseException:
             _disconnect()
             raise
         return _Tasks(self)
+
+
+def _address(stated: str) -> str:
+    """Where Ray looks for the cluster."""
+    return os.environ.get("RAY_ADDRESS") or stated if stated == "auto" else stated
 
 
 def _connect(address: str) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -85,7 +86,6 @@ def _are_two_under_way(folders: str) -> bool:
     ("arguments", "told"),
     [
         (["ray", "--with", "address=127.0.0.1:1"], "the launcher 'ray' reaches no cluster at '127.0.0.1:1'"),
-        (["ray", "--with", "address=auto"], "start one with: ray start --head"),
         (["slurm"], "the launcher 'slurm' finds no Slurm on this machine"),
     ],
 )
@@ -93,6 +93,27 @@ def test_a_cluster_out_of_reach_is_one_line(
     arguments: Sequence[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip({"ray": "ray", "slurm": "submitit"}[arguments[0]])
+    assert told in refusal(capsys, *arguments)
+
+
+def test_where_no_cluster_is_found_it_says_how_to_start_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ray finds any cluster of this machine, those of other tests too, so what it says without one is given here."""
+    ray = pytest.importorskip("ray")
+    monkeypatch.setattr(ray, "init", Mock(side_effect=ConnectionError("Could not find any running Ray instance.")))
+    assert "start one with: ray start --head" in refusal(capsys, "ray", "--with", "address=auto")
+
+
+def test_an_address_in_the_environment_where_nobody_listens_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    assert "reaches no cluster at '127.0.0.1:1'" in refusal(capsys, "ray", "--with", "address=auto")
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert invoke(["sweep", "spec.yaml", "--launcher", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert told in line
+    return line
