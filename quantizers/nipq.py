@@ -58,7 +58,7 @@ class NIPQFakeQuantizer(LearnedRange):
         """``tensor`` truncated, with noise in training, on the grid in evaluation."""
         if not self.training:
             return clip_and_round(tensor, self.step, self.q_min, self.q_max)
-        noise = noise_like(tensor, "uniform")
+        noise = noise_like(tensor, "uniform", of_weights=bool(self.log_step.dim()))
         return add_noise_inside(tensor, self.step, self.q_min, self.q_max, noise)
 
 

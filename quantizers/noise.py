@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from qnas.core.components import FakeQuantizer, Grid, Mixture, Quantizer
+from qnas.core.ranks import World, largest_of_batch, shares
 
 Distribution = Literal["gaussian", "uniform"]
 
@@ -43,8 +44,8 @@ class Noise(Quantizer):
 
     def mixture(self, bits: Sequence[int], *, signed: bool, channels: int | None = None) -> Mixture:
         """All bit-widths in one draw."""
-        del signed, channels  # the range is always measured over the whole tensor
-        return NoiseMixture(bits, self.distribution, _DEVIATIONS[self.deviation])
+        del signed  # the range is always measured over the whole tensor
+        return NoiseMixture(bits, self.distribution, _DEVIATIONS[self.deviation], of_weights=channels is not None)
 
 
 class NoiseMixture(Mixture):
@@ -52,8 +53,9 @@ class NoiseMixture(Mixture):
 
     steps: Tensor
 
-    def __init__(self, bits: Sequence[int], distribution: Distribution, deviation: float) -> None:
+    def __init__(self, bits: Sequence[int], distribution: Distribution, deviation: float, *, of_weights: bool) -> None:
         super().__init__()
+        self.of_weights = of_weights
         self.distribution: Distribution = distribution
         relative = torch.tensor([deviation / (2**b - 1) for b in bits])
         self.register_buffer("steps", relative, persistent=False)
@@ -68,24 +70,32 @@ class NoiseMixture(Mixture):
             return tensor
         # At zero, the gradient of the norm is zero; that of the square root of a sum would be NaN.
         share = torch.linalg.vector_norm(probabilities * self.steps)
-        noise = noise_like(tensor, self.distribution)
-        return _AddNoise.apply(tensor, noise, share)  # type: ignore[no-any-return, no-untyped-call]
+        noise = noise_like(tensor, self.distribution, of_weights=self.of_weights)
+        span = _range(tensor, of_weights=self.of_weights)
+        return _AddNoise.apply(tensor, noise, share, span)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _AddNoise(torch.autograd.Function):
-    """``tensor + share range(tensor) noise``; the gradient of the share allocates no product of the tensor's size."""
+    """``tensor + share span noise``; the gradient of the share allocates no product of the tensor's size."""
 
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor, noise: Tensor, share: Tensor) -> Tensor:
-        low, high = in_memory_order(tensor).aminmax()
-        span = high - low
+    def forward(ctx: Any, tensor: Tensor, noise: Tensor, share: Tensor, span: Tensor) -> Tensor:
         ctx.save_for_backward(noise, span)
         return torch.addcmul(tensor, noise, (share * span).to(tensor.dtype))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor | None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor | None, None]:
         noise, span = ctx.saved_tensors
-        return gradient, None, inner_product(gradient, noise) * span if ctx.needs_input_grad[2] else None
+        return gradient, None, inner_product(gradient, noise) * span if ctx.needs_input_grad[2] else None, None
+
+
+@torch.no_grad()
+def _range(tensor: Tensor, *, of_weights: bool) -> Tensor:
+    """The largest value minus the smallest, in all shares of the batch."""
+    low, high = in_memory_order(tensor).aminmax()
+    if of_weights:
+        return high - low
+    return largest_of_batch(torch.stack([high, -low])).sum()
 
 
 class NoisyTensor(FakeQuantizer):
@@ -118,16 +128,19 @@ def inner_product(a: Tensor, b: Tensor) -> Tensor:
     return torch.dot(in_memory_order(a).reshape(-1), in_memory_order(b).reshape(-1))
 
 
-def noise_like(tensor: Tensor, distribution: Distribution) -> Tensor:
+def noise_like(tensor: Tensor, distribution: Distribution, *, of_weights: bool = False) -> Tensor:
     """Noise of mean 0 and variance 1 in the shape and memory layout of ``tensor``.
 
     It is read from a pool at a random offset, which takes almost no time. The offset comes from torch's generator, so
-    ``torch.manual_seed`` controls it.
+    ``torch.manual_seed`` controls it. Processes that share a batch get their parts of the noise for the whole of it,
+    and the same noise on weights.
     """
-    count = tensor.numel()
-    if count >= _POOL_SIZE:
-        return _draw(count, distribution, device=tensor.device).to(tensor).view(tensor.shape)
-    offset = int(torch.randint(_POOL_SIZE - count, ()))
+    count, share = tensor.numel(), World() if of_weights else shares()
+    whole, start = count * share.size, count * share.rank
+    if whole >= _POOL_SIZE:
+        drawn = _draw(whole, distribution, device=tensor.device)[start : start + count]
+        return drawn.to(tensor).view(tensor.shape)
+    offset = int(torch.randint(_POOL_SIZE - whole, ())) + start
     values = _pool(distribution, tensor.device, tensor.dtype)[offset : offset + count]
     dense = tensor.is_contiguous() or tensor.is_contiguous(memory_format=torch.channels_last)
     return values.as_strided(tensor.shape, tensor.stride()) if dense else values.view(tensor.shape)

@@ -1,10 +1,15 @@
-"""Statistics of a tensor in the shape of its steps: one for the whole tensor, or one for each output channel."""
+"""Statistics of a tensor in the shape of its steps: one for the whole tensor, or one for each output channel.
+
+Where processes share a batch, those of activations are of the whole batch.
+"""
 
 import math
 from typing import TypedDict
 
 import torch
 from torch import Tensor
+
+from qnas.core.ranks import largest_of_batch, mean_of_batch
 
 
 class Over(TypedDict):
@@ -29,7 +34,7 @@ def over(tensor: Tensor, step: Tensor) -> Over:
 def largest(tensor: Tensor, step: Tensor) -> Tensor:
     """The largest absolute value; arguments as for :func:`over`."""
     result: Tensor = torch.linalg.vector_norm(tensor, math.inf, **over(tensor, step))
-    return result
+    return result if step.dim() else largest_of_batch(result)
 
 
 def deviation(tensor: Tensor, step: Tensor, *, signed: bool) -> Tensor:
@@ -42,5 +47,11 @@ def deviation(tensor: Tensor, step: Tensor, *, signed: bool) -> Tensor:
     """
     squares = tensor.float().square()
     if signed:
-        return squares.mean(**over(tensor, step)).sqrt()
-    return (squares.sum(**over(tensor, step)) / tensor.count_nonzero().clamp_min(1)).sqrt()
+        return _mean(squares.mean(**over(tensor, step)), step).sqrt()
+    positive = _mean(tensor.count_nonzero().float(), step).clamp_min(1)
+    return (_mean(squares.sum(**over(tensor, step)), step) / positive).sqrt()
+
+
+def _mean(of_share: Tensor, step: Tensor) -> Tensor:
+    """The mean over the shares of a batch; weights are the same for all of them."""
+    return of_share if step.dim() else mean_of_batch(of_share)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from qnas.core.components.moments import Moments
+from qnas.core.ranks import mean_of_batch
 
 _MOMENTUM = 0.1  # as Batch Norm's
 
@@ -53,7 +54,7 @@ class ImageStatistic(nn.Module, ABC):
         measured = self.measure(features)
         if self.training:
             with torch.no_grad():
-                self.mean.lerp_(measured.mean(dim=0).to(self.mean), self.momentum)
+                self.mean.lerp_(mean_of_batch(measured.mean(dim=0)).to(self.mean), self.momentum)
         return measured
 
 

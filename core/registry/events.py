@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from qnas.core.errors import QnasWarning, first_line
+from qnas.core.ranks import world
 from qnas.core.registry.plugins import plugins
 
 _LOGGER = logging.getLogger(__name__)
@@ -31,7 +32,9 @@ class Events:
         self._failed: set[int] = set()
 
     def tell(self, hook: str, **facts: Any) -> None:
-        """Call ``hook`` of every plugin that has not failed."""
+        """Call ``hook`` of every plugin that has not failed; of processes that train together, in the first only."""
+        if not world().is_main:
+            return
         for heard in getattr(self._plugins.manager.hook, hook).get_hookimpls():
             if id(heard.plugin) not in self._failed:
                 self._call(hook, heard.plugin, facts)

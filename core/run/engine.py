@@ -18,6 +18,7 @@ from qnas.core.run.stages.planned import planned_steps, stages_of
 from qnas.core.run.stages.searching import derive_found, search
 from qnas.core.run.stages.training import train_float, train_found
 from qnas.core.run.stages.under_way import Run, Stage
+from qnas.core.run.together import STAGES_OF_MAIN
 from qnas.core.training.journal import Journal
 
 
@@ -33,6 +34,8 @@ def do_stages(run: Run, until: str = STAGES[-1]) -> dict[str, Any]:
     """
     last = STAGES.index(until)
     for name in [stage for stage in stages_of(run.spec) if STAGES.index(stage) <= last]:
+        if name in STAGES_OF_MAIN and not run.machine.is_main:
+            continue
         journal = run.journal_of(run.folder, name)
         checkpoints = StageCheckpoints(journal, run.keeping)
         if not run.folder.has(result_of(name)):

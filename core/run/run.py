@@ -23,6 +23,7 @@ from qnas.core.run.resuming.kept_spec import note_changes, refuse_other_spec
 from qnas.core.run.resuming.stop import Stop
 from qnas.core.run.stages.under_way import Run
 from qnas.core.run.teachers import refuse_unfit_teachers
+from qnas.core.run.together import together
 from qnas.core.settings import as_of
 from qnas.core.spec import Spec
 from qnas.core.training.journal import Journal
@@ -60,17 +61,17 @@ def run_spec(
         KeyboardInterrupt: It was asked to stop.
     """
     keeping = CheckpointPolicy(checkpoint_every, stop or Stop())
-    with logged(folder, command) as log, as_of(spec.version):
+    with as_of(spec.version), together(spec, folder, resume=resume) as where, logged(where, command) as log:
         if resume:
-            return _go_on(spec, folder, keeping, until, command, log)
-        folder.refuse_existing()
-        run = _load(spec, folder, keeping)
+            return _go_on(spec, where, keeping, until, command, log)
+        where.refuse_existing()
+        run = _load(spec, where, keeping)
         facts = environment(spec.seed, run.machine.device, command, spec.space)
         _make(run, facts, begin)
-        with exclusive(folder.path), at_home(folder.path):
+        with exclusive(where.path), at_home(where.path):
             log.begin()
             tell_environment(facts)
-            return do_stages(replace(run, spec=with_kept_files(spec, folder.path)), until)
+            return do_stages(replace(run, spec=with_kept_files(spec, where.path)), until)
 
 
 def _make(run: Run, facts: Mapping[str, Any], begin: Callable[[RunFolder], object] | None) -> None:

@@ -68,23 +68,29 @@ class Criterion:
     def __call__(self, machine: Machine, upscale: Upscale, batch: Batch) -> Tensor:
         """The loss on a batch, a differentiable scalar.
 
+        Where several processes train together, each computes it on its share, and all have the mean of the shares.
+
         Args:
             machine: Where to compute.
             upscale: The student, or what runs it.
             batch: Of patches.
         """
+        with machine.sharing(batch) as share:
+            terms = {name: machine.mean(term) for name, term in self._terms(machine, upscale, share).items()}
+        self._count(terms)
+        first, *others = terms.values()
+        return sum(others, start=first)
+
+    def _terms(self, machine: Machine, upscale: Upscale, batch: Batch) -> dict[str, Tensor]:
         with self._features(self._slots) as features, machine.autocast():
             upscaled = upscale(batch.lr)
         _keep_layout(upscaled)
         student = Enlarged(upscaled.float(), features)
         taught = {teacher: self._teach(machine, network, batch) for teacher, network in self._teachers.items()}
-        terms = {
+        return {
             name: _weighted(loss, loss.compare(student, batch.hr, taught.get(loss.taught_by)))  # type: ignore[arg-type]
             for name, loss in self.losses.items()
         }
-        self._count(terms)
-        first, *others = terms.values()
-        return sum(others, start=first)
 
     @property
     def last(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from qnas.core.errors import QnasWarning
 from qnas.core.files.state import State
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network.probing.seeds import generator_states, put_generators
+from qnas.core.training.agreement import refuse_parted
 from qnas.core.training.criterion import Criterion
 from qnas.core.training.divergence import Diverged, refuse_diverged
 from qnas.core.training.machine import Machine
@@ -94,6 +95,7 @@ class Loop(ABC):
 
         Raises:
             Diverged: The loss is not a finite number, and the loop may not go back, or did so 5 times already.
+            QnasError: The processes that train together no longer have the same network.
         """
         if self._good is None:
             self._mark()
@@ -103,17 +105,20 @@ class Loop(ABC):
                 keep(self.step)
             except Diverged as error:
                 self._go_back(error)
+        refuse_parted(self.network, self.step)
 
     def count(self, loss: Tensor) -> None:
         """Count a step with this loss, a detached scalar; every 100 steps, check that everything is finite.
 
         Raises:
             Diverged: It is not.
+            QnasError: The processes that train together no longer have the same network.
         """
         self.step += 1
         self.losses.append(loss)
         if self.step % _LOOK_STEPS == 0:
             self.refuse_diverged()
+            refuse_parted(self.network, self.step)
 
     def mean_loss(self) -> float:
         """The mean loss since the last validation.
@@ -122,7 +127,7 @@ class Loop(ABC):
             Diverged: A loss or the network is not finite.
         """
         self.refuse_diverged()
-        return float(self.machine.mean(torch.stack(self.losses).mean()))
+        return float(torch.stack(self.losses).mean())
 
     def mark_judged(self) -> None:
         """Mark that the network has just been validated: a loop that diverges goes back to this point."""

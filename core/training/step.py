@@ -66,6 +66,7 @@ class WeightStep:
         return loss.detach()
 
     def _step(self) -> None:
+        self.machine.average(self.parameters)
         self.machine.clip(self.parameters, self.clip)
         self.optimizer.step()
         self.schedule.step()

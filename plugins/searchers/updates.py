@@ -58,5 +58,6 @@ class JointSearch(GradientSearch):
         loss = batch_loss(self.machine, lambda lr_image: self.supernet(lr_image, sample), batch, self.criterion)
         self.alpha.zero_grad()
         self._take_step.lower(loss + self._penalties(loss, epoch, temperature))
+        self.machine.average([self.supernet.alpha])
         self.alpha.step()
         return loss.detach()

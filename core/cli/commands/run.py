@@ -43,6 +43,14 @@ _CHECKPOINT_SECONDS = 60.0
     help="Show the run in a tool while it is under way, such as tensorboard. It changes no result. Can be repeated; by"
     " default what QNAS_TRACKER names.",
 )
+@click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Search and train with N processes of this machine, each with its share of every batch. For several machines,"
+    " start it with torchrun instead.",
+)
 @click.option("--progress-file", type=click.Path(path_type=Path), hidden=True)  # how a sweep follows its runs
 @no_code_option
 @verbose_option
@@ -54,33 +62,44 @@ def run(
     until: str,
     checkpoint_every: float,
     trackers: tuple[str, ...],
+    processes: int,
     progress_file: Path | None,
 ) -> None:
     """Search for a network, train it, evaluate it and write a report, as SPEC says."""
+    from qnas.core.cli.processes import helping, start
     from qnas.core.cli.running import run_and_show
     from qnas.core.cli.tracking import tracking
+    from qnas.core.ranks import environment
+    from qnas.core.run.resuming.stop import stop_on_signals
     from qnas.core.run.run import run_spec
     from qnas.core.run.to_run import read_to_run
 
-    file, folder = read_to_run(spec, overrides, out, resume=resume)
+    with helping() as is_helper:
+        file, folder = read_to_run(spec, overrides, out, resume=resume)
 
-    def work(stop: "Stop") -> "dict[str, Any]":
-        with file.locate_errors():
-            return run_spec(
-                file.spec,
-                folder,
-                resume=resume,
-                until=until,
-                command=sys.argv,
-                checkpoint_every=checkpoint_every,
-                stop=stop,
-            )
+        def work(stop: "Stop") -> "dict[str, Any]":
+            with file.locate_errors():
+                return run_spec(
+                    file.spec,
+                    folder,
+                    resume=resume,
+                    until=until,
+                    command=sys.argv,
+                    checkpoint_every=checkpoint_every,
+                    stop=stop,
+                )
 
-    def resume_command() -> list[str]:
-        return _command(spec, out, folder.has(SPEC), overrides, until, checkpoint_every, trackers)
+        def resume_command() -> list[str]:
+            return _command(spec, out, folder.has(SPEC), overrides, until, checkpoint_every, trackers, processes)
 
-    with tracking(trackers):
-        run_and_show(folder, work, resume_command, progress_file)
+        if processes > 1 and environment().size == 1:
+            start(processes, sys.argv[1:], resume_command)
+        elif is_helper:
+            with stop_on_signals(lambda _: None) as stop:
+                work(stop)
+        else:
+            with tracking(trackers):
+                run_and_show(folder, work, resume_command, progress_file)
 
 
 def _command(
@@ -91,6 +110,7 @@ def _command(
     until: str,
     checkpoint_every: float,
     trackers: tuple[str, ...] = (),
+    processes: int = 1,
 ) -> list[str]:
     """The command line that resumes the run."""
     from qnas.core.registry import is_foreign_code_refused
@@ -102,6 +122,7 @@ def _command(
         *(("--until", until) if until != STAGES[-1] else ()),
         *(("--checkpoint-every", f"{checkpoint_every:g}") if checkpoint_every != _CHECKPOINT_SECONDS else ()),
         *(part for tracker in trackers for part in ("--tracker", tracker)),
+        *(("--processes", str(processes)) if processes > 1 else ()),
         *(("--no-code",) if is_foreign_code_refused() else ()),
         *(("--resume",) if resume else ()),
     ]

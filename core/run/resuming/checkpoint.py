@@ -14,6 +14,7 @@ from qnas.core.errors import QnasWarning, as_input_error, first_line
 from qnas.core.files.folder import RunFolder
 from qnas.core.files.state import DamagedStateError, Stateful, from_bytes, to_bytes
 from qnas.core.network.probing.seeds import generator_states, put_generators
+from qnas.core.ranks import largest_over_ranks, world
 from qnas.core.run.names import SPEC, checkpoint
 from qnas.core.run.resuming.kept_spec import identity
 from qnas.core.run.resuming.stop import Interrupted, Stop
@@ -116,8 +117,8 @@ class StageCheckpoints(Checkpoints):
 
     def keep(self, step: int, loop: Stateful) -> None:
         """See :meth:`Checkpoints.keep`."""
-        asked = self._stop.signal
-        if asked is not None or self._is_due():
+        asked = largest_over_ranks(self._stop.signal or 0) or None
+        if asked is not None or (world().is_main and self._is_due()):
             self._write(step, loop)
         if asked is not None:
             raise Interrupted(asked, f"stopped after step {step} of the {self.stage} stage, which is kept")

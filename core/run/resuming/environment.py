@@ -15,6 +15,7 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.images.cache import digest_of
 from qnas.core.images.settings import Data
 from qnas.core.processor import instruction_set, processor_name
+from qnas.core.ranks import world
 from qnas.core.registry import plugins
 from qnas.core.run.images import RunImages, named_sets
 from qnas.core.run.names import ENVIRONMENT, IMAGES
@@ -23,7 +24,7 @@ from qnas.core.run.record import RunRecord
 _PACKAGES = ("qnas", "torch", "numpy", "pillow", "scikit-image", "h5py", "pydantic", "safetensors")
 _DECISIVE_PACKAGES = ("torch", "numpy")
 _SHOWN = 3
-_DECISIVE = ("device_name", "instructions", "threads")
+_DECISIVE = ("device_name", "instructions", "threads", "processes")
 
 
 def environment(seed: int, device: torch.device, command: Sequence[str], space: Space | None = None) -> dict[str, Any]:
@@ -35,6 +36,7 @@ def environment(seed: int, device: torch.device, command: Sequence[str], space: 
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
+        "processes": world().size,
         "platform": platform.platform(),
         "python": sys.version.split()[0],
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES} | _third_parties() | _used_by(space),
