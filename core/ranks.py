@@ -106,17 +106,29 @@ def shares() -> World:
 
 
 def mean_of_batch(value: "Tensor") -> "Tensor":
-    """The mean of ``value``, measured in the batch that the network sees, over all shares of it. It has no gradient."""
+    """The mean of a measurement over all shares of a batch.
+
+    Where several processes train together, each sees its share of every batch. A quantizer or a residual that keeps what
+    it measures in features, such as a running mean, passes it through here, so that it measures the whole batch.
+
+    Args:
+        value: What was measured in the features of this process, any shape; without a gradient.
+
+    Returns:
+        The same shape; with one process, ``value`` itself.
+    """
     size = shares().size
     return value if size == 1 else sum_over_ranks(value) / size
 
 
 def largest_of_batch(value: "Tensor") -> "Tensor":
-    """The largest of ``value``, measured in the batch that the network sees, over all shares of it, without gradient.
+    """The largest of a measurement in all shares of a batch, element by element; as :func:`mean_of_batch`.
 
-    >>> import torch
-    >>> largest_of_batch(torch.tensor(3.0))  # the only share
-    tensor(3.)
+    Args:
+        value: What was measured in the features of this process, any shape; without a gradient.
+
+    Returns:
+        The same shape; with one process, ``value`` itself.
     """
     if shares().size == 1:
         return value
