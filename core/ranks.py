@@ -108,8 +108,8 @@ def shares() -> World:
 def mean_of_batch(value: "Tensor") -> "Tensor":
     """The mean of a measurement over all shares of a batch.
 
-    Where several processes train together, each sees its share of every batch. A quantizer or a residual that keeps what
-    it measures in features, such as a running mean, passes it through here, so that it measures the whole batch.
+    Where several processes train together, each sees its share of every batch. A quantizer or a residual that keeps
+    what it measures in features, such as a running mean, passes it through here, so that it measures the whole batch.
 
     Args:
         value: What was measured in the features of this process, any shape; without a gradient.

@@ -14,6 +14,15 @@ def _refuse_code(context: click.Context, _: click.Parameter, is_given: bool) -> 
         context.with_resource(no_foreign_code())
 
 
+def _load_plugins(context: click.Context, _: click.Parameter, files: tuple[Path, ...]) -> tuple[Path, ...]:
+    if files:
+        from qnas.core.registry import with_plugin_file
+
+        for file in files:
+            context.with_resource(with_plugin_file(str(file)))
+    return files
+
+
 def _be_verbose(context: click.Context, _: click.Parameter, is_given: bool) -> None:
     if is_given:
         from qnas.core.cli.terminal.verbosity import verbose
@@ -28,6 +37,16 @@ set_option = click.option(
     metavar="KEY=VALUE",
     multiple=True,
     help="Override a field, such as --set search.steps=50. Can be repeated.",
+)
+plugin_option = click.option(
+    "--plugin",
+    "plugins",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    callback=_load_plugins,
+    expose_value=False,
+    help="A Python file that is a plugin, as if the spec named it in plugins. Can be repeated.",
 )
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 device_option = click.option(

@@ -9,8 +9,9 @@ It implements any of these with ``@qnas.hookimpl``. Each ``qnas_register_*`` hoo
 
     register("ghost", "qnas_ghost.space:GhostSpace", "Ghost modules for SR")
 
-with the component's name, where its class is (imported only when it is used), a summary in one line, and,
-as keyword arguments, field values that differ from the class's defaults (so one class can have several names).
+with the component's name, where its class is (imported only when it is used; or the class itself, where it is at hand),
+a summary in one line, and, as keyword arguments, field values that differ from the class's defaults (so one class can
+have several names). A single file with such hooks is a plugin too: a spec names it in ``plugins``.
 
 The other hooks follow a run. An implementation takes only the arguments that it needs. If it raises, there is a
 warning, and the plugin is not called again in that stage: it can't break a run that does not need it.

@@ -97,6 +97,16 @@ class Plugins:
             listens=tuple(name for name in hooks if not name.startswith("qnas_register_")),
         )
 
+    def remove(self, plugin: object, info: PluginInfo) -> None:
+        """Remove a plugin that :meth:`add` added."""
+        for component in info.registered:
+            kind, _, name = component.partition(" ")
+            registry = self.registry_of(kind)
+            for entry in [entry for entry in registry if entry.name == name]:
+                registry.remove(entry)
+        self.manager.unregister(plugin)
+        self.found = [other for other in self.found if other is not info]
+
     def hook_of(self, plugin: object, hook: str) -> pluggy.HookCaller:
         """A hook, for one plugin alone."""
         others = [other for other in self.manager.get_plugins() if other is not plugin]
@@ -107,8 +117,9 @@ class Plugins:
         return self.trackers if kind == Tracker.kind else self.registries[kind]
 
     def _register(self, kind: str, info: PluginInfo, added: list[tuple[str, Entry]]) -> Register:
-        def register(name: str, target: str, summary: str, /, **defaults: Any) -> None:
-            entry = Entry(name, target, summary, info.distribution, defaults)
+        def register(name: str, target: str | type, summary: str, /, **defaults: Any) -> None:
+            where = f"{target.__module__}:{target.__qualname__}" if isinstance(target, type) else target
+            entry = Entry(name, where, summary, info.distribution, defaults)
             self.registry_of(kind).add(entry)
             added.append((kind, entry))
 

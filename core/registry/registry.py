@@ -26,8 +26,8 @@ def quiet() -> contextlib.AbstractContextManager[object]:
 class Register(Protocol):
     """The function that a ``qnas_register_*`` hook receives."""
 
-    def __call__(self, name: str, target: str, summary: str, /, **defaults: Any) -> None:
-        """Register ``target`` (``"module:Class"``) as ``name``; ``defaults`` override its field defaults."""
+    def __call__(self, name: str, target: str | type, summary: str, /, **defaults: Any) -> None:
+        """Register ``target``, a class or ``"module:Class"``, as ``name``; ``defaults`` override its field defaults."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Whatever is plain data is read without torch; the validated spec, the architectu
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.files.home import at_home
 from qnas.core.markup import lines, page
+from qnas.core.registry import load_plugin_file
 from qnas.core.run.names import (
     ARCHITECTURE,
     ENVIRONMENT,
@@ -281,7 +282,7 @@ class RunRecord:
         """The found architecture, whose space takes its files from the folder. Loads torch."""
         from qnas.core.network import Architecture
 
-        with at_home(self.path):
+        with self.as_it_was():
             return Architecture.from_json(self.architecture_text, str(self.path / ARCHITECTURE))
 
     @property
@@ -360,7 +361,14 @@ class RunRecord:
     def as_it_was(self) -> Iterator[None]:
         """A context in which components are made as of the run's version, and spaces take files from its folder."""
         with at_home(self.path), as_of(self.spec_version):
+            for file in self._plugin_files:
+                load_plugin_file(file)
             yield
+
+    @property
+    def _plugin_files(self) -> Sequence[str]:
+        stated = self.spec_data.get("plugins") if isinstance(self.spec_data, Mapping) else None
+        return [str(file) for file in stated] if isinstance(stated, list) else []
 
     @contextlib.contextmanager
     def _of_spec(self, *field: str) -> Iterator[None]:

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from qnas.core.components.space import EVERY_ROLE
 from qnas.core.errors import InputError, plainly
+from qnas.core.registry import given_plugin_files
 from qnas.core.spec.document import Assignment, Document, read_document
 from qnas.core.spec.messages import message
 from qnas.core.spec.spec import Spec
@@ -83,8 +84,16 @@ def open_spec(path: Path, overrides: Overrides = ()) -> Document:
         raise InputError("a spec is a mapping of fields", document.place(()))
     for assignment in _assignments(overrides):
         document.override(assignment)
+    _add_given_plugins(document.data)
     document.data.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip(".-_") or "run")
     return document
+
+
+def _add_given_plugins(data: dict[str, Any]) -> None:
+    """Add the plugin files that the command line names."""
+    stated, given = data.get("plugins") or [], given_plugin_files()
+    if given and isinstance(stated, list):
+        data["plugins"] = [*stated, *(file for file in given if file not in stated)]
 
 
 def _assignments(overrides: Overrides) -> Iterator[Assignment]:

@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import (
@@ -21,6 +22,7 @@ from qnas.core.components.losses.loss_terms import LossTerms
 from qnas.core.errors import InputError, QnasError, from_field
 from qnas.core.images.settings import Data
 from qnas.core.network import count_space, guard, refuse_broken, refuse_scale, refuse_size
+from qnas.core.registry import load_plugin_file
 from qnas.core.search.limits.allowed import AllowedNetworks
 from qnas.core.search.limits.front_limits import FrontLimits, front_cost
 from qnas.core.search.limits.refusal import notices, refuse_unmeetable
@@ -96,6 +98,8 @@ class Spec(Versioned):
 
     Attributes:
         name: Name of the run; its folder is runs/<name> unless the command line says otherwise.
+        plugins: Python files that are plugins, each with hooks as an installed one has: what they register is there for
+            the rest of the spec. A run keeps copies of them.
         seed: Seed of all random numbers.
         scale: The factor of super-resolution.
         device: ``auto`` uses the first available of cuda, mps and cpu.
@@ -125,6 +129,7 @@ class Spec(Versioned):
     """
 
     name: Annotated[str, Field(pattern=_NAME, max_length=_LONGEST_NAME)]
+    plugins: tuple[str, ...] = ()
     seed: Seed = 0
     scale: PositiveInt = 2
     device: Device = "auto"
@@ -235,6 +240,22 @@ class Spec(Versioned):
         if self.export is not None:
             return self.export
         return () if self.target is None else (self.target,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_plugins(cls, value: Any) -> Any:
+        """Load the files first, as other fields may need what they register."""
+        stated = value.get("plugins") if isinstance(value, Mapping) else None
+        files = [file for file in stated if isinstance(file, str)] if isinstance(stated, list | tuple) else []
+        names = [Path(file).name for file in files]
+        for index, file in enumerate(files):
+            if names.index(Path(file).name) < index:
+                invalid("Spec", "another plugin file has the same name: rename one", file, "plugins", index)
+            try:
+                load_plugin_file(file)
+            except InputError as error:
+                invalid("Spec", str(error), file, "plugins", index)
+        return value
 
     @model_validator(mode="before")
     @classmethod

@@ -5,7 +5,7 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from importlib.abc import MetaPathFinder, SourceLoader
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from torch import nn
 
+from qnas.core.files.module_loader import BytesLoader
 from qnas.spaces.foreign.local_code import Source, Sources, State, state_of
 
 _LOCK = threading.RLock()  # the whole process shares sys.modules
@@ -113,33 +114,10 @@ class KeptCode(MetaPathFinder):
     def _spec(self, source: Source) -> ModuleSpec | None:
         path = self._folder / source.file
         places = [str(path.parent)] if source.is_package else None
-        loader = _Loader(source, path)
+        loader = BytesLoader(source.content, str(path))
         return importlib.util.spec_from_file_location(
             source.name, path, loader=loader, submodule_search_locations=places
         )
-
-
-class _Loader(SourceLoader):
-    """Returns the bytes whose digest was checked, whatever the file holds by now; ignores compiled files."""
-
-    def __init__(self, source: Source, path: Path) -> None:
-        self._source = source
-        self._path = path
-
-    def get_filename(self, fullname: str) -> str:
-        """The path of the module's file."""
-        del fullname
-        return str(self._path)
-
-    def get_data(self, path: str | bytes) -> bytes:
-        """The bytes of the module's file.
-
-        Raises:
-            OSError: ``path`` is another file.
-        """
-        if path != str(self._path):
-            raise FileNotFoundError(path)
-        return self._source.content
 
 
 _KEPT: dict[State, KeptCode] = {}

@@ -16,6 +16,8 @@ from .shown import Command, shown_commands
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+PLUGIN = "qnas_chain.py"
+"""The file of README's plugin."""
 
 sys.path.append(str(ROOT))  # where the package docs.generator is
 
@@ -48,6 +50,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "specs", folder / "specs")
     for name, text in zip(("small.yaml", "composed.yaml"), blocks("README.md", "yaml"), strict=True):
         (folder / name).write_text(text)
+    (folder / PLUGIN).write_text(blocks("README.md", "python")[-1])
     photo = Image.fromarray(skimage.data.chelsea())
     photo.save(folder / "photo.png")
     (folder / "images").mkdir()
@@ -67,7 +70,7 @@ def quickstart(checkout: Path) -> Path:
 @pytest.fixture
 def plugin(tmp_path: Path) -> Path:
     """README's plugin as if it were installed: its module and its entry points on the path."""
-    (tmp_path / "qnas_chain.py").write_text(blocks("README.md", "python")[-1])
+    (tmp_path / PLUGIN).write_text(blocks("README.md", "python")[-1])
     project = tomllib.loads(blocks("README.md", "toml")[0])["project"]
     points = "".join(f"{name} = {target}\n" for name, target in project["entry-points"]["qnas"].items())
     information = tmp_path / "qnas_chain-1.0.dist-info"

@@ -85,6 +85,13 @@ def test_the_plugin_of_the_readme_is_found_and_runs(plugin: Path, checkout: Path
     assert "conv3x3" in (plugin / "out/architecture.json").read_text()
 
 
+@pytest.mark.slow
+def test_the_plugin_of_the_readme_runs_as_a_single_file(checkout: Path, tmp_path: Path) -> None:
+    fields = "--set 'space={name: chain, depth: 5}' --set 'plugins=[./qnas_chain.py]'"
+    output(f"qnas run small.yaml --out {tmp_path}/out {fields} {SHORT}", checkout)
+    assert (tmp_path / "out/plugins/qnas_chain.py").read_text() == (checkout / "qnas_chain.py").read_text()
+
+
 def test_the_operation_of_contributing_works() -> None:
     names: dict[str, Any] = {"__name__": "shuffled"}
     exec(blocks("CONTRIBUTING.md", "python")[0], names)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
+from qnas.core.cli.options import no_code_option, plugin_option, set_option, spec_argument, verbose_option
 
 if TYPE_CHECKING:
     from qnas.core.spec import Spec
@@ -23,6 +23,7 @@ _TRIED = 3  # images of a data set that can't say how large its images are
     help="Also measure which slots matter most: by how much PSNR falls if one slot of a network with float weights has"
     " another operation or fewer bits, calibrated, not trained. It shows its progress, and writes no run.",
 )
+@plugin_option
 @no_code_option
 @verbose_option
 def check(spec: Path, overrides: tuple[str, ...], sensitivity: bool) -> None:

@@ -1,12 +1,22 @@
 """``qnas list``: what is registered, and by whom."""
 
 import difflib
-from collections.abc import Sequence
+import fnmatch
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from qnas.core.cli.options import plugin_option
 from qnas.core.errors import InputError
 from qnas.core.registry import KINDS, plural_of
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from qnas.core.registry import Entry, Registry
+
+_WILDCARDS = "*?["
 
 
 def known_kind(given: str, kinds: Sequence[str] = KINDS) -> str:
@@ -25,21 +35,41 @@ def known_kind(given: str, kinds: Sequence[str] = KINDS) -> str:
 
 @click.command("list")
 @click.argument("kind", required=False)
-def list_components(kind: str | None) -> None:
-    """List the registered components, or those of one KIND, with the distribution that each comes from."""
-    from rich.table import Table
+@click.argument("pattern", required=False)
+@plugin_option
+def list_components(kind: str | None, pattern: str | None) -> None:
+    """List the registered components, those of one KIND, or those whose names match PATTERN, such as 'rfdn*'.
 
+    A PATTERN may stand alone: qnas list '*sr*'. Each component is shown with the distribution that it comes from.
+    """
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.registry import plugins
 
+    if kind and pattern is None and set(kind) & set(_WILDCARDS):
+        kind, pattern = None, kind
     wanted = known_kind(kind) if kind else None
-    table = Table("kind", "name", "what it is", "distribution", box=None, pad_edge=False, header_style="bold")
-    for name, registry in plugins().registries.items():
-        if wanted in {None, name}:
-            for index, entry in enumerate(registry):
-                table.add_row(name if index == 0 else "", entry.name, entry.summary, entry.distribution)
+    found = {name: _matching(registry, pattern) for name, registry in plugins().registries.items()}
+    shown = {name: entries for name, entries in found.items() if wanted in {None, name} and entries}
+    if pattern and not shown:
+        raise InputError(f"no {wanted or 'component'} has a name like '{pattern}'")
     console = Terminal()
-    console.print(table)
+    console.print(_table(shown))
     if wanted == "target":
+        names = {entry.name for entry in shown["target"]}
         for entry, component in plugins().registries[wanted].loadable():
-            console.print(f"{entry.name}: {component.remark()}", soft_wrap=True)  # an address in it stays whole
+            if entry.name in names:
+                console.print(f"{entry.name}: {component.remark()}", soft_wrap=True)  # an address in it stays whole
+
+
+def _matching(registry: "Registry[Any]", pattern: str | None) -> "list[Entry]":
+    return [entry for entry in registry if pattern is None or fnmatch.fnmatchcase(entry.name, pattern)]
+
+
+def _table(shown: "Mapping[str, Sequence[Entry]]") -> "Table":
+    from rich.table import Table
+
+    table = Table("kind", "name", "what it is", "distribution", box=None, pad_edge=False, header_style="bold")
+    for kind, entries in shown.items():
+        for index, entry in enumerate(entries):
+            table.add_row(kind if index == 0 else "", entry.name, entry.summary, entry.distribution)
+    return table

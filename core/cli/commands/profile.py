@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnas.core.cli.options import no_code_option, set_option, spec_argument, timing_rounds_option, verbose_option
+from qnas.core.cli.options import (
+    no_code_option,
+    plugin_option,
+    set_option,
+    spec_argument,
+    timing_rounds_option,
+    verbose_option,
+)
 from qnas.core.errors import InputError
 from qnas.core.settings.lr_sizes import FRAMES, lr_size
 
@@ -56,6 +63,7 @@ def _size(_: click.Context, __: click.Parameter, text: str) -> str:
     required=True,
     help="The table. If it has a part of the measurements already, the others are added.",
 )
+@plugin_option
 @no_code_option
 @verbose_option
 def profile(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qnas.core.cli.options import no_code_option, set_option, spec_argument, verbose_option
+from qnas.core.cli.options import no_code_option, plugin_option, set_option, spec_argument, verbose_option
 from qnas.core.run.names import SPEC, STAGES
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ _CHECKPOINT_SECONDS = 60.0
     " start it with torchrun instead.",
 )
 @click.option("--progress-file", type=click.Path(path_type=Path), hidden=True)  # how a sweep follows its runs
+@plugin_option
 @no_code_option
 @verbose_option
 def run(
@@ -113,12 +114,13 @@ def _command(
     processes: int = 1,
 ) -> list[str]:
     """The command line that resumes the run."""
-    from qnas.core.registry import is_foreign_code_refused
+    from qnas.core.registry import given_plugin_files, is_foreign_code_refused
 
     return [
         *("qnas", "run", str(spec)),
         *(("--out", str(out)) if out else ()),
         *(part for override in overrides for part in ("--set", override)),
+        *(part for file in given_plugin_files() for part in ("--plugin", file)),
         *(("--until", until) if until != STAGES[-1] else ()),
         *(("--checkpoint-every", f"{checkpoint_every:g}") if checkpoint_every != _CHECKPOINT_SECONDS else ()),
         *(part for tracker in trackers for part in ("--tracker", tracker)),

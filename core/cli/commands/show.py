@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qnas.core.cli.commands.list import known_kind
+from qnas.core.cli.options import plugin_option
 from qnas.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _USUAL_SCALE = 4
 @click.argument("kind")
 @click.argument("name")
 @click.option("--scale", type=int, metavar="N", help="The scale at which to draw a space [default: 4 if possible].")
+@plugin_option
 def show(kind: str, name: str, scale: int | None) -> None:
     """Show the description and the fields of a component, such as: qnas show quantizer lsq.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from qnas.core.cli.options import no_code_option, set_option, verbose_option
+from qnas.core.cli.options import no_code_option, plugin_option, set_option, verbose_option
 from qnas.core.cli.terminal.say import say
 
 if TYPE_CHECKING:
@@ -36,9 +36,12 @@ class _Asked(NamedTuple):
 
     def arguments(self, folder: Path) -> list[str]:
         """The arguments of qnas that ask for the same in this folder."""
-        from qnas.core.registry import is_foreign_code_refused
+        from qnas.core.registry import given_plugin_files, is_foreign_code_refused
 
-        repeated = (("--vary", self.vary), ("--set", self.overrides), ("--only", self.only), ("--with", self.fields))
+        repeated = (
+            *(("--vary", self.vary), ("--set", self.overrides), ("--only", self.only), ("--with", self.fields)),
+            ("--plugin", given_plugin_files()),
+        )
         return [
             *("sweep", str(self.spec), "--out", str(folder), "--launcher", self.launcher),
             *(part for option, values in repeated for value in values for part in (option, value)),
@@ -92,6 +95,7 @@ class _Asked(NamedTuple):
     type=click.Path(path_type=Path),
     help="Stop the sweep in this folder, from any shell of the machine that follows it. Its runs keep their state.",
 )
+@plugin_option
 @no_code_option
 @verbose_option
 def sweep(

@@ -5,12 +5,15 @@ from pathlib import Path
 from qnas.core.components import Cost, Regularizer
 from qnas.core.errors import inside_field
 from qnas.core.network import guard
+from qnas.core.registry import keep_plugin_files
 from qnas.core.settings.settings import FrozenDict
 from qnas.core.spec import Spec
 
 
 def keep_files(spec: Spec, folder: Path) -> None:
     """Copy what a run needs of them into its folder."""
+    with inside_field("plugins"):
+        keep_plugin_files(spec.plugins, folder)
     with guard(spec.space):
         spec.space.keep(folder, spec.scale)
     for key, cost in spec.costs.items():

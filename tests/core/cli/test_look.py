@@ -27,6 +27,17 @@ def test_list_of_one_kind_in_singular_or_plural(capsys: pytest.CaptureFixture[st
     assert "lsq" in plural and "basic" not in plural
 
 
+def test_list_of_names_that_match_a_pattern(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["list", "*fdn*"]) == 0
+    found = capsys.readouterr().out
+    assert "rfdn" in found and "quantnas-rfdn" in found and "imdn" not in found
+    assert invoke(["list", "targets", "open*"]) == 0
+    found = capsys.readouterr().out
+    assert "openvino" in found and "onnxruntime" not in found
+    assert invoke(["list", "targets", "rfdn*"]) == 2
+    assert "no target has a name like 'rfdn*'" in capsys.readouterr().err
+
+
 def test_an_unknown_kind_or_name_is_told_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["list", "quantiser"]) == 2
     assert "did you mean 'quantizer'?" in capsys.readouterr().err
