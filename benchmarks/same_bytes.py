@@ -34,7 +34,7 @@ def digests(spec: str, sets: tuple[str, ...], folder: Path) -> dict[str, str]:
     """SHA-256 of the files of a run in ``folder``."""
     out = folder / Path(spec).stem
     changes = [argument for change in sets for argument in ("--set", change)]
-    line = [sys.executable, "-P", "-m", "qnas.core.cli", "run", str(SPECS / spec), "--out", str(out), *changes]
+    line = [sys.executable, "-P", "-m", "qnas", "run", str(SPECS / spec), "--out", str(out), *changes]
     subprocess.run([*line, "--until", "train"], check=True)
     return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in FILES}
 

@@ -10,7 +10,7 @@ from rounds import Step, Target, interleaved, out_option, ratio, report, rounds_
 
 ROOT = Path(__file__).parents[1]
 TORCH, CHECK = "import torch", "qnas check specs/quickstart.yaml"
-QNAS = [sys.executable, "-m", "qnas.core.cli"]
+QNAS = [sys.executable, "-m", "qnas"]
 COMMANDS = {
     TORCH: [sys.executable, "-c", TORCH],
     "import qnas": [sys.executable, "-c", "import qnas"],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _STARTED = "QNAS_PROCESSES"
 """Set for processes whose failure the one that started them reports."""
 
-_MODULE = "qnas.core.cli"
+_MODULE = "qnas"
 _RUN = "qnas"
 _GLANCE_SECONDS = 0.2
 

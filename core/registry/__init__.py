@@ -1,5 +1,6 @@
 """Hooks, plugins and the registries they fill."""
 
+from qnas.core.registry.api import API_VERSION
 from qnas.core.registry.events import Events, listening
 from qnas.core.registry.hook_check import hook_names
 from qnas.core.registry.kinds import BY_NAME, KINDS, Kind, plural_of
@@ -12,6 +13,7 @@ from qnas.core.registry.tracker import Tracker
 from qnas.core.registry.trust import is_foreign_code_refused, no_foreign_code
 
 __all__ = [
+    "API_VERSION",
     "BY_NAME",
     "KINDS",
     "PROJECT",

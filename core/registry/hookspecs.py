@@ -13,6 +13,9 @@ with the component's name, where its class is (imported only when it is used; or
 a summary in one line, and, as keyword arguments, field values that differ from the class's defaults (so one class can
 have several names). A single file with such hooks is a plugin too: a spec names it in ``plugins``.
 
+``QNAS_API = 1`` in its module says which version of hooks and interfaces it is written for (``qnas.API_VERSION``); one
+that needs another is not loaded, and ``qnas doctor`` says what to upgrade.
+
 The other hooks follow a run. An implementation takes only the arguments that it needs. If it raises, there is a
 warning, and the plugin is not called again in that stage: it can't break a run that does not need it.
 """

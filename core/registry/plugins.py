@@ -11,6 +11,7 @@ import pluggy
 
 from qnas.core.errors import QnasError, QnasWarning, first_line
 from qnas.core.registry import hookspecs
+from qnas.core.registry.api import refuse_other_api
 from qnas.core.registry.hook_check import refuse_odd_hooks
 from qnas.core.registry.installed import SELECTION, Found, called, installed, selected, selection
 from qnas.core.registry.kinds import BY_NAME, KINDS
@@ -72,8 +73,9 @@ class Plugins:
             What is known of it afterwards.
 
         Raises:
-            QnasError: It implements a hook that does not exist, its hook fails, or a name is taken.
+            QnasError: It is written for another API, a hook of it does not exist or fails, or a name is taken.
         """
+        refuse_other_api(plugin)
         refuse_odd_hooks(plugin)
         if self.manager.is_registered(plugin):
             raise QnasError(f"it is the same as {self.manager.get_name(plugin)}")

@@ -8,4 +8,4 @@ def qnas_command(*arguments: str) -> list[str]:
     """The command line of ``qnas`` with these arguments, as this Python runs it."""
     # Like the installed command, and unlike Python's -m, don't import from the working folder.
     safe_path = [] if str(Path.cwd()) in sys.path else ["-P"]
-    return [sys.executable, *safe_path, "-m", "qnas.core.cli", *arguments]
+    return [sys.executable, *safe_path, "-m", "qnas", *arguments]

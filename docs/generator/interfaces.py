@@ -23,6 +23,7 @@ it. An author implements those marked as abstract; the others have an implementa
 _ELSEWHERE = {"Spec": "A whole spec; its fields are [on their own page](spec.md)."}
 """Names that have a page of their own."""
 _PLAIN = {
+    "API_VERSION": "The version of hooks and interfaces. A plugin whose module says `QNAS_API = 1` needs version 1.",
     "Amount": "A field's type: a positive integer of at most 10,000,000, such as a number of steps.",
     "FLOAT": "The widths that mean no quantization: `Widths(32, 32)`.",
     "FLOAT_BITS": "The bit-width that means float: 32.",

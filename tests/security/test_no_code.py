@@ -108,7 +108,7 @@ def test_third_parties_plugins_are_left_out_whatever_qnas_plugins_says(folder: P
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text("[qnas]\nstrange = strangers_module\n")
     (folder / "spec.yaml").write_text("search: from-strange\n")
-    command = [sys.executable, "-m", "qnas.core.cli", "check", "spec.yaml"]
+    command = [sys.executable, "-m", "qnas", "check", "spec.yaml"]
     environment = {**os.environ, "PYTHONPATH": str(folder), "QNAS_PLUGINS": "strange"}
     subprocess.run(command, check=False, env=environment, capture_output=True)
     assert (folder / SIGN).exists()  # without the option it is loaded

@@ -274,7 +274,7 @@ def test_what_runtimes_say_of_themselves_is_shown_to_who_asks_for_it(
 @pytest.mark.parametrize("target", ["onnxruntime", "openvino", "litert", "qonnx"])
 def test_our_runtimes_add_nothing_to_standard_error(target: str, tmp_path: Path, photos: Path) -> None:
     write_run(tmp_path / "run", between=8 if target == "litert" else None)
-    program = [sys.executable, "-m", "qnas.core.cli"]
+    program = [sys.executable, "-m", "qnas"]
     size = ["--target", target, "--size", "24x26"]
     for command in (["export", *size, "--data", str(photos)], ["bench", *size, "--rounds", "1"]):
         line = [*program, command[0], str(tmp_path / "run"), *command[1:]]

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 
 from qnas.core.cli.commands.new.name import PluginName
 from qnas.core.cli.main import invoke
@@ -47,7 +48,9 @@ def texts(folder: Path) -> dict[str, str]:
 def test_the_files_of_a_plugin() -> None:
     files = texts(write("shuffle", "operation"))
     assert set(files) == {
+        ".github/workflows/tests.yml",
         ".gitignore",
+        "LICENSE",
         "README.md",
         "pyproject.toml",
         "qnas_shuffle/__init__.py",
@@ -61,6 +64,15 @@ def test_the_files_of_a_plugin() -> None:
     assert 'shuffle = "qnas_shuffle.plugin"' in files["pyproject.toml"]
     assert 'check_operation("shuffle")' in files["tests/test_contract.py"]
     assert not any(line.endswith(" ") or "{%" in line for text in files.values() for line in text.splitlines())
+
+
+def test_its_workflow_does_what_its_readme_says() -> None:
+    files = texts(write("shuffle", "operation"))
+    (job,) = yaml.safe_load(files[".github/workflows/tests.yml"])["jobs"].values()
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands[1:] == ["pip install --editable '.[test]'", "qnas doctor", "pytest"]
+    assert job["steps"][1]["with"]["python-version"] == "${{ matrix.python }}"
+    assert "the authors of qnas-shuffle" in files["LICENSE"]
 
 
 def test_a_name_has_the_prefix_or_gets_it() -> None:

@@ -63,7 +63,7 @@ def test_closed_streams_are_none(tmp_path):
 
 
 def test_the_command_itself_survives_a_reader_that_goes(tmp_path):
-    command = [sys.executable, "-m", "qnas.core.cli", "list"]
+    command = [sys.executable, "-m", "qnas", "list"]
     reading, writing = os.pipe()
     os.close(reading)
     assert subprocess.run(command, cwd=tmp_path, stdout=writing, check=False).returncode == 0

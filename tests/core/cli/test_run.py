@@ -82,7 +82,7 @@ def test_the_discretization_gap_is_the_supernet_against_the_found_network(out: P
 @pytest.mark.slow
 def test_a_second_run_in_another_process_gives_the_same_bytes(out: Path, tiny: Path) -> None:
     again = tiny.parent / "again"
-    command = [sys.executable, "-m", "qnas.core.cli", "run", str(tiny), "--out", str(again)]
+    command = [sys.executable, "-m", "qnas", "run", str(tiny), "--out", str(again)]
     subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "12345"}, capture_output=True)
     for name in ("architecture.json", "search/last.json", "search/history.jsonl", "train/history.jsonl"):
         assert (again / name).read_bytes() == (out / name).read_bytes(), name

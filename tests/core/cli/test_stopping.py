@@ -80,7 +80,7 @@ def test_what_comes_after_the_last_step_of_a_stage_stops_before_the_next(
 
 def qnas(*arguments: str, folder: Path) -> subprocess.Popen[str]:
     """The command as a process, alone with its children in a group, as a terminal starts it."""
-    line = [sys.executable, "-m", "qnas.core.cli", *arguments]
+    line = [sys.executable, "-m", "qnas", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         line, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -157,5 +157,5 @@ def test_no_code_loads_none(arguments: list[str], capsys: pytest.CaptureFixture[
 def test_two_files_can_t_register_the_same_name() -> None:
     load_plugin_file("mine.py")
     write(name="other.py")
-    with pytest.raises(InputError, match="can't be loaded: two .* are named"):
+    with pytest.raises(InputError, match=r"can't be loaded: two .* are named"):
         load_plugin_file("other.py")

@@ -1,3 +1,4 @@
+import re
 import sys
 import textwrap
 from collections.abc import Callable
@@ -334,3 +335,29 @@ def test_components_are_found_in_the_registry_of_their_own_kind():
     with pytest.raises(ValidationError, match="no cost is named 'lsq'"):
         Cost.of("lsq")
     assert issubclass(Cost, Component)
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        (
+            qnas.API_VERSION + 1,
+            f"version {qnas.API_VERSION + 1} of qnas's API, and this one has {qnas.API_VERSION}: upgrade qnas",
+        ),
+        (0, "upgrade the plugin"),
+        ("one", "its QNAS_API is 'one': it must be a version of the API"),
+    ],
+)
+def test_a_plugin_for_another_api_is_refused_with_what_to_upgrade(stated: object, told: str) -> None:
+    with pytest.raises(QnasError, match=re.escape(told)):
+        Plugins().add(for_api(stated), info("mine"))
+
+
+def test_a_plugin_for_this_api_is_loaded() -> None:
+    Plugins().add(for_api(qnas.API_VERSION), info("mine"))
+
+
+def for_api(stated: object) -> ModuleType:
+    made = plugin()
+    made.__dict__["QNAS_API"] = stated
+    return made

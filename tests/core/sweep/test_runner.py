@@ -185,7 +185,7 @@ def test_the_command_runs_a_spec_as_the_installed_command_would(
     monkeypatch.chdir(tmp_path)
     line = qnas_run(Path("a.yaml"), Path("out"), Path("p"), False)
     assert line == [
-        *(sys.executable, "-P", "-m", "qnas.core.cli", "run"),
+        *(sys.executable, "-P", "-m", "qnas", "run"),
         *("a.yaml", "--out", "out", "--progress-file", "p"),
     ]
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -18,7 +18,7 @@ from tests.plugins.launchers.same_runs import run_files
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")]
 
 HERE = Path(__file__).parent
-QNAS = ("-m", "qnas.core.cli")
+QNAS = ("-m", "qnas")
 OPTIONS = ("--until", "train", "--checkpoint-every", "0")
 LONG = ("--set", "search.steps=60", "--set", "train.steps=60", *OPTIONS)
 EXACT = 1e-9

@@ -21,7 +21,7 @@ LONG = ("--set", "search.steps=60", "--set", "train.steps=60")
 
 
 def sweep(out: str, seeds: int, *arguments: str) -> "subprocess.Popen[bytes]":
-    line = [sys.executable, "-m", "qnas.core.cli", "sweep", "spec.yaml", "--seeds", str(seeds), "--out", out]
+    line = [sys.executable, "-m", "qnas", "sweep", "spec.yaml", "--seeds", str(seeds), "--out", out]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen([*line, *LONG, *arguments], env=environment, stdout=subprocess.DEVNULL)
 

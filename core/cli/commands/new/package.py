@@ -1,5 +1,6 @@
 """The files of a new plugin, and the folder that they are written to."""
 
+import datetime
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from qnas.core.cli.commands.new.name import PluginName
-from qnas.core.registry import BY_NAME, KINDS
+from qnas.core.registry import API_VERSION, BY_NAME, KINDS
 
 _SUFFIX = ".j2"
 
@@ -30,6 +31,8 @@ def plugin_files(name: PluginName, kinds: Sequence[str]) -> dict[str, str]:
     )
     context = {
         "name": name,
+        "api": API_VERSION,
+        "year": datetime.date.today().year,
         "kinds": kinds,
         "registered": [kind for kind in kinds if kind in KINDS],
         "hooks": {kind: BY_NAME[kind].hook for kind in KINDS},
@@ -42,7 +45,8 @@ def plugin_files(name: PluginName, kinds: Sequence[str]) -> dict[str, str]:
 
 def _place(template: str, name: PluginName) -> str:
     folder, _, rest = template.removesuffix(_SUFFIX).rpartition("/")
-    return "/".join(filter(None, (name.package if folder == "package" else folder, rest)))
+    renamed = {"package": name.package, "github": ".github/workflows"}
+    return "/".join(filter(None, (renamed.get(folder, folder), rest)))
 
 
 def write_folder(folder: Path, files: Mapping[str, str]) -> None:
