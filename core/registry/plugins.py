@@ -120,13 +120,21 @@ class Plugins:
 
     def _register(self, kind: str, info: PluginInfo, added: list[tuple[str, Entry]]) -> Register:
         def register(name: str, target: str | type, summary: str, /, **defaults: Any) -> None:
-            where = f"{target.__module__}:{target.__qualname__}" if isinstance(target, type) else target
-            entry = Entry(name, where, summary, info.distribution, defaults)
+            entry = Entry(name, _where(target, name, kind), summary, info.distribution, defaults)
             self.registry_of(kind).add(entry)
             added.append((kind, entry))
 
         register.__qualname__ = "register"  # the name that error messages show
         return register
+
+
+def _where(target: str | type, name: str, kind: str) -> str:
+    """Where a class is, as text."""
+    if not isinstance(target, type):
+        return target
+    if getattr(target, "kind", None) != kind:
+        raise QnasError(f"it registers the {kind} '{name}' with {target.__qualname__}, which is no class of that kind")
+    return f"{target.__module__}:{target.__qualname__}"
 
 
 def plugins() -> Plugins:

@@ -144,7 +144,7 @@ def test_a_sound_plugin_is_shown_with_its_distribution_version_entry_point_and_w
         ({"plugin": HOOKS, "cost": COST.replace("of_c", "c")}, ["lacks what it must define, of_convolution"]),
         (
             {"plugin": HOOKS.replace('"{package}.cost:Doubled"', "object")},
-            ["it registers cost 'doubled' with the target <class 'object'>: that must be text"],
+            ["it registers the cost 'doubled' with object, which is no class of that kind"],
         ),
         ({"plugin": ""}, ["has no hooks: it does nothing", "check that qnas_mine.plugin is where its hooks are"]),
     ],
