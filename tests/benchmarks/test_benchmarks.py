@@ -533,3 +533,13 @@ def test_the_page_has_what_a_front_is_worth(benchmark) -> None:
     front, kept = benchmark("front"), json.loads((FOLDER / "results/front.json").read_text())
     told = "\n".join([*front.table(kept["rows"]), "", *front.times(kept["rows"])])
     assert told in (FOLDER.parent / "docs/tuning.md").read_text()
+
+
+def test_a_sweep_is_followed_and_looked_at(benchmark, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    options = ["--runs", "1", "--jobs", "1", "--finished", "3", "--out", str(out)]
+    done = CliRunner().invoke(benchmark("sweep_overhead").main, options)
+    assert done.exit_code == 0, done.output
+    written = json.loads(out.read_text())
+    assert (written["runs"], written["finished"]) == (1, 3)
+    assert [ratio["what"] for ratio in written["ratios"]][1] == "seconds to look at 3 finished runs"
