@@ -1,1 +1,1 @@
-"""Writes the pages of docs/reference from the code they document."""
+"""Writes what is generated in docs, from the code and the data that it shows."""

@@ -1,11 +1,13 @@
-"""``python -m docs.generator``: writes the pages of docs/reference or, with ``--check``, reports outdated ones."""
+"""``python -m docs.generator``: writes what is generated in docs or, with ``--check``, reports what is outdated."""
 
 import sys
 from pathlib import Path
 
 from .pages import pages
 
-FOLDER = Path(__file__).parents[1] / "reference"
+FOLDER = Path(__file__).parents[1]
+OURS = ("reference/*.md",)
+"""The files of docs that are all generated."""
 
 
 def main(arguments: list[str]) -> int:
@@ -13,26 +15,27 @@ def main(arguments: list[str]) -> int:
     made = pages()
     if arguments == ["--check"]:
         return check(made)
-    FOLDER.mkdir(exist_ok=True)
     for name, text in made.items():
+        (FOLDER / name).parent.mkdir(exist_ok=True)
         (FOLDER / name).write_text(text, encoding="utf-8")
-    for path in left_over(made):
-        path.unlink()
+    for name in left_over(made):
+        (FOLDER / name).unlink()
     return 0
 
 
 def check(made: dict[str, str]) -> int:
     """1 if a page is out of date, else 0."""
     stale = [name for name, text in made.items() if _read(FOLDER / name) != text]
-    stale += [path.name for path in left_over(made)]
+    stale += left_over(made)
     for name in stale:
-        print(f"docs/reference/{name} is out of date with the code: run make docs", file=sys.stderr)
+        print(f"docs/{name} is out of date with the code: run make docs", file=sys.stderr)
     return 1 if stale else 0
 
 
-def left_over(made: dict[str, str]) -> list[Path]:
+def left_over(made: dict[str, str]) -> list[str]:
     """Pages that are no longer generated."""
-    return sorted(path for path in FOLDER.glob("*.md") if path.name not in made)
+    there = {path.relative_to(FOLDER).as_posix() for pattern in OURS for path in FOLDER.glob(pattern)}
+    return sorted(there - made.keys())
 
 
 def _read(path: Path) -> str:

@@ -14,9 +14,9 @@ _SECTION = re.compile(r"^(Args|Raises|Returns|Attributes|Note):\s*$", re.MULTILI
 _ENTRY = re.compile(r"^ {4}([\w.]+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
-def page(title: str, *parts: str) -> str:
+def page(title: str, *parts: str, notice: str = NOTICE) -> str:
     """A whole page."""
-    return "\n\n".join([NOTICE, f"# {title}", *filter(None, parts)]) + "\n"
+    return "\n\n".join([notice, f"# {title}", *filter(None, parts)]) + "\n"
 
 
 def heading(text: str, level: int = 2) -> str:

@@ -1,16 +1,17 @@
-"""All pages of docs/reference."""
+"""All pages that are generated."""
 
 from .command_line import command_line
 from .components import component_pages
 from .contracts import contracts
 from .hooks import hooks
 from .interfaces import interfaces
+from .known_plugins import known_plugins
 from .spec import spec
 
 
 def pages() -> dict[str, str]:
-    """Every page by its file name."""
-    return {
+    """Every page by its path in docs."""
+    reference = {
         "cli.md": command_line(),
         "hooks.md": hooks(),
         "interfaces.md": interfaces(),
@@ -18,3 +19,4 @@ def pages() -> dict[str, str]:
         "testing.md": contracts(),
         **component_pages(),
     }
+    return {"plugins.md": known_plugins(), **{f"reference/{name}": text for name, text in reference.items()}}

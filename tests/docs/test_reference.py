@@ -1,4 +1,4 @@
-"""The pages of docs/reference are up to date and complete."""
+"""What is generated in docs is up to date and complete."""
 
 import subprocess
 import sys
@@ -43,16 +43,20 @@ def test_a_page_that_is_out_of_date_is_told(tmp_path: Path) -> None:
     page = tmp_path / "docs/reference/hooks.md"
     page.write_text(page.read_text().replace("Register costs", "Register prices"))
     (tmp_path / "docs/reference/old.md").write_text("# Old")
+    data = tmp_path / "docs/plugins.yaml"
+    data.write_text(data.read_text().replace("An evolutionary search", "A search"))
     done = shell(CHECK, tmp_path)
     assert done.returncode == 1
     assert [line.split()[0] for line in done.stderr.splitlines()] == [
+        "docs/plugins.md",
         "docs/reference/hooks.md",
         "docs/reference/old.md",
     ]
-    assert done.stderr.count("run make docs") == 2
+    assert done.stderr.count("run make docs") == 3
     assert shell("python -m docs.generator", tmp_path).returncode == 0
     assert page.read_text() == text("hooks")
     assert not page.with_name("old.md").exists()
+    assert "| A search, with" in (tmp_path / "docs/plugins.md").read_text()
 
 
 @pytest.mark.parametrize("kind", KINDS)
