@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from qnas.core.drawing.layout import Item, Line, Port
+from qnas.core.drawing.curves import curve
+from qnas.core.drawing.layout import Item, Port
 from qnas.core.drawing.parts import Parts
 from qnas.plugins.reports.anatomy import Anatomy, FoundSlot
 
@@ -112,7 +113,10 @@ def _panel(anatomy: Anatomy, parts: Parts, part: str, row: int) -> Panel:
         sources=parts.sources(part),
         share=sum(shares) if shares else None,
         nodes=nodes,
-        lines=[Curve(_path(line, xs, ys), line.end - line.start == len(ys) - 1) for line in layout.lines],
+        lines=[
+            Curve(curve(line, xs, ys, MARGIN + LANE * line.lane), line.end - line.start == len(ys) - 1)
+            for line in layout.lines
+        ],
         ports=[(x, y) for r, x, y in places if isinstance(r.item, Port)],
         width=2 * MARGIN + LANE * (layout.lanes - 1),
         height=sum(heights),
@@ -124,18 +128,3 @@ def _height(item: Item | None, row: int) -> int:
     if item is None:
         return 0
     return PORT if isinstance(item, Port) else row
-
-
-def _path(line: Line, xs: Sequence[int], ys: Sequence[float]) -> str:
-    """The path from a row into the line's lane, down the lane, and into the other row."""
-    start, end, x = line.start, line.end, MARGIN + LANE * line.lane
-    path = f"M{xs[start]} {ys[start]:g}"
-    if end - start == 1:
-        return path + _bend(xs[start], ys[start], xs[end], ys[end])
-    path += _bend(xs[start], ys[start], x, ys[start + 1])
-    return path + f"V{ys[end - 1]:g}" + _bend(x, ys[end - 1], xs[end], ys[end])
-
-
-def _bend(x: int, y: float, to_x: int, to_y: float) -> str:
-    middle = (y + to_y) / 2
-    return f"V{to_y:g}" if x == to_x else f"C{x} {middle:g} {to_x} {middle:g} {to_x} {to_y:g}"
