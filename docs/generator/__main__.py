@@ -6,7 +6,7 @@ from pathlib import Path
 from .pages import pages
 
 FOLDER = Path(__file__).parents[1]
-OURS = ("reference/*.md",)
+OURS = ("reference/*.md", "concepts/*.svg")
 """The files of docs that are all generated."""
 
 

@@ -1,4 +1,4 @@
-"""All pages that are generated."""
+"""All pages and pictures that are generated."""
 
 from .command_line import command_line
 from .components import component_pages
@@ -6,11 +6,12 @@ from .contracts import contracts
 from .hooks import hooks
 from .interfaces import interfaces
 from .known_plugins import known_plugins
+from .pictures import pictures
 from .spec import spec
 
 
 def pages() -> dict[str, str]:
-    """Every page by its path in docs."""
+    """Every page and picture by its path in docs."""
     reference = {
         "cli.md": command_line(),
         "hooks.md": hooks(),
@@ -19,4 +20,8 @@ def pages() -> dict[str, str]:
         "testing.md": contracts(),
         **component_pages(),
     }
-    return {"plugins.md": known_plugins(), **{f"reference/{name}": text for name, text in reference.items()}}
+    return {
+        "plugins.md": known_plugins(),
+        **{f"reference/{name}": text for name, text in reference.items()},
+        **{f"concepts/{name}": picture for name, picture in pictures().items()},
+    }
