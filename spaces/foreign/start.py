@@ -32,8 +32,8 @@ def load_start(
         network: The network to load them into.
         weights: A file's path, or one of ``OWN``, as in the spec.
         scale: The factor that the network enlarges by.
-        home: The run's folder, if the network belongs to a run. The run's copy comes first; a trained run needs no
-            weights to start from.
+        home: The run's folder, if the network belongs to a run. The run's copy comes first; a trained run whose copy is
+            gone needs no weights to start from.
         names: The names that its values may have in the file; see :func:`load_checkpoint`.
         others: Other scales that the file may be for.
 
@@ -45,7 +45,7 @@ def load_start(
     run = RunFolder(home) if home else None
     if run is None or not (run.has(FILE) or run.has(_TRAINED)):
         return load_checkpoint(network, weights, scale, names, others)
-    if run.has(FILE) and not run.has(_TRAINED):
+    if run.has(FILE):
         _load(network, run.read_tensors(FILE), run.path / FILE)
     return []
 

@@ -186,6 +186,18 @@ def test_one_that_keeps_nothing_says_which_file_is_gone_while_it_needs_it(
         assert f"space.weights: can't read {place}/start.pth: No such file or directory" in error(capsys)
 
 
+def test_what_comes_of_a_trained_run_starts_from_the_same_weights(place: Path) -> None:
+    """Networks of a baseline and those that are derived are made once the run's own is trained."""
+    searched = ("space.bits=[4, 8]", "search.steps=2", "search.epochs=1", "search.warmup=0", "baselines=[uniform]")
+    options = [part for field in searched for part in ("--set", field)]
+    assert invoke(["run", "spec.yaml", "--out", "parent", *options]) == 0
+    assert invoke(["derive", "parent", "--limit", "bitops=1T", "-o", "derived"]) == 0
+    kept = (place / "parent/start.safetensors").read_bytes()
+    copies = [place / "derived/start.safetensors", *(place / "parent").glob("baselines/*/start.safetensors")]
+    assert len(copies) > 1
+    assert all(copy.read_bytes() == kept for copy in copies)
+
+
 def test_code_that_was_changed_since_is_not_used_and_that_is_said(place: Path) -> None:
     expected = enlarged(place / "run", place)
     (place / "parts.py").write_text(PARTS.replace("0.5", "0.125"))
