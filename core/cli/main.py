@@ -24,6 +24,7 @@ from qnas.core.cli.commands.schema import schema
 from qnas.core.cli.commands.show import show
 from qnas.core.cli.commands.sweep import sweep
 from qnas.core.cli.commands.upscale import upscale
+from qnas.core.cli.commands.view import view
 from qnas.core.cli.exit_codes import INTERRUPTED
 from qnas.core.cli.terminal.output import make_lasting, settle
 from qnas.core.cli.terminal.say import say
@@ -40,7 +41,7 @@ def cli() -> None:
 
 
 _COMMANDS = (
-    *(run, sweep, compare, report, derive, evaluate, upscale, export, bench),
+    *(run, sweep, view, compare, report, derive, evaluate, upscale, export, bench),
     *(check, profile, data, list_components, show, doctor, schema, new),
 )
 

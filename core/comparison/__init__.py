@@ -7,7 +7,7 @@ from qnas.core.comparison.group import Group
 from qnas.core.comparison.provenance import Fact, facts_of
 from qnas.core.comparison.reading.find import FoundRuns, find_runs
 from qnas.core.comparison.reading.finished_run import FinishedRun, LeftOut
-from qnas.core.comparison.report import ComparisonReport, comparing
+from qnas.core.comparison.report import ComparisonReport, comparing, comparison_files
 from qnas.core.comparison.table import csv_text
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "LeftOut",
     "compare_runs",
     "comparing",
+    "comparison_files",
     "csv_text",
     "facts_of",
     "find_runs",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from qnas.core.comparison.comparison import Comparison
+from qnas.core.comparison.table import csv_text
 from qnas.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,6 +23,25 @@ class ComparisonReport(Protocol):
             comparison: The runs, in groups of seeds, with their figures.
             folder: Where the files will stand, which links are relative to; nothing is written to it here.
         """
+
+
+NAME = "compare"
+"""The stem of the files' names."""
+
+
+def comparison_files(report: "Report", comparison: Comparison, folder: Path) -> dict[str, bytes]:
+    """The files of a comparison by their names: those that the report makes, and the table of all figures.
+
+    Args:
+        report: The report.
+        comparison: The runs.
+        folder: Where the files will stand; nothing is written to it here.
+
+    Raises:
+        InputError: The report explains single runs only.
+    """
+    made = comparing(report).compare(comparison, folder)
+    return {**made, f"{NAME}.csv": csv_text(comparison).encode()}
 
 
 def comparing(report: "Report") -> ComparisonReport:

@@ -90,16 +90,57 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 def holder_of(folder: Path) -> Holder | None:
-    """The process that works in a folder, as far as locks reach; None if there is none. It need not exist."""
-    from filelock import Timeout
+    """The process that works in a folder, as far as locks reach; None if there is none. It need not exist.
 
+    Nothing is written, but on Windows.
+    """
     if not any((folder / name).is_file() for name in (FILE, STAND_IN)):  # all that a lock could be
         return None
-    try:
-        _acquired(folder / FILE, _GLANCE_SECONDS).release()
-    except (Timeout, OSError):
-        return Holder.read(folder / HOLDER) or Holder(0, "?", "?")
-    return None
+    holder = Holder.read(folder / HOLDER)
+    return (holder or Holder(0, "?", "?")) if _is_held(folder, holder) else None
+
+
+if sys.platform == "win32":  # where a file that is locked can't even be read
+
+    def _is_held(folder: Path, _: Holder | None) -> bool:
+        from filelock import Timeout
+
+        try:
+            _acquired(folder / FILE, _GLANCE_SECONDS).release()
+        except (Timeout, OSError):
+            return True
+        return False
+
+else:
+
+    def _is_held(folder: Path, holder: Holder | None) -> bool:
+        import fcntl
+
+        try:
+            descriptor = os.open(folder / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return _is_stood_in_for(folder, holder)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # closing the file gives it back
+        except OSError as error:
+            return error.errno not in _NO_LOCKS or _is_stood_in_for(folder, holder)
+        finally:
+            os.close(descriptor)
+        return False
+
+    def _is_stood_in_for(folder: Path, holder: Holder | None) -> bool:
+        """Whether the file is there that is the lock where there are no locks, and not of a process that is gone."""
+        if not (folder / STAND_IN).is_file():
+            return False
+        if holder is None or holder.host != socket.gethostname():
+            return True
+        try:
+            os.kill(holder.process, 0)  # sends nothing
+        except ProcessLookupError:
+            return False
+        except (OSError, OverflowError):  # not ours to ask about
+            return True
+        return True
 
 
 def _locked(folder: Path) -> "BaseFileLock":

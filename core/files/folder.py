@@ -176,8 +176,11 @@ class RunFolder:
             InputError: A line is broken.
         """
         if self.has(_history(stage)):
-            for line in self.read_text(_history(stage)).splitlines():
+            for line in self._history_text(stage).splitlines():
                 yield self._parse(line, _history(stage))
+
+    def _history_text(self, stage: str) -> str:
+        return self.read_text(_history(stage))
 
     def _file(self, name: str) -> Path:
         """The path of a file, refused if it exists and is not a regular file: reading a pipe could take forever."""

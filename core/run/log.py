@@ -6,12 +6,13 @@ It collects Python's logging and warnings, including those of libraries.
 import contextlib
 import logging
 import platform
+import re
 import shlex
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from qnas.core.errors import QnasError, QnasWarning, UnexpectedError, first_line, is_out_of_memory, place_of
 from qnas.core.files.folder import RunFolder
@@ -23,6 +24,7 @@ _LOGGER = logging.getLogger("qnas")
 _RUN = logging.getLogger("qnas.run")
 _STAGES = logging.getLogger("qnas.stages")
 _WARNINGS = logging.getLogger("qnas.warnings")
+_FAILED = "failed: "
 
 
 class RunLog(logging.Handler):
@@ -119,6 +121,47 @@ class _Stages:
         _STAGES.info("%s ended%s", stage, f" after {seconds:.1f} s" if isinstance(seconds, int | float) else "")
 
 
+class Logged(NamedTuple):
+    """How far a run is, as its log says.
+
+    Attributes:
+        stage: The stage that began last, ``""`` if none has.
+        step: The last of its steps that the log knows of: one that was validated.
+        steps: How many it has, 0 where it says none.
+        failure: Why the run failed, ``""`` if that is not the last that is known of it.
+    """
+
+    stage: str = ""
+    step: int = 0
+    steps: int = 0
+    failure: str = ""
+
+
+_LINE = re.compile(r"\S+ \S+ (?P<level>[A-Z]+) +(?P<message>.*)")
+_BEGAN = re.compile(r"(?P<stage>[a-z]+) begins(?:: (?P<steps>\d{1,12}) steps)?")
+_REACHED = re.compile(r"(?P<stage>[a-z]+)(?: \(.*\))? (?:goes on behind|validated after) step (?P<step>\d{1,12})\b.*")
+
+
+def read_log(folder: RunFolder) -> Logged:
+    """How far a run is, as far as its log can be read."""
+    said = Logged()
+    if folder.has(LOG):
+        with contextlib.suppress(QnasError):
+            for line in folder.read_text(LOG).splitlines():
+                record = _LINE.fullmatch(line)
+                said = _told_further(said, record["level"], record["message"]) if record else said
+    return said
+
+
+def _told_further(said: Logged, level: str, message: str) -> Logged:
+    if began := _BEGAN.fullmatch(message):
+        return Logged(began["stage"], 0, int(began["steps"] or 0))
+    if (reached := _REACHED.fullmatch(message)) and reached["stage"] == said.stage:
+        return said._replace(step=int(reached["step"]), failure="")
+    failed = level == logging.getLevelName(logging.ERROR) and message.startswith(_FAILED)
+    return said._replace(failure=message.removeprefix(_FAILED) if failed else "")
+
+
 @contextlib.contextmanager
 def logged(folder: RunFolder, command: Sequence[str]) -> Iterator[RunLog]:
     """A context whose events go into the log of a run.
@@ -179,7 +222,7 @@ def _told(log: RunLog) -> Iterator[None]:
         _RUN.info("%s", str(error) or "stopped")
         raise
     except Exception as error:
-        _RUN.error("failed: %s", error, exc_info=error)
+        _RUN.error(f"{_FAILED}%s", error, exc_info=error)
         if isinstance(error, QnasError | OSError) or is_out_of_memory(error) or not log.is_kept:
             raise
         what = f"{first_line(error)}{place_of(error)}"

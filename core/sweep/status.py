@@ -167,14 +167,22 @@ def look(folder: Path) -> list[Status]:
     Raises:
         InputError: There is no sweep in the folder, or a file of it is damaged.
     """
-    points = read_index(folder)
-    if not points:
+    statuses = read_statuses(folder)
+    if not statuses:
         raise InputError("there is no sweep in the folder (no sweep.json in it)", str(folder))
     is_followed = holder_of(folder) is not None
-    statuses = [_planned(point, folder) for point in points]
     for status in statuses:
         look_again(status, is_followed)
     return statuses
+
+
+def read_statuses(folder: Path) -> list[Status]:
+    """The points that the sweep.json of a folder lists, none of them looked at yet.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    return [_planned(point, folder) for point in read_index(folder)]
 
 
 def look_again(status: Status, is_followed: bool) -> None:

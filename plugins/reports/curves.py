@@ -14,13 +14,14 @@ History = Sequence[Mapping[str, Any]]
 
 
 def search_charts(record: RunRecord) -> list[Chart]:
-    """PSNR, expected costs and entropy during the search, as far as it has them."""
+    """Loss, PSNR, expected costs and entropy during the search, as far as it has them."""
     history = record.history["search"]
     taken = taken_step(record)
     # The samples of a random search are not steps of one network.
     sampled = any("sample" in line for line in history)
     ours = "sampled network" if sampled else "network taken out"
     charts = [
+        _loss_chart(record, "search", taken),
         Chart(
             "PSNR Y on held-out images, dB",
             [_line(history, "psnr", ours), _line(history, "supernet_psnr", "supernet", "other")],
@@ -52,13 +53,17 @@ def train_charts(record: RunRecord) -> list[Chart]:
     psnr = [_line(history, "psnr", "found network")]
     if floating:
         psnr.append(_line(floating, "psnr", "the same in float", "other"))
-    what = minimized(record.spec_data, "train")
-    title = f"Loss ({'mean absolute error' if what == PLAIN else visible(what)})"
     charts = [
-        Chart(title, [_line(history, "loss", "loss")], best),
+        _loss_chart(record, "train", best),
         Chart("PSNR Y on held-out images, dB", psnr, best),
     ]
     return _drawable(charts)
+
+
+def _loss_chart(record: RunRecord, stage: str, marked: float | None) -> Chart:
+    what = minimized(record.spec_data, stage)
+    title = f"Loss ({'mean absolute error' if what == PLAIN else visible(what)})"
+    return Chart(title, [_line(record.history[stage], "loss", "loss")], marked)
 
 
 def taken_step(record: RunRecord) -> float | None:

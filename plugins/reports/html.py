@@ -1,4 +1,4 @@
-"""The HTML report: one page that explains a run, or compares several."""
+"""The HTML report: one page that explains a run, or compares several; and those of ``qnas view``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +10,7 @@ from qnas.core.files.folder import RunFolder
 
 if TYPE_CHECKING:
     from qnas.core.comparison import Comparison
+    from qnas.core.view import RunList, ViewedRun
 
 FILE = "report.html"
 COMPARISON = "compare"
@@ -42,3 +43,15 @@ class HtmlReport(Report):
             f"{COMPARISON}.html": page.encode(),
             **{f"{COMPARISON}.{kind}": plot.file(kind) for kind in ("svg", "png")},
         }
+
+    def view_list(self, runs: "RunList", script: str) -> str:
+        """See :meth:`qnas.ViewReport.view_list`."""
+        from qnas.plugins.reports.view import list_page
+
+        return list_page(runs, script)
+
+    def view_run(self, run: "ViewedRun", script: str) -> str:
+        """See :meth:`qnas.ViewReport.view_run`."""
+        from qnas.plugins.reports.view import run_page
+
+        return run_page(run, script)

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from qnas.core.comparison import LeftOut
 
-NAME = "compare"
-"""The stem of the files' names."""
-
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUNS...", type=click.Path(path_type=Path))
@@ -47,7 +44,7 @@ def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str | Non
     """
     from qnas.core.cli.terminal.comparison_table import comparison_table
     from qnas.core.cli.terminal.console import Terminal
-    from qnas.core.comparison import compare_runs, comparing, csv_text, find_runs
+    from qnas.core.comparison import compare_runs, comparison_files, find_runs
     from qnas.core.comparison.cells import ON_FRONT
     from qnas.core.components import Report
     from qnas.core.errors import InputError
@@ -64,7 +61,7 @@ def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str | Non
     for notice in comparison.notices:
         say(f"warning: {notice}")
     # Everything is made before anything is written.
-    files = {**comparing(Report.of(report)).compare(comparison, out), f"{NAME}.csv": csv_text(comparison).encode()}
+    files = comparison_files(Report.of(report), comparison, out)
     for name, content in files.items():
         write_atomically(out / name, content)
     # A file or a pipe has no width to fold the table to.

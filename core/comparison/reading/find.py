@@ -1,7 +1,7 @@
 """Finding runs: folders that are runs, or hold runs at any depth."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,17 +72,23 @@ def _without_files(paths: Iterable[Path]) -> list[Path]:
 def _run_folders(path: Path) -> list[Path]:
     if not path.is_dir():
         raise InputError("there is no such folder: name folders of runs, or folders that hold runs", str(path))
-    found = sorted(_walk(path))
+    found = sorted(walk_runs(path, lambda sweep: [point.folder for point in sweep_points(sweep).values()]))
     if not found:
         raise InputError(f"there is no run in it (a run's folder has a {SPEC})", str(path))
     return found
 
 
-def _walk(path: Path) -> Iterator[Path]:
+def walk_runs(path: Path, points_of: Callable[[Path], Iterable[Path]]) -> Iterator[Path]:
+    """The folders of runs at any depth of a folder; links to folders are not followed.
+
+    Args:
+        path: The folder.
+        points_of: The folders of the points of the sweep in a folder, of which those that have begun are found anyway.
+    """
     for place, folders, files in os.walk(path):
         folder = Path(place)
         if INDEX in files:
-            yield from (point.folder for point in sweep_points(folder).values())
+            yield from points_of(folder)
         elif any(mark in files for mark in _MARKS):
             yield folder
             folders.clear()
