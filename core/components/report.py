@@ -9,7 +9,8 @@ from qnas.core.files.folder import RunFolder
 class Report(Component):
     """Explains a finished run, from nothing but its folder, which :class:`qnas.RunRecord` reads.
 
-    One that also has ``compare``, as :class:`qnas.ComparisonReport` says, can be used by ``qnas compare``.
+    One that also has ``compare``, as :class:`qnas.ComparisonReport` says, can be used by ``qnas compare``; one that has
+    ``view_list`` and ``view_run`` too, as :class:`qnas.ViewReport` says, by ``qnas view``.
     """
 
     kind = "report"

@@ -4,8 +4,9 @@ import base64
 import hashlib
 
 SCRIPT = """\
-const period = 2000, parts = (page) => [...page.querySelectorAll("[data-live]")];
+const parts = (page) => [...page.querySelectorAll("[data-live]")];
 async function look() {
+  const began = performance.now();
   if (!document.hidden) {
     let isGone = true;
     try {
@@ -15,17 +16,18 @@ async function look() {
     } catch {}
     document.getElementById("gone").hidden = !isGone;
   }
-  setTimeout(look, period);
+  setTimeout(look, Math.max(2000, 10 * (performance.now() - began)));
 }
 function show(page) {
   const now = parts(document), then = parts(page), key = (part) => part.dataset.live;
   if (now.map(key).join("\\n") !== then.map(key).join("\\n")) document.body.replaceChildren(...page.body.children);
   else now.forEach((part, i) => { if (part.innerHTML !== then[i].innerHTML) part.innerHTML = then[i].innerHTML; });
 }
-setTimeout(look, period);
+setTimeout(look, 2000);
 """
-"""Reads the page again every two seconds, and replaces the elements marked ``data-live`` whose content has changed, so
-that a reader's place, selection and focus stay; all of the page, where others are marked now."""
+"""Reads the page again every two seconds, or less often where that takes long. It replaces the elements marked
+``data-live`` whose content has changed, so that a reader's place, selection and focus stay; and all of the page where
+others are marked now."""
 
 _DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 _SHOWN = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

@@ -26,6 +26,7 @@ _MESSAGE = """<!doctype html>
 <title>qnas</title>
 <body style="max-width:42em;margin:3em auto;padding:0 1em;font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere">
 <p>{}</p>
+<p><a href="{}">All runs</a></p>
 """
 
 
@@ -85,7 +86,8 @@ class Pages:
         try:
             files = self._kept.get(("comparison", folder), version, lambda: _compared(runs, self._report, where))
         except InputError as error:
-            return Content(_MESSAGE.format(escaped(f"No comparison: {error}")).encode(), _HTML, STILL)
+            home = "../" * len(Path(folder).parts) or "./"
+            return Content(_MESSAGE.format(escaped(f"No comparison: {error}"), home).encode(), _HTML, STILL)
         shown = next(iter(files)) if name == COMPARISON else name
         return Content(files[shown], _kind(shown), STILL) if shown in files else None
 

@@ -38,6 +38,7 @@ class Figures(NamedTuple):
         bicubic: The same of bicubic enlargement.
         cost: The first of all costs.
         value: What the network costs, at the smallest image size; None if it is not known.
+        size: That size, such as ``32x32``; ``""`` for a cost that does not depend on it.
     """
 
     test: str
@@ -45,6 +46,12 @@ class Figures(NamedTuple):
     bicubic: float | None
     cost: StatedCost
     value: float | None
+    size: str
+
+    @property
+    def at(self) -> str:
+        """The size in words."""
+        return f"at {self.size.replace('x', ' x ')} LR" if self.size else ""
 
     @property
     def gain(self) -> float | None:
@@ -57,7 +64,8 @@ class Figures(NamedTuple):
         tests, cost = result.get("test"), stated_costs()[0]
         name = str(next(iter(tests), "")) if isinstance(tests, Mapping) else ""
         psnr, bicubic = (number(tests, name, *path) for path in (("psnr_y",), ("bicubic", "psnr_y")))
-        return cls(name, psnr, bicubic, cost, next(iter(cost.figures(result).values()), None))
+        size, value = next(iter(cost.figures(result).items()), ("", None))
+        return cls(name, psnr, bicubic, cost, value, size)
 
 
 @dataclass(frozen=True)

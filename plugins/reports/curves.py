@@ -21,7 +21,7 @@ def search_charts(record: RunRecord) -> list[Chart]:
     sampled = any("sample" in line for line in history)
     ours = "sampled network" if sampled else "network taken out"
     charts = [
-        _loss_chart(record, "search", taken),
+        _loss_chart(record, "search", taken, not sampled),
         Chart(
             "PSNR Y on held-out images, dB",
             [_line(history, "psnr", ours), _line(history, "supernet_psnr", "supernet", "other")],
@@ -60,10 +60,10 @@ def train_charts(record: RunRecord) -> list[Chart]:
     return _drawable(charts)
 
 
-def _loss_chart(record: RunRecord, stage: str, marked: float | None) -> Chart:
+def _loss_chart(record: RunRecord, stage: str, marked: float | None, joined: bool = True) -> Chart:
     what = minimized(record.spec_data, stage)
     title = f"Loss ({'mean absolute error' if what == PLAIN else visible(what)})"
-    return Chart(title, [_line(record.history[stage], "loss", "loss")], marked)
+    return Chart(title, [_line(record.history[stage], "loss", "loss")], marked, joined)
 
 
 def taken_step(record: RunRecord) -> float | None:

@@ -31,5 +31,7 @@ def _data_uri(png: Path) -> str:
 
 
 def _shown(value: Any) -> Any:
+    if isinstance(value, Path):
+        return visible(str(value))
     # Markup stays Markup.
     return type(value)(visible(value)) if isinstance(value, str) else value

@@ -1,5 +1,6 @@
 """The pages of ``qnas view``: all runs of a folder, and one of them as it goes on."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ def list_page(runs: RunList, script: str) -> str:
         runs=runs,
         script=script,
         cost=finished.cost if finished else None,
+        at=finished.at if finished else "",
         progress=progress,
     )
 
@@ -50,15 +52,17 @@ def progress(standing: Standing) -> str:
     return f"{standing.stage}, step {count(standing.step)} of {count(standing.steps)}"
 
 
-def _curves(record: RunRecord) -> tuple[dict[str, Any], str]:
+def _curves(record: RunRecord) -> tuple[dict[str, "list[_KeptChart]"], str]:
     """The charts of search and training, and why they can't be drawn."""
-    if not record.has_begun:
-        return {}, ""
+    charts: dict[str, list[_KeptChart]] = {"search": [], "train": []}
+    damage = ""
     try:
-        with as_input_error(f"{record.path}: its curves can't be drawn (a file may be damaged)"):
-            return {"search": _kept(search_charts(record)), "train": _kept(train_charts(record))}, ""
+        with as_input_error("the curves can't be drawn (a file may be damaged)"):
+            if record.has_begun:
+                charts = {"search": _kept(search_charts(record)), "train": _kept(train_charts(record))}
     except InputError as error:
-        return {}, str(error)
+        damage = str(error).removeprefix(f"{record.path}{os.sep}")
+    return charts, damage
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ from .core.training.schedule import Schedule as Schedule
 from .core.training.settings import OnDivergence as OnDivergence
 from .core.training.step import WeightStep as WeightStep, batch_loss as batch_loss
 from .core.training.trainer import Trained as Trained, Trainer as Trainer
+from .core.view import RunList as RunList, Standing as Standing, ViewedRun as ViewedRun, ViewReport as ViewReport
 
 __all__: list[str]
 __version__: str

@@ -54,6 +54,6 @@ def _link(run: FinishedRun, folder: Path) -> str:
     if report is None:
         return ""
     try:
-        return quote(Path(os.path.relpath(report.resolve(), folder.resolve())).as_posix())
+        return quote(os.fsencode(Path(os.path.relpath(report.resolve(), folder.resolve())).as_posix()))
     except ValueError:  # on another drive
         return ""
