@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 class ViewReport(Protocol):
     """A report that also shows runs as they go on: what ``qnas view`` needs, and a report may have.
 
-    Browsers load nothing for the pages, and run no script but the one that the pages are given. It looks at its page again
-    every few seconds and replaces what has changed in the elements with a ``data-live`` attribute, whose values name them.
-    While there is no answer, it shows the element with the id ``gone``. Comparisons are made by ``compare``, see
-    :class:`qnas.ComparisonReport`.
+    Browsers load nothing for the pages, and run no script but the one that the pages are given. It looks at its page
+    again every few seconds and replaces what has changed in the elements with a ``data-live`` attribute, whose values
+    name them. While there is no answer, it shows the element with the id ``gone``. Comparisons are made by
+    ``compare``, see :class:`qnas.ComparisonReport`.
     """
 
     def view_list(self, runs: "RunList", script: str) -> str:
