@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -200,8 +201,18 @@ def _survey(space: ModuleSpace, network: nn.Module, scale: int, size: tuple[int,
         shape, wanted = tuple(output.shape), (images, 3, height * scale, width * scale)
         if shape != wanted:
             given = (images, 3, height, width)
-            raise InputError(f"{space.target} makes {shape} of an image of {given}{when}, not {wanted}")
+            hint = _other_scale(shape, given)
+            raise InputError(f"{space.target} makes {shape} of an image of {given}{when}, not {wanted}{hint}")
     return found
+
+
+def _other_scale(shape: tuple[int, ...], given: tuple[int, ...]) -> str:
+    """What to do about a network that enlarges by another factor than the spec says, ``""`` if it is none."""
+    if len(shape) != len(given) or shape[:2] != given[:2]:
+        return ""
+    factors = {Fraction(made, side) for made, side in zip(shape[2:], given[2:], strict=True)}
+    factor = min(factors)
+    return f": it enlarges by {factor}, so set scale: {factor}" if len(factors) == 1 and factor.denominator == 1 else ""
 
 
 def _refuse_shared(space: ModuleSpace, one: nn.Module, other: nn.Module) -> None:

@@ -1,6 +1,8 @@
 """The distributions that a component needs beside those of qnas."""
 
 import importlib.metadata
+import shlex
+import sys
 from collections.abc import Sequence
 
 from qnas.core.errors import InputError
@@ -20,5 +22,14 @@ def versions_of(who: str, requires: Sequence[str], extra: str = "") -> dict[str,
     try:
         return {name: importlib.metadata.version(name) for name in requires}
     except importlib.metadata.PackageNotFoundError as error:
-        what = f"'qnas[{extra}]'" if extra else error.name
-        raise InputError(f"{who} needs {error.name}, which is not installed: pip install {what}") from None
+        how = installation(f"qnas[{extra}]" if extra else str(error.name))
+        raise InputError(f"{who} needs {error.name}, which is not installed: {how}") from None
+
+
+def installation(what: str) -> str:
+    """The command that installs a distribution beside this qnas, and in no other environment.
+
+    >>> installation("qnas[onnx]").endswith("-m pip install 'qnas[onnx]'")
+    True
+    """
+    return shlex.join([sys.executable, "-m", "pip", "install", what])

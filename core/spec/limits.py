@@ -24,7 +24,7 @@ _LARGEST = 2**53  # up to where whole numbers are exact as floats
 _SCHEMA: JsonSchemaValue = {
     "anyOf": [
         {"type": "number", "minimum": 0},
-        {"type": "string", "pattern": rf"^\s*({_NUMBER})\s*[kMGT]?\s*[A-Za-z{_MICRO}]*\s*$"},
+        {"type": "string", "pattern": rf"^\s*({_NUMBER})\s*[kKMGT]?\s*[A-Za-z{_MICRO}]*\s*$"},
     ]
 }
 
@@ -74,9 +74,9 @@ def _form(unit: str) -> str:
 
 def _parsed(text: str, unit: str) -> Decimal | None:
     """The number that a text says, in this unit; None if it says none."""
-    match = re.fullmatch(rf"\s*({_NUMBER})\s*([kMGT]?)\s*(?:{re.escape(unit)})?\s*", text, re.ASCII)
+    match = re.fullmatch(rf"\s*({_NUMBER})\s*([kKMGT]?)\s*(?:{re.escape(unit)})?\s*", text, re.ASCII)
     if match:
-        return Decimal(match[1]) * _FACTORS[match[2]]
+        return Decimal(match[1]) * _FACTORS[match[2].replace("K", "k")]
     part, base = divided(unit)
     prefixes = "|".join(_SMALL)
     match = re.fullmatch(rf"\s*({_NUMBER})\s*({prefixes})\s*{re.escape(base)}\s*", text) if part < 1 else None

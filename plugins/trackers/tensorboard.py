@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qnas.core.components import Pixels
+from qnas.core.components.requirements import installation
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.pairs import ImagePair
@@ -44,7 +45,7 @@ class TensorBoard(Tracker):
             from torch.utils import tensorboard
         except ImportError:
             what = "the tracker 'tensorboard' needs tensorboard, which is not installed"
-            raise InputError(f"{what}: pip install 'qnas[tensorboard]'") from None
+            raise InputError(f"{what}: {installation('qnas[tensorboard]')}") from None
         self._make = tensorboard.SummaryWriter
         self._writer: tensorboard.SummaryWriter | None = None
         self._waiting: list[tuple[int, float, Mapping[str, Any]]] = []

@@ -4,11 +4,12 @@ import difflib
 import importlib
 import math
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
-from qnas.core.errors import InputError, as_input_error, from_field
+from qnas.core.errors import InputError, as_input_error, first_line, from_field
 from qnas.core.settings import FrozenDict
 
 _KEYS = {"target", "arguments"}
@@ -82,7 +83,7 @@ def _made(value: Any) -> Any:
 def _import(target: str) -> Callable[..., Any]:
     module_name, _, name = target.partition(":")
     with as_input_error(f"can't import {module_name}"):
-        found: Any = importlib.import_module(module_name)
+        found: Any = _module(module_name)
     for part in name.split("."):
         inside, found = found, getattr(found, part, None)
         if found is None:
@@ -92,6 +93,16 @@ def _import(target: str) -> Callable[..., Any]:
         raise InputError(f"{target} can't be called")
     maker: Callable[..., Any] = found
     return maker
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0]:
+            raise
+        where = f"in {Path.cwd()} or among what is installed"
+        raise InputError(f"can't import {name}: {first_line(error)} {where}") from error
 
 
 def targets_in(value: Any) -> Iterator[str]:

@@ -402,3 +402,20 @@ def test_which_weights_of_a_file_are_used_is_a_notice(tmp_path):
     torch.save({"params": weights, "params_ema": weights}, tmp_path / "weights.pth")
     (notice,) = module(weights="weights.pth").notices(2)
     assert notice == f"{tmp_path}/weights.pth holds 'params_ema' and 'params': 'params_ema' is used"
+
+
+class _Doubling(nn.Module):
+    """Enlarges by 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Conv2d(3, 12, 3, padding=1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return nn.functional.pixel_shuffle(self.last(image), 2)
+
+
+def test_another_scale_than_the_network_s_is_told_with_the_right_one() -> None:
+    space = Space.of({"name": "module", "target": f"{__name__}:_Doubling", "bits": [8]})
+    with pytest.raises(InputError, match="it enlarges by 2, so set scale: 2$"):
+        slot_candidates(space, 4)

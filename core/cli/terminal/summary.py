@@ -5,6 +5,7 @@ from typing import Any
 
 from qnas.core.cli.terminal.baselines_table import baselines_table
 from qnas.core.cli.terminal.console import Terminal
+from qnas.core.cli.terminal.export_table import export_table
 from qnas.core.cli.terminal.front_table import front_table
 from qnas.core.cli.terminal.scores_table import scores_table
 from qnas.core.drawing.wording import float_work
@@ -32,6 +33,7 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
         for work in [*(summary["float_work"] or {}).values()][:1]:  # an older qnas did not count it
             console.print(f"in float beside: {float_work(work)}", soft_wrap=True)
         _print_baselines(console, Beside(summary), folder)
+        _print_exported(console, folder)
     if summary["ties"]:
         console.print(f"close choices in: {', '.join(summary['ties'])}", soft_wrap=True)
     console.print(f"see {RunRecord(folder).page or folder.path}", soft_wrap=True)
@@ -52,6 +54,12 @@ def _print_baselines(console: Terminal, beside: Beside, folder: RunFolder) -> No
         console.print(baselines_table(beside, stated_costs(RunRecord(folder).spec_data)))
         for sentence in beside.sentences:
             console.print(sentence, soft_wrap=True)
+
+
+def _print_exported(console: Terminal, folder: RunFolder) -> None:
+    """Print the files that the run ends with, and how alike their images are."""
+    if exported := RunRecord(folder).stages["export"].get("targets"):
+        console.print(export_table(exported))
 
 
 def _costs(summary: Mapping[str, Any], folder: RunFolder) -> Iterator[str]:

@@ -25,6 +25,7 @@ def validator():
         ("{bitops: 0.0015T}", 1_500_000_000),
         ("{params: 40k}", 40_000),
         ("{size: 20 kB}", 20_000),
+        ("{size: 20 KB}", 20_000),
         ("{size: 20000 B}", 20_000),
         ("{size: 20.0009k}", 20_000),  # rounded down
         ("{macs: 5 MMACs}", 5_000_000),
@@ -44,7 +45,7 @@ def test_units_are_read(load, validator, text: str, value: int) -> None:
         ("{bitps: 1G}", "2:10: limits.bitps: no such cost; did you mean 'bitops'? (costs: bitops, macs, params, size)"),
         ("{energy: 1G}", "2:10: limits.energy: no such cost (costs: bitops, macs, params, size)"),
         ("{bitops: 1 kB}", "2:18: limits.bitops: must be a number, with k, M, G or T if need be: 4.6G or 4.6 GBitOps"),
-        ("{params: 1 K}", "2:18: limits.params: must be a number, with k, M, G or T if need be: 4.6G (got '1 K')"),
+        ("{params: 1 Ki}", "2:18: limits.params: must be a number, with k, M, G or T if need be: 4.6G (got '1 Ki')"),
         ("{bitops: true}", "2:18: limits.bitops: must be a number, with k, M, G or T if need be"),
         ("{bitops: [1]}", "2:18: limits.bitops: must be a number, with k, M, G or T if need be"),
         ("{bitops: .inf}", "2:18: limits.bitops: must be a number, with k, M, G or T if need be"),

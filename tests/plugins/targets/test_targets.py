@@ -17,6 +17,7 @@ import torch
 
 from qnas.core.cli.main import invoke
 from qnas.core.components import Target
+from qnas.core.components.requirements import installation
 from qnas.core.deploy.exporting import export
 from qnas.core.errors import InputError
 from qnas.testing.small_network import SmallNetwork
@@ -92,7 +93,9 @@ def test_a_target_that_is_not_installed_says_which_extra_it_needs(
     assert installed_by(made.extra) >= set(made.requires)
     write_run(tmp_path, between=made.fills)
     monkeypatch.setattr(importlib.metadata, "version", missing)
-    said = f"the target '{target}' needs {made.requires[0]}, which is not installed: pip install 'qnas[{made.extra}]'"
+    said = (
+        f"the target '{target}' needs {made.requires[0]}, which is not installed: {installation(f'qnas[{made.extra}]')}"
+    )
     with pytest.raises(InputError) as refusal:
         made.versions()
     assert str(refusal.value) == said

@@ -14,6 +14,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.summary.writer import event_file_writer
 
+from qnas.core.components.requirements import installation
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
 from qnas.core.images.pairs import ImagePair
@@ -162,5 +163,5 @@ def test_without_the_extra_there_is_one_clear_line(monkeypatch: pytest.MonkeyPat
     monkeypatch.delattr(torch.utils, "tensorboard", raising=False)
     with pytest.raises(InputError) as caught:
         TensorBoard()
-    what = "the tracker 'tensorboard' needs tensorboard, which is not installed: pip install 'qnas[tensorboard]'"
-    assert str(caught.value) == what
+    what = "the tracker 'tensorboard' needs tensorboard, which is not installed"
+    assert str(caught.value) == f"{what}: {installation('qnas[tensorboard]')}"
