@@ -32,8 +32,8 @@ SPEC: Mapping[str, object] = {
         "validation": 4,
         "patch": 48,
     },
-    "search": {"steps": 16, "epochs": 1, "batch": 16, "warmup": 0, "tuning": 0},
-    "train": {"steps": 40, "batch": 16, "validations": 1},
+    "search": {"steps": 24, "epochs": 1, "batch": 16, "warmup": 0, "tuning": 0},
+    "train": {"steps": 60, "batch": 16, "validations": 1},
 }
 
 

@@ -42,9 +42,8 @@ def _batch_norm(
         return F.batch_norm(features, running_mean, running_var, weight, bias, training, momentum, eps)
     exact = features.to(torch.promote_types(features.dtype, torch.float32))
     dims, shape = [0, *range(2, exact.dim())], [1, -1, *[1] * (exact.dim() - 2)]
-    mean = _mean(exact.mean(dims))
+    mean, variance = _moments(exact, dims, running_mean)
     moved = exact - mean.view(shape)
-    variance = _mean(moved.square().mean(dims))
     if running_mean is not None and running_var is not None:
         number = features.numel() / len(mean) * world().size
         with torch.no_grad():
@@ -53,6 +52,21 @@ def _batch_norm(
     gain = (variance + eps).rsqrt() if weight is None else (variance + eps).rsqrt() * weight
     normalised = moved * gain.view(shape)
     return (normalised if bias is None else normalised + bias.view(shape)).to(features.dtype)
+
+
+def _moments(features: Tensor, dims: list[int], near: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The mean and the variance over all shares, in one exchange: that within the shares, and that of their means.
+
+    Args:
+        features: Of this share.
+        dims: To reduce.
+        near: About the mean, the same in all processes: what is squared is small then.
+    """
+    variances, means = torch.var_mean(features, dims, correction=0)
+    shift = torch.zeros_like(means) if near is None else near.detach().to(means, copy=True)
+    apart = means - shift
+    within, mean, squares = _mean(torch.stack([variances, apart, apart.square()])).unbind()
+    return mean + shift, within + (squares - mean.square()).clamp_min(0)
 
 
 def _mean(value: Tensor) -> Tensor:
