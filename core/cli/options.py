@@ -98,8 +98,8 @@ no_code_option = click.option(
     is_eager=True,
     expose_value=False,
     callback=_refuse_code,
-    help="For files from strangers: import no code but qnas's own. Specs that name other code (the space 'module') are"
-    " refused, and installed plugins are not loaded.",
+    help="For files from strangers: import no code but qnas's own. Specs that name other code (the space 'module',"
+    " files in plugins) are refused, and installed plugins are not loaded.",
 )
 verbose_option = click.option(
     "-v",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from qnas.core.errors import QnasError
 from qnas.core.ranks import LostProcessError, environment
+from qnas.core.sweep.command import qnas_command
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 _STARTED = "QNAS_PROCESSES"
 """Set for processes whose failure the one that started them reports."""
 
-_MODULE = "qnas"
 _RUN = "qnas"
 _GLANCE_SECONDS = 0.2
+_PATIENCE_SECONDS = "300"
+"""How long processes that are asked to stop may take for the step, or the validation, that they are at."""
 
 
 def start(processes: int, arguments: Sequence[str], resume_command: Callable[[], Sequence[str]]) -> None:
@@ -44,6 +46,7 @@ def start(processes: int, arguments: Sequence[str], resume_command: Callable[[],
 
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
     os.environ[_STARTED] = str(processes)
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", _PATIENCE_SECONDS)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     with tempfile.TemporaryDirectory(prefix="qnas-") as records:
         config = LaunchConfig(
@@ -58,7 +61,8 @@ def start(processes: int, arguments: Sequence[str], resume_command: Callable[[],
             logs_specs=DefaultLogsSpecs(records),
         )
         try:
-            elastic_launch(config, sys.executable)("-m", _MODULE, *arguments)
+            command, *rest = qnas_command(*arguments)
+            elastic_launch(config, command)(*rest)
         except ChildFailedError as error:
             raise _failure(error.failures, processes, f"go on with: {shlex.join(resume_command())}") from error
         except SignalException as error:
@@ -73,7 +77,7 @@ def _recorded_by_main(records: Path) -> str:
     """The error that the first process has recorded, if any."""
     for path in records.rglob("0/error.json"):
         recorded: str = json.loads(path.read_text())["message"]["message"]
-        return recorded.partition(": ")[2]
+        return "" if recorded.startswith(LostProcessError.__name__) else recorded.partition(": ")[2]
     return ""
 
 

@@ -165,7 +165,8 @@ class RunRecord:
         Raises:
             InputError: It can't be read any more: one line for each thing that is wrong.
         """
-        return read_kept(self.spec_text, str(self.path / SPEC))
+        with self.as_it_was():
+            return read_kept(self.spec_text, str(self.path / SPEC))
 
     @cached_property
     def whole_spec(self) -> Mapping[str, Any]:

@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from qnas.core.errors import inside_field
+from qnas.core.errors import InputError, from_field, inside_field
 from qnas.core.files.folder import RunFolder
-from qnas.core.ranks import from_main, joined, world
+from qnas.core.ranks import environment, from_main, joined, world
 from qnas.core.spec import Spec
 from qnas.core.training.machine import choose_device, unequal_shares
 
+_SHARED = ("cpu", "cuda")
 STAGES_OF_MAIN = frozenset({"export", "report"})
 """Stages that train nothing and leave nothing that others read: the first process does them."""
 
@@ -27,12 +28,12 @@ def together(spec: Spec, folder: RunFolder, *, resume: bool) -> Iterator[RunFold
         InputError: A batch can't be shared by them.
         LostProcessError: One of them is gone.
     """
-    with joined(choose_device(spec.device).type):
+    with joined(_device_to_share(spec)):
         _refuse_unequal(spec)
         if world().size == 1:
             yield folder
             return
-        content = from_main(_content(folder.path) if resume else {})
+        content = from_main(_content(folder.path) if resume and world().is_main else {})
         if world().is_main:
             yield folder
             return
@@ -40,6 +41,15 @@ def together(spec: Spec, folder: RunFolder, *, resume: bool) -> Iterator[RunFold
             copy = RunFolder(Path(parent) / folder.path.absolute().name)
             _write(content, copy.path)
             yield copy
+
+
+def _device_to_share(spec: Spec) -> str:
+    """The type of the device that the processes compute on."""
+    device = choose_device(spec.device).type
+    if environment().size > 1 and device not in _SHARED:
+        with from_field("device"):
+            raise InputError(f"several processes train on {' or '.join(_SHARED)}, not on {device}: set one of them")
+    return device
 
 
 def _refuse_unequal(spec: Spec) -> None:

@@ -59,7 +59,8 @@ def read_kept(text: str, where: str) -> "Spec":
 def complete(kept: Mapping[str, Any]) -> Mapping[str, Any]:
     """The spec of a run as plain data, with missing fields as in its version.
 
-    Fields that can't be validated, such as those of a plugin that is not installed, stay as they are.
+    Fields that can't be validated, such as those of a plugin that is not installed, stay as they are. Plugin files that
+    the spec names are not loaded, so that runs of strangers can be looked at.
     """
     version = version_of(kept)
     whole = _completed({**kept, "version": version})
@@ -82,10 +83,10 @@ def _under_any_name() -> Iterator[None]:
 
 
 def _completed(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    from qnas.core.spec.spec import UNTRIED, Spec
+    from qnas.core.spec.spec import WITHOUT_CODE, Spec
 
     try:
         with _under_any_name():
-            return Spec.model_validate(data, context=UNTRIED).model_dump(mode="json")
+            return Spec.model_validate(data, context=WITHOUT_CODE).model_dump(mode="json")
     except (ValidationError, QnasError):
         return None

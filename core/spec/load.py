@@ -93,7 +93,8 @@ def _add_given_plugins(data: dict[str, Any]) -> None:
     """Add the plugin files that the command line names."""
     stated, given = data.get("plugins") or [], given_plugin_files()
     if given and isinstance(stated, list):
-        data["plugins"] = [*stated, *(file for file in given if file not in stated)]
+        known = {Path(file) for file in stated if isinstance(file, str)}
+        data["plugins"] = [*stated, *(file for file in given if Path(file) not in known)]
 
 
 def _assignments(overrides: Overrides) -> Iterator[Assignment]:

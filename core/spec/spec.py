@@ -41,6 +41,8 @@ Baseline = Literal["float", "uniform"]
 
 UNTRIED = {"untried": True}
 """The context for validating a spec without building its network."""
+WITHOUT_CODE = {**UNTRIED, "without_code": True}
+"""The same without loading the plugin files that it names: what these have stays unknown."""
 
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -243,9 +245,10 @@ class Spec(Versioned):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_plugins(cls, value: Any) -> Any:
+    def _with_plugins(cls, value: Any, info: ValidationInfo) -> Any:
         """Load the files first, as other fields may need what they register."""
-        stated = value.get("plugins") if isinstance(value, Mapping) else None
+        is_loaded = not (info.context or {}).get("without_code")
+        stated = value.get("plugins") if is_loaded and isinstance(value, Mapping) else None
         files = [file for file in stated if isinstance(file, str)] if isinstance(stated, list | tuple) else []
         names = [Path(file).name for file in files]
         for index, file in enumerate(files):

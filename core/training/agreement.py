@@ -25,7 +25,7 @@ def refuse_parted(network: nn.Module, step: int) -> None:
         return
     first, *others = gathered(_digests(network))
     for rank, digests in enumerate(others, 1):
-        parted = [name for name, digest in digests.items() if digest != first[name]]
+        parted = [name for name, digest in digests.items() if digest != first.get(name)]
         if parted:
             names = ", ".join(parted[:_SHOWN]) + (f" and {len(parted) - _SHOWN} more" * (len(parted) > _SHOWN))
             raise QnasError(

@@ -50,7 +50,7 @@ class Machine:
         """
         chosen = choose_device(device)
         if chosen.type == "cuda" and world().size > 1:
-            chosen = torch.device("cuda", local_rank())
+            chosen = _own_gpu()
         return cls(chosen, precision, *world())
 
     @property
@@ -128,6 +128,21 @@ class Machine:
     def clip(self, parameters: Iterable[nn.Parameter], largest: float) -> None:
         """Scale the gradients of ``parameters`` down so that their joint L2 norm is at most ``largest``."""
         clip_gradients(parameters, largest)
+
+
+def _own_gpu() -> torch.device:
+    """The GPU of this process.
+
+    Raises:
+        InputError: The machine has fewer of them than processes.
+    """
+    if local_rank() >= torch.cuda.device_count():
+        with from_field("device"):
+            there = torch.cuda.device_count()
+            raise InputError(
+                f"each process needs a GPU of its own, and this machine has {there}: start {there}, or use cpu"
+            )
+    return torch.device("cuda", local_rank())
 
 
 class _Mean(torch.autograd.Function):

@@ -13,6 +13,7 @@ from qnas.core.components import Pixels
 from qnas.core.errors import QnasWarning
 from qnas.core.images.metrics import psnr_y, score
 from qnas.core.images.pairs import ImagePair
+from qnas.core.ranks import from_main
 from qnas.core.upscale.baseline import bicubic_scores
 from qnas.core.upscale.enlarging import NotFiniteError, Upscale, enlarge
 
@@ -29,6 +30,8 @@ def validate(
 ) -> tuple[float, float]:
     """Mean PSNR on Y in dB and mean absolute error (in 0..1) over whole images, in this order.
 
+    Of processes that train together each measures it, and all take what the first has measured.
+
     A network whose output is not finite gets the worst possible scores, -inf dB and inf, and a warning, so that it
     does not end a search that tries many networks.
 
@@ -39,11 +42,22 @@ def validate(
         device: Where to compute.
         on_image: Called with each image and what the network makes of it, if all are finite.
     """
+    psnr, error = from_main(_measured(upscale, pairs, scale, device, on_image))
+    return psnr, error
+
+
+def _measured(
+    upscale: Upscale,
+    pairs: Sequence[ImagePair],
+    scale: int,
+    device: torch.device,
+    on_image: Callable[[ImagePair, Pixels], object] | None,
+) -> tuple[float, float]:
     try:
         enlarged = [(enlarge(upscale, p.lr, device), p.hr) for p in pairs]
     except NotFiniteError as broken:
         why = f"during validation, {broken}; it is scored as the worst possible network"
-        warnings.warn(why, QnasWarning, stacklevel=2)
+        warnings.warn(why, QnasWarning, stacklevel=3)
         return float("-inf"), float("inf")
     if on_image is not None:
         for pair, (ours, _) in zip(pairs, enlarged, strict=True):

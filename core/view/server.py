@@ -92,7 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _path(self) -> tuple[bytes, bytes, bytes]:
         """The token, and what is below it."""
-        return unquote_to_bytes(urlsplit(self.path).path).removeprefix(b"/").partition(b"/")
+        try:
+            path = urlsplit(self.path).path
+        except ValueError:  # it is no address
+            path = ""
+        return unquote_to_bytes(path).removeprefix(b"/").partition(b"/")
 
     def _is_asked_by_name(self) -> bool:
         """Whether the browser meant this machine: a page from elsewhere can make its own name lead here."""

@@ -417,5 +417,5 @@ class _Doubling(nn.Module):
 
 def test_another_scale_than_the_network_s_is_told_with_the_right_one() -> None:
     space = Space.of({"name": "module", "target": f"{__name__}:_Doubling", "bits": [8]})
-    with pytest.raises(InputError, match="it enlarges by 2, so set scale: 2$"):
+    with pytest.raises(InputError, match=r"it enlarges by 2, so set scale: 2$"):
         slot_candidates(space, 4)

@@ -117,17 +117,21 @@ class StageCheckpoints(Checkpoints):
 
     def keep(self, step: int, loop: Stateful) -> None:
         """See :meth:`Checkpoints.keep`."""
-        asked = largest_over_ranks(self._stop.signal or 0) or None
-        if asked is not None or (world().is_main and self._is_due()):
+        # Processes that train together do the same, even where the state can't be taken because the loop has diverged.
+        asked, is_due = divmod(
+            largest_over_ranks(2 * (self._stop.signal or 0) + (world().is_main and self._is_due())), 2
+        )
+        if asked or is_due:
             self._write(step, loop)
-        if asked is not None:
+        if asked:
             raise Interrupted(asked, f"stopped after step {step} of the {self.stage} stage, which is kept")
 
     def heed(self) -> None:
         """See :meth:`Checkpoints.heed`."""
-        if self._stop.signal is not None:
+        asked = largest_over_ranks(self._stop.signal or 0)
+        if asked:
             kept = f"what was kept after step {self.step}" if self.step else "nothing of it yet"
-            raise Interrupted(self._stop.signal, f"stopped at the end of the {self.stage} stage, with {kept}")
+            raise Interrupted(asked, f"stopped at the end of the {self.stage} stage, with {kept}")
 
     def remove(self) -> None:
         """The stage has its result: they are of no more use."""
@@ -161,7 +165,8 @@ class StageCheckpoints(Checkpoints):
             "history": self._folder.history_size(self.stage),
         }
         self._folder.sync_history(self.stage)  # which the checkpoint must not be ahead of after a power cut
-        self._folder.write_bytes(checkpoint(self.stage, self._number), to_bytes(state))
+        if world().is_main:
+            self._folder.write_bytes(checkpoint(self.stage, self._number), to_bytes(state))
         self._number += 1
         self.step = step
         self._kept = time.monotonic()

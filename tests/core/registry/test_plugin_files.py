@@ -8,10 +8,11 @@ import pytest
 from qnas.core.cli.main import invoke
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
-from qnas.core.registry import load_plugin_file, plugins
+from qnas.core.registry import load_plugin_file, plugins, with_plugin_file
 from qnas.core.registry.plugin_files import _loaded, _unload
 from qnas.core.run.record import RunRecord
 from qnas.core.spec import load_spec
+from qnas.core.spec.kept import complete
 
 PLUGIN = '''
 """A regularizer and a space in one file."""
@@ -85,6 +86,32 @@ def test_a_run_goes_on_with_the_file_that_it_began_with(folder: Path, capsys: py
     assert invoke(["run", "spec.yaml", "--out", "run", "--resume"]) == 0
     assert RunRecord(RunFolder(Path("run"))).spec.regularizers["doubled"].factor == 2  # type: ignore[attr-defined]
     capsys.readouterr()
+
+
+def test_what_comes_of_a_run_takes_the_file_that_it_keeps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file that the spec names is gone, or says something else by now."""
+    add_to_spec("plugins: [./mine.py]", "regularizers: {doubled: {weight: 0.1}}")
+    assert invoke(["run", "spec.yaml", "--out", "run", "--set", "train.steps=1", "--set", "train.validations=1"]) == 0
+    write(factor=3)
+    assert RunRecord(RunFolder(Path("run"))).spec.regularizers["doubled"].factor == 2  # type: ignore[attr-defined]
+    Path("mine.py").unlink()
+    _unload(_loaded["mine.py"])
+    assert invoke(["derive", "run", "--between", "8", "--steps", "1", "-o", "derived"]) == 0
+    assert Path("derived/plugins/mine.py").is_file()
+    capsys.readouterr()
+
+
+def test_comparing_runs_of_strangers_loads_no_file(folder: Path) -> None:
+    Path("evil.py").write_text("open('imported', 'w')")
+    kept = {"name": "run", "scale": 2, "plugins": [str(folder / "evil.py")]}
+    assert complete(kept)["plugins"] == kept["plugins"]
+    assert not Path("imported").exists()
+
+
+def test_a_file_that_is_named_twice_is_one(folder: Path) -> None:
+    add_to_spec("plugins: [./mine.py]")
+    with with_plugin_file("mine.py"):
+        assert load_spec("spec.yaml").plugins == ("./mine.py",)
 
 
 def test_the_command_line_names_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

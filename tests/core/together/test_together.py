@@ -1,5 +1,6 @@
 """Several processes do what one does: the same steps, the same run, and one line when one of them is gone."""
 
+import json
 import os
 import random
 import re
@@ -22,6 +23,26 @@ QNAS = ("-m", "qnas")
 OPTIONS = ("--until", "train", "--checkpoint-every", "0")
 LONG = ("--set", "search.steps=60", "--set", "train.steps=60", *OPTIONS)
 EXACT = 1e-9
+QNAS_SAFE = (sys.executable, "-P", "-m", "qnas")
+DIVERGING = """
+from typing import ClassVar
+
+import qnas
+
+
+class Once(qnas.Loss):
+    calls: ClassVar[int] = 0
+
+    def measure(self, enlarged, target):
+        Once.calls += 1
+        loss = (enlarged - target).abs().mean()
+        return loss * float("nan") if Once.calls == 16 else loss
+
+
+@qnas.hookimpl
+def qnas_register_losses(register):
+    register("once", Once, "Not finite once")
+"""
 
 
 def python(*arguments: str, here: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -121,6 +142,30 @@ def test_a_run_that_is_stopped_says_how_to_go_on(here: Path) -> None:
     alone = python(*QNAS, "run", "spec.yaml", "--out", "run", "--resume", *LONG, here=here)
     succeeds(alone)
     assert "processes was 2 and is 1; it goes on, but need not end with the same bytes" in alone.stderr
+
+
+def test_all_go_back_where_the_loss_is_not_finite(here: Path) -> None:
+    """The loss is NaN once, and a checkpoint, whose state can't be taken then, is due after that step."""
+    (here / "once.py").write_text(DIVERGING)
+    fields = [
+        "plugins=[./once.py]",
+        "loss=once",
+        "train.on_divergence=lower-rate",
+        "train.steps=30",
+        "train.validations=1",
+    ]
+    options = [part for field in fields for part in ("--set", field)]
+    ended = python(*QNAS, "run", "spec.yaml", "--out", "run", "--processes", "2", *OPTIONS, *options, here=here)
+    succeeds(ended)
+    assert "continuing from step" in ended.stderr
+    assert json.loads((here / "run/train/result.json").read_text())["halvings"] == 1
+
+
+def test_nothing_is_imported_from_the_working_folder(here: Path) -> None:
+    (here / "random.py").write_text("open('imported', 'w')")
+    line = [*QNAS_SAFE, "run", "spec.yaml", "--processes", "2", *OPTIONS]
+    succeeds(subprocess.run(line, check=False, cwd=here, capture_output=True, text=True))
+    assert not (here / "imported").exists()
 
 
 @pytest.mark.parametrize(
