@@ -3,30 +3,34 @@
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+if TYPE_CHECKING:  # MkDocs need not be installed to read a notebook
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import File, Files
 
 SUFFIX = ".ipynb"
 
 
-class NotebookPage(File):
-    """A notebook that the site takes for Markdown, so that it has the site's own code blocks, contents and search."""
-
-    def is_documentation_page(self) -> bool:
-        """True."""
-        return True
-
-
-def on_files(files: Files, config: MkDocsConfig) -> Files:
+def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
     """See https://www.mkdocs.org/dev-guide/plugins/#on_files."""
     for file in list(files):
         if file.src_uri.endswith(SUFFIX):
-            page = NotebookPage.generated(config, file.src_uri, content=as_markdown(json.loads(file.content_string)))
+            page = _page(config, file.src_uri, as_markdown(json.loads(file.content_string)))
             files.remove(file)
             files.append(page)
     return files
+
+
+def _page(config: "MkDocsConfig", uri: str, content: str) -> "File":
+    """A notebook that the site takes for Markdown, so that it has the site's own code blocks, contents and search."""
+    from mkdocs.structure.files import File
+
+    class NotebookPage(File):
+        def is_documentation_page(self) -> bool:
+            return True
+
+    return NotebookPage.generated(config, uri, content=content)
 
 
 def as_markdown(notebook: Mapping[str, Any]) -> str:

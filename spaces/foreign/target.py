@@ -102,7 +102,7 @@ def _module(name: str) -> Any:
         if error.name != name.partition(".")[0]:
             raise
         where = f"in {Path.cwd()} or among what is installed"
-        raise InputError(f"can't import {name}: {first_line(error)} {where}") from error
+        raise InputError(f"can't import {name}: {first_line(error)} {where}") from None  # how Python looked for it
 
 
 def targets_in(value: Any) -> Iterator[str]:

@@ -18,7 +18,7 @@ from ...synthetic_runs import write_run
 def test_it_prints_its_address_and_ends_quietly_on_ctrl_c(tmp_path: Path) -> None:
     write_run(tmp_path / "runs" / "one")
     process = subprocess.Popen(
-        [sys.executable, "-m", "qnas.core.cli", "view"],
+        [sys.executable, "-m", "qnas", "view"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -126,7 +126,8 @@ FRESH = (
         ("{module: {name: basic}}", FRESH),
         (
             "{module: {target: 'mine:Net', weights: module, arguments: {scale: 3}}}",
-            ".module.target: mine:Net makes (1, 3, 96, 96) of an image of (1, 3, 32, 32), not (1, 3, 64, 64)",
+            ".module.target: mine:Net makes (1, 3, 96, 96) of an image of (1, 3, 32, 32), not (1, 3, 64, 64)"
+            ": it enlarges by 3, so set scale: 3",
         ),
         (
             "{module: {target: 'mine:Net', weights: gone.pth}}",

@@ -55,7 +55,7 @@ def under_way(tiny: Path, tmp_path: Path) -> Iterator[Path]:
         "--set",
         "search.epochs=1000",
     ]
-    process = subprocess.Popen([sys.executable, "-m", "qnas.core.cli", *command], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "qnas", *command], stderr=subprocess.DEVNULL)
     try:
         history = folder / "live" / "search" / "history.jsonl"
         while not (history.is_file() and history.stat().st_size):
