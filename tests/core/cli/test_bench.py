@@ -21,6 +21,8 @@ from qnas.core.settings.lr_sizes import FRAMES
 from ...found_run import ADQ, PLAIN, edit_spec, write_run
 from ...latency_tables import write_latencies
 
+pytestmark = pytest.mark.slow
+
 
 class Saved(Target):
     """PyTorch itself, from a file in its own form."""

@@ -24,6 +24,8 @@ from qnas.plugins.targets.onnxruntime import OnnxRuntime
 
 from ...found_run import ADQ, PLAIN, edit_spec, write_run
 
+pytestmark = pytest.mark.slow
+
 ALONE = """
 import sys
 import numpy

@@ -17,6 +17,8 @@ from qnas.core.sweep.plan import Point
 from qnas.core.sweep.progress import Progress
 from qnas.core.sweep.status import Status, begin_statuses
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def folder(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -20,6 +20,8 @@ from qnas.plugins.targets.qdq import write_qdq
 from qnas.plugins.targets.quicker import fill_groups, filled, rearrange_integers, spell_out_prelu
 
 CHANNELS, SIDE = 4, 3
+pytestmark = pytest.mark.slow
+
 SHAPE = f"float[1,{CHANNELS},{SIDE},{SIDE}]"
 IMAGE = np.random.default_rng(0).normal(size=(1, CHANNELS, SIDE, SIDE)).astype(np.float32)
 

@@ -17,6 +17,8 @@ from qnas.testing.small_network import SmallNetwork
 from ...found_run import PLAIN, edit_spec, write_run
 from .conftest import SIZE
 
+pytestmark = pytest.mark.slow
+
 LSQ = {"name": "lsq", "signed": True}
 
 
