@@ -93,7 +93,7 @@ class _AddNoise(torch.autograd.Function):
 def _range(tensor: Tensor, *, of_weights: bool) -> Tensor:
     """The largest value minus the smallest, in all shares of the batch."""
     low, high = in_memory_order(tensor).aminmax()
-    if of_weights:
+    if of_weights or shares().size == 1:
         return high - low
     return largest_of_batch(torch.stack([high, -low])).sum()
 

@@ -20,7 +20,7 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.files.home import home
 from qnas.core.files.module_loader import BytesLoader
 from qnas.core.registry.plugin_info import PluginInfo
-from qnas.core.registry.plugins import Plugins, plugins
+from qnas.core.registry.plugins import plugins
 from qnas.core.registry.registry import quiet
 from qnas.core.registry.trust import OPTION, is_foreign_code_refused
 
@@ -110,29 +110,26 @@ def _place(path: str) -> Path:
 def _load(file: Path, content: bytes) -> PluginFile:
     digest = hashlib.sha256(content).hexdigest()
     name = f"qnas_file_{re.sub(r'[^0-9A-Za-z_]', '_', file.stem)}_{digest[:12]}"
-    spec = ModuleSpec(name, BytesLoader(content, str(file)), origin=str(file))
+    loader = BytesLoader(content, str(file))
+    spec = ModuleSpec(name, loader, origin=str(file))
     spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         with quiet():
-            BytesLoader(content, str(file)).exec_module(module)
+            loader.exec_module(module)
         info = plugins().add(module, PluginInfo(file.stem, file.name, f"sha256:{digest[:12]}", f"{name}:"))
         if not (info.registered or info.listens):
             raise InputError("it has no hooks: write @qnas.hookimpl above qnas_register_spaces or another one")
     except (Exception, SystemExit) as error:  # it may raise anything
-        _forget(plugins(), module, name)
+        sys.modules.pop(name, None)
+        if plugins().manager.is_registered(module):
+            plugins().manager.unregister(module)
         reason = str(error) if isinstance(error, QnasError) else f"{first_line(error)}{place_of(error)}"
         raise InputError(f"the plugin '{file}' can't be loaded: {reason}") from error
     plugins().found.append(info)
     _loaded[file.name] = PluginFile(file.name, content, module, info)
     return _loaded[file.name]
-
-
-def _forget(there: Plugins, module: ModuleType, name: str) -> None:
-    if there.manager.is_registered(module):
-        there.manager.unregister(module)
-    sys.modules.pop(name, None)
 
 
 def _unload(file: PluginFile) -> None:

@@ -15,9 +15,10 @@ from qnas.core.ranks import environment, from_main, joined, world
 from qnas.core.spec import Spec
 from qnas.core.training.machine import choose_device, unequal_shares
 
-_SHARED = ("cpu", "cuda")
 STAGES_OF_MAIN = frozenset({"export", "report"})
 """Stages that train nothing and leave nothing that others read: the first process does them."""
+
+_SHARED = ("cpu", "cuda")
 
 
 @contextlib.contextmanager

@@ -15,11 +15,11 @@ from qnas.core.errors import QnasWarning
 from qnas.core.files.state import State
 from qnas.core.images.patches import PatchSampler
 from qnas.core.network.probing.seeds import generator_states, put_generators
-from qnas.core.training.agreement import refuse_parted
 from qnas.core.training.criterion import Criterion
 from qnas.core.training.divergence import Diverged, refuse_diverged
 from qnas.core.training.machine import Machine
 from qnas.core.training.settings import OnDivergence
+from qnas.core.training.together.agreement import refuse_parted
 
 MOST_HALVINGS = 5
 _LOOK_STEPS = 100  # between two checks of the losses, which wait for the device

@@ -12,8 +12,8 @@ from qnas.core.errors import InputError, from_field
 from qnas.core.images.patches import Batch
 from qnas.core.network.probing.layout import is_contiguous_only
 from qnas.core.ranks import local_rank, sharing_batches, sum_over_ranks, world
-from qnas.core.training.batch_norm import BatchNormOverRanks
 from qnas.core.training.optimizer import clip_gradients
+from qnas.core.training.together.batch_norm import BatchNormOverRanks
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["float32", "bfloat16"]

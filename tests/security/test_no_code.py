@@ -12,8 +12,11 @@ import pytest
 import yaml
 
 from qnas.core.cli.main import invoke
+from qnas.core.components import Report
 from qnas.core.registry import plugins
 from qnas.core.registry.trust import is_foreign_code_refused, no_foreign_code
+from qnas.core.view.pages import Pages
+from qnas.core.view.runs import Runs
 
 from ..found_run import write_run
 
@@ -86,6 +89,22 @@ def test_a_target_in_an_argument_is_refused_too(folder: Path, capsys: pytest.Cap
     (folder / "spec.yaml").write_text(yaml.safe_dump({"scale": 2, "space": space}))
     assert invoke(["check", "spec.yaml", "--no-code"]) == 2
     assert "--no-code refuses" in capsys.readouterr().err
+    assert not (folder / SIGN).exists()
+
+
+def test_looking_at_runs_loads_no_plugin_file_even_without_the_option(folder: Path) -> None:
+    """The runs differ in what their specs state, so what one lacks is filled in."""
+    from ..synthetic_runs import write_run as write_finished
+
+    marking = f"import pathlib\npathlib.Path({SIGN!r}).write_text('it ran')\n"
+    (folder / "evil.py").write_text(marking)
+    for name, more in (("one", {"version": 3}), ("two", {})):
+        files = {"plugins/evil.py": marking}
+        write_finished(folder / "runs" / name, fields={"plugins": [str(folder / "evil.py")], **more}, files=files)
+    assert invoke(["compare", "runs"]) == 0
+    pages = Pages(Runs(folder / "runs"), Report.of("html"))
+    for path in ("", "one/", "two/", "compare.html"):
+        assert pages.at(path) is not None
     assert not (folder / SIGN).exists()
 
 

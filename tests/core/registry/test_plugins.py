@@ -354,7 +354,7 @@ def test_a_plugin_for_another_api_is_refused_with_what_to_upgrade(stated: object
 
 
 def test_a_plugin_for_this_api_is_loaded() -> None:
-    Plugins().add(for_api(qnas.API_VERSION), info("mine"))
+    assert Plugins().add(for_api(qnas.API_VERSION), info("mine")).error == ""
 
 
 def for_api(stated: object) -> ModuleType:

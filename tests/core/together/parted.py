@@ -5,7 +5,7 @@ from torch import nn
 
 from qnas.core.errors import QnasError
 from qnas.core.ranks import joined
-from qnas.core.training.agreement import refuse_parted
+from qnas.core.training.together.agreement import refuse_parted
 
 if __name__ == "__main__":
     network = nn.Sequential(*(nn.Conv2d(1, 1, 1) for _ in range(3)))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from qnas.core.training.batch_norm import BatchNormOverRanks
+from qnas.core.training.together.batch_norm import BatchNormOverRanks
 
 
 @pytest.mark.parametrize("affine", [True, False])
