@@ -29,9 +29,12 @@ hypothesis.settings.load_profile("qnas")
 WHOLE_PROGRAMS = ("quickstart", "throwaway", "workshop")
 """Fixtures that take a minute or more: a test that needs one is slow."""
 
-_SLOW = ("target litert", "target onnxruntime", "target openvino", "target qonnx", "target tensorrt", "launcher ray")
+_SLOW = (
+    *("target litert", "target onnxruntime", "target openvino", "target qonnx", "target tensorrt"),
+    *("launcher ray", "launcher slurm", "space compact", "space quantnas-rfdn", "space rfdn", "space rlfn"),
+)
 SLOW_CONTRACTS = tuple(f"test_contract[{component}]" for component in _SLOW)
-"""A quarter of a minute each, or a cluster to start; tests/plugins/targets exports for each target too."""
+"""Up to a quarter of a minute each; tests/plugins/targets exports for each target too."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest picks by markers

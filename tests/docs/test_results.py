@@ -23,6 +23,8 @@ from qnas.core.sweep.sweep_file import read_sweep
 from ..synthetic_runs import ENVIRONMENT, SweepFolder
 from .conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 WEIGHT = "regularizers.cost.weight"
 DECIDED = {"entropy_at_start": 2.0, "entropy_at_end": 0.1, "ties_at_end": []}
 OPEN = {"entropy_at_start": 2.0, "entropy_at_end": 1.0, "ties_at_end": [{"slot": "a"}]}

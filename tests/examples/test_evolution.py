@@ -22,6 +22,8 @@ from qnas.core.run.run import run_spec
 from qnas.core.spec import read_spec
 from qnas.testing import check_searcher
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "qnas-evolution"
 Shell = Callable[[str], CompletedProcess[str]]
 SMALL = ("search={name: evolution, population: 3, generations: 2, steps: 3, batch: 2}", "search.mutation=0.3")

@@ -17,6 +17,8 @@ from qnas.testing import check_space
 from . import broken
 from .broken import Behind, attended, blurred, mixed
 
+pytestmark = pytest.mark.slow
+
 
 class Network(nn.Module):
     """A network whose author knew nothing of qnas."""

@@ -14,6 +14,8 @@ from qnas.core.cli.main import invoke
 
 from ...synthetic_runs import SweepFolder, scores, write_run
 
+pytestmark = pytest.mark.slow
+
 WEIGHT = "regularizers.cost.weight"
 FILES = ["compare.csv", "compare.html", "compare.png", "compare.svg"]
 

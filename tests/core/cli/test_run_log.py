@@ -19,6 +19,8 @@ from qnas.core.run import log as run_log
 from qnas.core.run.run import run_spec
 from qnas.core.spec import load_spec
 
+pytestmark = pytest.mark.slow
+
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} (INFO|WARNING|ERROR) +(.*)")
 
 

@@ -17,6 +17,8 @@ import pytest
 from qnas.core.cli.main import invoke
 from qnas.core.registry import hookimpl, listening
 
+pytestmark = pytest.mark.slow
+
 
 class Signalling:
     """Sends this process a signal at a step of a stage (0 when it begins), a number of times."""

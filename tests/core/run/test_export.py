@@ -16,6 +16,8 @@ from qnas.core.run.stages.planned import stages_of
 from qnas.core.spec import Spec, read_spec
 from qnas.plugins.targets.onnxruntime import OnnxRuntime
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def exporting(tiny: Path) -> Path:

@@ -23,6 +23,8 @@ from qnas.core.spec import Spec, load_spec
 from qnas.core.sweep.plan import plan_points
 from qnas.core.sweep.sweep_file import read_sweep
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 NETS = """
 import torch

@@ -28,6 +28,8 @@ from qnas.core.training.machine import Machine
 from qnas.core.training.streams import TRAIN
 from qnas.core.upscale.scoring import validate
 
+pytestmark = pytest.mark.slow
+
 CPU = Machine(torch.device("cpu"))
 HARDLY = "train.learning_rate=1e-30"
 

@@ -18,6 +18,8 @@ from qnas.core.sweep.status import Status, begin_statuses
 
 from .conftest import Points, run
 
+pytestmark = pytest.mark.slow
+
 Code = Callable[[str], Command]
 
 
