@@ -158,6 +158,8 @@ class Runs:
         common = [name for name in names[0] if all(name in of for of in names)]
         chosen = [dict(zip(options, (of[name] for of in names), strict=True)) for name in common]
         quick = [one for one in chosen if self.limited.price(one, self.limited.cost) <= self.limited.nanoseconds]
+        if not quick:
+            raise QnasError("no network with one operation and 8 bits everywhere keeps to the limit: raise SHARE")
         dearest = max(quick, key=lambda one: self.limited.price(one, Cost.of("bitops")))
         operation = next(iter(dearest.values())).operation.label
         return self.do("one", {}, {**fields, "operations": [operation]})

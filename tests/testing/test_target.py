@@ -196,7 +196,7 @@ def test_one_that_keeps_it_passes(registered, component):
         (
             Lacking,
             "^the target 'lacking': it can't be checked here: the target 'lacking' needs a-runtime-that-is-not-there,"
-            " which is not installed: pip install a-runtime-that-is-not-there$",
+            r" which is not installed: \S+ -m pip install a-runtime-that-is-not-there$",
         ),
         (Boastful, "its versions are {'torch': '99.0'}, but installed are {'torch': "),
         (Numeric, "its settings are {'threads': 1}, not texts by their names"),

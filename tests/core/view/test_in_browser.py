@@ -22,19 +22,25 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 BUDGETS_MS = {"": 120_000, "live/": 20_000}
 """Of the time that pages see, which passes faster than ours, but not while they wait for an answer."""
-STEPS = re.compile(r"search, step (\d+) of 2,000|train, ")
+STEPS = re.compile(r"search, step (\d+) of 20,000")
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")]
 
 
 class Noted(Pages):
-    """Pages that note what they have served."""
+    """Pages that note what they have served, and serve none again before the run that is under way has moved on."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(Runs(folder), Report.of("html"))
         self.served: dict[str, list[str]] = {}
+        self._seen: dict[str, int] = {}
+        self._history = folder / "live" / "search" / "history.jsonl"
 
     def at(self, path: str) -> Content | None:
+        end = time.monotonic() + 60
+        while self._history.stat().st_size == self._seen.get(path) and time.monotonic() < end:
+            time.sleep(0.05)
+        self._seen[path] = self._history.stat().st_size
         content = super().at(path)
         self.served.setdefault(path, []).append(content.body.decode() if content else "")
         return content
@@ -51,9 +57,9 @@ def under_way(tiny: Path, tmp_path: Path) -> Iterator[Path]:
         "--out",
         str(folder / "live"),
         "--set",
-        "search.steps=2000",
+        "search.steps=20000",
         "--set",
-        "search.epochs=1000",
+        "search.epochs=10000",
     ]
     process = subprocess.Popen([sys.executable, "-m", "qnas", *command], stderr=subprocess.DEVNULL)
     try:
