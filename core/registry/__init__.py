@@ -5,6 +5,7 @@ from qnas.core.registry.events import Events, listening
 from qnas.core.registry.hook_check import hook_names
 from qnas.core.registry.kinds import BY_NAME, KINDS, Kind, plural_of
 from qnas.core.registry.markers import PROJECT, hookimpl
+from qnas.core.registry.model import Model
 from qnas.core.registry.plugin_files import given_plugin_files, keep_plugin_files, load_plugin_file, with_plugin_file
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.plugins import Plugins, find_plugins, plugins
@@ -20,6 +21,7 @@ __all__ = [
     "Entry",
     "Events",
     "Kind",
+    "Model",
     "PluginInfo",
     "Plugins",
     "Register",

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from qnas.core.errors import QnasError, place_of
+from qnas.core.registry.kinds import BY_NAME
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.plugins import Plugins
 from qnas.core.registry.registry import Entry
-from qnas.core.registry.tracker import Tracker
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _components(info: PluginInfo, plugins: Plugins) -> Iterator[Finding]:
             cause = error.__cause__
             yield Finding(f"{error}{_place(cause)}", _advice(cause, info))
         else:
-            if kind != Tracker.kind:  # which has no fields
+            if kind in BY_NAME:  # others have no fields
                 yield from _presets(loaded, registry.entry(name), kind)
 
 

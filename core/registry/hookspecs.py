@@ -50,6 +50,11 @@ def qnas_register_trackers(register: "Register") -> None:
 
 
 @hookspec
+def qnas_register_models(register: "Register") -> None:
+    """Register models (``qnas.Model``), found networks that ``qnas upscale NAME`` and others take by name."""
+
+
+@hookspec
 def qnas_stage_began(folder: "RunFolder", stage: str, steps: int) -> None:
     """A stage of a run begins; ``steps`` is how many it will take (0 where it does not count any).
 

@@ -14,8 +14,9 @@ from qnas.core.registry import hookspecs
 from qnas.core.registry.api import refuse_other_api
 from qnas.core.registry.hook_check import refuse_odd_hooks
 from qnas.core.registry.installed import SELECTION, Found, called, installed, selected, selection
-from qnas.core.registry.kinds import BY_NAME, KINDS
+from qnas.core.registry.kinds import BY_NAME, KINDS, plural_of
 from qnas.core.registry.markers import PROJECT
+from qnas.core.registry.model import Model
 from qnas.core.registry.plugin_info import PluginInfo
 from qnas.core.registry.registry import Entry, Register, Registry, quiet
 from qnas.core.registry.tracker import Tracker
@@ -23,13 +24,14 @@ from qnas.core.registry.trust import OPTION, is_foreign_code_refused
 
 
 class Plugins:
-    """The plugin manager, one registry for each kind of component, and one for trackers."""
+    """The plugin manager, one registry for each kind of component, and one each for trackers and models."""
 
     def __init__(self) -> None:
         self.manager = pluggy.PluginManager(PROJECT)
         self.manager.add_hookspecs(hookspecs)
         self.registries: dict[str, Registry[Any]] = {kind: Registry(kind) for kind in KINDS}
         self.trackers: Registry[Tracker] = Registry(Tracker.kind)
+        self.models: Registry[Model] = Registry(Model.kind)
         self.found: list[PluginInfo] = []
 
     @property
@@ -84,7 +86,9 @@ class Plugins:
         try:
             for kind in KINDS:
                 self.hook_of(plugin, BY_NAME[kind].hook)(register=self._register(kind, info, added))
-            self.hook_of(plugin, "qnas_register_trackers")(register=self._register(Tracker.kind, info, added))
+            for kind in (Tracker.kind, Model.kind):
+                hook = f"qnas_register_{plural_of(kind)}"
+                self.hook_of(plugin, hook)(register=self._register(kind, info, added))
         except (Exception, SystemExit) as error:  # a third-party hook may raise anything
             for kind, entry in added:
                 self.registry_of(kind).remove(entry)
@@ -115,8 +119,9 @@ class Plugins:
         return self.manager.subset_hook_caller(hook, remove_plugins=others)
 
     def registry_of(self, kind: str) -> Registry[Any]:
-        """The registry of a kind, or of trackers."""
-        return self.trackers if kind == Tracker.kind else self.registries[kind]
+        """The registry of a kind, of trackers or of models."""
+        others: dict[str, Registry[Any]] = {Tracker.kind: self.trackers, Model.kind: self.models}
+        return others[kind] if kind in others else self.registries[kind]
 
     def _register(self, kind: str, info: PluginInfo, added: list[tuple[str, Entry]]) -> Register:
         def register(name: str, target: str | type, summary: str, /, **defaults: Any) -> None:

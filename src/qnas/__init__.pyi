@@ -72,7 +72,13 @@ from .core.network import (
 )
 from .core.network.calibration import calibrate_for_training as calibrate_for_training
 from .core.ranks import largest_of_batch as largest_of_batch, mean_of_batch as mean_of_batch
-from .core.registry import API_VERSION as API_VERSION, Register as Register, Tracker as Tracker, hookimpl as hookimpl
+from .core.registry import (
+    API_VERSION as API_VERSION,
+    Model as Model,
+    Register as Register,
+    Tracker as Tracker,
+    hookimpl as hookimpl,
+)
 from .core.run.deployment.found import FoundNetwork as FoundNetwork
 from .core.run.record import RunRecord as RunRecord
 from .core.search.front_searcher import FrontSearcher as FrontSearcher

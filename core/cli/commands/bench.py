@@ -84,8 +84,9 @@ def bench(
     the peak of what a process needs in addition.
 
     What is timed is the file that qnas export wrote and verified. If there is none, a temporary one is written, and the
-    result is marked "not verified". The figures are kept in RUN/export/bench.json, and qnas report shows them. One of
-    several runs that fails does not stop the others: it is named at the end.
+    result is marked "not verified". The figures are kept in RUN/export/bench.json, and qnas report shows them. RUN is
+    the folder of a run, or the name of a model (qnas list models), of which a copy is made in the current folder. One
+    of several that fails does not stop the others: it is named at the end.
     """
     import torch
 
@@ -94,6 +95,7 @@ def bench(
     from qnas.core.cli.terminal.progress import show_counts
     from qnas.core.run.deployment import bench as timed
     from qnas.core.run.deployment.found import load_found
+    from qnas.core.run.deployment.models import brought_here
 
     if sizes:
         refuse_other_sizes(fields, f"--size {','.join(sizes)}", sizes)
@@ -105,7 +107,7 @@ def bench(
         with show_counts("time") as report:
             for path in paths:
                 with failures.noted(str(path)) if len(paths) > 1 else contextlib.nullcontext():
-                    found = load_found(path, torch.device("cpu"))
+                    found = load_found(brought_here(path), torch.device("cpu"))
                     where = _at_sizes(named_targets(names, fields, found.run), sizes, found.scale)
                     for entry in timed.bench(found, where, threads, rounds=rounds, report=report):
                         measured.append({"run": str(path), **entry})

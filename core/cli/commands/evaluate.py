@@ -50,6 +50,8 @@ def evaluate(
 ) -> None:
     """Score the network that RUN found on other test sets: PSNR and SSIM, with bicubic enlargement for comparison.
 
+    RUN is the folder of a run, or the name of a model (qnas list models).
+
     At scale 1, the degraded input takes the place of bicubic enlargement. Scores are for Y (BT.601) and RGB, without a
     border of as many pixels as the scale. RUN is not changed. An image that can't be scored does not stop the others:
     it is named at the end and left out of the means.

@@ -70,6 +70,9 @@ def export(
 ) -> None:
     """Write the network that RUN found as a file for a runtime, and verify that it gives the same images.
 
+    RUN is the folder of a run, or the name of a model (qnas list models): of a model, a copy is made in the current
+    folder, which the file goes to.
+
     The file is run in its runtime on the run's test sets, and its images are compared with the network's, value by
     value. Only a file that passes gets its name; NAME.json beside it says what was compared, with which versions and
     settings. A file takes (1, 3, H, W), RGB in 0..1, and returns (1, 3, H x scale, W x scale).
@@ -83,6 +86,7 @@ def export(
     from qnas.core.cli.terminal.progress import show_counts
     from qnas.core.run.deployment.export import export_found, planned, sets_to_compare
     from qnas.core.run.deployment.found import load_found
+    from qnas.core.run.deployment.models import brought_here
 
     if dynamic and size is not None:
         raise click.UsageError("--dynamic and --size exclude each other")
@@ -92,6 +96,7 @@ def export(
     if option:
         refuse_other_sizes(fields, option, [size])
     named_targets(names, fields)  # what is wrong with them is refused before anything is loaded
+    run = brought_here(run) if out is None else run
     found = load_found(run, torch.device("cpu"))
     targets = named_targets(names, fields, found.run)
     if option:

@@ -9,12 +9,15 @@ import click
 
 from qnas.core.cli.options import plugin_option
 from qnas.core.errors import InputError
-from qnas.core.registry import KINDS, plural_of
+from qnas.core.registry import KINDS, Model, Tracker, plural_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from qnas.core.registry import Entry, Registry
+
+LISTED = (*KINDS, Tracker.kind, Model.kind)
+"""Kinds of what can be registered."""
 
 _WILDCARDS = "*?["
 
@@ -38,17 +41,18 @@ def known_kind(given: str, kinds: Sequence[str] = KINDS) -> str:
 @click.argument("pattern", required=False)
 @plugin_option
 def list_components(kind: str | None, pattern: str | None) -> None:
-    """List the registered components, those of one KIND, or those whose names match PATTERN, such as 'rfdn*'.
+    """List what is registered, or that of one KIND, or what has a name that matches PATTERN, such as 'rfdn*'.
 
-    A PATTERN may stand alone: qnas list '*sr*'. Each component is shown with the distribution that it comes from.
+    A PATTERN may stand alone: qnas list '*sr*'. Each component, tracker and model is shown with the distribution that it comes from.
     """
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.registry import plugins
 
     if kind and pattern is None and set(kind) & set(_WILDCARDS):
         kind, pattern = None, kind
-    wanted = known_kind(kind) if kind else None
-    found = {name: _matching(registry, pattern) for name, registry in plugins().registries.items()}
+    known = plugins()
+    wanted = known_kind(kind, LISTED) if kind else None
+    found = {name: _matching(known.registry_of(name), pattern) for name in LISTED}
     shown = {name: entries for name, entries in found.items() if wanted in {None, name} and entries}
     if pattern and not shown:
         raise InputError(f"no {wanted or 'component'} has a name like '{pattern}'")
@@ -56,7 +60,7 @@ def list_components(kind: str | None, pattern: str | None) -> None:
     console.print(_table(shown))
     if wanted == "target":
         names = {entry.name for entry in shown["target"]}
-        for entry, component in plugins().registries[wanted].loadable():
+        for entry, component in known.registries[wanted].loadable():
             if entry.name in names:
                 console.print(f"{entry.name}: {component.remark()}", soft_wrap=True)  # an address in it stays whole
 

@@ -7,6 +7,7 @@ import click
 from qnas.core.cli.commands.list import known_kind
 from qnas.core.cli.options import plugin_option
 from qnas.core.errors import InputError
+from qnas.core.registry import KINDS, Model
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,16 +24,21 @@ _USUAL_SCALE = 4
 @click.option("--scale", type=int, metavar="N", help="The scale at which to draw a space [default: 4 if possible].")
 @plugin_option
 def show(kind: str, name: str, scale: int | None) -> None:
-    """Show the description and the fields of a component, such as: qnas show quantizer lsq.
+    """Show a component's description and fields, such as: qnas show quantizer lsq; of a model, its card.
 
     For a space it also draws the network, lists the candidates, and counts architectures and costs.
     """
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.registry import plugins
 
-    kind = known_kind(kind)
+    kind = known_kind(kind, (*KINDS, Model.kind))
     if scale is not None and kind != "space":
         raise InputError(f"only a space has a scale: show {kind} {name} without --scale")
+    if kind == Model.kind:
+        from qnas.core.run.deployment.models import card_of
+
+        click.echo(card_of(name))
+        return
     registry = plugins().registries[kind]
     entry, component = registry.entry(name), registry.load(name)
     console = Terminal()

@@ -55,6 +55,8 @@ def upscale(
 ) -> None:
     """Enlarge IMAGEs, or all images in folders, with the network that RUN found.
 
+    RUN is the folder of a run, or the name of a model (qnas list models).
+
     NAME.jpg becomes NAME_x4.png (at scale 4). EXIF orientation is applied, gray images stay gray, transparency is
     enlarged by bicubic interpolation, and the colour profile is kept. An image that can't be read does not stop the
     others.

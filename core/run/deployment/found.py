@@ -16,6 +16,7 @@ from qnas.core.files.folder import RunFolder
 from qnas.core.images.picture import Picture, picture_of, read_picture
 from qnas.core.network import Architecture
 from qnas.core.run.deployment.export import export_found, planned, sets_to_compare
+from qnas.core.run.deployment.models import brought_here, found_in
 from qnas.core.run.deployment.targets import target_of
 from qnas.core.run.record import RunRecord
 from qnas.core.upscale.tiles import Upscaler
@@ -34,9 +35,10 @@ class FoundNetwork(nn.Module):
         network: The network itself, in evaluation mode.
     """
 
-    def __init__(self, run: RunRecord, network: nn.Module) -> None:
+    def __init__(self, run: RunRecord, network: nn.Module, home: Path | None = None) -> None:
         super().__init__()
         self.run = run
+        self._home = run.path if home is None else home
         self.network = network
         self.train(network.training)
 
@@ -120,7 +122,8 @@ class FoundNetwork(nn.Module):
 
         Args:
             target: The runtime by its name, or with its fields as in a spec: ``{"name": "litert", "size": "256x256"}``.
-            path: The file to write; by default in the folder ``export`` of the run.
+            path: The file to write; by default in the folder ``export`` of the run, which is a copy in the current
+                folder for a model.
             freeze: Whether to freeze what it measures over whole images.
             force: Whether to replace a file that is there.
 
@@ -133,7 +136,8 @@ class FoundNetwork(nn.Module):
         """
         chosen = target_of(target, self.run)
         out = None if path is None else Path(path)
-        files = planned(self.run.path, [chosen], self.scale, self.run.between, out, force=force)
+        home = self._home if out else brought_here(self._home)
+        files = planned(home, [chosen], self.scale, self.run.between, out, force=force)
         network = self.network if _is_on_cpu(self.network) else self.run.network()
         for _ in export_found(network, self.scale, files, sets_to_compare(self.run), freeze=freeze):
             pass
@@ -180,12 +184,12 @@ def load_found(path: Path, device: torch.device) -> FoundNetwork:
     """Load the found network of a run.
 
     Args:
-        path: The run's folder.
+        path: The run's folder, or the name of a model.
         device: Where the network goes.
 
     Raises:
         InputError: There is no run, it has trained no network yet, a file is damaged, or a plugin is missing.
     """
-    run = RunRecord(RunFolder(path))
+    run = RunRecord(RunFolder(found_in(path)))
     run.refuse_untrained()
-    return FoundNetwork(run, run.network().to(device))
+    return FoundNetwork(run, run.network().to(device), path)
