@@ -43,7 +43,8 @@ def known_kind(given: str, kinds: Sequence[str] = KINDS) -> str:
 def list_components(kind: str | None, pattern: str | None) -> None:
     """List what is registered, or that of one KIND, or what has a name that matches PATTERN, such as 'rfdn*'.
 
-    A PATTERN may stand alone: qnas list '*sr*'. Each component, tracker and model is shown with the distribution that it comes from.
+    A PATTERN may stand alone: qnas list '*sr*'. Each component, tracker and model is shown with the distribution that
+    it comes from.
     """
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.registry import plugins
