@@ -50,6 +50,11 @@ class FromFile(Space):
         """See :attr:`qnas.Space.has_weights`."""
         return self.weights != "fresh"
 
+    @property
+    def weights_from(self) -> str:
+        """See :attr:`qnas.Space.weights_from`."""
+        return self.weights if self.names_file else "the module itself" if self.has_weights else ""
+
     def fresh(self) -> Self:
         """See :meth:`qnas.Space.fresh`."""
         return self.model_copy(update={"weights": "fresh"})

@@ -105,6 +105,11 @@ class Space(Component):
         """Whether its networks start from weights that are there already: by default not."""
         return False
 
+    @property
+    def weights_from(self) -> str:
+        """Where these weights are, in words, such as a file: empty where there are none."""
+        return ""
+
     def fresh(self) -> Self:
         """This space with fresh weights in its networks, whatever there is."""
         return self

@@ -13,7 +13,8 @@ from qnas.core.sweep.sweep_file import read_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEPS = [path for path in sorted((ROOT / "specs/experiments").glob("*.yaml")) if "protocol" not in path.name]
-SPECS = [path for path in sorted((ROOT / "specs").rglob("*.yaml")) if path not in SWEEPS]
+HEADLINE = ROOT / "specs/headline"
+SPECS = [path for path in sorted((ROOT / "specs").rglob("*.yaml")) if path not in SWEEPS and path.parent != HEADLINE]
 
 IMAGES = {
     "data.train": "{name: dead-leaves, amount: 20, size: 64}",
@@ -67,6 +68,21 @@ def test_a_ready_spec_passes_check_and_runs(spec: Path, tmp_path: Path, capsys: 
     result = json.loads((out / "result.json").read_text())
     assert result["test"]["leaves"]["psnr_y"] > 5
     assert (out / "report.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["x4-4g", "x4-2g"])
+def test_the_headline_starts_from_the_float_weights_of_its_first_spec(name: str, tmp_path: Path) -> None:
+    small = {"space.channels": "6", "space.body": "[{block: residual, repeat: 1}]", "train.steps": "2"}
+    small |= {"train.batch": "2", "train.validations": "1", "data.patch": "16", "data.validation": "2", **IMAGES}
+    before, out = tmp_path / "float", tmp_path / name
+    assert invoke(["run", str(HEADLINE / "float.yaml"), "--out", str(before), *options(small)]) == 0
+    small |= {"space.weights": str(before / "model.safetensors"), "limits.bitops": "70M"}
+    small |= {"search.batch": "2", "search.tuning": "2"}
+    assert invoke(["run", str(HEADLINE / f"{name}.yaml"), "--out", str(out), *options(small)]) == 0
+    result = json.loads((out / "result.json").read_text())
+    assert 35e6 < result["bitops"]["32x32"] <= 70e6
+    assert {"found", "uniform 4"} <= set(result["judged"])
 
 
 def test_there_is_a_spec_of_every_space() -> None:

@@ -59,6 +59,8 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
 
     console = Terminal()
     print_space(console, view_space(spec.space, spec.scale, spec.quantizer.train, spec.counted_costs), spec.name)
+    if spec.space.weights_from:
+        console.print(f"weights: from {spec.space.weights_from}", soft_wrap=True)
     images = f"images: {', '.join(f'{name} {number}' for name, number in counts.items())}"
     if (crop := spec.data.crop) is not None:
         images += f"; those of train are cut into crops of {crop.size} x {crop.size}, one every {crop.stride} pixels"

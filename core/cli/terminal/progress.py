@@ -108,17 +108,21 @@ class _Metrics:
             "loss": lambda v: f"loss {float(v):.4f}",
             "losses": lambda v: f"({', '.join(f'{visible(name)} {float(part):.4f}' for name, part in v.items())})",
             "psnr": lambda v: f"PSNR {float(v):.2f} dB",
-            **self._first_cost(),
+            **self._costs(),
             "entropy": lambda v: f"entropy {float(v):.3f}",
         }
         return "  ".join(show(self._latest[key]) for key, show in formats.items() if key in self._latest)
 
-    def _first_cost(self) -> dict[str, Callable[[Any], str]]:
+    def _costs(self) -> dict[str, Callable[[Any], str]]:
+        """Under limits what the network that would be taken uses of them, else the first cost of the mixture."""
         if "psnr" not in self._latest:  # no network was judged, and PyTorch may not be loaded
             return {}
         from qnas.core.run.costs import stated_costs
 
-        first = stated_costs()[0]
+        known = {cost.name: cost for cost in stated_costs()}
+        if known.keys() & self._latest.get("chosen", {}).keys():
+            return {"chosen": lambda v: "  ".join(known[name].words(v[name]) for name in v if name in known)}
+        first = next(iter(known.values()))
         return {first.name: lambda v: first.words(float(v))}
 
 

@@ -70,6 +70,15 @@ def test_the_slots_that_matter_most_come_first(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.pth", "spec.yaml"]
 
 
+def test_it_is_said_where_weights_are_from(
+    fields: dict[str, Any], tmp_path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(tmp_path, fields) == 0
+    assert f"weights: from {tmp_path / 'net.pth'}" in capsys.readouterr().out
+    assert check(tmp_path, {**fields, "space": {**fields["space"], "weights": "fresh"}}) == 0
+    assert "weights: from" not in capsys.readouterr().out
+
+
 def test_what_is_lost_is_against_the_widest_bits(fields: dict[str, Any]) -> None:
     spec = Spec.model_validate(fields)
     reported: list[tuple[str, int, int]] = []

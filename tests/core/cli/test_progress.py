@@ -46,6 +46,15 @@ class Ears:
         assert stage == "data" or folder.has(f"{stage}/result.json")
 
 
+def test_under_limits_lines_say_what_the_network_uses_of_them(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    limits = ["--set", "limits={size: 1500, macs: 1T}", "--until", "search"]
+    assert invoke(["run", str(tiny), "--out", str(tiny.parent / "out"), *limits]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "PSNR" in line]
+    found = [re.search(r"dB  ([0-9.]+) (k?)B  [0-9.]+ [kM]MACs  entropy", line) for line in lines]
+    assert found
+    assert all(one and float(one[1]) * (1000 if one[2] else 1) <= 1500 for one in found)
+
+
 def test_plugins_hear_every_stage_and_step(tiny: Path) -> None:
     ears = Ears()
     with listening(ears):

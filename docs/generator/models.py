@@ -1,0 +1,70 @@
+"""The page of the models that come with qnas: their cards."""
+
+import re
+from importlib.resources import files
+
+from qnas.core.registry import PROJECT, plugins
+from qnas.core.run.deployment.models import card_of
+
+from .markdown import code, fence, heading, page, prose, table
+
+_ABOUT = """\
+Found networks that come with qnas, trained, to enlarge pictures with, to export, or to learn from. ``qnas list models``
+lists all that are installed, and ``qnas show model NAME`` prints a card. Where a command takes the folder of a run, it
+takes the name of a model too:"""
+_COMMANDS = """\
+$ qnas upscale x4-4g photo.png
+$ qnas export x4-4g --target openvino"""
+_WRITES = """\
+The first writes ``photo_x4.png``. The second copies the model into a folder ``x4-4g`` here, which is a run like any
+other, and writes the file in it. In Python it is ``qnas.load("x4-4g")``."""
+_LIMITS = """\
+They were trained on images that bicubic interpolation had reduced, as the published figures are, so they sharpen clean,
+small pictures. They were not trained for noise, strong JPEG or blur, and make these more visible."""
+_PHOTOGRAPHS = """\
+The networks were trained on these, reduced to 1600 pixels, and on generated dead leaves. No picture is in this
+repository or in a model. The models have the licence of qnas."""
+_OWN = """\
+A plugin registers models, each a class that names a folder with what a run left: ``spec.yaml``,
+``architecture.json``, ``model.safetensors`` and ``result.json``, and a card, ``card.md``. ``benchmarks/ship.py`` in the
+repository makes such a folder of a run."""
+_PLUGIN = """\
+from pathlib import Path
+
+import qnas
+
+
+class Mine(qnas.Model):
+    folder = Path(__file__).parent / "mine"
+
+
+@qnas.hookimpl
+def qnas_register_models(register):
+    register("mine", Mine, "What it is, in a line")"""
+
+
+def models() -> str:
+    """How to use them, and the card of each."""
+    entries = [entry for entry in plugins().models if entry.distribution == PROJECT]
+    rows = [(f"[{code(entry.name)}](#{entry.name})", entry.summary) for entry in entries]
+    cards = [_deeper(card_of(entry.name)) for entry in entries]
+    return page(
+        "Models",
+        prose(_ABOUT),
+        fence(_COMMANDS, "console"),
+        prose(_WRITES),
+        table(("name", "what it is"), rows),
+        prose(_LIMITS),
+        *cards,
+        heading("The photographs"),
+        prose(_PHOTOGRAPHS),
+        files("qnas.plugins.models").joinpath("photographs.md").read_text(encoding="utf-8").strip(),
+        heading("Models of your own"),
+        prose(_OWN),
+        fence(_PLUGIN, "python"),
+    )
+
+
+def _deeper(card: str) -> str:
+    """A card as a part of a page: its headings one level down."""
+    return re.sub(r"^#", "##", card, flags=re.MULTILINE).strip()
