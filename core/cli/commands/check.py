@@ -64,21 +64,20 @@ def _describe(spec: "Spec", counts: dict[str, int]) -> None:
     images = f"images: {', '.join(f'{name} {number}' for name, number in counts.items())}"
     if (crop := spec.data.crop) is not None:
         images += f"; those of train are cut into crops of {crop.size} x {crop.size}, one every {crop.stride} pixels"
-    console.print(images, soft_wrap=True)
+    console.print_prose(images)
     if spec.limits:
         costs = {name: StatedCost.of(name, spec.counted_costs[name]) for name in spec.limits}
         console.print(f"limits: {', '.join(costs[name].words(limit) for name, limit in spec.limits.items())}")
     with guard(spec.space):
         for notice in [*spec.foresee_export(), *spec.limit_notices()]:
-            console.print(notice, soft_wrap=True)
+            console.print_prose(notice)
         expected = estimate(spec, Machine.choose(spec.device, spec.precision))
     times = {"search": expected.search_seconds, "training": expected.train_seconds}
     if spec.baselines:
         times["training of baselines"] = expected.baselines_seconds
-    console.print(
+    console.print_prose(
         f"on {expected.device}: {', '.join(f'{what} about {duration(seconds)}' for what, seconds in times.items())},"
-        f" memory about {quantity(expected.memory_bytes, 'B')}; not counting validation and evaluation",
-        soft_wrap=True,
+        f" memory about {quantity(expected.memory_bytes, 'B')}; not counting validation and evaluation"
     )
 
 

@@ -42,7 +42,7 @@ def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str | Non
     RUNS are folders of runs, or folders that contain some at any depth, such as a sweep's. Runs whose specs differ only
     in their seeds share a row.
     """
-    from qnas.core.cli.terminal.comparison_table import comparison_table
+    from qnas.core.cli.terminal.comparison_table import print_comparison
     from qnas.core.cli.terminal.console import Terminal
     from qnas.core.comparison import compare_runs, comparison_files, find_runs
     from qnas.core.comparison.cells import ON_FRONT
@@ -59,20 +59,20 @@ def compare(runs: tuple[Path, ...], out: Path, test: str | None, cost: str | Non
     comparison = compare_runs(found, test, cost, title or _title(runs))
     _print_left_out(comparison.left_out[len(found.left_out) :])
     for notice in comparison.notices:
-        say(f"warning: {notice}")
+        Terminal(stderr=True).print_prose(f"warning: {notice}")
     # Everything is made before anything is written.
     files = comparison_files(Report.of(report), comparison, out)
     for name, content in files.items():
         write_atomically(out / name, content)
     # A file or a pipe has no width to fold the table to.
     console = Terminal(width=None if sys.stdout.isatty() else 200)
-    console.print(comparison_table(comparison))
-    console.print(f"* {ON_FRONT}", soft_wrap=True)
+    print_comparison(console, comparison)
+    console.print_prose(f"* {ON_FRONT}")
     if volumes := comparison.hypervolumes:
         figures = ", ".join(
             f"{name} {volume:.3f} dB" if name else f"{volume:.3f} dB" for name, volume in volumes.items()
         )
-        console.print(f"hypervolume: {figures}", soft_wrap=True)
+        console.print_prose(f"hypervolume: {figures}")
     console.print(f"see {out / next(iter(files))}, with {', '.join(list(files)[1:])} beside it", soft_wrap=True)
 
 

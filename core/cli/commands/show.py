@@ -1,5 +1,6 @@
 """``qnas show``: the description and fields of a component, and the network of a space."""
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -10,12 +11,12 @@ from qnas.core.errors import InputError
 from qnas.core.registry import KINDS, Model
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from qnas.core.cli.terminal.console import Terminal
     from qnas.core.components import Component, Space
     from qnas.core.registry import Entry
 
 _USUAL_SCALE = 4
+_ROLE = re.compile(r":\w+:`[~.!]*([^`]+)`")
 
 
 @click.command()
@@ -48,14 +49,14 @@ def show(kind: str, name: str, scale: int | None) -> None:
         _show_space(console, entry, component, scale)
 
 
-def _show_fields(console: "Console", kind: str, entry: "Entry", component: "type[Component]") -> None:
+def _show_fields(console: "Terminal", kind: str, entry: "Entry", component: "type[Component]") -> None:
     from rich.table import Table
 
     from qnas.core.settings.documentation import describe_field, field_docs, prose
 
     console.print(entry.name, style="bold", end=" ")
     console.print(f"({kind} of {entry.distribution}, {entry.target})")
-    console.print(prose(component).replace("``", ""))
+    console.print(_plain(prose(component)))
     if remark := component.remark():
         console.print()
         console.print(remark, soft_wrap=True)  # an address in it stays whole
@@ -64,13 +65,18 @@ def _show_fields(console: "Console", kind: str, entry: "Entry", component: "type
     for field, info in component.model_fields.items():
         if field != "name":
             kind_of_value, default = describe_field(info, entry.defaults.get(field))
-            table.add_row(field, kind_of_value, default, docs.get(field, "").replace("``", ""))
+            table.add_row(field, kind_of_value, default, _plain(docs.get(field, "")))
     if table.row_count:
         console.print()
         console.print(table)
 
 
-def _show_space(console: "Console", entry: "Entry", component: "type[Component]", scale: int | None) -> None:
+def _plain(text: str) -> str:
+    """Prose of a docstring without its markup."""
+    return _ROLE.sub(r"\1", text).replace("``", "")
+
+
+def _show_space(console: "Terminal", entry: "Entry", component: "type[Component]", scale: int | None) -> None:
     """Show the space with its defaults, if they are enough for a network."""
     from qnas.core.cli.terminal.space_view import print_space, view_space
     from qnas.core.components import Quantizer
@@ -79,7 +85,7 @@ def _show_space(console: "Console", entry: "Entry", component: "type[Component]"
     lacking = ", ".join(name for name in required if name not in entry.defaults)
     if lacking:
         line = f"Its network depends on {lacking}, which a spec must state: draw it with qnas check SPEC."
-        console.print(line, soft_wrap=True)
+        console.print_prose(line)
         return
     space = _default_space(entry.name)
     if scale is None:

@@ -16,14 +16,13 @@ _FURTHER = 2
 def print_sensitivity(console: Terminal, measured: NetworkSensitivity) -> None:
     """Print a row for each of the slots that lose most, and a line for the others."""
     console.print()
-    console.print(
+    console.print_prose(
         "sensitivity: what one candidate in a slot costs by itself, calibrated, not trained; with the widest bits"
-        f" everywhere PSNR is {measured.psnr:.2f} dB ({plural(measured.images, 'held-out image')})",
-        soft_wrap=True,
+        f" everywhere PSNR is {measured.psnr:.2f} dB ({plural(measured.images, 'held-out image')})"
     )
     console.print(_table(measured.slots[:_SHOWN]))
     if rest := measured.slots[_SHOWN:]:
-        console.print(f"{plural(len(rest), 'more slot')}: {_decibels(rest[0].most)} dB at most", soft_wrap=True)
+        console.print_prose(f"{plural(len(rest), 'more slot')}: {_decibels(rest[0].most)} dB at most")
 
 
 def _table(slots: Sequence[SlotSensitivity]) -> Table:

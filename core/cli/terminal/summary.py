@@ -24,18 +24,18 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
         console.print(scores_table(summary["test"], RunRecord(folder).spec_data.get("scale")))
         gap = summary["discretization_gap_db"]
         figures = [*_costs(summary, folder), *([] if gap is None else [f"discretization gap {gap:.2f} dB"])]
-        console.print(", ".join(figures), soft_wrap=True)
+        console.print_prose(", ".join(figures))
         if limits := [*_limits(summary, folder)]:
-            console.print(f"limits: {', '.join(limits)}", soft_wrap=True)
+            console.print_prose(f"limits: {', '.join(limits)}")
         _print_front(console, summary, folder)
         if judged := [*_judged(summary)]:
-            console.print(f"held out, at the end of the search: {', '.join(judged)}", soft_wrap=True)
+            console.print_prose(f"held out, at the end of the search: {', '.join(judged)}")
         for work in [*(summary["float_work"] or {}).values()][:1]:  # an older qnas did not count it
-            console.print(f"in float beside: {float_work(work)}", soft_wrap=True)
+            console.print_prose(f"in float beside: {float_work(work)}")
         _print_baselines(console, Beside(summary), folder)
         _print_exported(console, folder)
     if summary["ties"]:
-        console.print(f"close choices in: {', '.join(summary['ties'])}", soft_wrap=True)
+        console.print_prose(f"close choices in: {', '.join(summary['ties'])}")
     console.print(f"see {RunRecord(folder).page or folder.path}", soft_wrap=True)
 
 
@@ -53,7 +53,7 @@ def _print_baselines(console: Terminal, beside: Beside, folder: RunFolder) -> No
     if beside.baselines:
         console.print(baselines_table(beside, stated_costs(RunRecord(folder).spec_data)))
         for sentence in beside.sentences:
-            console.print(sentence, soft_wrap=True)
+            console.print_prose(sentence)
 
 
 def _print_exported(console: Terminal, folder: RunFolder) -> None:
