@@ -1,7 +1,10 @@
 r"""Make a model of a finished run: judge it, export it, time it, and write its folder with a card.
 
-    python benchmarks/ship.py runs/x4-4g --float runs/x4-4g-float --test Set5=data/Set5 --test Set14=data/Set14 \
-        --out plugins/models/x4-4g
+    qnas derive runs/x4-4g --between 8 --steps 500 --out runs/x4-4g-between
+    python benchmarks/ship.py runs/x4-4g --float runs/x4-4g-float --between runs/x4-4g-between \
+        --test Set5=data/Set5 --test Set14=data/Set14 --out plugins/models/x4-4g
+
+ONNX Runtime is quick where integers run through, so its file is that of the network with 8 bits between the slots.
 
 All of it is measured now, so do it where nothing else runs. The test sets are judged here for the first time: a run
 looks at its own only.
@@ -26,13 +29,22 @@ from qnas.core.run.names import ARCHITECTURE, MODEL, RESULT, SPEC
 from qnas.core.run.record import RunRecord
 from qnas.core.settings import FLOAT
 
-TARGETS = ("onnxruntime", "openvino")
 THREADS = (1, 2)
 KEPT = (SPEC, ARCHITECTURE, MODEL, RESULT)
 
 
-def card(name: str, run: RunRecord, floating: RunRecord, judged: Mapping[str, Mapping[str, Any]]) -> str:
-    """The card of a model, in Markdown."""
+def card(
+    name: str, run: RunRecord, floating: RunRecord, files: Mapping[str, RunRecord], judged: Mapping[str, Any]
+) -> str:
+    """The card of a model, in Markdown.
+
+    Args:
+        name: Its name.
+        run: The run that it is of.
+        floating: What that started from.
+        files: For each target, the run that was exported to it.
+        judged: The scores of each network by test set.
+    """
     return "\n".join(
         [
             f"# {name}",
@@ -49,7 +61,7 @@ def card(name: str, run: RunRecord, floating: RunRecord, judged: Mapping[str, Ma
             "",
             "## Exported",
             "",
-            *exported(run),
+            *exported(files),
             "",
             "## Bits",
             "",
@@ -104,26 +116,27 @@ def made(run: RunRecord, floating: RunRecord) -> Iterator[str]:
     )
 
 
-def exported(run: RunRecord) -> Iterator[str]:
+def exported(files: Mapping[str, RunRecord]) -> Iterator[str]:
     """Parity and time of each file."""
-    yield "| target | size | images | equal values | furthest | threads | time | float | bicubic |"
+    yield "| target | between | size | equal values | furthest | threads | time | float | bicubic |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-    timings = [one for one in run.timings if one["target"] in TARGETS]
-    for entry in timings:
-        known = run.exports[entry["target"]]
+    for target, run in files.items():
+        known = run.exports[target]
         parity = known["parity"]["of_file"]
-        times = {name: f"{1e3 * one['median_seconds']:.1f} ms" for name, one in entry["networks"].items()}
-        yield (
-            f"| {entry['target']} {known['versions'][entry['target']]} | {known['bytes'] / 1e3:.0f} kB"
-            f" | {', '.join(known['parity']['psnr_y'])} | {100 * parity['equal']:.3f} %"
-            f" | {parity['largest_in_levels']} of 255 | {entry['threads']} | {times['found']} | {times['float']}"
-            f" | {times['bicubic']} |"
-        )
+        timings = [one for one in run.timings if one["target"] == target]
+        for entry in timings:
+            times = {name: f"{1e3 * one['median_seconds']:.1f} ms" for name, one in entry["networks"].items()}
+            yield (
+                f"| {target} {known['versions'][target]} | {run.between or 'float'} | {known['bytes'] / 1e3:.0f} kB"
+                f" | {100 * parity['equal']:.3f} % | {parity['largest_in_levels']} of 255 | {entry['threads']}"
+                f" | {times['found']} | {times['float']} | {times['bicubic']} |"
+            )
     size, processor = timings[0]["size"], timings[0]["processor"]
     yield ""
     yield (
-        f"Times are medians for an LR image of {size[0]} x {size[1]} on {processor}; float is the same network in"
-        " float, in the same runtime; bicubic is Pillow's, with one thread."
+        f"Compared with the network on {', '.join(known['parity']['psnr_y'])}. Times are medians for an LR image of"
+        f" {size[0]} x {size[1]} on {processor}; float is the same network in float, in the same runtime; bicubic is"
+        " Pillow's, with one thread."
     )
 
 
@@ -153,21 +166,25 @@ def judged_on(run: Path, tests: Sequence[str]) -> dict[str, Any]:
 @click.command(help=__doc__.splitlines()[0])
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--float", "floating", type=click.Path(path_type=Path), required=True, help="What it started from.")
+@click.option("--between", type=click.Path(path_type=Path), required=True, help="It, with 8 bits between its slots.")
 @click.option("--beside", "others", metavar="NAME=RUN", multiple=True, help="Another run to judge beside it.")
 @click.option("--test", "tests", multiple=True, required=True, help="A test set, as NAME=FOLDER; may be repeated.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder of the model.")
-def main(run: Path, floating: Path, others: Sequence[str], tests: Sequence[str], out: Path) -> None:
+def main(run: Path, floating: Path, between: Path, others: Sequence[str], tests: Sequence[str], out: Path) -> None:
     """Judge, export, time, and write."""
     beside = {name: Path(folder) for name, _, folder in (other.partition("=") for other in others)}
-    judged = {name: judged_on(path, tests) for name, path in {"float": floating, **beside, out.name: run}.items()}
-    names = [part for target in TARGETS for part in ("--target", target)]
-    _done("export", str(run), *names, "--force")
-    _done("bench", str(run), *names, "--threads", ",".join(map(str, THREADS)))
-    record = RunRecord(RunFolder(run))
+    networks = {"float": floating, **beside, f"{out.name}, 8 bits between": between, out.name: run}
+    judged = {name: judged_on(path, tests) for name, path in networks.items()}
+    exported_from = {"openvino": run, "onnxruntime": between}
+    for target, path in exported_from.items():
+        _done("export", str(path), "--target", target, "--force")
+        _done("bench", str(path), "--target", target, "--threads", ",".join(map(str, THREADS)))
+    record, start = RunRecord(RunFolder(run)), RunRecord(RunFolder(floating))
+    files = {target: RunRecord(RunFolder(path)) for target, path in exported_from.items()}
     out.mkdir(parents=True, exist_ok=True)
     for file in KEPT:
         shutil.copyfile(run / file, out / file)
-    text = card(out.name, record, RunRecord(RunFolder(floating)), judged)
+    text = card(out.name, record, start, files, judged)
     (out / CARD).write_text(text, encoding="utf-8")
     click.echo(text)
 
