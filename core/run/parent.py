@@ -34,7 +34,8 @@ from qnas.core.run.names import (
 from qnas.core.run.record import RunRecord
 from qnas.core.search.uniform_choices import Choice, same_operations
 from qnas.core.spec import Spec
-from qnas.core.spec.spec import UNTRIED, longest_with
+from qnas.core.spec.run_name import longest_with
+from qnas.core.spec.spec import UNTRIED
 
 _TAKEN = (
     ARCHITECTURE,

@@ -7,7 +7,7 @@ from qnas.core.files.home import at_home
 from qnas.core.run.record import RunRecord
 from qnas.core.settings import as_of
 from qnas.core.spec import Overrides, SpecFile, open_spec, read_spec
-from qnas.core.spec.spec import is_name
+from qnas.core.spec.run_name import is_name
 
 
 def read_to_run(spec: Path, overrides: Overrides, out: Path | None, *, resume: bool) -> tuple[SpecFile, RunFolder]:

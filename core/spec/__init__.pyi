@@ -7,6 +7,7 @@ from .load import (
     open_spec as open_spec,
     read_spec as read_spec,
 )
-from .spec import QuantizerChoice as QuantizerChoice, Spec as Spec
+from .quantizer_choice import QuantizerChoice as QuantizerChoice
+from .spec import Spec as Spec
 
 __all__: list[str]

@@ -1,7 +1,6 @@
 """The spec, which defines a run: validated and immutable."""
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, Self
@@ -16,7 +15,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from qnas.core.components import Cost, Loss, PricedSpace, Quantizer, Report, Space, Target, costs_with
+from qnas.core.components import Cost, Loss, PricedSpace, Report, Space, Target, costs_with
 from qnas.core.components.keyed import described_by_key
 from qnas.core.components.losses.loss_terms import LossTerms
 from qnas.core.errors import InputError, QnasError, from_field
@@ -28,10 +27,12 @@ from qnas.core.search.limits.front_limits import FrontLimits, front_cost
 from qnas.core.search.limits.refusal import notices, refuse_unmeetable
 from qnas.core.search.searcher import Searcher
 from qnas.core.search.uniform_choices import uniform_choices
-from qnas.core.settings import BetweenBits, Seed, Settings, Versioned, as_of, invalid
+from qnas.core.settings import Seed, Versioned, as_of, invalid
 from qnas.core.settings.lr_sizes import Size
 from qnas.core.spec.by_name import CostsByName, RegularizersByName
 from qnas.core.spec.limits import LimitsByName, described_limits
+from qnas.core.spec.quantizer_choice import QuantizerChoice
+from qnas.core.spec.run_name import LONGEST, PATTERN
 from qnas.core.training.criterion import teachers_in
 from qnas.core.training.machine import Device, Precision
 from qnas.core.training.settings import Start, Training
@@ -43,56 +44,6 @@ UNTRIED = {"untried": True}
 """The context for validating a spec without building its network."""
 WITHOUT_CODE = {**UNTRIED, "without_code": True}
 """The same without loading the plugin files that it names: what these have stays unknown."""
-
-
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-_LONGEST_NAME = 100
-
-
-def is_name(value: object) -> bool:
-    """Whether ``value`` is a valid name for a run."""
-    return isinstance(value, str) and len(value) <= _LONGEST_NAME and re.fullmatch(_NAME, value) is not None
-
-
-def longest_with(name: str, ending: str) -> str:
-    """The name of a run with an ending, cut before it if it would be too long."""
-    return name[: _LONGEST_NAME - len(ending)] + ending
-
-
-class QuantizerChoice(Settings):
-    """The quantizers of the two stages.
-
-    Attributes:
-        search: Quantizer during the search.
-        train: Quantizer of the found network; it must have an integer grid, or be ``none``.
-        between: Bits of what stands between the slots of the found network, such as sums: 8 or 16, or null for float.
-            By default what the spec's target needs to be fast, and float without a target.
-    """
-
-    search: Quantizer = "noise"  # type: ignore[assignment]
-    train: Quantizer = "lsq"  # type: ignore[assignment]
-    between: BetweenBits | None = None
-
-    @model_validator(mode="after")
-    def _stages(self) -> Self:
-        for stage in ("search", "train"):
-            quantizer: Quantizer = getattr(self, stage)
-            if stage not in quantizer.stages:
-                why = "it has no integer grid, so the network would not have the bit-widths that it claims"
-                invalid("QuantizerChoice", f"'{quantizer.label}' can't {stage}: {why}", quantizer.label, stage)
-        return self
-
-    def suited(self, target: Target) -> Self:
-        """A copy in which the target decides what is left open."""
-        chosen: dict[str, object] = {stage: self._signed(stage) for stage in ("search", "train") if target.signed}
-        if "between" not in self.model_fields_set:
-            chosen["between"] = target.fills
-        return self.model_copy(update=chosen)
-
-    def _signed(self, stage: str) -> Quantizer:
-        quantizer: Quantizer = getattr(self, stage)
-        is_open = "signed" not in quantizer.model_fields_set
-        return quantizer.model_copy(update={"signed": True}) if is_open else quantizer
 
 
 class Spec(Versioned):
@@ -130,7 +81,7 @@ class Spec(Versioned):
         report: The page that explains the run.
     """
 
-    name: Annotated[str, Field(pattern=_NAME, max_length=_LONGEST_NAME)]
+    name: Annotated[str, Field(pattern=PATTERN, max_length=LONGEST)]
     plugins: tuple[str, ...] = ()
     seed: Seed = 0
     scale: PositiveInt = 2
