@@ -4,6 +4,7 @@ from .dataset import check_dataset as check_dataset
 from .degradation import check_degradation as check_degradation
 from .launcher import check_launcher as check_launcher
 from .loss import check_loss as check_loss
+from .model import check_model as check_model
 from .operation import check_operation as check_operation
 from .quantizer import check_quantizer as check_quantizer
 from .regularizer import check_regularizer as check_regularizer

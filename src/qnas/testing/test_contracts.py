@@ -12,7 +12,7 @@ import pytest
 from qnas import testing
 from qnas.core.components import Launcher
 from qnas.core.errors import InputError
-from qnas.core.registry import KINDS, Entry, PluginInfo, plugins
+from qnas.core.registry import KINDS, Entry, Model, PluginInfo, plugins
 
 
 def _plugins(config: pytest.Config) -> list[PluginInfo]:
@@ -30,7 +30,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("plugin", chosen, ids=[f"{info.distribution} {info.name}" for info in chosen])
     if "kind" in metafunc.fixturenames:
         components = [component for info in chosen for component in info.registered]
-        pairs = [(kind, name) for kind, name in (component.split(" ", 1) for component in components) if kind in KINDS]
+        checked = (*KINDS, Model.kind)
+        pairs = [
+            (kind, name) for kind, name in (component.split(" ", 1) for component in components) if kind in checked
+        ]
         metafunc.parametrize(("kind", "name"), pairs, ids=[" ".join(pair) for pair in pairs])
 
 
@@ -43,6 +46,9 @@ def test_plugin(plugin: PluginInfo) -> None:
 def test_contract(kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A component meets the contract of its kind."""
     monkeypatch.setenv("QNAS_CACHE", str(tmp_path))
+    if kind == Model.kind:
+        testing.check_model(name)
+        return
     registry = plugins().registries[kind]
     component, entry = registry.load(name), registry.entry(name)
     fields = _example(component, entry)
