@@ -4,11 +4,11 @@ import sys
 import pytest
 
 from qnas import testing
-from qnas.core.registry import KINDS
+from qnas.core.registry import KINDS, Model
 
 
 def test_there_is_a_check_for_every_kind():
-    assert sorted(testing.__all__) == sorted(f"check_{kind}" for kind in KINDS)
+    assert sorted(testing.__all__) == sorted(f"check_{kind}" for kind in (*KINDS, Model.kind))
 
 
 @pytest.mark.parametrize("name", testing.__all__)
