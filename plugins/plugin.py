@@ -112,6 +112,14 @@ def qnas_register_trackers(register: Register) -> None:
 
 
 @hookimpl
+def qnas_register_models(register: Register) -> None:
+    """Register models."""
+    home = "qnas.plugins.models.shipped"
+    register("x4-4g", f"{home}:X4In4G", "x4, 4.6 GBitOps, 48 channels, five residual blocks at mixed bits")
+    register("x4-2g", f"{home}:X4In2G", "x4, 2.0 GBitOps, 32 channels, five residual blocks at mixed bits")
+
+
+@hookimpl
 def qnas_register_degradations(register: Register) -> None:
     """Register degradations."""
     bicubic = "qnas.plugins.degradations.bicubic"

@@ -18,7 +18,7 @@ def load(run: Run, device: Device = "cpu") -> FoundNetwork:
     """The network that a run found, with its trained weights.
 
     Args:
-        run: The run's record or folder.
+        run: The run's record or folder, or the name of a model.
         device: Where to compute; ``auto`` takes cuda, then mps, then cpu.
 
     Raises:

@@ -11,7 +11,7 @@ from qnas.core.registry import BY_NAME
 from .markdown import code, escaped, fence, heading, page, prose, table
 
 DATA = Path(__file__).parents[1] / "plugins.yaml"
-NOT_COMPONENTS = ("tracker", "events")
+NOT_COMPONENTS = ("tracker", "model", "events")
 """What a plugin can have beside components."""
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9.+-]+$")]
 
@@ -46,7 +46,7 @@ class KnownPlugin(BaseModel):
     Attributes:
         name: Of its distribution.
         adds: What it adds, in a line.
-        kinds: Of its components; also ``tracker`` and ``events``.
+        kinds: Of its components; also ``tracker``, ``model`` and ``events``.
         link: Where it is: an address, or a folder of this repository.
         licence: As SPDX names it.
     """

@@ -6,6 +6,7 @@ from .contracts import contracts
 from .hooks import hooks
 from .interfaces import interfaces
 from .known_plugins import known_plugins
+from .models import models
 from .pictures import pictures
 from .spec import spec
 
@@ -21,6 +22,7 @@ def pages() -> dict[str, str]:
         **component_pages(),
     }
     return {
+        "models.md": models(),
         "plugins.md": known_plugins(),
         **{f"reference/{name}": text for name, text in reference.items()},
         **{f"concepts/{name}": picture for name, picture in pictures().items()},

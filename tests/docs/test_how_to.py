@@ -47,6 +47,16 @@ def test_the_commands_of_the_page_on_images(images: Path) -> None:
     assert (images / "train.h5").is_file()
 
 
+@pytest.mark.slow
+def test_the_commands_of_the_page_on_models(checkout: Path, tmp_path: Path) -> None:
+    shutil.copy(checkout / "photo.png", tmp_path)
+    for command in commands("docs/models.md"):
+        done = shell(command, tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "photo_x4.png").is_file()
+    assert (tmp_path / "x4-4g/export/openvino.onnx").is_file()
+
+
 def test_the_spec_of_the_page_on_images(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (text,) = blocks("docs/images.md", "yaml")
     monkeypatch.chdir(images)
