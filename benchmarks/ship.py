@@ -14,7 +14,7 @@ import datetime
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def card(
             "",
             "## Quality",
             "",
-            *scores(judged),
+            *scores(judged, run.result["test"]),
             "",
             "## How it was made",
             "",
@@ -81,8 +81,8 @@ def what(run: RunRecord) -> Iterator[str]:
     )
 
 
-def scores(judged: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """PSNR and SSIM on Y of each network and of bicubic enlargement."""
+def scores(judged: Mapping[str, Mapping[str, Any]], seen: Collection[str]) -> Iterator[str]:
+    """PSNR and SSIM on Y of each network and of bicubic enlargement, and which sets the runs had seen before."""
     first = next(iter(judged.values()))
     yield "| PSNR Y, SSIM Y | " + " | ".join(first) + " |"
     yield "| --- |" + " --- |" * len(first)
@@ -91,7 +91,9 @@ def scores(judged: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         cells = (f"{of['psnr_y']:.2f} dB, {of['ssim_y']:.4f}" for of in tests.values())
         yield f"| {network} | {' | '.join(cells)} |"
     yield ""
-    yield f"Judged on {datetime.datetime.now(datetime.UTC).date()}, after the training, for the first time."
+    today = datetime.datetime.now(datetime.UTC).date()
+    new = " and ".join(test for test in first if test not in seen)
+    yield f"{new}: judged for the first time on {today}, after all training; {', '.join(seen)}: at the end of each run."
 
 
 def made(run: RunRecord, floating: RunRecord) -> Iterator[str]:
@@ -118,7 +120,7 @@ def made(run: RunRecord, floating: RunRecord) -> Iterator[str]:
 
 def exported(files: Mapping[str, RunRecord]) -> Iterator[str]:
     """Parity and time of each file."""
-    yield "| target | between | size | equal values | furthest | threads | time | float | bicubic |"
+    yield "| target | between slots | size | equal values | furthest | threads | time | float | bicubic |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     for target, run in files.items():
         known = run.exports[target]
@@ -126,8 +128,9 @@ def exported(files: Mapping[str, RunRecord]) -> Iterator[str]:
         timings = [one for one in run.timings if one["target"] == target]
         for entry in timings:
             times = {name: f"{1e3 * one['median_seconds']:.1f} ms" for name, one in entry["networks"].items()}
+            between = f"{run.between} bits" if run.between else "float"
             yield (
-                f"| {target} {known['versions'][target]} | {run.between or 'float'} | {known['bytes'] / 1e3:.0f} kB"
+                f"| {target} {known['versions'][target]} | {between} | {known['bytes'] / 1e3:.0f} kB"
                 f" | {100 * parity['equal']:.3f} % | {parity['largest_in_levels']} of 255 | {entry['threads']}"
                 f" | {times['found']} | {times['float']} | {times['bicubic']} |"
             )

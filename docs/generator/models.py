@@ -9,9 +9,9 @@ from qnas.core.run.deployment.models import card_of
 from .markdown import code, fence, heading, page, prose, table
 
 _ABOUT = """\
-Found networks that come with qnas, trained, to enlarge pictures with, to export, or to learn from. ``qnas list models``
-lists all that are installed, and ``qnas show model NAME`` prints a card. Where a command takes the folder of a run, it
-takes the name of a model too:"""
+Found networks that come with qnas, trained, to enlarge pictures with and to export. ``qnas list models`` lists all that
+are installed, and ``qnas show model NAME`` prints a card. ``upscale``, ``evaluate``, ``export`` and ``bench`` take a
+model's name where they take the folder of a run:"""
 _COMMANDS = """\
 $ qnas upscale x4-4g photo.png
 $ qnas export x4-4g --target openvino"""
@@ -20,7 +20,12 @@ The first writes ``photo_x4.png``. The second copies the model into a folder ``x
 other, and writes the file in it. In Python it is ``qnas.load("x4-4g")``."""
 _LIMITS = """\
 They were trained on images that bicubic interpolation had reduced, as the published figures are, so they sharpen clean,
-small pictures. They were not trained for noise, strong JPEG or blur, and make these more visible."""
+small pictures. They were not trained for noise, strong JPEG or blur."""
+_FIGURES = """\
+The paper that qnas follows has 27.63 dB on Set14 at 1.9 GBitOps and 27.81 dB at 4.6 (read off its plot), trained on
+DIV2K. Below, ``float`` is what a network was before it was quantized, ``uniform 4 bits`` the same with 4 bits
+everywhere, by the same protocol. ``8 bits between`` is the network after ``qnas derive --between 8`` and 500 more
+steps: then only integers pass from slot to slot, which ONNX Runtime needs to be quick. All of this is one seed."""
 _PHOTOGRAPHS = """\
 The networks were trained on these, reduced to 1600 pixels, and on generated dead leaves. No picture is in this
 repository or in a model. The models have the licence of qnas."""
@@ -55,6 +60,7 @@ def models() -> str:
         prose(_WRITES),
         table(("name", "what it is"), rows),
         prose(_LIMITS),
+        prose(_FIGURES),
         *cards,
         heading("The photographs"),
         prose(_PHOTOGRAPHS),
