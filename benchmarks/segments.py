@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from qnas.core.components import ImageStatistic, Moments, Target
 from qnas.core.deploy.integers import IntegerActivation
 from qnas.core.deploy.lowering import INPUT, with_integers
+from qnas.plugins.targets.openvino import shared_core
 from qnas.plugins.targets.quicker import REPEATED
 
 Values = npt.NDArray[Any]
@@ -240,9 +241,7 @@ def _in_onnxruntime(model: onnx.ModelProto, _: Target) -> Run:
 
 
 def _in_openvino(model: onnx.ModelProto, target: Target) -> Run:
-    import openvino
-
-    core = openvino.Core()
+    core = shared_core()
     compiled = core.compile_model(core.read_model(model.SerializeToString()), "CPU", dict(target.settings()))
 
     def run(feeds: Feeds) -> list[Values]:

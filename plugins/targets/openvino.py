@@ -1,5 +1,6 @@
 """OpenVINO, on the CPU."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from qnas.core.components import Runtime, Target, Values
 
 if TYPE_CHECKING:
+    import openvino
     from torch.export import ExportedProgram
 
 
@@ -44,10 +46,8 @@ class OpenVino(Target):
 
     def load(self, path: Path, threads: int = 0) -> Runtime:
         """See :meth:`qnas.Target.load`."""
-        import openvino
-
         options: dict[str, Any] = {**self.settings(), **({"INFERENCE_NUM_THREADS": threads} if threads else {})}
-        compiled = openvino.Core().compile_model(path, "CPU", options)
+        compiled = shared_core().compile_model(path, "CPU", options)
         request = compiled.create_infer_request()
 
         def run(lr: Values) -> Values:
@@ -59,3 +59,15 @@ class OpenVino(Target):
     def settings(self) -> Mapping[str, str]:
         """See :meth:`qnas.Target.settings`."""
         return {"INFERENCE_PRECISION_HINT": self.precision}
+
+
+@functools.cache
+def shared_core() -> "openvino.Core":
+    """The one core of this process.
+
+    Each core replaces the stack on which the process handles signals, and puts back the one before when it goes. Of two
+    that don't go in reverse order, the second leaves a stack that is gone, and the next signal kills the process.
+    """
+    import openvino
+
+    return openvino.Core()
