@@ -17,7 +17,7 @@ test: $(VENV)/installed-test
 
 # Fuzzing as well, with all its examples: make test tries a tenth of them.
 slow: $(VENV)/installed-test
-	QNAS_FUZZ=1 $(PYTEST) -m "slow or fuzz"
+	QNAS_FUZZ=1 $(PYTEST) -m "(slow or fuzz) and not thorough"
 
 # Hours. What it says is kept in benchmarks/results/thorough; PART=fuzz runs that part only.
 thorough: $(VENV)/installed-test

@@ -44,6 +44,7 @@ class Part:
 
 
 PARTS = {
+    "tests": Part([*PYTEST, "-m", "thorough"]),
     "fuzz": Part([*PYTEST, "-m", "fuzz"], {"QNAS_FUZZ": "50"}),
     "kills": Part(["benchmarks/crash.py", "--kills", "200"]),
     "starts": Part(["benchmarks/quantizer_starts.py", "--out", "{results}/{date}-starts.json"]),

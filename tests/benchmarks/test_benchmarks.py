@@ -90,6 +90,7 @@ def test_memory_is_what_a_process_grows_by() -> None:
     assert 3.5e7 < int(done.stdout) < 6e7  # four blocks
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_killed_is_compared_with_one_that_is_not(benchmark, tmp_path: Path, monkeypatch) -> None:
     crash = benchmark("crash")
     monkeypatch.setattr(crash, "SEARCHES", {"{steps: 30, epochs: 3, batch: 2}": "scratch"})
@@ -486,6 +487,7 @@ SMALL = {
 }
 
 
+@pytest.mark.thorough
 def test_predicted_and_measured_latencies_are_compared(benchmark, tmp_path: Path, monkeypatch) -> None:
     latency = benchmark("latency")
     small = {"name": "skeleton", "channels": 4, "body": ["residual"], "bits": [4, 8], "operations": ["conv1x1"]}
@@ -509,6 +511,7 @@ def test_the_page_about_latency_has_the_kept_figures(benchmark) -> None:
     assert "\n".join(benchmark("latency").markdown(kept["rows"])) in (FOLDER.parent / "docs/latency.md").read_text()
 
 
+@pytest.mark.thorough
 def test_searches_under_a_limit_on_latency_are_compared(benchmark, tmp_path: Path, monkeypatch) -> None:
     latency_search, out = benchmark("latency_search"), tmp_path / "figures.json"
     monkeypatch.setattr(latency_search, "SPACE", SMALL)

@@ -41,7 +41,7 @@ def strangers(benchmark, tmp_path: Path, monkeypatch):
     return module, [*folders, "--minutes", "0.002", "--threads", "1", "--out", str(tmp_path / "figures.json")]
 
 
-@pytest.mark.parametrize("name", ["compact", "swin2sr"])
+@pytest.mark.parametrize("name", ["compact", pytest.param("swin2sr", marks=pytest.mark.thorough)])
 def test_networks_of_others_are_judged_in_float_calibrated_and_tuned(name, strangers, tmp_path, monkeypatch) -> None:
     module, arguments = strangers
     arguments += ["--network", name]

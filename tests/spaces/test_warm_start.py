@@ -150,7 +150,10 @@ NETWORKS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fields", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize(
+    "fields",
+    [pytest.param(NETWORKS[name], id=name, marks=[pytest.mark.thorough] * (name == "residual")) for name in NETWORKS],
+)
 def test_a_supernet_begins_within_one_db_of_the_float_network(fields):
     if "spandrel" in fields["target"] and not any(distributions(name="spandrel")):
         pytest.skip("pip install --no-deps spandrel, as the Makefile does")

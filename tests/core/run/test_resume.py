@@ -53,7 +53,10 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-KILLED = ("as published", "limits", "random", "options", "baselines")
+KILLED = (
+    *("as published", "options"),
+    *(pytest.param(way, marks=pytest.mark.thorough) for way in ("limits", "random", "baselines")),
+)
 """Those that are killed too, which takes long; between them they have every kind of state."""
 
 

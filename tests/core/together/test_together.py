@@ -83,8 +83,8 @@ def test_a_step_is_that_of_one_process(processes: int, tmp_path: Path) -> None:
     "fields",
     [
         ["quantizer.search=noise", "space.residual=adq"],
-        ["quantizer.search=lsq", "search.update=joint"],
-        ["search.front=2", "quantizer.search=nipq", "quantizer.train=hwgq"],
+        pytest.param(["quantizer.search=lsq", "search.update=joint"], marks=pytest.mark.thorough),
+        pytest.param(["search.front=2", "quantizer.search=nipq", "quantizer.train=hwgq"], marks=pytest.mark.thorough),
     ],
 )
 def test_a_run_is_that_of_one_process(fields: list[str], here: Path) -> None:
@@ -110,7 +110,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.thorough)])
 def test_a_run_that_lost_a_process_ends_in_a_line_and_resumes_to_the_same_bytes(
     rank: int, here: Path, whole: Path
 ) -> None:

@@ -41,6 +41,7 @@ def under_way(out: str, number: int, steps: int = 10) -> list[Progress]:
     return [progress for progress in found if progress.stage == "search" and progress.step > steps]
 
 
+@pytest.mark.thorough
 def test_submitit_queues_runs_again_that_reach_the_time_limit() -> None:
     """The signal comes after 24 s at the latest, and the run takes longer than what is left after its start."""
     pytest.importorskip("submitit")
@@ -63,7 +64,7 @@ def cluster() -> Iterator[Any]:
         made.shutdown()
 
 
-@pytest.mark.parametrize(("folders", "number"), [("shared", 8), ("store", 4)])
+@pytest.mark.parametrize(("folders", "number"), [pytest.param("shared", 8, marks=pytest.mark.thorough), ("store", 4)])
 def test_all_runs_finish_once_although_a_node_dies(folders: str, number: int, cluster: Any) -> None:
     node = cluster.add_node(num_cpus=1)
     succeeds(sweep("local", number, "--jobs", "2"))

@@ -95,6 +95,7 @@ def test_no_search_exceeds_a_limit_and_none_is_begun_that_could_not_keep_it(make
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_of_a_hundred_searches_none_exceeds_a_limit(make_task) -> None:
     begun = [search(seed, make_task) for seed in range(100)]
     assert 25 < sum(begun) < 90
