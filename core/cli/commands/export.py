@@ -96,13 +96,14 @@ def export(
     if option:
         refuse_other_sizes(fields, option, [size])
     named_targets(names, fields)  # what is wrong with them is refused before anything is loaded
-    run = brought_here(run) if out is None else run
     found = load_found(run, torch.device("cpu"))
     targets = named_targets(names, fields, found.run)
     if option:
         targets = [target.sized(size) for target in targets]
     files = planned(run, targets, found.scale, found.run.between, out, force=force)
     sets = sets_to_compare(found.run, named_sets(places) if places else None)
+    if out is None:
+        brought_here(run)
     with show_counts("compare") as report:
         exported = export_found(found.network, found.scale, files, sets, freeze=freeze, report=report)
         known = {target.registered_name(): facts for target, facts in exported}

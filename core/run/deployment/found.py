@@ -136,10 +136,12 @@ class FoundNetwork(nn.Module):
         """
         chosen = target_of(target, self.run)
         out = None if path is None else Path(path)
-        home = self._home if out else brought_here(self._home)
-        files = planned(home, [chosen], self.scale, self.run.between, out, force=force)
+        files = planned(self._home, [chosen], self.scale, self.run.between, out, force=force)
+        sets = sets_to_compare(self.run)
+        if out is None:
+            brought_here(self._home)
         network = self.network if _is_on_cpu(self.network) else self.run.network()
-        for _ in export_found(network, self.scale, files, sets_to_compare(self.run), freeze=freeze):
+        for _ in export_found(network, self.scale, files, sets, freeze=freeze):
             pass
         return files[chosen]
 

@@ -91,6 +91,14 @@ def test_what_is_written_for_it_goes_to_a_copy_here(model: Path, export: Callabl
     assert invoke(["upscale", "tiny-x2", "a.png", "--target", "onnxruntime"]) == 0  # it is a run now
 
 
+def test_nothing_is_copied_where_its_export_is_refused(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnx")
+    target = ("--target", "onnxruntime")
+    assert "must end with .onnx" in refused("export", "tiny-x2", *target, "-o", "a.bin", capsys=capsys)
+    assert "nowhere" in refused("export", "tiny-x2", *target, "--data", "own=nowhere", capsys=capsys)
+    assert not Path("tiny-x2").exists()
+
+
 def test_a_run_of_its_name_comes_first(model: Path) -> None:
     write_run(Path("tiny-x2"), scale=3)
     assert found_in(Path("tiny-x2")) == brought_here(Path("tiny-x2")) == Path("tiny-x2")
