@@ -121,6 +121,7 @@ def test_a_comparison_over_a_cost_builds_nothing_that_is_foreign(
     assert not (folder / SIGN).exists()
 
 
+@pytest.mark.slow
 def test_third_parties_plugins_are_left_out_whatever_qnas_plugins_says(folder: Path) -> None:
     information = folder / "strange-1.0.dist-info"
     information.mkdir()

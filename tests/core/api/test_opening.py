@@ -185,6 +185,7 @@ def test_code_is_not_run_where_none_may_be() -> None:
         qnas.open_module(chain())
 
 
+@pytest.mark.slow
 def test_its_run_needs_neither_the_model_nor_the_files_that_were_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,7 @@ def test_the_integers_are_those_that_the_network_computes_with(found: qnas.Found
             assert levels.min() >= of.smallest - 0.01 and levels.max() <= of.largest + 0.01
 
 
+@pytest.mark.slow
 def test_it_is_exported_and_the_file_gives_its_images(run: qnas.RunRecord, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     found = qnas.load(run)

@@ -53,6 +53,7 @@ def test_a_wrong_override_is_one_line(overrides, message: str, tiny: Path) -> No
     assert len(caught.traceback) <= 2  # this test, and where it was raised
 
 
+@pytest.mark.slow
 def test_a_run_is_that_of_the_command_line_to_the_byte(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

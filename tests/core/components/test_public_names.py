@@ -53,6 +53,7 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = qnas.Nothing
 
 
+@pytest.mark.slow
 def test_check_imports_nothing_that_it_can_do_without():
     heavy = ("torch._dynamo", "torch.fx.experimental.symbolic_shapes", "sympy", "matplotlib", "scipy", "jinja2")
     code = (

@@ -5,9 +5,11 @@ import math
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from qnas.core.files.state import DamagedStateError, from_bytes, to_bytes
+
+from ...fuzz import fuzzed
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 STATES = st.dictionaries(
@@ -21,7 +23,7 @@ def some_state() -> dict[str, object]:
     return {"step": 3, "weights": torch.arange(6.0).reshape(2, 3), "text": 'sha256":"' + "0" * 64, "list": [1, [2.5]]}
 
 
-@settings(max_examples=60)
+@fuzzed(60)
 @given(STATES)
 def test_what_is_no_tensor_comes_back_equal_and_of_its_type(state):
     read = from_bytes(to_bytes(state))
@@ -83,7 +85,7 @@ def test_any_reader_of_safetensors_can_open_it():
     assert torch.equal(tensors["0"], torch.arange(6.0).reshape(2, 3))
 
 
-@settings(max_examples=200)
+@fuzzed(200)
 @given(st.data())
 def test_one_bit_that_is_wrong_is_found(data):
     content = bytearray(to_bytes(some_state()))
@@ -93,7 +95,7 @@ def test_one_bit_that_is_wrong_is_found(data):
         from_bytes(bytes(content))
 
 
-@settings(max_examples=60)
+@fuzzed(60)
 @given(st.data())
 def test_what_is_torn_or_has_something_behind_it_is_found(data):
     content = to_bytes(some_state())

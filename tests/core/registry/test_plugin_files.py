@@ -64,6 +64,7 @@ def errors(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
+@pytest.mark.slow
 def test_a_run_uses_a_file_and_keeps_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     add_to_spec("plugins: [./mine.py]", "regularizers: {doubled: {weight: 0.1}}")
     assert invoke(["run", "spec.yaml", "--out", "run", "--set", "space={name: small-basic, bits: [4, 8]}"]) == 0
@@ -88,6 +89,7 @@ def test_a_run_goes_on_with_the_file_that_it_began_with(folder: Path, capsys: py
     capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_what_comes_of_a_run_takes_the_file_that_it_keeps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The file that the spec names is gone, or says something else by now."""
     add_to_spec("plugins: [./mine.py]", "regularizers: {doubled: {weight: 0.1}}")

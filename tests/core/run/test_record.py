@@ -77,6 +77,7 @@ def without(file: Path, *keys: str) -> None:
     file.write_text(json.dumps({key: value for key, value in data.items() if key not in keys}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("until", ["search", "derive", "evaluate"])
 def test_a_run_whose_search_was_of_before_goes_on_to_the_same_bytes(until: str, tiny: Path, tmp_path: Path) -> None:
     whole, old = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "old")

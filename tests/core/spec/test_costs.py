@@ -66,6 +66,7 @@ def wrong(tmp_path, text):
     return str(caught.value).replace(f"{path}:", "")
 
 
+@pytest.mark.slow
 def test_a_named_cost_is_counted_from_check_to_compare(spec_file, tmp_path, capsys):
     assert invoke(["check", str(spec_file)]) == 0
     assert "\njoules at 32 x 32 LR: " in capsys.readouterr().out

@@ -113,6 +113,7 @@ def test_every_point_has_its_turn_in_each_round(make_task: MakeTask) -> None:
     assert len({tuple(of) for of in rounds}) > 1
 
 
+@pytest.mark.slow
 def test_points_keep_to_their_limits_and_none_is_dominated(parent: Path) -> None:
     front = RunRecord(RunFolder(parent)).front
     assert len(front) >= 2
@@ -128,6 +129,7 @@ def test_points_keep_to_their_limits_and_none_is_dominated(parent: Path) -> None
     assert page.count(", trained here") == 1
 
 
+@pytest.mark.slow
 def test_a_point_is_trained_as_a_run_of_its_own_in_the_series(parent: Path, tmp_path: Path) -> None:
     assert invoke(["derive", str(parent), "--front", "all", "--steps", "2", "-o", str(tmp_path)]) == 0
     front = RunRecord(RunFolder(parent)).front

@@ -25,6 +25,7 @@ signal.raise_signal(signal.SIGTERM)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_a_signal_is_heard_after_networks_that_went_in_the_order_they_came(exported: Exported) -> None:
     """Two cores of OpenVINO would leave a stack for signals that is gone; see ``shared_core``."""

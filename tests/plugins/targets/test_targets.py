@@ -133,6 +133,7 @@ def test_a_target_of_one_size_refuses_any_size(target: str, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_target_of_one_size_is_refused_before_the_search(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["check", str(tiny), "--set", "target=qonnx"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]

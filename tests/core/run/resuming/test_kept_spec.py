@@ -39,6 +39,7 @@ def trained(run: Path) -> list[tuple[int, float]]:
     return [(step["step"], step["psnr"]) for step in steps]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_in", END_THEN)
 def test_a_run_that_version_1_began_goes_on_to_the_end_that_it_would_have_had(
     killed_in: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
