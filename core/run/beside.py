@@ -7,6 +7,7 @@ from typing import Any
 
 from qnas.core.drawing.wording import signed
 
+GIVEN = "given"
 FLOAT = "float"
 FOUND = "found"
 
@@ -41,7 +42,7 @@ class Beside:
     @property
     def sentences(self) -> list[str]:
         """What quantization cost, and what the search gained, in PSNR on Y."""
-        return [*self._cost_of_quantization(), *self._gain_of_search()]
+        return [*self._change_from_given(), *self._cost_of_quantization(), *self._gain_of_search()]
 
     @property
     def _found_name(self) -> str | None:
@@ -54,6 +55,11 @@ class Beside:
 
     def _label(self, name: str) -> str:
         return f"{name} ({self._bound})" if name == self.at_cost else name
+
+    def _change_from_given(self) -> Iterator[str]:
+        if GIVEN in self.baselines:
+            changes = self._differences(self.result, self.baselines[GIVEN])
+            yield f"from the network as it was given to the one that was found: {changes}"
 
     def _cost_of_quantization(self) -> Iterator[str]:
         if FLOAT in self.baselines:

@@ -37,7 +37,7 @@ from qnas.core.training.criterion import teachers_in
 from qnas.core.training.machine import Device, Precision
 from qnas.core.training.settings import Start, Training
 
-Baseline = Literal["float", "uniform"]
+Baseline = Literal["given", "float", "uniform"]
 """What can be trained beside the found network."""
 
 UNTRIED = {"untried": True}
@@ -70,10 +70,11 @@ class Spec(Versioned):
         loss: What the search and the training minimize: a loss, or a mapping of losses to weights, or to their
             ``weight`` and other fields. ``search.loss`` and ``train.loss`` replace it for one of the two.
         train: How the found network is trained.
-        baselines: What is trained beside the found network, by the same protocol, for comparison: ``float`` (the same
-            network with nothing quantized), and ``uniform`` (native operations at the same bits in every slot: the most
-            that the space has, and the most at this cost, which is within the limits, or without limits at no more
-            BitOps than the found network).
+        baselines: What the found network is compared with: ``given`` (the network in float with the weights that the
+            space has, as it is), and what is trained by the same protocol: ``float`` (the same network with nothing
+            quantized), and ``uniform`` (native operations at the same bits in every slot: the most that the space has,
+            and the most at this cost, which is within the limits, or without limits at no more BitOps than the found
+            network).
         target: The runtime that the found network is for, if there is one. Whatever it can't run is refused before the
             search.
         export: The targets to write files for, each verified to give the same images as the found network; by default
@@ -367,6 +368,9 @@ class Spec(Versioned):
         for index, name in enumerate(self.baselines):
             if name in self.baselines[:index]:
                 invalid("Spec", f"names '{name}' twice", name, "baselines", index)
+            if name == "given" and not self.space.has_weights:
+                reason = "the space has no weights to judge: leave it out, or let 'weights' name a file"
+                invalid("Spec", reason, name, "baselines", index)
         if "uniform" in self.baselines and is_tried:
             with as_of(self.version), guard(self.space):
                 choices = uniform_choices(self.space, self.scale)

@@ -1,4 +1,4 @@
-"""The stage ``baselines``: other networks are trained like the found one, for comparison."""
+"""The stage ``baselines``: other networks are judged like the found one, most once they are trained like it."""
 
 import contextlib
 import time
@@ -7,12 +7,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from torch import nn
+
 from qnas.core.components import Quantizer
 from qnas.core.errors import QnasError
 from qnas.core.files.exclusive import exclusive
 from qnas.core.files.folder import RunFolder
 from qnas.core.files.home import at_home
+from qnas.core.network import Architecture, build_original, guard
 from qnas.core.run.beginning import make_run_within
+from qnas.core.run.beside import FLOAT, GIVEN
 from qnas.core.run.names import STAGES, baseline, result_of
 from qnas.core.run.parent import begin_uniform, uniform_spec
 from qnas.core.run.record import RunRecord
@@ -24,7 +28,14 @@ from qnas.core.run.stages.baseline_journal import BaselineJournal
 from qnas.core.run.stages.planned import uniform_steps
 from qnas.core.run.stages.under_way import Run
 from qnas.core.run.teachers import float_network
-from qnas.core.search.uniform_choices import Choice, no_dearer, same_operations, uniform_choices, widest
+from qnas.core.search.uniform_choices import (
+    Choice,
+    native_options,
+    no_dearer,
+    same_operations,
+    uniform_choices,
+    widest,
+)
 from qnas.core.spec import Spec
 from qnas.core.training.journal import Journal
 from qnas.core.upscale.scoring import judge_sets
@@ -74,12 +85,14 @@ def train_baselines(run: Run, journal: Journal, do_stages: DoStages) -> dict[str
     Returns:
         What result.json has of them: under ``baselines`` the scores and costs of each network by its name.
     """
-    began, seconds = time.monotonic(), 0.0
+    began = time.monotonic()
     networks: dict[str, Any] = {}
     result: dict[str, Any] = {"baselines": networks}
+    if "given" in run.spec.baselines:
+        networks[GIVEN] = _judge_given(run, journal)
     if "float" in run.spec.baselines:
-        networks["float"] = _judge_float(run, journal)
-        seconds = time.monotonic() - began
+        networks[FLOAT] = _judge_unquantized(run, journal, FLOAT, float_network(run.folder), run.architecture)
+    seconds = time.monotonic() - began
     if "uniform" in run.spec.baselines:
         uniform = uniform_baselines(run.spec, run.architecture.candidates())
         trained = _Uniform(run, journal, do_stages, uniform.networks)
@@ -89,14 +102,27 @@ def train_baselines(run: Run, journal: Journal, do_stages: DoStages) -> dict[str
     return {**result, "seconds": round(seconds, 3)}
 
 
-def _judge_float(run: Run, journal: Journal) -> dict[str, Any]:
-    """The scores and costs of the found network as the stage ``float`` trained it."""
-    network = run.machine.place(float_network(run.folder)).eval()
-    upscaler = Upscaler(network, run.spec.scale, run.machine.device)
-    told = BaselineJournal(run.folder, "evaluate", journal, "float")
+def _judge_given(run: Run, journal: Journal) -> dict[str, Any]:
+    """The scores of the original network with its weights; its costs too, if all its operations are in the space."""
+    space, scale = run.spec.space, run.spec.scale
+    with guard(space):
+        network = build_original(space, scale)
+    natives = native_options(space, scale)
+    chosen = {path: of_slot[0] for path, of_slot in natives.items() if of_slot}
+    architecture = Architecture.from_candidates(space, scale, chosen) if len(chosen) == len(natives) else None
+    return _judge_unquantized(run, journal, GIVEN, network, architecture)
+
+
+def _judge_unquantized(
+    run: Run, journal: Journal, name: str, network: nn.Module, architecture: Architecture | None
+) -> dict[str, Any]:
+    """The scores of a network in float, and the costs of its architecture."""
+    upscaler = Upscaler(run.machine.place(network).eval(), run.spec.scale, run.machine.device)
+    told = BaselineJournal(run.folder, "evaluate", journal, name)
     judged = judge_sets(upscaler, run.images.test, run.spec.scale, lambda done, _: told.step(done, {}))
-    costs = found_sizes(run.architecture, Quantizer.of("none"), run.spec.counted_costs)
-    return {"test": judged.means, **costs}
+    if architecture is None:
+        return {"test": judged.means}
+    return {"test": judged.means, **found_sizes(architecture, Quantizer.of("none"), run.spec.counted_costs)}
 
 
 class _Uniform:

@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
 
 from qnas.core.cli.main import invoke
+from qnas.core.cli.terminal.summary import print_summary
 from qnas.core.comparison import compare_runs, find_runs
+from qnas.core.components import Space
+from qnas.core.drawing.wording import signed
 from qnas.core.errors import InputError
 from qnas.core.files.folder import RunFolder
+from qnas.core.images.loading import load_images
+from qnas.core.network import build_original
 from qnas.core.registry import hookimpl, listening
 from qnas.core.run.names import FLOAT_WEIGHTS, MODEL, SUPERNET
 from qnas.core.run.record import RunRecord
@@ -25,6 +31,7 @@ from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.searcher import Searcher
 from qnas.core.search.task import SearchTask
 from qnas.core.spec import Spec, read_spec
+from qnas.core.upscale.scoring import validate
 
 from .test_resume import assert_identical
 
@@ -362,11 +369,57 @@ def test_the_terminal_says_what_quantization_cost_and_what_the_search_gained(
     assert f"baselines (uniform 8, train) validated after step {STEPS}: " in log
 
 
+@pytest.fixture
+def warm(file: Path) -> Callable[..., Spec]:
+    """A spec on a space with weights, whose network as it was given is a baseline."""
+    torch.manual_seed(0)
+    network = build_original(Space.of(SPACE), 2)
+    path = file.with_name("given.safetensors")
+    save_file(network.state_dict(), path)
+
+    def make(*overrides: str, **fields: object) -> Spec:
+        space = json.dumps({**SPACE, "weights": str(path), "others": "fresh", **fields})
+        return spec_of(file, f"space={space}", "baselines=[given]", *overrides)
+
+    return make
+
+
+def test_the_network_is_judged_as_it_was_given(
+    warm: Callable[..., Spec], file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = warm()
+    result = done(spec, tmp_path / "run").result
+    assert not spec.needs_float
+    network = build_original(Space.of(SPACE), 2)
+    network.load_state_dict(load_file(file.with_name("given.safetensors")))
+    test = load_images(spec.data.test["leaves"], 2, spec.data.degradation)
+    expected, _ = validate(network.eval(), test, 2, torch.device("cpu"))
+    given = result["baselines"]["given"]
+    assert given["test"]["leaves"]["psnr_y"] == pytest.approx(expected, abs=1e-6)
+    assert given["macs"] == result["macs"]
+    assert given["bitops"]["32x32"] > result["bitops"]["32x32"]
+    print_summary(result, RunFolder(tmp_path / "run"))
+    (sentence,) = lines_with(capsys.readouterr().out, "from the network as it was given to the one that was found: ")
+    assert sentence.endswith(f"{signed(result['test']['leaves']['psnr_y'] - expected)} dB on leaves")
+
+
+def test_a_given_network_that_is_not_in_the_space_states_no_costs(
+    warm: Callable[..., Spec], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = warm("search={name: given, operation: conv1x1}", operations=["conv1x1", "conv5x5"])
+    result = done(spec, tmp_path / "run").result
+    assert result["baselines"]["given"].keys() == {"test"}
+    print_summary(result, RunFolder(tmp_path / "run"))
+    (row,) = lines_with(capsys.readouterr().out, "given  ")
+    assert row.split()[-1] == "-"
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("baselines=[uniform, float, uniform]", "names 'uniform' twice"),
-        ("baselines=[quantized]", "baselines.0: must be 'float' or 'uniform' (got 'quantized')"),
+        ("baselines=[quantized]", "baselines.0: must be 'given', 'float' or 'uniform' (got 'quantized')"),
+        ("baselines=[float, given]", "the space has no weights to judge: leave it out, or let 'weights' name a file"),
     ],
 )
 def test_mistakes_are_refused(override: str, message: str, file: Path) -> None:
