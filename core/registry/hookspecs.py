@@ -80,7 +80,8 @@ def qnas_step(folder: "RunFolder", stage: str, step: int, metrics: Mapping[str, 
     A searcher may add ``objective``, ``entropy``, ``probabilities``, and the expected value of each cost by its name.
     ``loss`` and its parts may be tensors: turn them into numbers only when you need them, as that waits for the device.
     At step 0, before any is taken, ``warm_start`` says how much of a warm start is done. In ``baselines`` it holds what
-    the training of a baseline reports, which ``baseline`` names; steps are counted over all of them.
+    the training of a baseline reports, which ``baseline`` names; steps are counted over all of them. So they are at the
+    end of ``search``, where ``judged`` names the network that is tuned to be judged, and ``of`` is their number.
 
     After a validation there may also be what no history keeps: in ``search``, ``alpha`` (every slot to the parameters
     of its candidates), and in ``train``, ``images`` (pairs of a held-out ``qnas.ImagePair`` and what the network makes

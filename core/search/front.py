@@ -42,7 +42,7 @@ def best_front(task: SearchTask, outcome: SearchOutcome, steps: int, batch: int)
         and what was measured of it.
     """
     networks = _networks(task, outcome, has_uniform=steps > 0)
-    psnr = Judging(task, outcome, steps, batch).psnr([chosen for _, chosen in networks])
+    psnr = Judging(task, outcome, steps, batch).psnr(networks)
     judged = [_Judged(*network, one) for network, one in zip(networks, psnr, strict=True)]
     kept = [(point, _best(task.under(point.limits), judged)) for point in outcome.front]
     points = [(point, one) for place, (point, one) in enumerate(kept) if not place or one is not kept[place - 1][1]]

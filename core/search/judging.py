@@ -1,6 +1,6 @@
 """How networks are judged at the end of a search."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,17 +37,20 @@ class Judging:
     steps: int
     batch: int
 
-    def psnr(self, networks: Sequence[Choice]) -> list[float]:
-        """PSNR of each on Y in dB on the held-out images."""
+    def psnr(self, networks: Sequence[tuple[str, Choice]]) -> list[float]:
+        """PSNR of each on Y in dB on the held-out images; progress names them."""
         of = len(networks) * self.steps
-        return [self._psnr(chosen, place * self.steps, of) for place, chosen in enumerate(networks)]
+        return [
+            self._psnr(chosen, place * self.steps, {"judged": name, "of": of})
+            for place, (name, chosen) in enumerate(networks)
+        ]
 
-    def _psnr(self, chosen: Choice, steps_before: int, of: int) -> float:
+    def _psnr(self, chosen: Choice, steps_before: int, told: Mapping[str, Any]) -> float:
         torch.manual_seed(self.task.seed)
         images = self.task.images
 
         def report(step: int, metrics: dict[str, Any]) -> None:
-            self.task.journal.step(steps_before + step, {**metrics, "of": of})
+            self.task.journal.step(steps_before + step, {**metrics, **told})
 
         network = self._started(chosen)
         batches = self.task.sampler(images.training, self.batch, "uniform")

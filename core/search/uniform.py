@@ -39,7 +39,7 @@ def best_of(task: SearchTask, outcome: SearchOutcome, steps: int, batch: int) ->
     rivals = {FOUND: found, **dict(uniform_networks(task, found))}
     if len(rivals) == 1:
         return outcome
-    psnr = dict(zip(rivals, Judging(task, outcome, steps, batch).psnr([*rivals.values()]), strict=True))
+    psnr = dict(zip(rivals, Judging(task, outcome, steps, batch).psnr([*rivals.items()]), strict=True))
     kept = max(psnr, key=lambda name: psnr[name])  # of equals the first, which is the found one
     judged = {name: {"psnr": psnr[name], **costs_of(task, chosen)} for name, chosen in rivals.items()}
     details = {**outcome.details, "judged": judged, "kept": kept}

@@ -72,7 +72,7 @@ def show_counts(verb: str) -> Iterator[Callable[[str, float, int], None]]:
 
 def _bars(console: Console) -> Progress:
     columns = (
-        TextColumn("[bold]{task.description:<8}"),
+        TextColumn("[bold]{task.description:<9}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
@@ -86,14 +86,18 @@ class _Metrics:
 
     def __init__(self) -> None:
         self._latest: dict[str, Any] = {}
+        self._judged: Mapping[str, Any] = {}
         self.message = ""
 
     def update(self, metrics: Mapping[str, Any]) -> None:
-        self._latest.pop("warm_start", None)  # it is over with the first step
-        self._latest.update(metrics)
+        self._judged = metrics if "judged" in metrics else {}
+        if not self._judged:
+            self._latest.pop("warm_start", None)  # it is over with the first step
+            self._latest.update(metrics)
 
     def conclude(self, result: Mapping[str, Any]) -> None:
-        """Show the mean over a test set in place of its last image's score."""
+        """Show the mean over a test set in place of its last image's score, and a search in place of what it judged."""
+        self._judged = {}
         means = result.get("test") or {}
         for name, scores in itertools.islice(means.items(), 1):
             self._latest.update({"set": name, "psnr": scores["psnr_y"]})
@@ -102,6 +106,7 @@ class _Metrics:
         if self.message:
             return self.message
         formats: dict[str, Callable[[Any], str]] = {
+            "judged": lambda v: f"judging {visible(str(v))}",
             "baseline": lambda v: visible(str(v)),
             "set": lambda v: visible(str(v)),
             "warm_start": lambda v: f"starting from weights: {v}",
@@ -111,7 +116,8 @@ class _Metrics:
             **self._costs(),
             "entropy": lambda v: f"entropy {float(v):.3f}",
         }
-        return "  ".join(show(self._latest[key]) for key, show in formats.items() if key in self._latest)
+        shown = self._judged or self._latest
+        return "  ".join(show(shown[key]) for key, show in formats.items() if key in shown)
 
     def _costs(self) -> dict[str, Callable[[Any], str]]:
         """Under limits what the network that would be taken uses of them, else the first cost of the mixture."""
@@ -133,12 +139,13 @@ class LiveProgress:
         self._bars = bars
         self._task: TaskID | None = None
         self._metrics = _Metrics()
+        self._searched: float | None = None  # steps of a search whose networks are being judged
         self._shown = 0.0
 
     @hookimpl
     def qnas_stage_began(self, stage: str, steps: int) -> None:
         """A new bar."""
-        self._metrics = _Metrics()
+        self._metrics, self._searched = _Metrics(), None
         self._task = self._bars.add_task(stage, total=steps or None, metrics="")
 
     @hookimpl
@@ -152,6 +159,9 @@ class LiveProgress:
         """Move the bar, a few times a second at most: reading a metric may wait for the device."""
         self._metrics.update(metrics)
         now = time.monotonic()
+        if "judged" in metrics and self._task is not None and self._searched is None:
+            self._searched = self._bars.tasks[self._task].total or 0
+            self._bars.reset(self._task, total=metrics["of"])
         if self._task is not None and (now - self._shown > _REFRESH_SECONDS or "psnr" in metrics):
             self._shown = now
             total = {"total": metrics["of"]} if "of" in metrics else {}
@@ -169,7 +179,7 @@ class LiveProgress:
         self._metrics.conclude(result)
         if self._task is not None:
             bar = self._bars.tasks[self._task]
-            total = bar.total or bar.completed or 1
+            total = self._searched or bar.total or bar.completed or 1
             seconds = f"  {duration(result['seconds'])}" if "seconds" in result else ""
             text = f"{self._metrics}{seconds}".strip()
             self._bars.update(self._task, completed=total, total=total, metrics=text)
@@ -185,12 +195,13 @@ class PlainProgress:
         self._metrics = _Metrics()
         self._steps = 0
         self._before = 0  # steps that were done before it was resumed
+        self._is_judging = False
         self._began = self._said = time.monotonic()
 
     @hookimpl
     def qnas_stage_began(self, stage: str, steps: int) -> None:
         """Print that."""
-        self._metrics, self._steps, self._before = _Metrics(), steps, 0
+        self._metrics, self._steps, self._before, self._is_judging = _Metrics(), steps, 0, False
         self._began = self._said = time.monotonic()
         self._say(f"{stage}: began" + (f", {steps} steps" if steps else ""))
 
@@ -205,6 +216,8 @@ class PlainProgress:
         """Print how far it is."""
         self._metrics.update(metrics)
         now = time.monotonic()
+        if "judged" in metrics and not self._is_judging:
+            self._is_judging, self._before, self._began = True, 0, now
         is_validation = bool(self._steps) and "psnr" in metrics
         if is_validation or now - self._said > _LINE_SECONDS:
             self._said = now

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +21,9 @@ def say(message: str, colour: str = "") -> None:
     """
     shown = visible(message)
     if _live:
-        _live[-1].print(shown, style=colour or None, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        plain: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
+        bar = _live[-1]
+        bar.print(shown, style=colour or None, soft_wrap=not bar.is_terminal, **plain)  # a terminal breaks words
     else:
         click.echo(click.style(shown, fg=colour) if colour else shown, err=True)
 

@@ -104,6 +104,19 @@ def test_the_live_bar_shows_the_latest_metrics() -> None:
         assert "1 min 1 s" in bars.tasks[0].fields["metrics"]
 
 
+def test_what_is_judged_at_the_end_of_a_search_is_named_and_then_gone() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    with Progress("{task.completed}/{task.total} {task.fields[metrics]}", console=console) as bars:
+        live = LiveProgress(bars)
+        live.qnas_stage_began("search", 30)
+        live.qnas_step(30, {"loss": 0.25, "psnr": 20.0})
+        live.qnas_step(3, {"judged": "uniform 4", "of": 6, "psnr": 19.0})
+        (bar,) = bars.tasks
+        assert (bar.completed, bar.total, bar.fields["metrics"]) == (3, 6, "judging uniform 4  PSNR 19.00 dB")
+        live.qnas_stage_ended({})
+        assert (bar.completed, bar.total, bar.fields["metrics"]) == (30, 30, "loss 0.2500  PSNR 20.00 dB")
+
+
 def test_a_finished_evaluation_shows_the_mean_and_not_the_last_image() -> None:
     console = Console(file=io.StringIO(), width=120, force_terminal=True)
     with Progress(TextColumn("{task.description} {task.fields[metrics]}", markup=False), console=console) as bars:
