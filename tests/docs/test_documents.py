@@ -41,6 +41,15 @@ def folder(checkout: Path, tmp_path: Path) -> Path:
     return shutil.copytree(checkout, tmp_path / "checkout", ignore=shutil.ignore_patterns("runs"))
 
 
+@pytest.fixture(scope="session")
+def small(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of ``small.yaml`` that README's other commands are about."""
+    made = tmp_path_factory.mktemp("small") / "checkout"
+    shutil.copytree(checkout, made, ignore=shutil.ignore_patterns("runs"))
+    output(RUN_SMALL, made)
+    return made / "runs/small"
+
+
 def output(command: str, folder: Path) -> str:
     """What a command prints if it succeeds."""
     done = shell(command, folder, COLUMNS="80")
@@ -50,9 +59,9 @@ def output(command: str, folder: Path) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", QNAS, ids=lambda block: block[-1].line)
-def test_the_commands_of_the_readme(block: list[Command], folder: Path) -> None:
+def test_the_commands_of_the_readme(block: list[Command], folder: Path, request: pytest.FixtureRequest) -> None:
     if any("runs/small " in command.line for command in block):
-        output(RUN_SMALL, folder)
+        shutil.copytree(request.getfixturevalue("small"), folder / "runs/small")
     for command in block:
         printed = output(command.line, folder)
         assert printed
@@ -60,8 +69,8 @@ def test_the_commands_of_the_readme(block: list[Command], folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_program_of_the_readme_gives_the_images_of_upscale(folder: Path) -> None:
-    output(RUN_SMALL, folder)
+def test_the_program_of_the_readme_gives_the_images_of_upscale(folder: Path, small: Path) -> None:
+    shutil.copytree(small, folder / "runs/small")
     output("qnas export runs/small --target onnxruntime", folder)
     output("qnas upscale runs/small photo.png --target onnxruntime -o upscaled", folder)
     (folder / "program.py").write_text(blocks("README.md", "python")[1])

@@ -20,6 +20,7 @@ BUILD_HERE = {"PIP_NO_BUILD_ISOLATION": "0"}
 START = ROOT / "docs/index.md"
 TUTORIALS = ROOT / "docs/tutorials"
 PAGES = sorted(path.name for path in TUTORIALS.glob("*.md"))
+LONG = ("launcher.md", "target.md")
 
 
 @dataclass
@@ -130,7 +131,7 @@ CLAIMS = {
 }
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.thorough] * (page in LONG)) for page in PAGES])
 def test_a_tutorial(page: str, reader: Reader) -> None:
     reader.follow(TUTORIALS / page)
     assert list(reader.folder.glob("runs/**/report.html"))

@@ -98,6 +98,8 @@ WORKING: dict[str, dict[str, Any]] = {
         "upsampler": "pixelshuffledirect",
     },
 }
+QUICK = ("Compact/", "ESRGAN/", "PLKSR/Real", "RCAN/", "SAFMN/", "SPAN/", "SwinIR/")
+"""Those that `make slow` tries; between them they have what the others are made of, which `make thorough` tries."""
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "DCTLSA/dctlsa:DCTLSA": (
         {"nf": 10, "num_modules": 1, "upscale": 2},
@@ -154,7 +156,10 @@ def write_photos() -> None:
         Image.fromarray(chelsea()[50 : 50 + height, 90 : 90 + width]).save(f"photos/{index}.png")
 
 
-@pytest.mark.parametrize("architecture", WORKING)
+@pytest.mark.parametrize(
+    "architecture",
+    [pytest.param(name, marks=[pytest.mark.thorough] * (not name.startswith(QUICK))) for name in WORKING],
+)
 def test_it_is_checked_trained_reloaded_and_gives_the_same_images(architecture):
     write_spec(architecture, WORKING[architecture])
     write_photos()

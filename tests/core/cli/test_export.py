@@ -273,7 +273,10 @@ def test_what_runtimes_say_of_themselves_is_shown_to_who_asks_for_it(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["onnxruntime", "openvino", "litert", "qonnx"])
+@pytest.mark.parametrize(
+    "target",
+    ["openvino", "litert", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("onnxruntime", "qonnx"))],
+)
 def test_our_runtimes_add_nothing_to_standard_error(target: str, tmp_path: Path, photos: Path) -> None:
     write_run(tmp_path / "run", between=8 if target == "litert" else None)
     program = [sys.executable, "-m", "qnas"]

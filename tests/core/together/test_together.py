@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reas
 HERE = Path(__file__).parent
 QNAS = ("-m", "qnas")
 OPTIONS = ("--until", "train", "--checkpoint-every", "0")
-LONG = ("--set", "search.steps=60", "--set", "train.steps=60", *OPTIONS)
+LONG = ("--set", "search.steps=40", "--set", "train.steps=30", *OPTIONS)
 EXACT = 1e-9
 QNAS_SAFE = (sys.executable, "-P", "-m", "qnas")
 DIVERGING = """

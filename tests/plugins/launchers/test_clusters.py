@@ -64,7 +64,8 @@ def cluster() -> Iterator[Any]:
         made.shutdown()
 
 
-@pytest.mark.parametrize(("folders", "number"), [pytest.param("shared", 8, marks=pytest.mark.thorough), ("store", 4)])
+@pytest.mark.thorough
+@pytest.mark.parametrize(("folders", "number"), [("shared", 8), ("store", 4)])
 def test_all_runs_finish_once_although_a_node_dies(folders: str, number: int, cluster: Any) -> None:
     node = cluster.add_node(num_cpus=1)
     succeeds(sweep("local", number, "--jobs", "2"))
