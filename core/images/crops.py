@@ -55,7 +55,11 @@ class _CutPair(ImagePair):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        return f"{self._whole.pair.name}_x{self._left}_y{self._top}"
+        return f"{self.whole_name}_x{self._left}_y{self._top}"
+
+    @property
+    def whole_name(self) -> str:
+        return self._whole.pair.name
 
     @property
     def hr(self) -> Pixels:  # type: ignore[override]

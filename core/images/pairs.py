@@ -29,6 +29,11 @@ class ImagePair:
         """The sizes of both images."""
         return ImageSizes(self.name, self.hr.shape[:2], self.lr.shape[:2])
 
+    @property
+    def whole_name(self) -> str:
+        """The name of the image that it is, or that it was cut out of."""
+        return self.name
+
 
 def pair(image: SourceImage, scale: int, degradation: Degradation) -> ImagePair:
     """Both resolutions of ``image``: HR cropped to a multiple of the scale, LR made from it if it has none.

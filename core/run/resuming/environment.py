@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -105,8 +106,8 @@ def _warn(folder: RunFolder, what: str) -> None:
 
 
 def image_names(images: RunImages) -> dict[str, list[str]]:
-    """The names of a run's images by ``data.train`` and ``data.test.NAME``."""
-    train = sorted(image.name for image in (*images.train, *images.learn.validation))
+    """The names of a run's images by ``data.train`` and ``data.test.NAME``, of whole images where it has crops."""
+    train = sorted({image.whole_name for image in (*images.train, *images.learn.validation)})
     tests = {f"data.test.{name}": sorted(image.name for image in pairs) for name, pairs in images.test.items()}
     return {"data.train": train, **tests}
 
@@ -125,8 +126,14 @@ def refuse_gone(folder: RunFolder, data: Data) -> None:
     for field, dataset in named_sets(data):
         names = began.get(".".join(("data", *field)))
         if isinstance(names, list):
+            is_cut = data.crop is not None and field == ("train",)
             with from_field("data", *field):
-                _refuse_gone(dataset, list(map(str, names)))
+                _refuse_gone(dataset, sorted({_uncut(str(name)) if is_cut else str(name) for name in names}))
+
+
+def _uncut(name: str) -> str:
+    """The name of the image that a crop was cut out of: runs stated the names of crops before."""
+    return re.sub(r"_x\d+_y\d+$", "", name)
 
 
 def _refuse_gone(dataset: Dataset, names: Sequence[str]) -> None:

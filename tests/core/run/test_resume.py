@@ -19,6 +19,7 @@ from qnas.core.files.exclusive import exclusive
 from qnas.core.files.folder import RunFolder
 from qnas.core.network import build_original
 from qnas.core.registry import hookimpl, plugins
+from qnas.core.run.names import IMAGE_NAMES
 from qnas.core.run.resuming.stop import Interrupted, Stop
 from qnas.core.run.run import run_spec
 from qnas.core.search.sensitivity import Sensitivity
@@ -45,6 +46,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
         *("train.start=float", "train.narrowing=[6]", "train.on_divergence=lower-rate"),
     ),
     "baselines": ("baselines=[uniform]",),
+    "crops": ("data.crop={size: 24, stride: 8}",),
     "joint": ("search.update=joint", "search.warmup=1", "search.on_divergence=lower-rate", "precision=bfloat16"),
     "options": (
         *("train.ema=0.9", "train.accumulate=2", "train.learning_rate_warmup=3", "train.weight_decay=0.1"),
@@ -191,6 +193,17 @@ def test_killed_at_any_write_it_ends_the_same(way: str, tiny: Path, tmp_path: Pa
     assert at_writes >= 2  # the timer decides how many are left
     assert anywhere >= 1
     assert_identical(tmp_path / "killed", tmp_path / "whole")
+
+
+def test_a_run_that_stated_the_names_of_crops_goes_on(tiny: Path, tmp_path: Path) -> None:
+    """As they did before, and could not go on."""
+    spec, folder = spec_of(tiny, *WAYS["crops"]), RunFolder(tmp_path / "run")
+    run_spec(spec, folder, until="search")
+    names = folder.read_json(IMAGE_NAMES)
+    assert len(names["data.train"]) == 12
+    crops = [f"{name}_x{left}_y0" for name in names["data.train"] for left in (0, 8)]
+    folder.write_json(IMAGE_NAMES, {**names, "data.train": crops})
+    run_spec(spec, folder, resume=True, until="derive")
 
 
 def test_a_run_in_a_folder_where_another_is_at_work_is_refused(tiny: Path, tmp_path: Path) -> None:
