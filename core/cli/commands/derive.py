@@ -79,7 +79,9 @@ def derive(
     With --front, a network of the front is trained that RUN's search found, under search.front. With --front all, each
     point has a folder in the new one, such as front-1. The same command goes on with those that were stopped.
     """
+    from qnas.core.errors import InputError
     from qnas.core.files.folder import RunFolder
+    from qnas.core.run.deployment.models import is_model
     from qnas.core.run.parent import (
         begin_point,
         choose_again,
@@ -91,6 +93,8 @@ def derive(
     )
     from qnas.core.run.record import RunRecord
 
+    if is_model(run):
+        raise InputError("is a model, which has neither a search nor its images: derive needs a run", str(run))
     parent = RunRecord(RunFolder(run))
     if sum(map(bool, (between, limits, front))) != 1:
         raise click.UsageError("say what to derive: either --between or --limit or --front")

@@ -125,6 +125,9 @@ def test_bad_input_is_refused_in_a_line(model: Path, capsys: pytest.CaptureFixtu
     )
     assert "no run in the folder" in refused("upscale", "nothing-like-it", image, capsys=capsys)
     assert "no model is named 'tiny'" in refused("show", "model", "tiny", capsys=capsys)
+    assert refused("derive", "tiny-x2", "--between", "8", "--steps", "1", "-o", "other", capsys=capsys) == (
+        "tiny-x2: is a model, which has neither a search nor its images: derive needs a run"
+    )
     (model / "card.md").unlink()
     assert refused("show", "model", "tiny-x2", capsys=capsys) == "the model 'tiny-x2' has no card.md"
     Path("tiny-x2").mkdir()
