@@ -73,10 +73,12 @@ class StageCheckpoints(Checkpoints):
     Attributes:
         stage: The name of the stage.
         step: The step of the last one, 0 where there is none.
+        always_after: A step after which one is written, however soon it is after another.
     """
 
     def __init__(self, journal: Journal, keeping: CheckpointPolicy) -> None:
         self.step = 0
+        self.always_after: int | None = None
         self._journal = journal
         self._folder: RunFolder = journal.folder
         self.stage = journal.stage
@@ -118,9 +120,8 @@ class StageCheckpoints(Checkpoints):
     def keep(self, step: int, loop: Stateful) -> None:
         """See :meth:`Checkpoints.keep`."""
         # Processes that train together do the same, even where the state can't be taken because the loop has diverged.
-        asked, is_due = divmod(
-            largest_over_ranks(2 * (self._stop.signal or 0) + (world().is_main and self._is_due())), 2
-        )
+        is_wanted = step == self.always_after or (world().is_main and self._is_due())
+        asked, is_due = divmod(largest_over_ranks(2 * (self._stop.signal or 0) + is_wanted), 2)
         if asked or is_due:
             self._write(step, loop)
         if asked:

@@ -63,9 +63,11 @@ def _refuse_over_limits(spec: Spec, found: Architecture) -> None:
 
 def _searched(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> SearchOutcome:
     task, searcher = _task(run, journal, checkpoints), run.spec.search
+    steps = searcher.tuning_steps()
+    if steps:
+        checkpoints.always_after = searcher.planned_steps()  # what is judged then may take minutes
     outcome = searcher.search(task)
     _refuse_over_limits(run.spec, outcome.best)
-    steps = searcher.tuning_steps()
     if outcome.front:
         return best_front(task, outcome, steps, searcher.batch)
     return best_of(task, outcome, steps, searcher.batch) if steps else outcome

@@ -150,6 +150,29 @@ def test_twice_leaves_at_once_and_keeps_what_was_kept_before(tiny: Path, capfd: 
     assert steps == [2, 4, 6]
 
 
+def test_while_networks_are_judged_the_search_is_kept(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    class WhileJudging:
+        @hookimpl
+        def qnas_step(self, step: int, metrics: dict[str, object]) -> None:
+            if "judged" in metrics and step == 1:
+                signal.raise_signal(signal.SIGTERM)
+
+    out = tiny.parent / "out"
+    options = ["--until", "search", "--set", "limits.bitops=60M", "--set", "search.tuning=2"]
+    arguments = ["run", str(tiny), "--out", str(out), *options]
+    with listening(WhileJudging()):
+        assert invoke(arguments) == 143
+    *_, last = capfd.readouterr().err.splitlines()
+    assert last.startswith("stopped at the end of the search stage, with what was kept after step 6; go on with: ")
+    assert invoke([*arguments, "--resume"]) == 0
+    assert "search: goes on after step 6 of 6" in capfd.readouterr().err
+    whole = tiny.parent / "whole"
+    assert invoke(["run", str(tiny), "--out", str(whole), *options]) == 0
+    ours, theirs = (json.loads((run / "search/result.json").read_text()) for run in (out, whole))
+    assert {**ours, "seconds": 0} == {**theirs, "seconds": 0}
+    assert (out / "search/supernet.safetensors").read_bytes() == (whole / "search/supernet.safetensors").read_bytes()
+
+
 def test_where_nothing_was_begun_there_is_nothing_to_resume(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with listening(Signalling(signal.SIGTERM, "data", 0)):
         assert invoke(["run", str(tiny), "--out", str(tiny.parent / "out")]) == 143
