@@ -75,7 +75,10 @@ class Beside:
             yield f"the search gained nothing: it found {self._label(self.at_cost)}"
         else:
             changes = self._differences(self.result, self.baselines[self.at_cost])
-            yield f"the search gained {changes} (found - {self.at_cost}, the widest uniform network {self._bound})"
+            kept = self.result.get("kept", FOUND)
+            gained = "the search gained" if kept == FOUND else f"{kept}, which beat what the search found, gained"
+            minuend = FOUND if kept == FOUND else "kept"
+            yield f"{gained} {changes} ({minuend} - {self.at_cost}, the widest uniform network {self._bound})"
 
     def _differences(self, more: Mapping[str, Any], less: Mapping[str, Any]) -> str:
         """By how much the PSNR of one is higher on each test set: ``+0.12 dB on Set5, +0.10 dB on Set14``."""

@@ -1,5 +1,6 @@
 """The last lines of ``qnas run``: what was found, and where to look."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from qnas.core.cli.terminal.console import Terminal
 from qnas.core.cli.terminal.export_table import export_table
 from qnas.core.cli.terminal.front_table import front_table
 from qnas.core.cli.terminal.scores_table import scores_table
-from qnas.core.drawing.wording import float_work
+from qnas.core.drawing.wording import baseline, float_work
 from qnas.core.files.folder import RunFolder
 from qnas.core.run.beside import Beside
 from qnas.core.run.costs import stated_costs
@@ -21,7 +22,11 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
     """Print the figures of result.json that are there so far."""
     console = Terminal()
     if summary["test"]:
-        console.print(scores_table(summary["test"], RunRecord(folder).spec_data.get("scale")))
+        record = RunRecord(folder)
+        console.print(scores_table(summary["test"], record.spec_data.get("scale")))
+        images = record.stages["evaluate"].get("images") or {}
+        for sentence in worse_than_baseline(images, baseline(record.spec_data.get("scale"))):
+            console.print_prose(sentence)
         gap = summary["discretization_gap_db"]
         figures = [*_costs(summary, folder), *([] if gap is None else [f"discretization gap {gap:.2f} dB"])]
         console.print_prose(", ".join(figures))
@@ -30,6 +35,8 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
         _print_front(console, summary, folder)
         if judged := [*_judged(summary)]:
             console.print_prose(f"held out, at the end of the search: {', '.join(judged)}")
+            if "uniform mix" in summary["judged"]:
+                console.print_prose("uniform mix: native operations, with as many bits in each slot as fit")
         for work in [*(summary["float_work"] or {}).values()][:1]:  # an older qnas did not count it
             console.print_prose(f"in float beside: {float_work(work)}")
         _print_baselines(console, Beside(summary), folder)
@@ -78,6 +85,27 @@ def _limits(summary: Mapping[str, Any], folder: RunFolder) -> Iterator[str]:
     for name, of in (summary.get("limits") or {}).items():
         share = f" ({of['used'] / of['limit']:.1%} used)" if of["limit"] else ""
         yield f"{costs[name].words(of['limit'])}{share}"
+
+
+def worse_than_baseline(images: Mapping[str, Mapping[str, Mapping[str, Any]]], name: str) -> Iterator[str]:
+    """Of each test set, on how many images the baseline has a higher PSNR on Y, and where by most.
+
+    Args:
+        images: The scores of each image by test set and name.
+        name: What the baseline is called.
+    """
+    for test, of in images.items():
+        losses = {name: _psnr(scores["bicubic"]) - _psnr(scores) for name, scores in of.items()}
+        worse = {name: loss for name, loss in losses.items() if loss > 0}
+        if worse:
+            most = max(worse, key=lambda one: worse[one])
+            loss = f"by {worse[most]:.2f} dB" if math.isfinite(worse[most]) else "which it gives exactly"
+            yield f"{test}: {name} is better on {len(worse)} of {len(of)} images, most on {most}, {loss}"
+
+
+def _psnr(scores: Mapping[str, Any]) -> float:
+    """PSNR on Y; JSON has no infinity."""
+    return math.inf if scores["psnr_y"] is None else float(scores["psnr_y"])
 
 
 def _judged(summary: Mapping[str, Any]) -> Iterator[str]:
