@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qnas.core.errors import InputError, from_field
 from qnas.core.files.folder import RunFolder
-from qnas.core.network import guard, slot_candidates
+from qnas.core.network import build_original, guard, slot_candidates
 from qnas.core.network.probing.seeds import generators_kept, seed_everything
 from qnas.core.run.images import load_run_images
 from qnas.core.run.stages.searching import search_task
@@ -46,11 +46,13 @@ class NetworkSensitivity:
     """The sensitivity of a network, see :class:`qnas.Sensitivity`.
 
     Attributes:
-        psnr: Of the reference, on Y in dB, on the held-out images.
+        given: PSNR on Y in dB on the held-out images of the network with its weights, in float.
+        psnr: The same of the reference.
         images: How many images these are.
         slots: Those with a choice, the most sensitive first.
     """
 
+    given: float
     psnr: float
     images: int
     slots: Sequence[SlotSensitivity]
@@ -89,10 +91,12 @@ def measure_sensitivity(spec: Spec, report: Report) -> NetworkSensitivity:
     images = load_run_images(data, spec.scale, spec.seed, loaded, spec.space, spec.largest_patch).learn
     with guard(spec.space), generators_kept():
         seed_everything(spec.seed)
-        sensitivity = Sensitivity(_task(spec, images, machine), spec.search.batch)
+        task = _task(spec, images, machine)
+        given, _ = task.validate(machine.place(build_original(spec.space, spec.scale)).eval())
+        sensitivity = Sensitivity(task, spec.search.batch)
         sensitivity.measure(lambda done, of: report("networks", done, of))
     slots = sorted(_slots(sensitivity), key=lambda slot: -slot.most)
-    return NetworkSensitivity(sensitivity.psnr[0], len(images.validation), slots)
+    return NetworkSensitivity(given, sensitivity.psnr[0], len(images.validation), slots)
 
 
 def _task(spec: Spec, images: SearchImages, machine: Machine) -> SearchTask:

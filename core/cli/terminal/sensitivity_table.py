@@ -18,7 +18,8 @@ def print_sensitivity(console: Terminal, measured: NetworkSensitivity) -> None:
     console.print()
     console.print_prose(
         "sensitivity: what one candidate in a slot costs by itself, calibrated, not trained; with the widest bits"
-        f" everywhere PSNR is {measured.psnr:.2f} dB ({plural(measured.images, 'held-out image')})"
+        f" everywhere PSNR is {measured.psnr:.2f} dB ({plural(measured.images, 'held-out image')}), in float"
+        f" {measured.given:.2f} dB"
     )
     console.print(_table(measured.slots[:_SHOWN]))
     if rest := measured.slots[_SHOWN:]:

@@ -87,6 +87,8 @@ def test_what_is_lost_is_against_the_widest_bits(fields: dict[str, Any]) -> None
         ("networks", done, 7) for done in range(1, 8)
     ]
     assert measured.images == 2
+    assert measured.given == pytest.approx(measured.psnr, abs=0.5)
+    assert measured.given != measured.psnr
     assert {tuple(sorted(slot.lost)) for slot in measured.slots} == {("native @ 2/8", "native @ 8/2")}
     learn = load_run_images(spec.data, 2, spec.seed, lambda *_: None).learn
     of_batch = {"augment": spec.data.augment, "seed": (spec.seed, stream_number("sensitivity")), "device": CPU}
@@ -127,8 +129,9 @@ def test_many_slots_are_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     slots = [
         SlotSensitivity(f"slot{n}", 1 + (n == 0), {"native @ 2": 3.0 - n / 10, "native @ 4": -0.001}) for n in range(13)
     ]
-    print_sensitivity(Terminal(width=100), NetworkSensitivity(30.0, 8, slots))
+    print_sensitivity(Terminal(width=100), NetworkSensitivity(30.5, 30.0, 8, slots))
     shown = capsys.readouterr().out.splitlines()
+    assert "everywhere PSNR is 30.00 dB (8 held-out images), in float 30.50 dB" in " ".join(shown)
     assert shown[-1] == "3 more slots: 2.00 dB at most"
     assert [line.split()[0] for line in shown if line.startswith("slot")][1:] == [f"slot{n}" for n in range(10)]
     (first,) = (line for line in shown if line.startswith("slot0 "))
