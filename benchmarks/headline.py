@@ -27,7 +27,6 @@ def row(path: Path, tests: Sequence[str]) -> dict[str, Any]:
     return {
         "bitops": run.result["bitops"]["32x32"],
         "test": scores,
-        "images": len(run.image_names["data.train"]),
         "steps": run.spec.train.steps,
         "seconds": run.result["seconds"]["train"],
         "processor": run.environment["device_name"],

@@ -14,6 +14,7 @@ from qnas.core.sweep.sweep_file import read_sweep
 ROOT = Path(__file__).resolve().parents[2]
 SWEEPS = [path for path in sorted((ROOT / "specs/experiments").glob("*.yaml")) if "protocol" not in path.name]
 HEADLINE = ROOT / "specs/headline"
+MODEL = ROOT / "plugins/models/x4-4g"
 SPECS = [path for path in sorted((ROOT / "specs").rglob("*.yaml")) if path not in SWEEPS and path.parent != HEADLINE]
 
 IMAGES = {
@@ -85,6 +86,15 @@ def test_the_headline_starts_from_the_float_weights_of_its_first_spec(name: str,
     result = json.loads((out / "result.json").read_text())
     assert 35e6 < result["bitops"]["32x32"] <= 70e6
     assert {"found", "uniform 4"} <= set(result["judged"])
+
+
+@pytest.mark.slow
+def test_the_headline_that_is_trained_longer_has_the_bits_of_the_model(tmp_path: Path) -> None:
+    small = {"train.steps": "2", "train.batch": "2", "train.validations": "1", "data.validation": "2", **LARGE}
+    small |= {"space.weights": str(MODEL / "model.safetensors")}
+    assert invoke(["run", str(HEADLINE / "x4-4g-longer.yaml"), "--out", str(tmp_path / "out"), *options(small)]) == 0
+    ours, model = (json.loads((run / "architecture.json").read_text()) for run in (tmp_path / "out", MODEL))
+    assert ours["slots"] == model["slots"]
 
 
 def test_there_is_a_spec_of_every_space() -> None:
