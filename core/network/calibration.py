@@ -38,8 +38,7 @@ def calibrate(
         if ancestor is not None and as_they_are:
             quantizer.load_state_dict(ancestor.state_dict())
         else:
-            seen = inputs[0] if ancestor is None else _clipped(inputs[0], ancestor)
-            quantizer.observe(seen if quantizer.headroom == 1 else seen * quantizer.headroom)
+            quantizer.observe(inputs[0] if ancestor is None else _clipped(inputs[0], ancestor))
         pending.pop(quantizer).remove()  # a quantizer that runs again is already set up
 
     for module in network.modules():
