@@ -38,7 +38,7 @@ from qnas.core.training.machine import Device, Precision
 from qnas.core.training.settings import Start, Training
 
 Baseline = Literal["given", "float", "uniform"]
-"""What can be trained beside the found network."""
+"""What the found network can be compared with."""
 
 UNTRIED = {"untried": True}
 """The context for validating a spec without building its network."""

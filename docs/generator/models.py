@@ -33,10 +33,10 @@ everywhere, by the same protocol. ``8 bits between`` is the network after ``qnas
 steps: then only integers pass from slot to slot, which ONNX Runtime needs to be quick. All of this is one seed."""
 _LONGER = """\
 The network of ``x4-4g``, trained for 18,000 steps more on 540 photographs (``specs/headline/x4-4g-longer.yaml``: those
-below, BSDS400, and 94 of General100), beside 4 bits everywhere, which start from the same weights and have the same
-steps and photographs. It is no model here, since the licences of the added photographs don't allow it. One seed, an
-hour of one core each. Judged on {judged}, after both trainings; Set5 and Set14 had been looked at once before, for
-``x4-4g``."""
+below, BSDS400, and 94 of General100), beside 4 bits everywhere with the same steps and photographs. Both start from the
+weights of ``x4-4g``, which were trained for its own bits. It is no model here, since the licences of the added
+photographs don't allow it. One seed, an hour of one core each. Judged on {judged}, after both trainings; Set5 and Set14
+had been looked at once before, for ``x4-4g``."""
 _PHOTOGRAPHS = """\
 The networks were trained on these, reduced to 1600 pixels, and on generated dead leaves. No picture is in this
 repository or in a model. The models have the licence of qnas."""

@@ -126,21 +126,17 @@ def refuse_gone(folder: RunFolder, data: Data) -> None:
     for field, dataset in named_sets(data):
         names = began.get(".".join(("data", *field)))
         if isinstance(names, list):
-            is_cut = data.crop is not None and field == ("train",)
             with from_field("data", *field):
-                _refuse_gone(dataset, sorted({_uncut(str(name)) if is_cut else str(name) for name in names}))
+                _refuse_gone(dataset, list(map(str, names)), is_cut=data.crop is not None and field == ("train",))
 
 
-def _uncut(name: str) -> str:
-    """The name of the image that a crop was cut out of: runs stated the names of crops before."""
-    return re.sub(r"_x\d+_y\d+$", "", name)
-
-
-def _refuse_gone(dataset: Dataset, names: Sequence[str]) -> None:
+def _refuse_gone(dataset: Dataset, names: Sequence[str], *, is_cut: bool) -> None:
     try:
         count = dataset.count()
     except InputError as error:
         raise InputError(f"{error}; to go on, the run needs the images that it began with: {_some(names)}") from error
+    if is_cut and count < len(names):  # runs stated the names of crops before
+        names = sorted({re.sub(r"_x\d+_y\d+$", "", name) for name in names})
     gone = _gone(dataset, names)
     if gone:
         what = f"{len(gone)} of the {len(names)} images that the run began with are gone: {_some(gone)}"
