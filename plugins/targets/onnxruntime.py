@@ -32,22 +32,39 @@ class OnnxRuntime(Target):
         """See :meth:`qnas.Target.write`."""
         from qnas.plugins.targets.qdq import write_qdq
         from qnas.plugins.targets.quicker import fill_groups, rearrange_integers, spell_out_prelu
+        from qnas.plugins.targets.rewriting import keep_roundings_apart
 
-        rewrites = (spell_out_prelu, rearrange_integers, fill_groups)
+        rewrites = (spell_out_prelu, rearrange_integers, fill_groups, keep_roundings_apart)
         write_qdq(program, path, int4=self.int4, rewrites=rewrites)
 
     def load(self, path: Path, threads: int = 0) -> Runtime:
         """See :meth:`qnas.Target.load`."""
-        import onnxruntime
+        return open_session(path, threads)
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4  # what goes wrong is raised, too
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
 
-        def run(lr: Values) -> Values:
-            sr: Values = session.run(None, {name: lr})[0]
-            return sr
+def open_session(path: Path, threads: int = 0, **settings: str) -> Runtime:
+    """Load a file into ONNX Runtime.
 
-        return run
+    Args:
+        path: The file.
+        threads: How many; 0 for all cores.
+        settings: Entries of the session's configuration, each without its ``session.``.
+
+    Returns:
+        What runs it.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # what goes wrong is raised, too
+    for key, value in settings.items():
+        options.add_session_config_entry(f"session.{key}", value)
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def run(lr: Values) -> Values:
+        sr: Values = session.run(None, {name: lr})[0]
+        return sr
+
+    return run

@@ -62,6 +62,42 @@ def _take_axes_apart(graph: ir.Graph, reduction: ir.Node, axes: list[int]) -> No
         reduction.replace_input_with(0, part.outputs[0])
 
 
+def keep_roundings_apart(graph: ir.Graph) -> None:
+    """Keep ONNX Runtime from rounding once where the graph rounds twice, to grid after grid.
+
+    Its DoubleQDQPairsRemover makes one grid of two that differ, which changes values. It leaves pairs alone that are
+    not side by side, so the second one's integers pass a clip to the range that they have.
+    """
+    for second in list(graph):
+        before = producer_of(second.inputs[0]) if second.op_type == "QuantizeLinear" else None
+        if before is not None and _is_dequantized(second.inputs[0]) and not _have_one_grid(before, second):
+            first = producer_of(before.inputs[0])
+            if first is not None and first.op_type == "QuantizeLinear":
+                _clip_to_type(graph, second)
+
+
+def _have_one_grid(one: ir.Node, other: ir.Node) -> bool:
+    grids = ((known_values(one, index), known_values(other, index)) for index in (1, 2))
+    return all(ours is not None and theirs is not None and np.array_equal(ours, theirs) for ours, theirs in grids)
+
+
+def _clip_to_type(graph: ir.Graph, quantize: ir.Node) -> None:
+    integers, zero = quantize.outputs[0], known_values(quantize, 2)
+    if zero is None or any(use.node.op_type == "Clip" for use in integers.uses()):
+        return
+    limits = np.iinfo(zero.dtype)
+    ends = [
+        constant_in(graph, f"{integers.name}_{end}", np.array(value, zero.dtype))
+        for end, value in (("smallest", limits.min), ("largest", limits.max))
+    ]
+    clip = ir.Node("", "Clip", [integers, *ends])
+    clip.outputs[0].name = f"{integers.name}_clipped"
+    clip.outputs[0].type, clip.outputs[0].shape = integers.type, integers.shape
+    ir.convenience.replace_all_uses_with(integers, clip.outputs[0], replace_graph_outputs=True)
+    clip.replace_input_with(0, integers)
+    graph.insert_after(quantize, clip)
+
+
 def known_values(node: ir.Node, index: int) -> Values | None:
     """The values of an input, if there is one and they are constant."""
     value = node.inputs[index] if index < len(node.inputs) else None

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from qnas.core.components import Runtime, Target
-from qnas.plugins.targets.onnxruntime import OnnxRuntime
+from qnas.plugins.targets.onnxruntime import OnnxRuntime, open_session
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -36,5 +36,5 @@ class TensorRt(Target):
         write_symmetric(program, path)
 
     def load(self, path: Path, threads: int = 0) -> Runtime:
-        """See :meth:`qnas.Target.load`. ONNX Runtime runs it."""
-        return OnnxRuntime().load(path, threads)
+        """See :meth:`qnas.Target.load`. ONNX Runtime runs it, and rounds wherever the graph does."""
+        return open_session(path, threads, disable_double_qdq_remover="1")
