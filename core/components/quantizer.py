@@ -31,7 +31,13 @@ class Grid(NamedTuple):
 
 
 class FakeQuantizer(nn.Module, ABC):
-    """Rounds a float tensor to a grid and passes gradients through. Its ``forward`` never waits for the device."""
+    """Rounds a float tensor to a grid and passes gradients through. Its ``forward`` never waits for the device.
+
+    Attributes:
+        headroom: By how much calibration multiplies what it observes, for tensors whose later values may be larger.
+    """
+
+    headroom: float = 1.0
 
     @abstractmethod
     def forward(self, tensor: Tensor) -> Tensor:

@@ -38,7 +38,8 @@ def calibrate(
         if ancestor is not None and as_they_are:
             quantizer.load_state_dict(ancestor.state_dict())
         else:
-            quantizer.observe(inputs[0] if ancestor is None else _clipped(inputs[0], ancestor))
+            seen = inputs[0] if ancestor is None else _clipped(inputs[0], ancestor)
+            quantizer.observe(seen if quantizer.headroom == 1 else seen * quantizer.headroom)
         pending.pop(quantizer).remove()  # a quantizer that runs again is already set up
 
     for module in network.modules():

@@ -20,6 +20,12 @@ from qnas.core.network.open_module import is_opened
 from qnas.core.network.slot import FilledSlot
 from qnas.core.network.statistics import modes_kept
 
+HEADROOM = 1.5
+"""How far joints reach beyond the values of calibration.
+
+Without it a saturated red was clipped, which cost one image 10 dB; others lose 0.01 to 0.02 dB by the wider steps, in
+x4-2g and x4-4g with 8 bits between that were not tuned.
+"""
 _SIDE = 32
 _RECTIFIERS = {F.relu, torch.relu, Tensor.relu, Tensor.relu_}
 """What every runtime fuses with the convolution before it."""
@@ -60,6 +66,7 @@ def fill_joints(network: nn.Module, quantizer: Quantizer, bits: int) -> list[Qua
     flow, filled = Flow(network, meetings or ()), []
     for path, joint in flow.needed().items():
         filling = QuantizedActivation("none", quantizer, bits, flow.is_signed(joint))
+        filling.quantizer.headroom = HEADROOM
         if flow.gives_output(joint):
             if quantizer.signed:
                 continue

@@ -7,8 +7,10 @@ from torch import Tensor, nn
 from qnas.core.components import Quantizer, Space
 from qnas.core.deploy.lowering import lower
 from qnas.core.network import Joint, build_found, fill_joints, slot_candidates
-from qnas.core.network.calibration import calibrate_for_training
+from qnas.core.network.calibration import calibrate, calibrate_for_training
 from qnas.core.network.convolution import QuantizedActivation, QuantizedConv2d
+from qnas.core.network.joints.between import HEADROOM
+from qnas.core.network.joints.image_levels import ImageLevels
 
 LSQ = Quantizer.of("lsq")
 SPACES = {
@@ -125,6 +127,23 @@ def test_where_all_integers_are_signed_the_image_stays_in_float() -> None:
     network = found(SPACES["residual"], between=8, signed=True)
     assert "upsample.0.joint" not in filled_in(network)
     assert {joint.quantizer.grid()[1:3] for joint in filled_in(network).values()} == {(-128, 127)}
+
+
+def test_joints_reach_beyond_what_they_were_calibrated_on() -> None:
+    network, seen = found(SPACES["residual"]), {}
+    filled = [one.quantizer for one in fill_joints(network, LSQ, 8) if not isinstance(one.quantizer, ImageLevels)]
+
+    def see(quantizer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen.setdefault(quantizer, inputs[0].clone())
+
+    for quantizer in filled:
+        quantizer.register_forward_pre_hook(see)
+    calibrate(network, lambda: network(torch.rand(2, 3, 16, 16)))
+    assert filled
+    for quantizer in filled:
+        alone = QuantizedActivation("none", LSQ, 8, quantizer.signed).quantizer
+        alone.observe(seen[quantizer])
+        torch.testing.assert_close(quantizer.grid().step, HEADROOM * alone.grid().step, rtol=1e-4, atol=0)
 
 
 def test_at_sixteen_bits_little_changes() -> None:
