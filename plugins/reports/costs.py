@@ -70,7 +70,7 @@ def _measured(cost: StatedCost, conditions: Mapping[str, str], measured: Mapping
 def _beside(record: RunRecord, size: str) -> Iterator[str]:
     work = (record.result.get("float_work") or {}).get(size)
     if work:
-        yield f"in float beside: {scaled(work['macs'])}MACs, {scaled(work['elementwise']).strip()} other operations"
+        yield f"also in float: {scaled(work['macs'])}MACs, {scaled(work['elementwise']).strip()} other operations"
 
 
 def _value(cost: StatedCost, value: float) -> str:

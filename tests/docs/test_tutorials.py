@@ -21,6 +21,8 @@ START = ROOT / "docs/index.md"
 TUTORIALS = ROOT / "docs/tutorials"
 PAGES = sorted(path.name for path in TUTORIALS.glob("*.md"))
 LONG = ("launcher.md", "target.md")
+THERE_TOO = {"device.md": ROOT / "docs/int8.md"}
+"""A page that goes on in the folder of a tutorial."""
 
 
 @dataclass
@@ -115,9 +117,16 @@ def says_that_noise_is_removed_and_detail_with_it(folder: Path) -> None:
     assert gains["clean"] < 0
 
 
+def says_that_nothing_is_lost_in_8_bits(folder: Path) -> None:
+    found = result(folder, "int8")
+    given = found["baselines"]["given"]["test"]["photos"]["psnr_y"]
+    assert found["test"]["photos"]["psnr_y"] == pytest.approx(given, abs=0.02)
+
+
 def says_that_bits_are_mixed_and_the_program_is_short(folder: Path) -> None:
     slots = json.loads((folder / "runs/device/architecture.json").read_text())["slots"]
-    assert [choice["weight_bits"] for choice in slots.values()] == [4, 4, 4, 8]
+    assert [choice["weight_bits"] for choice in slots.values()] == [8, 4, 4, 4]
+    says_that_nothing_is_lost_in_8_bits(folder)
     lines = (folder / "enlarge.py").read_text().splitlines()
     assert f"a program of {len(lines)}\nlines" in (TUTORIALS / "device.md").read_text()
     assert not any("qnas" in line or "torch" in line for line in lines)
@@ -134,6 +143,8 @@ CLAIMS = {
 @pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.thorough] * (page in LONG)) for page in PAGES])
 def test_a_tutorial(page: str, reader: Reader) -> None:
     reader.follow(TUTORIALS / page)
+    if page in THERE_TOO:
+        reader.follow(THERE_TOO[page])
     assert list(reader.folder.glob("runs/**/report.html"))
     if page in CLAIMS:
         CLAIMS[page](reader.folder)

@@ -169,9 +169,9 @@ def _figures(view: SpaceView, name: str) -> list[str]:
     roles = Counter(shape.role for shape in view.shapes.values())
     lines = [
         f"{name}: {slots}, {networks}, scale {view.scale}",
-        f"roles: {', '.join(f'{role} {number}' for role, number in roles.items()) or 'none'}",
+        f"slots by role: {', '.join(f'{role} {number}' for role, number in roles.items()) or 'none'}",
         *_costs(view),
-        f"in float beside: {float_work(asdict(view.float_work))}",
+        f"also in float: {float_work(asdict(view.float_work))}",
     ]
     if view.native:
         lines.append(f"native network: {_words(view, view.native, per_image=False)}{_at_hd(view)}")

@@ -38,7 +38,7 @@ def print_summary(summary: Mapping[str, Any], folder: RunFolder) -> None:
             if "uniform mix" in summary["judged"]:
                 console.print_prose("uniform mix: native operations, with as many bits in each slot as fit")
         for work in [*(summary["float_work"] or {}).values()][:1]:  # an older qnas did not count it
-            console.print_prose(f"in float beside: {float_work(work)}")
+            console.print_prose(f"also in float: {float_work(work)}")
         _print_baselines(console, Beside(summary), folder)
         _print_exported(console, folder)
     if summary["ties"]:

@@ -104,7 +104,7 @@ def test_the_figures_are_those_of_the_space(name, scale):
     assert view.architectures == math.prod(len(options) for options in candidates.values())
     text = shown(view)
     assert f"it: {len(candidates)} slots, " in text
-    roles = re.search(r"^roles: (.*)$", text, re.MULTILINE)[1]
+    roles = re.search(r"^slots by role: (.*)$", text, re.MULTILINE)[1]
     assert {role: int(number) for role, number in (pair.split() for pair in roles.split(", "))} == {
         role: sum(shape.role == role for shape in view.shapes.values())
         for role in space.roles()
@@ -223,7 +223,7 @@ def test_branches_are_drawn():
 def test_a_space_without_slots_is_one_network():
     text = shown(view_of(custom(nn.Identity), 2))
     assert graph_of(text)[:2] == ["□ image", "□ output"]
-    assert "it: 0 slots, 1 architecture, scale 2\nroles: none\nBitOps at 32 x 32 LR: 37.7 MBitOps\n" in text
+    assert "it: 0 slots, 1 architecture, scale 2\nslots by role: none\nBitOps at 32 x 32 LR: 37.7 MBitOps\n" in text
 
 
 class Shared(nn.Module):
