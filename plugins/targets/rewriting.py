@@ -66,14 +66,19 @@ def keep_roundings_apart(graph: ir.Graph) -> None:
     """Keep ONNX Runtime from rounding once where the graph rounds twice, to grid after grid.
 
     Its DoubleQDQPairsRemover makes one grid of two that differ, which changes values. It leaves pairs alone that are
-    not side by side, so the second one's integers pass a clip to the range that they have.
+    not side by side, so the second one's integers pass a clip to the range that they have. It also leaves those alone
+    whose values have other uses.
     """
     for second in list(graph):
-        before = producer_of(second.inputs[0]) if second.op_type == "QuantizeLinear" else None
-        if before is not None and _is_dequantized(second.inputs[0]) and not _have_one_grid(before, second):
-            first = producer_of(before.inputs[0])
-            if first is not None and first.op_type == "QuantizeLinear":
-                _clip_to_type(graph, second)
+        values = second.inputs[0] if second.op_type == "QuantizeLinear" else None
+        before = producer_of(values)
+        if before is None or not _is_dequantized(values) or _have_one_grid(before, second):
+            continue
+        first = producer_of(before.inputs[0])
+        others = [use.node for use in before.outputs[0].uses()]
+        alone = all(other.op_type == "QuantizeLinear" and _have_one_grid(other, second) for other in others)
+        if alone and first is not None and first.op_type == "QuantizeLinear":
+            _clip_to_type(graph, second)
 
 
 def _have_one_grid(one: ir.Node, other: ir.Node) -> bool:

@@ -13,15 +13,16 @@ from qnas.plugins.targets.rewriting import keep_roundings_apart
 LADDER = np.linspace(-0.5, 3.5, 4001, dtype=np.float32)
 
 
-def twice_rounded(first: float, second: float, between: str = "") -> onnx.ModelProto:
-    """A model that rounds to one grid of 8 bits, then to another."""
+def twice_rounded(first: float, second: float, between: str = "", behind: str = "") -> onnx.ModelProto:
+    """A model that rounds to one grid of 8 bits, then to another; ``behind`` makes y, by default what that gives."""
     shape = f"float[{LADDER.size}]"
     body = f"""<ir_version: 10, opset_import: ["" : 21]> rounding ({shape} x) => ({shape} y) {{
         q1 = QuantizeLinear(x, s1, zero)
         d1 = DequantizeLinear(q1, s1, zero)
         q2 = QuantizeLinear(d1, s2, zero)
         {between}
-        y = DequantizeLinear({"q2c" if between else "q2"}, s2, zero)
+        {"d2" if behind else "y"} = DequantizeLinear({"q2c" if between else "q2"}, s2, zero)
+        {behind}
     }}"""
     model = onnx.parser.parse_model(body)
     constants = {"s1": np.float32(first), "s2": np.float32(second), "zero": np.uint8(0), "end": np.uint8(15)}
@@ -65,6 +66,12 @@ def test_onnx_runtime_rounds_once_where_nothing_keeps_it() -> None:
 
 def test_one_grid_needs_nothing() -> None:
     assert clips(rewritten(twice_rounded(0.01, 0.01))) == 0
+
+
+def test_values_with_another_use_need_nothing() -> None:
+    model = twice_rounded(0.01, 0.013, behind="y = Add(d1, d2)")
+    assert clips(rewritten(model)) == 0
+    np.testing.assert_array_equal(by_runtime(model), by_reference(model))
 
 
 def test_what_is_clipped_to_a_narrower_grid_needs_no_other_clip() -> None:
