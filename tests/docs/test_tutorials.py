@@ -20,7 +20,7 @@ BUILD_HERE = {"PIP_NO_BUILD_ISOLATION": "0"}
 START = ROOT / "docs/index.md"
 TUTORIALS = ROOT / "docs/tutorials"
 PAGES = sorted(path.name for path in TUTORIALS.glob("*.md"))
-LONG = ("launcher.md", "target.md")
+LONG = ("dataset.md", "launcher.md", "loss.md", "operation.md", "regularizer.md", "target.md")
 THERE_TOO = {"device.md": ROOT / "docs/int8.md"}
 """A page that goes on in the folder of a tutorial."""
 
