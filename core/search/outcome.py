@@ -39,6 +39,7 @@ class SearchOutcome:
         supernet: The weights that the supernet had when ``best`` was found, if there is one.
         supernet_psnr: Its PSNR on Y in dB on the held-out images, as the mixture it was.
         details: What else is worth keeping in the search's result, such as entropies.
+        rivals: Other networks to judge beside ``best`` at the end, by name; they keep to the limits.
         front: What was found at each of several limits, the tightest first; ``best`` is the last of them.
     """
 
@@ -48,4 +49,5 @@ class SearchOutcome:
     supernet: Mapping[str, Tensor] | None = None
     supernet_psnr: float | None = None
     details: Mapping[str, object] = field(default_factory=dict)
+    rivals: Mapping[str, Architecture] = field(default_factory=dict)
     front: Sequence[FrontPoint] = ()

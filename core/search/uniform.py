@@ -21,7 +21,7 @@ _NEVER = -1e9
 
 
 def best_of(task: SearchTask, outcome: SearchOutcome, steps: int, batch: int) -> SearchOutcome:
-    """Judge what a search found beside uniform networks that cost no more, and keep the best.
+    """Judge what a search found beside uniform networks that cost no more and its rivals, and keep the best.
 
     Each starts from the weights that the search left for it (those of the supernet, with statistics estimated again) or
     else from those of its space, is tuned for a few steps, and is validated on the held-out images.
@@ -37,6 +37,8 @@ def best_of(task: SearchTask, outcome: SearchOutcome, steps: int, batch: int) ->
     """
     found = outcome.best.candidates()
     rivals = {FOUND: found, **dict(uniform_networks(task, found))}
+    others = {name: other.candidates() for name, other in outcome.rivals.items()}
+    rivals |= {name: other for name, other in others.items() if other not in rivals.values()}
     if len(rivals) == 1:
         return outcome
     psnr = dict(zip(rivals, Judging(task, outcome, steps, batch).psnr([*rivals.items()]), strict=True))

@@ -10,7 +10,7 @@ from torch import Tensor
 from qnas.core.errors import QnasWarning
 from qnas.core.files.state import State
 from qnas.core.images.patches import Batch, PatchSampler
-from qnas.core.network import Candidate, Supernet
+from qnas.core.network import Architecture, Candidate, Supernet
 from qnas.core.network.calibration import calibrate_for_training
 from qnas.core.search.outcome import SearchOutcome
 from qnas.core.search.sensitivity import Sensitivity, start_of_alpha
@@ -46,6 +46,7 @@ class GradientSearch(Loop):
         supernet = Supernet(task.space, task.scale, task.search_quantizer, settings.form)
         self.supernet = task.machine.place(supernet)
         self.start = self.supernet.probabilities().detach()
+        self.rivals: dict[str, Architecture] = {}
         if settings.start == "sensitivity" and not task.checkpoints.step:
             self._start_by_sensitivity()
         self.sample = task.sampler(task.images.weights, settings.batch, "search calibration").draw()
@@ -95,7 +96,10 @@ class GradientSearch(Loop):
 
         sensitivity = Sensitivity(self.task, self.settings.batch)
         sensitivity.measure(report, are_steps=False)
-        self.supernet.alpha.copy_(start_of_alpha(sensitivity.rises()))
+        rises = sensitivity.rises()
+        self.supernet.alpha.copy_(start_of_alpha(rises))
+        if self.task.limits:  # without them, the widest bits are the best
+            self.rivals["sensitivity"] = self.task.architecture(self.task.allowed.best(-rises))
 
     def run(self) -> SearchOutcome:
         """Search to the end."""
@@ -136,12 +140,16 @@ class GradientSearch(Loop):
     def get_extra_state(self) -> State:
         """See :meth:`Loop.get_extra_state`."""
         state = {"best": self.best and self.best.state(), "notices": [*self.notices]}
+        if self.rivals:
+            state["rivals"] = {name: rival.to_json() for name, rival in self.rivals.items()}
         return {**state, **self.alpha.state()}
 
     def set_extra_state(self, state: State) -> None:
         """See :meth:`Loop.set_extra_state`."""
         self.best = state["best"] and Best.of(state["best"])
         self.notices = list(state.get("notices", []))  # those of before have none
+        rivals = state.get("rivals", {})
+        self.rivals = {name: Architecture.from_json(rival, f"the rival {name}") for name, rival in rivals.items()}
         self.alpha.load(state)
 
     def _epoch(self, step: int) -> tuple[int, bool]:
@@ -168,6 +176,7 @@ class GradientSearch(Loop):
                 "halvings": self.halvings,
                 "notices": self.notices,
             },
+            rivals=self.rivals,
             front=front,
         )
 

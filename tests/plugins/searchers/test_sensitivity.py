@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from qnas.core.network.calibration import calibrate
 from qnas.core.search.searcher import Searcher
 from qnas.core.search.sensitivity import Sensitivity, start_of_alpha
 from qnas.core.search.task import SearchTask
+from qnas.core.search.uniform import best_of
 from qnas.core.spec import Spec
 from qnas.core.training.checkpoints import Checkpoints
 
@@ -85,14 +87,15 @@ def test_an_error_is_that_of_the_network_with_one_other_choice(make_task: MakeTa
 
 
 class Kept(Checkpoints):
-    """Keeps the state after some steps, and restores it."""
+    """Keeps the state after each step, and restores the one that it was given."""
 
     def __init__(self, state: State | None = None, until: int = 10**6) -> None:
-        self.state, self.until, self.kept = state, until, 0
+        self.given = self.state = state
+        self.until, self.kept = until, 0
 
     def restore(self, loop: Stateful) -> int:
-        if self.state is not None:
-            loop.load_state_dict(self.state)
+        if self.given is not None:
+            loop.load_state_dict(self.given)
         return 0
 
     def keep(self, step: int, loop: Stateful) -> None:
@@ -151,6 +154,25 @@ def test_alpha_starts_from_the_errors(make_task: MakeTask, own: dict[str, Any]) 
     search = Searcher.of(settings).begin(task)
     assert torch.equal(search.supernet.alpha.detach(), alpha.float())
     assert torch.equal(search.start, search.supernet.probabilities().new_tensor([[1 / 3] * 3] * 3))
+
+
+def test_what_sensitivity_would_find_is_judged_beside_the_search(make_task: MakeTask, own: dict[str, Any]) -> None:
+    space = Space.of(own)
+    limits = {"bitops": int(bitops(make_task(space=space), (1, 1, 1)))}
+    wanted = Searcher.of(SEARCH).search(make_task(space=space, limits=limits)).best
+    settings = {"name": "differentiable", "steps": 2, "epochs": 2, "batch": 4, "start": "sensitivity"}
+    stopped = Kept(until=1)
+    with pytest.raises(KeyboardInterrupt):
+        Searcher.of(settings).search(make_task(space=space, limits=limits, checkpoints=stopped))
+    resumed = make_task(space=space, limits=limits, checkpoints=Kept(stopped.state))
+    outcome = Searcher.of({**settings, "start": "uniform"}).search(resumed)  # measured again, it could be another
+    assert {name: rival.candidates() for name, rival in outcome.rivals.items()} == {"sensitivity": wanted.candidates()}
+    options = resumed.candidates.items()
+    first, last = (resumed.architecture({path: of_slot[n] for path, of_slot in options}) for n in (0, -1))
+    rivals = {"again": last, "sensitivity": first}
+    judged = best_of(resumed, replace(outcome, best=last, rivals=rivals), 1, 4).details["judged"]
+    assert {"found", "sensitivity"} < judged.keys()
+    assert "again" not in judged
 
 
 def test_a_start_by_sensitivity_needs_weights() -> None:
