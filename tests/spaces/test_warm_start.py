@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from qnas.core.cli.main import invoke
 from qnas.core.components import Space
-from qnas.core.network.warm import fitting, start
+from qnas.core.network.warm import fitting, start as warm
+from qnas.core.run.stages import searching
 from qnas.core.settings import as_of
 
 NETWORK = '''
@@ -86,7 +87,7 @@ def searched(out: str) -> list[dict]:
 
 def few_steps(monkeypatch):
     monkeypatch.setattr(fitting, "_STEPS", 2)
-    monkeypatch.setattr(start, "_STEPS", 2)
+    monkeypatch.setattr(warm, "_STEPS", 2)
 
 
 def test_specs_of_earlier_versions_leave_the_others_fresh():
@@ -128,6 +129,23 @@ def test_a_search_that_continues_is_not_warmed_again(monkeypatch):
 def _begin_at_one(checkpoints) -> None:
     checkpoints._folder.begin_history(checkpoints.stage)
     checkpoints.step = 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("start", "has_supernet"), [("weights", False), ("supernet", True)])
+def test_networks_are_judged_from_what_the_training_starts_from(start, has_supernet, monkeypatch):
+    few_steps(monkeypatch)
+    given = []
+
+    def judge(task, outcome, steps, batch):
+        given.append(outcome.supernet)
+        return outcome
+
+    monkeypatch.setattr(searching, "best_of", judge)
+    write_spec()
+    assert invoke(["run", "spec.yaml", "--until", "search", "--out", "out", "--set", f"train.start={start}"]) == 0
+    assert [one is not None for one in given] == [has_supernet]
+    assert Path("out/search/supernet.safetensors").is_file()
 
 
 def float_psnr_and_start(fields: dict) -> tuple[float, dict]:

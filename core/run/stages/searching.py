@@ -68,9 +68,12 @@ def _searched(run: Run, journal: Journal, checkpoints: StageCheckpoints) -> Sear
         checkpoints.always_after = searcher.planned_steps()  # what is judged then may take minutes
     outcome = searcher.search(task)
     _refuse_over_limits(run.spec, outcome.best)
-    if outcome.front:
-        return best_front(task, outcome, steps, searcher.batch)
-    return best_of(task, outcome, steps, searcher.batch) if steps else outcome
+    if not steps and not outcome.front:
+        return outcome
+    # A training from the space's weights has no use for those of the supernet.
+    given = replace(outcome, supernet=None) if run.spec.start == "weights" else outcome
+    judge = best_front if outcome.front else best_of
+    return replace(judge(task, given, steps, searcher.batch), supernet=outcome.supernet)
 
 
 def _task(run: Run, journal: Journal, checkpoints: Checkpoints) -> SearchTask:
