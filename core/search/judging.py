@@ -22,8 +22,8 @@ _RATE = 1e-3
 class Judging:
     """How networks are judged at the end of a search: all alike, after a short tuning.
 
-    Each starts from the weights that the search left for it (those of the supernet, with statistics estimated again) or,
-    if the outcome has none, from those of its space.
+    Each starts from the weights that the search left for it (those of the supernet, with statistics estimated again),
+    or from those of its space if the outcome has no supernet.
 
     Attributes:
         task: The search.
